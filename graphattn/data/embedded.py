@@ -7,7 +7,6 @@
 (3907, 'smiles', ('permeable',))
 """
 
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ def path(name: str) -> Path:
     """
     if name not in _COLUMNS:
         raise ValueError(f"there is no embedded data set {name!r}; there are {', '.join(names())}")
-    package = Path(str(files("graphattn")))
+    package = Path(__file__).parents[1]
     places = [folder / name / f"{name}.csv.gz" for folder in (package / "_datasets", package.parent / "datasets")]
     for place in places:
         if place.is_file():
