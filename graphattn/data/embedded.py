@@ -1,7 +1,7 @@
 """The data sets that come with graphattn; each has a card, `datasets/<name>/README.md`.
 
 >>> names()
-('bbb',)
+('bbb', 'solubility')
 >>> table = load("bbb")
 >>> len(table.frame), table.smiles_column, table.target_columns
 (3907, 'smiles', ('permeable',))
@@ -14,7 +14,10 @@ import pandas as pd
 
 from graphattn.data.table import MoleculeTable
 
-_COLUMNS = {"bbb": ("smiles", ("permeable",), None)}
+_COLUMNS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
+    "bbb": ("smiles", ("permeable",), None),
+    "solubility": ("smiles", ("solubility",), "split"),
+}
 
 
 def names() -> tuple[str, ...]:
