@@ -1,0 +1,110 @@
+"""Attention is message passing; choose the graph.
+
+One layer, on PyTorch Geometric::
+
+    x_i' = update( x_i , aggregate_{j in N(i)} message( x_i , x_j , e_ji ) )
+
+====================  ==============================  ==========================================
+term                  question                        file
+====================  ==============================  ==========================================
+``N(i)``              who hears whom?                 ``topology/``
+``message``           what is said on one edge?       ``message.py``; its similarity in ``score/``
+``aggregate``         how does a node listen?         ``aggregation.py``
+``update``            what does the node become?      ``update.py``
+the equation          all of it                       ``layer.py``; the slots' types in ``slots.py``
+named rows            a GCN, self-attention, ...      ``zoo/``; blocks of them in ``blocks.py``
+``e_ji``, positions   where is a node?                ``encoding.py``
+the same, faster      which code computes it?         ``backends/``
+====================  ==============================  ==========================================
+
+The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
+``[receiver, sender]``. Around the layer: whole models in ``models/``, data in ``data/``, training in ``training/``,
+drawings in ``explain/``, scikit-learn estimators in ``estimators.py``, the command line in ``cli.py``.
+
+Names are resolved when they are first used, so that ``import graphattn`` costs nothing:
+
+>>> import graphattn
+>>> "GCN" in dir(graphattn)
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphattn import data
+    from graphattn.aggregation import Max, Mean, SoftmaxSum, Sum
+    from graphattn.backends import explain_backend, use_backend
+    from graphattn.blocks import Block
+    from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
+    from graphattn.layer import GraphLayer
+    from graphattn.message import Attend, Difference, Scaled
+    from graphattn.models import MoleculeTransformer
+    from graphattn.score import ScaledDot
+    from graphattn.topology import Edges, Full, Star, Topology
+    from graphattn.zoo import GCN, EdgeConv, SelfAttention
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Attend": "message",
+    "Block": "blocks",
+    "Difference": "message",
+    "EdgeConv": "zoo",
+    "Edges": "topology",
+    "Full": "topology",
+    "GCN": "zoo",
+    "GraphLayer": "layer",
+    "Max": "aggregation",
+    "Mean": "aggregation",
+    "MoleculeClassifier": "estimators",
+    "MoleculeRegressor": "estimators",
+    "MoleculeTransformer": "models",
+    "Scaled": "message",
+    "ScaledDot": "score",
+    "SelfAttention": "zoo",
+    "SoftmaxSum": "aggregation",
+    "Star": "topology",
+    "Sum": "aggregation",
+    "Topology": "topology",
+    "data": "data",
+    "explain_backend": "backends",
+    "use_backend": "backends",
+}
+
+__all__ = [
+    "GCN",
+    "Attend",
+    "Block",
+    "Difference",
+    "EdgeConv",
+    "Edges",
+    "Full",
+    "GraphLayer",
+    "Max",
+    "Mean",
+    "MoleculeClassifier",
+    "MoleculeRegressor",
+    "MoleculeTransformer",
+    "Scaled",
+    "ScaledDot",
+    "SelfAttention",
+    "SoftmaxSum",
+    "Star",
+    "Sum",
+    "Topology",
+    "data",
+    "explain_backend",
+    "use_backend",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'graphattn' has no attribute {name!r}; it has {', '.join(__all__)}")
+    module = import_module(f"graphattn.{_PUBLIC[name]}")
+    return module if name == _PUBLIC[name] else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
