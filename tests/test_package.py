@@ -1,0 +1,116 @@
+"""What holds for the package as a whole: imports, public names, sizes of files and functions."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graphattn
+
+PACKAGE = Path(graphattn.__file__).parent
+ROOT = PACKAGE.parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in FILES}
+HEAVY = {"rdkit", "sklearn", "lightning", "pytorch_lightning", "torchmetrics", "matplotlib", "typer"}
+LAYERS = sorted(
+    name
+    for name, module in graphattn._PUBLIC.items()
+    if module in {"topology", "message", "score", "aggregation", "update", "layer", "zoo", "blocks", "backends"}
+)
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after running `code`."""
+    command = f"import sys\n{code}\nimport json\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in json.loads(finished.stdout.splitlines()[-1])}
+
+
+def test_importing_graphattn_imports_no_library():
+    third_party = loaded_after("import graphattn; dir(graphattn); graphattn.__version__") - loaded_after("")
+    assert third_party - sys.stdlib_module_names == {"graphattn"}
+
+
+def test_layers_import_nothing_heavy_beyond_what_pyg_does():
+    pyg = loaded_after("import torch_geometric.nn")
+    ours = loaded_after(f"import torch_geometric.nn, graphattn\nfor name in {LAYERS}: getattr(graphattn, name)")
+    assert "graphattn" in ours
+    assert (ours - pyg) & HEAVY == set()
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_command_line_answers_without_torch(option):
+    run = (
+        f"from graphattn.cli import main\nsys.argv = ['graphattn', {option!r}]\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code"
+    )
+    loaded = loaded_after(run)
+    assert "typer" in loaded
+    assert loaded & {"torch", "torch_geometric", "rdkit", "sklearn", "lightning", "pandas", "matplotlib"} == set()
+
+
+def test_public_names_are_one_list():
+    guarded = next(node for node in TREES["__init__.py"].body if isinstance(node, ast.If))
+    imported = {
+        alias.name: node.module.removeprefix("graphattn").removeprefix(".") or alias.name
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == graphattn._PUBLIC
+    assert set(graphattn.__all__) == set(graphattn._PUBLIC)
+    assert len(graphattn.__all__) == len(set(graphattn.__all__))
+
+
+@pytest.mark.parametrize("name", graphattn.__all__)
+def test_public_name_resolves_and_is_documented(name):
+    assert (getattr(graphattn, name).__doc__ or "").strip()
+    assert name in dir(graphattn)
+
+
+def test_unknown_name_says_what_there_is():
+    with pytest.raises(AttributeError, match=r"no attribute 'GTN'; it has .*GCN.*SelfAttention"):
+        _ = graphattn.GTN
+
+
+def test_map_in_the_docstring_names_files_that_exist():
+    words = [word.strip("`,;.") for word in graphattn.__doc__.split() if word.startswith("``")]
+    named = {word for word in words if word.endswith(("/", ".py"))}
+    assert len(named) > 8
+    assert {name for name in named if not (PACKAGE / name).exists()} == set()
+
+
+def test_citation_has_the_version_of_the_package():
+    assert f"version: {graphattn.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def lines_of(function: ast.FunctionDef) -> int:
+    lines = function.end_lineno - function.lineno + 1
+    documentation = function.body[0] if ast.get_docstring(function) is not None else None
+    return lines - (documentation.end_lineno - documentation.lineno + 1 if documentation else 0)
+
+
+def functions():
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path}:{node.lineno} {node.name}", node
+
+
+def test_files_have_at_most_300_lines():
+    assert {path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > 300} == {}
+
+
+def test_functions_have_at_most_40_lines_and_forward_15():
+    limit = {"forward": 15}
+    assert {where: n for where, node in functions() if (n := lines_of(node)) > limit.get(node.name, 40)} == {}
+
+
+def test_constructors_have_at_most_8_arguments():
+    def count(node: ast.FunctionDef) -> int:
+        return len([*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]) - 1
+
+    assert {where: n for where, node in functions() if node.name == "__init__" and (n := count(node)) > 8} == {}
