@@ -10,7 +10,7 @@ settings.register_profile("graphattn", deadline=None, derandomize=True)
 settings.load_profile("graphattn")
 
 # Scripts with a command line of their own, not tests.
-collect_ignore = ["benchmarks"]
+collect_ignore = ["tests/benchmarks"]
 
 # The workers of pytest-xdist share the cores; torch would start a thread per core in each.
 if "PYTEST_XDIST_WORKER" in os.environ:
