@@ -1,4 +1,7 @@
-"""Rebuild `bbb.csv.gz` from the package qc-B3DB: `pip install qc-B3DB==1.1.1`, then `python datasets/bbb/prepare.py`."""
+"""Rebuild `bbb.csv.gz` from the package qc-B3DB.
+
+Run `pip install qc-B3DB==1.1.1`, then `python datasets/bbb/prepare.py`.
+"""
 
 import csv
 import gzip
@@ -31,14 +34,15 @@ def flat_labels(rows: list[tuple[str, str]]) -> tuple[dict[str, set[str]], int]:
 
 
 def main() -> None:
+    """Write the file and print what the card says about it."""
     rows = source_rows()
     labels, unreadable = flat_labels(rows)
     agreed = sorted((smiles, seen.pop()) for smiles, seen in labels.items() if len(seen) == 1)
     lines = ["smiles,permeable", *(f"{smiles},{int(label == 'BBB+')}" for smiles, label in agreed)]
     TARGET.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), compresslevel=9, mtime=0))
-    print(f"rows {len(rows)}, unreadable {unreadable}, flat molecules {len(labels)}, contradictory {len(labels) - len(agreed)}")
+    print(f"rows {len(rows)}, unreadable {unreadable}, molecules without stereo {len(labels)}")
     positive = sum(label == "BBB+" for _, label in agreed)
-    print(f"written {len(agreed)} molecules, {positive} permeable, {TARGET.stat().st_size} bytes")
+    print(f"contradictory {len(labels) - len(agreed)}, written {len(agreed)} molecules, {positive} permeable")
 
 
 if __name__ == "__main__":

