@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import torch
 from rdkit import Chem, rdBase
-from rdkit.Chem import Descriptors
+from rdkit.Chem import rdMolDescriptors
 from torch_geometric.data import Data
 
 from graphattn.data.features import (
@@ -17,16 +17,19 @@ from graphattn.data.features import (
     bond_indices,
     bond_sizes,
 )
+from graphattn.data.rdkit2d import DESCRIPTOR_NAMES, descriptors
 from graphattn.encoding import random_walk
 
 __all__ = [
     "ATOM_FEATURES",
     "BOND_FEATURES",
+    "DESCRIPTOR_NAMES",
     "FARTHEST",
     "UNREACHABLE",
     "WALK_STEPS",
     "atom_sizes",
     "bond_sizes",
+    "descriptors",
     "keep_largest_fragment",
     "parse_smiles",
     "to_data",
@@ -76,7 +79,8 @@ def keep_largest_fragment(molecule: Chem.Mol) -> Chem.Mol:
     fragments = Chem.GetMolFrags(molecule, asMols=True)
     if len(fragments) < 2:
         return molecule
-    return max(fragments, key=lambda part: (part.GetNumHeavyAtoms(), Descriptors.MolWt(part), Chem.MolToSmiles(part)))
+    mass = rdMolDescriptors.CalcExactMolWt
+    return max(fragments, key=lambda part: (part.GetNumHeavyAtoms(), mass(part), Chem.MolToSmiles(part)))
 
 
 def to_data(molecule: Chem.Mol) -> Data:
