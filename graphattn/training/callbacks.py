@@ -1,0 +1,97 @@
+"""What happens around training: the best weights are kept, checkpoints written, progress shown."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from graphattn.training.module import MoleculeModule
+from graphattn.training.objective import SCORES
+
+
+class Keeper(pl.Callback):
+    """Keeps the weights of the best epoch and, given a `path`, writes a checkpoint after every epoch.
+
+    The checkpoint replaces the one before in one step: an interruption leaves either the old or the new one.
+    """
+
+    def __init__(self, monitor: str, path: Path | None = None) -> None:
+        self.monitor, self.path = monitor, path
+        self.best, self.epoch = float("-inf"), -1
+        self.weights: dict[str, Tensor] = {}
+        self.history: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compares this epoch with the best one before."""
+        assert isinstance(pl_module, MoleculeModule)
+        value = float(trainer.callback_metrics[f"val_{self.monitor}"])
+        value = -value if self.monitor == "loss" else value
+        if value > self.best or not self.weights:
+            self.best, self.epoch = value, trainer.current_epoch
+            self.weights = {name: tensor.detach().cpu().clone() for name, tensor in pl_module.kept.state_dict().items()}
+            self.history = {name: float(v) for name, v in trainer.callback_metrics.items()}
+        if self.path is not None:
+            partial = self.path.with_suffix(".partial")
+            trainer.save_checkpoint(partial)
+            if trainer.is_global_zero:
+                partial.replace(self.path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Goes into the checkpoint."""
+        return {"best": self.best, "epoch": self.epoch, "weights": self.weights, "history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Comes from the checkpoint."""
+        self.__dict__.update({name: state_dict[name] for name in ("best", "epoch", "weights", "history")})
+
+
+class Stopped(pl.Callback):
+    """Notes that training was interrupted by Ctrl-C, which Lightning turns into the end of the program."""
+
+    interrupted = False
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Called by Lightning for every exception."""
+        self.interrupted = isinstance(exception, KeyboardInterrupt)
+
+
+class ProgressBar(pl.Callback):
+    """One line: epoch, loss, validation score, the best so far."""
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+        )
+        self.progress = Progress(*columns, console=console or Console(stderr=True))
+        self.line = self.progress.add_task(title, total=None, figures="")
+        self.best = float("-inf")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the line."""
+        self.progress.update(self.line, total=trainer.max_epochs, completed=trainer.current_epoch)
+        self.progress.start()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Moves the line by one epoch."""
+        assert isinstance(pl_module, MoleculeModule)
+        value = {name: float(figure) for name, figure in trainer.callback_metrics.items()}
+        self.best = max(self.best, value["val_score"])
+        name = SCORES[pl_module.objective.task.kind]
+        text = f"loss {value['loss']:.3f}  validation {name} {value['val_score']:.3f} (best {self.best:.3f})"
+        self.progress.update(self.line, completed=trainer.current_epoch + 1, figures=text)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Closes the line."""
+        self.progress.stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Closes the line after an error or Ctrl-C."""
+        self.progress.stop()

@@ -1,0 +1,98 @@
+"""The `README.md` of a model folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def card(described: Mapping[str, Any]) -> str:
+    """Markdown from what `FittedModel.describe` returns: what is predicted, how well, how it was made and is used."""
+    task, recipe = described["task"], described["recipe"]
+    predicts = f"Predicts **{', '.join(task['names'])}** ({task['kind']}{_classes(task)}) from SMILES."
+    lines = [
+        f"# Molecule {'regression' if task['kind'] == 'regression' else 'classification'} model",
+        "",
+        f"{predicts} Made by graphattn {described['versions']['graphattn']}.",
+        "",
+        *_interrupted(described),
+        *_figures(described),
+        "## How it was made",
+        "",
+        f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights.",
+        f"- Training: {_pairs(recipe)}.",
+        *_data(described),
+        f"- Descriptors: {_descriptors(described)}.",
+        f"- Versions: {_pairs(described['versions'])}.",
+        "",
+        "## Use",
+        "",
+        "```",
+        "graphattn predict THIS_FOLDER molecules.csv --out predictions.csv",
+        "graphattn explain THIS_FOLDER SMILES --out drawings",
+        "```",
+        "",
+        *_caveats(task, recipe),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _classes(task: Mapping[str, Any]) -> str:
+    if task["kind"] == "regression":
+        return ""
+    if task["kind"] == "binary":
+        return f"; positive class {task['classes'][1]!r}, negative {task['classes'][0]!r}"
+    return f"; classes {', '.join(map(repr, task['classes']))}"
+
+
+def _interrupted(described: Mapping[str, Any]) -> list[str]:
+    if not described.get("interrupted"):
+        return []
+    return ["**Training was interrupted**: these are the best weights up to then. `--resume` goes on.", ""]
+
+
+def _figures(described: Mapping[str, Any]) -> list[str]:
+    metrics, split = described.get("metrics"), described.get("split")
+    if not metrics or not split:
+        return []
+    columns = list(metrics)
+    rows = [
+        f"| {name} | " + " | ".join(_cell(metrics[column].get(name)) for column in columns) + " |"
+        for name in metrics[columns[0]]
+    ]
+    title = f"## Figures on the test part ({split['test']:,} molecules, split: {split['rule']}, seed {split['seed']})"
+    head = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    return [title, "", *head, *rows, "", "In brackets: 95 % bootstrap interval over the test molecules.", ""]
+
+
+def _cell(figure: Mapping[str, Any] | None) -> str:
+    if figure is None or figure["value"] is None or figure["value"] != figure["value"]:
+        return "undefined"
+    base = f", base rate {figure['base']:.3f}" if figure.get("base") is not None else ""
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]{base}"
+
+
+def _data(described: Mapping[str, Any]) -> list[str]:
+    data, split = described.get("data"), described.get("split")
+    lines = [f"- Data: {_pairs(data)}."] if data else []
+    if split:
+        parts = ", ".join(f"{split[part]:,} {part}" for part in ("train", "validation", "test"))
+        lines.append(f"- Split: {split['rule']}, seed {split['seed']}: {parts}.")
+    return lines
+
+
+def _descriptors(described: Mapping[str, Any]) -> str:
+    known = described["descriptors"]
+    return f"{len(known['names'])} RDKit-2D descriptors at the readout" if known else "none"
+
+
+def _caveats(task: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    lines = ["Predictions for molecules unlike the training data are guesses, however certain they look."]
+    if task["kind"] != "regression" and recipe["balance"]:
+        lines.append(
+            "In training, rare classes counted more (`balance`), so probabilities lean towards what equally frequent "
+            "classes would give: a rank of molecules, and a class at 0.5, rather than an expected frequency."
+        )
+    return lines
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

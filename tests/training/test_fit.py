@@ -1,0 +1,165 @@
+import re
+import signal
+
+import pytest
+import torch
+
+from graphattn.data.tasks import Task
+from graphattn.training.fit import Interrupted, fit
+from graphattn.training.module import MoleculeModule
+from graphattn.training.recipe import Recipe
+
+TASK = Task("binary", ("oxygen",), ("no", "yes"))
+RECIPE = Recipe(epochs=4, batch_size=5, learning_rate=0.02, atom_mask=0.1, average=0.9, monitor="loss", seed=3)
+
+
+def weights(model):
+    return [member.state_dict() for member in model.members]
+
+
+def same(first, second):
+    return all(torch.equal(a[name], b[name]) for a, b in zip(first, second, strict=True) for name in a)
+
+
+@pytest.fixture
+def parts(make_graphs, tiny):
+    graphs = make_graphs(32, descriptors=2)
+    return {"train": graphs[:24], "validation": graphs[24:], "task": TASK, "architecture": tiny}
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """stop_at(step): Ctrl-C arrives in the training step of that number, once."""
+
+    def arrange(step, member=0):
+        original = MoleculeModule.training_step
+        waiting = [True]
+
+        def interrupted(self, batch, index):
+            if waiting and self.global_step == step and self.member == member:
+                waiting.clear()
+                raise KeyboardInterrupt
+            return original(self, batch, index)
+
+        monkeypatch.setattr(MoleculeModule, "training_step", interrupted)
+
+    return arrange
+
+
+def test_learns_what_the_atoms_say(parts):
+    model = fit(**parts, recipe=Recipe(epochs=15, batch_size=8, learning_rate=0.05, average=0.0))
+    assert model.record["training"][0]["val_score"] > 0.9
+    assert model.predict(parts["validation"]).shape == (8, 1)
+    assert not model.members[0].training
+
+
+def test_equal_seeds_give_equal_weights_and_leave_the_callers_random_state_alone(parts):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = fit(**parts, recipe=RECIPE)
+    assert torch.equal(torch.rand(1), expected)
+    assert same(weights(first), weights(fit(**parts, recipe=RECIPE)))
+    other = Recipe(**{**RECIPE.__dict__, "seed": 4})
+    assert not same(weights(first), weights(fit(**parts, recipe=other)))
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize("step", [2, 5, 12])
+def test_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(parts, stop_at, tmp_path, step, average):
+    """An epoch is 5 steps: Ctrl-C in the first epoch, at the start of the second, within the third."""
+    recipe = Recipe(**{**RECIPE.__dict__, "average": average})
+    whole = fit(**parts, recipe=recipe)
+    assert whole.record["training"][0]["best_epoch"] == 4
+    handler = signal.getsignal(signal.SIGINT)
+    stop_at(step)
+    with pytest.raises(Interrupted) as caught:
+        fit(**parts, recipe=recipe, folder=tmp_path)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert caught.value.model.predict(parts["validation"]).shape == (8, 1)
+    resumed = fit(**parts, recipe=recipe, folder=tmp_path, resume=True)
+    assert same(weights(resumed), weights(whole))
+    assert {k: v for k, v in resumed.record["training"][0].items() if k != "seconds"} == {
+        k: v for k, v in whole.record["training"][0].items() if k != "seconds"
+    }
+
+
+def test_ensemble_resumes_in_its_second_member(parts, stop_at, tmp_path):
+    recipe = Recipe(**{**RECIPE.__dict__, "members": 2})
+    whole = fit(**parts, recipe=recipe)
+    stop_at(7, member=1)
+    with pytest.raises(Interrupted) as caught:
+        fit(**parts, recipe=recipe, folder=tmp_path)
+    assert len(caught.value.model.members) == 2
+    resumed = fit(**parts, recipe=recipe, folder=tmp_path, resume=True)
+    assert same(weights(resumed), weights(whole))
+    assert not same(weights(whole)[:1], weights(whole)[1:])
+
+
+def test_keeps_the_best_epoch_and_stops_early(parts):
+    recipe = Recipe(epochs=30, batch_size=8, learning_rate=0.5, patience=2, monitor="loss", average=0.0)
+    model = fit(**parts, recipe=recipe)
+    history = model.record["training"][0]
+    assert history["best_epoch"] < 28
+    from graphattn.training.objective import Objective
+    from graphattn.training.packed import Packed
+
+    y = torch.cat([graph.y for graph in parts["train"]])
+    packed = Packed(parts["validation"], model.standardiser)
+    with torch.no_grad():
+        loss = Objective(TASK, y, 1.0)(model.members[0](packed[range(8)]), packed.y)
+    assert loss.item() == pytest.approx(history["val_loss"], rel=1e-4)
+
+
+def test_logs_are_written_for_every_epoch(parts, tmp_path):
+    fit(**parts, recipe=RECIPE, folder=tmp_path)
+    lines = (tmp_path / "logs" / "model-1" / "metrics.csv").read_text().splitlines()
+    assert set(lines[0].split(",")) == {"epoch", "loss", "rate", "step", "val_loss", "val_score"}
+    assert len(lines) == 1 + RECIPE.epochs
+
+
+def test_progress_is_shown_only_when_asked_for(parts, capfd):
+    fit(**parts, recipe=RECIPE)
+    assert capfd.readouterr() == ("", "")
+    fit(**parts, recipe=RECIPE, verbose=True)
+    assert "validation ROC-AUC" in capfd.readouterr().err
+
+
+def test_resume_needs_a_folder(parts):
+    with pytest.raises(ValueError, match="resume needs the folder of the interrupted run, got folder=None"):
+        fit(**parts, recipe=RECIPE, resume=True)
+
+
+def test_resume_needs_a_checkpoint(parts, tmp_path):
+    with pytest.raises(ValueError, match=re.escape(f"nothing to resume in {tmp_path}")):
+        fit(**parts, recipe=RECIPE, folder=tmp_path, resume=True)
+
+
+def test_resume_needs_the_same_settings_and_molecules(parts, stop_at, tmp_path):
+    stop_at(7)
+    with pytest.raises(Interrupted):
+        fit(**parts, recipe=RECIPE, folder=tmp_path)
+    other = Recipe(**{**RECIPE.__dict__, "learning_rate": 0.01})
+    with pytest.raises(ValueError, match=r"learning_rate was 0.02, is now 0.01"):
+        fit(**parts, recipe=other, folder=tmp_path, resume=True)
+    with pytest.raises(ValueError, match=r"training molecules was '24, sha256 \w+', is now '23, "):
+        fit(**{**parts, "train": parts["train"][:23]}, recipe=RECIPE, folder=tmp_path, resume=True)
+
+
+def test_a_new_run_forgets_the_checkpoints_of_an_old_one(parts, stop_at, tmp_path):
+    whole = fit(**parts, recipe=RECIPE)
+    stop_at(12)
+    with pytest.raises(Interrupted):
+        fit(**parts, recipe=Recipe(**{**RECIPE.__dict__, "seed": 9}), folder=tmp_path)
+    assert same(weights(fit(**parts, recipe=RECIPE, folder=tmp_path)), weights(whole))
+
+
+def test_infinite_weights_are_reported(parts):
+    with pytest.raises(ValueError, match=r"training diverged: weights became infinite at learning_rate 1e\+30"):
+        fit(**parts, recipe=Recipe(epochs=2, learning_rate=1e30, gradient_clip=1e30, weight_decay=1e30, average=0.0))
+
+
+def test_one_molecule_of_one_class_trains(make_graphs, tiny):
+    graphs = make_graphs(1)
+    model = fit(graphs, graphs, TASK, architecture=tiny, recipe=Recipe(epochs=1))
+    assert model.predict(graphs).shape == (1, 1)

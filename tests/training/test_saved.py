@@ -1,0 +1,171 @@
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from graphattn.data.tasks import Task
+from graphattn.training.build import build
+from graphattn.training.packed import Standardiser
+from graphattn.training.recipe import Recipe
+from graphattn.training.saved import FittedModel, load
+
+BINARY = Task("binary", ("oxygen",), ("no", "yes"))
+
+
+@pytest.fixture
+def make_model(tiny):
+    def make(task=BINARY, members=1, descriptors=0):
+        torch.manual_seed(0)
+        networks: list[nn.Module] = [build(tiny, task.outputs, descriptors).eval() for _ in range(members)]
+        statistics = torch.full((descriptors,), 3.0), torch.full((descriptors,), 10.0)
+        standardiser = Standardiser(*statistics) if descriptors else None
+        target = (torch.full((len(task.names),), 5.0), torch.full((len(task.names),), 2.0))
+        names = tuple(f"descriptor {i}" for i in range(descriptors))
+        return FittedModel(task, tiny, Recipe(members=members), networks, target, standardiser, names)
+
+    return make
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_loaded_model_predicts_the_same(make_model, make_graphs, tmp_path, members):
+    model, graphs = make_model(members=members, descriptors=4), make_graphs(12, descriptors=4)
+    model.record = {"split": {"rule": "random", "seed": 1, "train": 8, "validation": 2, "test": 2}, "data": {"a": 1}}
+    again = load(model.save(tmp_path / "model"))
+    assert np.array_equal(again.predict(graphs), model.predict(graphs))
+    assert again.record == model.record
+    assert (again.task, again.recipe, again.descriptor_names) == (model.task, model.recipe, model.descriptor_names)
+    assert len(list((tmp_path / "model").glob("*.safetensors"))) == members
+
+
+def test_predictions_come_in_the_order_of_the_graphs_and_do_not_depend_on_the_batch(make_model, make_graphs):
+    model, graphs = make_model(), make_graphs(12)
+    together = model.predict(graphs, batch_size=5)
+    alone = np.concatenate([model.predict([graph]) for graph in graphs])
+    assert together == pytest.approx(alone, abs=1e-6)
+
+
+def test_ensemble_is_the_mean_of_its_members(make_model, make_graphs):
+    model, graphs = make_model(members=2), make_graphs(6)
+    both = model.predict(graphs)
+    single = []
+    for member in model.members:
+        model.members = [member]
+        single.append(model.predict(graphs))
+    assert not np.allclose(single[0], single[1])
+    assert both == pytest.approx((single[0] + single[1]) / 2)
+
+
+def test_probabilities_have_a_column_per_class(make_model, make_graphs):
+    graphs = make_graphs(4)
+    found = make_model().probabilities(graphs)
+    assert found.shape == (4, 2)
+    assert found.sum(1) == pytest.approx(1)
+    assert found[:, 1] == pytest.approx(make_model().predict(graphs)[:, 0])
+    three = make_model(Task("multiclass", ("y",), ("a", "b", "c"))).probabilities(graphs)
+    assert three.shape == (4, 3)
+    assert three.sum(1) == pytest.approx(1)
+
+
+def test_regression_predicts_in_the_unit_of_the_target(make_model, make_graphs):
+    model = make_model(Task("regression", ("y",), ()))
+    for parameter in model.members[0].parameters():
+        nn.init.zeros_(parameter)
+    assert model.predict(make_graphs(2)).tolist() == [[5.0], [5.0]]
+    with pytest.raises(ValueError, match="expected a classification task, got 'regression'"):
+        model.probabilities(make_graphs(2))
+
+
+def test_no_graphs_give_no_predictions(make_model):
+    assert make_model().predict([]).shape == (0, 1)
+
+
+def test_missing_descriptors_are_named(make_model, make_graphs):
+    with pytest.raises(ValueError, match="the graph at position 0 has none"):
+        make_model(descriptors=2).predict(make_graphs(2))
+
+
+def test_folder_says_what_the_model_is(make_model, tmp_path):
+    model = make_model()
+    model.record = {
+        "split": {"rule": "scaffold", "seed": 1, "train": 8, "validation": 2, "test": 3},
+        "metrics": {"graph transformer": {"ROC-AUC": {"value": 0.9, "low": 0.8, "high": float("nan")}}},
+    }
+    model.save(tmp_path)
+    text = (tmp_path / "model.json").read_text()
+    described = json.loads(text)
+    assert "NaN" not in text
+    assert described["task"]["classes"] == ["no", "yes"]
+    assert described["features"]["atom"]["element"][:2] == ["0", "1"]
+    assert {"graphattn", "torch", "rdkit", "python"} <= set(described["versions"])
+    card = (tmp_path / "README.md").read_text()
+    assert "positive class 'yes'" in card
+    assert "split: scaffold" in card
+    assert "| ROC-AUC | 0.900 [0.800, nan] |" in card
+
+
+def edit(folder, **changes):
+    path = folder / "model.json"
+    described = json.loads(path.read_text())
+    path.write_text(json.dumps({**described, **changes}))
+
+
+def test_another_format_is_refused(make_model, tmp_path):
+    edit(make_model().save(tmp_path), format=7)
+    with pytest.raises(ValueError, match=r"has format 7, graphattn .* reads format 1; use the version that made it"):
+        load(tmp_path)
+
+
+def test_other_features_are_refused(make_model, tmp_path):
+    edit(make_model().save(tmp_path), features={"atom": {"element": ["H"]}, "bond": {}})
+    with pytest.raises(ValueError, match=r"model.json: its atom features are not those of graphattn"):
+        load(tmp_path)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    expected = f"{tmp_path} holds no model: expected a folder made by 'graphattn train'"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        load(tmp_path)
+
+
+def test_damaged_json_is_refused(make_model, tmp_path):
+    make_model().save(tmp_path)
+    (tmp_path / "model.json").write_text('{"format": 1,')
+    with pytest.raises(ValueError, match=r"model.json is damaged: Expecting property name"):
+        load(tmp_path)
+
+
+def test_json_without_a_field_is_refused(make_model, tmp_path):
+    make_model().save(tmp_path)
+    (tmp_path / "model.json").write_text('{"format": 1, "task": {}}')
+    with pytest.raises(ValueError, match=r"is damaged: it lacks architecture, recipe, target, features, weights"):
+        load(tmp_path)
+
+
+def test_json_with_an_unknown_setting_is_refused(make_model, tmp_path):
+    edit(make_model().save(tmp_path), recipe={"epoch": 3})
+    with pytest.raises(ValueError, match=r"model.json is damaged: TypeError .*'epoch'"):
+        load(tmp_path)
+
+
+def test_missing_weights_are_named(make_model, tmp_path):
+    make_model(members=2).save(tmp_path)
+    (tmp_path / "model-2.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"is incomplete: model-2.safetensors is missing"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"hello", lambda data: b""])
+def test_damaged_weights_are_named(make_model, tmp_path, damage):
+    path = make_model().save(tmp_path) / "model.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged: "):
+        load(tmp_path)
+
+
+def test_weights_of_another_network_are_refused(make_model, tmp_path):
+    edit(make_model().save(tmp_path), architecture={"name": "Tiny", "channels": 16})
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged: Error\(s\) in loading state_dict"):
+        load(tmp_path)
