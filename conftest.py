@@ -22,3 +22,11 @@ def seed():
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - what libraries draw from
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def names(doctest_namespace):
+    """What examples in docstrings may use without importing it."""
+    from graphattn import GCN, Edges, Full, SelfAttention, Star
+
+    doctest_namespace.update(torch=torch, GCN=GCN, Edges=Edges, Full=Full, SelfAttention=SelfAttention, Star=Star)
