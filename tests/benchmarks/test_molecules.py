@@ -103,7 +103,7 @@ def test_held_out_tenth_comes_from_the_training_part():
 
 
 FAKE = """#!{python}
-import json, pathlib, sys
+import json, os, pathlib, sys
 words = sys.argv[1:]
 value = dict(zip(words[1::2], words[2::2]))
 if value["--pytorch-seed"] == "7":
@@ -111,11 +111,12 @@ if value["--pytorch-seed"] == "7":
 test = json.loads(pathlib.Path(value["--splits-file"]).read_text())[0]["test"][: int(value.get("--keep", 99))]
 data = [line.split(",") for line in pathlib.Path(value["--data-path"]).read_text().split()][1:]
 out = pathlib.Path(value["--output-dir"]) / "model_0"
-(out / "trainer_logs").mkdir(parents=True)
-(out / "checkpoints").mkdir()
+(out / "trainer_logs" / "version_0").mkdir(parents=True)
 lines = ["smiles,label", *(f"{{data[i][0]}},{{0.1 + 0.8 * int(data[i][1])}}" for i in test)]
 (out / "test_predictions.csv").write_text("\\n".join(lines))
-(out / "checkpoints" / "last.ckpt").write_text("")
+(out / "trainer_logs" / "version_0" / "metrics.csv").write_text("")
+os.utime(out / "trainer_logs", (100, 100))
+os.utime(out / "trainer_logs" / "version_0" / "metrics.csv", (100.0078125, 100.0078125))
 """
 
 
@@ -133,6 +134,7 @@ def test_chemprop_gets_our_split_and_its_predictions_are_read(command):
     outcome = Chemprop(command)(PROBLEM, SPLIT, 0)
     np.testing.assert_allclose(outcome.test[:, 1], 0.1 + 0.8 * PROBLEM.labels[SPLIT.test])
     assert outcome.versions == "python 3.11; chemprop 2.3.1"
+    assert outcome.training.wall == 0.0078125
     assert outcome.training.cpu >= 0
     assert outcome.preparing.wall > 0
 

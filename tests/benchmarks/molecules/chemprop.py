@@ -26,7 +26,7 @@ print("; ".join([f"python {platform.python_version()}", *(f"{name} {version(name
 class Chemprop:
     """`chemprop train` with its defaults (50 epochs, batches of 64, best epoch by validation loss), our split and seed.
 
-    `training` is the wall time from the start of its trainer to its last checkpoint, read from the times of its files;
+    `training` is the wall time from the start of its trainer to the end of its last epoch, by the times of its files;
     `preparing` is the rest of the command: imports, reading, graphs, test predictions. Of the CPU time the command
     took as a whole, `preparing` is charged as much as it lasted, which is all that one busy thread can have used.
     Raises `RuntimeError` with the end of its log when the command fails, and on predictions of other molecules.
@@ -76,5 +76,6 @@ class Chemprop:
 
 
 def _trainer_seconds(model: Path) -> float:
-    """From the making of the trainer's log folder to the last checkpoint."""
-    return (model / "checkpoints" / "last.ckpt").stat().st_mtime - (model / "trainer_logs").stat().st_mtime
+    """From the making of the trainer's log folder to the last epoch's line in its log."""
+    logs = model / "trainer_logs"
+    return (logs / "version_0" / "metrics.csv").stat().st_mtime - logs.stat().st_mtime
