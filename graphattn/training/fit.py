@@ -73,7 +73,7 @@ def fit(
     objective = Objective(task, data.train.y, recipe.balance)
     run = Run(words, recipe, hardware or Hardware(), Path(folder) if folder is not None else None, verbose)
     run.prepare(_settings(words, recipe, task, data), resume)
-    model = FittedModel(task, words, recipe, [], (objective.mean, objective.deviation), standardiser)
+    model = FittedModel(task, words, recipe, [], (objective.mean.clone(), objective.deviation.clone()), standardiser)
     model.record["training"] = []
     width = len(standardiser.mean) if standardiser else 0
     for member in range(recipe.members):

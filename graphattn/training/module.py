@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch_geometric.data import Batch
+from torch_geometric.data import Data
 
 from graphattn.training.objective import Objective, predictions, score
 from graphattn.training.recipe import Recipe
@@ -36,7 +36,7 @@ class MoleculeModule(pl.LightningModule):
         """The network that is validated and kept: averaged weights where there are any."""
         return self.model if self.averaged is None else self.averaged.module
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Data, batch_idx: int) -> Tensor:
         """Loss of one batch with some atoms hidden."""
         words = np.random.SeedSequence((self.recipe.seed, self.member, self.global_step)).generate_state(1, np.uint64)
         torch.manual_seed(int(words[0]))
@@ -44,7 +44,7 @@ class MoleculeModule(pl.LightningModule):
         self.losses.append(loss.detach())
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Data, batch_idx: int) -> None:
         """Adds the new weights to the average."""
         if self.averaged is not None:
             self.averaged.update_parameters(self.model)
@@ -53,7 +53,7 @@ class MoleculeModule(pl.LightningModule):
         """Forgets the losses of an epoch that was interrupted."""
         self.losses.clear()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Data, batch_idx: int) -> None:
         """Keeps logits and labels until the epoch ends."""
         self.validated.append((self.kept(batch).float(), batch["y"]))
 
@@ -95,7 +95,7 @@ def rate(step: int, steps: int, warmup: float) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising)))
 
 
-def hide_atoms(batch: Batch, share: float) -> Batch:
+def hide_atoms(batch: Data, share: float) -> Data:
     """A shallow copy in which each atom is, with probability `share`, index 0 ("unknown") in every feature."""
     if share == 0:
         return batch

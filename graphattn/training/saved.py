@@ -22,6 +22,7 @@ from graphattn.data.tasks import Task
 from graphattn.training.build import build
 from graphattn.training.card import card
 from graphattn.training.data_module import by_size
+from graphattn.training.inputs import Chemistry
 from graphattn.training.objective import predictions
 from graphattn.training.packed import Packed, Standardiser
 from graphattn.training.recipe import Recipe
@@ -47,6 +48,11 @@ class FittedModel:
     standardiser: Standardiser | None = None
     descriptor_names: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def chemistry(self) -> Chemistry:
+        """How the SMILES it was trained on became atoms."""
+        return Chemistry(**self.record.get("chemistry", {}))
 
     def predict(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float64]:
         """Mean over the members of `objective.predictions`, one row per graph, in the order of `graphs`.
@@ -84,8 +90,8 @@ class FittedModel:
             save_file({key: value.contiguous() for key, value in member.state_dict().items()}, folder / name)
         described = self.describe() | {"weights": names}
         (folder / "README.md").write_text(card(described), encoding="utf-8")
-        text = json.dumps(_plain(described), indent=1, allow_nan=False) + "\n"
-        (folder / "model.json").write_text(text, encoding="utf-8")
+        lines = [f'"{name}": {json.dumps(_plain(value), allow_nan=False)}' for name, value in described.items()]
+        (folder / "model.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
         return folder
 
     def describe(self) -> dict[str, Any]:
@@ -125,9 +131,10 @@ def load(folder: str | Path) -> FittedModel:
         task, recipe = Task.from_dict(described["task"]), Recipe(**described["recipe"])
         target = (torch.tensor(described["target"]["mean"]), torch.tensor(described["target"]["deviation"]))
         standardiser = Standardiser.from_dict(known) if known else None
-        members = [_member(described, task, folder / name) for name in described["weights"]]
-    except (KeyError, TypeError) as error:
+        Chemistry(**described.get("chemistry", {}))
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'model.json'} is damaged: {type(error).__name__} {error}") from error
+    members = [_member(described, task, folder / name) for name in described["weights"]]
     own = {"format", "versions", "seed", "parameters", "descriptors", *_FIELDS}
     record = {name: value for name, value in described.items() if name not in own}
     names = tuple(known["names"]) if known else ()

@@ -7,20 +7,8 @@ from torch import nn
 import graphattn.models
 from graphattn.data.molecules import atom_sizes, parse_smiles, to_data
 
-SMILES = [
-    "CCO",
-    "C",
-    "c1ccccc1",
-    "CC(=O)O",
-    "CCN",
-    "[Na+].[Cl-]",
-    "CCCCCC",
-    "C1CCCCC1O",
-    "CC(C)Cl",
-    "OCCO",
-    "c1ccncc1C",
-    "CCS",
-]
+SMILES = ["CCO", "C", "c1ccccc1", "CC(=O)O", "CCN", "[Na+].[Cl-]", "CCCCCC", "C1CCCCC1O", "CC(C)Cl", "OCCO"]
+SMILES += ["c1ccncc1C", "CCS"]
 
 
 class Tiny(nn.Module):

@@ -1,0 +1,212 @@
+import pickle
+import re
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
+
+ALCOHOLS = [f"{'C' * n}O" for n in range(1, 13)]
+AMINES = [f"{'C' * n}N" for n in range(1, 13)]
+THIOLS = [f"{'C' * n}S" for n in range(1, 13)]
+SMILES = ALCOHOLS + AMINES
+LABELS = np.array(["alcohol"] * 12 + ["amine"] * 12)
+LENGTHS = np.array([float(len(smiles)) for smiles in SMILES])
+SMALL = {"channels": 16, "layers": 1, "dropout": 0.0, "epochs": 8, "learning_rate": 0.01, "descriptors": False}
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return MoleculeClassifier(**SMALL).fit(SMILES, LABELS)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return MoleculeRegressor(**{**SMALL, "epochs": 30}).fit(SMILES, LENGTHS)
+
+
+def test_classifier_learns(classifier):
+    assert classifier.classes_.tolist() == ["alcohol", "amine"]
+    assert classifier.score(SMILES, LABELS) > 0.9
+    probability = classifier.predict_proba(["CCCCCCCO", "CCCCCCCN"])
+    assert probability.sum(1) == pytest.approx(1)
+    assert probability[0, 0] > 0.5 > probability[1, 0]
+    assert classifier.predict(["CCCCCCCN"]).tolist() == ["amine"]
+
+
+def test_regressor_learns(regressor):
+    assert regressor.score(SMILES, LENGTHS) > 0.8
+    assert regressor.predict(SMILES).shape == (24,)
+
+
+def test_three_classes_and_descriptors():
+    labels = ["o"] * 12 + ["n"] * 12 + ["s"] * 12
+    model = MoleculeClassifier(**{**SMALL, "descriptors": True, "epochs": 12}).fit(ALCOHOLS + AMINES + THIOLS, labels)
+    assert model.classes_.tolist() == ["n", "o", "s"]
+    assert model.predict_proba(["CCO"]).shape == (1, 3)
+    assert model.score(ALCOHOLS + AMINES + THIOLS, labels) > 0.8
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [True, False], [2.5, 7.0], ["b", "a"]])
+def test_labels_come_back_in_their_own_type(labels):
+    y = np.array([labels[0]] * 12 + [labels[1]] * 12)
+    model = MoleculeClassifier(**{**SMALL, "epochs": 1}).fit(SMILES, y)
+    assert model.classes_.dtype == y.dtype
+    assert model.classes_.tolist() == sorted(labels)
+    assert set(model.predict(SMILES).tolist()) <= set(labels)
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series, lambda x: np.array(x, dtype=object)[:, None]])
+def test_smiles_come_in_any_container(classifier, container):
+    assert np.array_equal(classifier.predict_proba(container(SMILES)), classifier.predict_proba(SMILES))
+
+
+def test_several_values_with_missing_ones():
+    y = np.stack([LENGTHS, -LENGTHS], 1)
+    y[3, 1] = np.nan
+    model = MoleculeRegressor(**{**SMALL, "epochs": 2}).fit(SMILES, y)
+    assert model.predict(SMILES[:5]).shape == (5, 2)
+
+
+def test_equal_seeds_give_equal_models(classifier):
+    again = MoleculeClassifier(**SMALL).fit(SMILES, LABELS)
+    assert np.array_equal(again.predict_proba(SMILES), classifier.predict_proba(SMILES))
+    other = MoleculeClassifier(**SMALL, seed=1).fit(SMILES, LABELS)
+    assert not np.array_equal(other.predict_proba(SMILES), classifier.predict_proba(SMILES))
+
+
+def test_ensemble_has_that_many_members():
+    model = MoleculeClassifier(**{**SMALL, "epochs": 1}, ensemble=2).fit(SMILES, LABELS)
+    assert len(model.model_.members) == 2
+
+
+def test_parameters_and_clone():
+    model = MoleculeClassifier(**SMALL)
+    assert model.get_params() == {**SMALL, "ensemble": 1, "seed": 0}
+    copy = clone(model.set_params(layers=2))
+    assert copy.layers == 2
+    assert not hasattr(copy, "model_")
+    assert is_classifier(model)
+    assert is_regressor(MoleculeRegressor())
+
+
+def test_both_estimators_take_the_same_arguments():
+    assert MoleculeRegressor().get_params() == MoleculeClassifier().get_params()
+
+
+def test_cross_validation_and_search():
+    model = MoleculeClassifier(**{**SMALL, "epochs": 4})
+    scores = cross_val_score(model, SMILES, LABELS, cv=3, scoring="roc_auc")
+    assert scores.shape == (3,)
+    assert scores.mean() > 0.7
+    assert cross_val_predict(model, SMILES, LABELS, cv=2, method="predict_proba").shape == (24, 2)
+    search = GridSearchCV(model, {"learning_rate": [1e-9, 0.01]}, cv=2).fit(SMILES, LABELS)
+    assert search.best_params_ == {"learning_rate": 0.01}
+    assert search.predict(["CCO"]).shape == (1,)
+
+
+def test_pipeline():
+    strip = FunctionTransformer(lambda texts: [text.strip() for text in texts])
+    pipeline = Pipeline([("strip", strip), ("model", MoleculeClassifier(**{**SMALL, "epochs": 1}))])
+    assert pipeline.fit([f" {smiles} " for smiles in SMILES], LABELS).predict([" CCO "]).shape == (1,)
+    pipeline.set_params(model__epochs=2)
+    assert pipeline.get_params()["model__epochs"] == 2
+
+
+def test_joblib_keeps_and_shares_the_model(classifier, tmp_path):
+    expected = classifier.predict_proba(SMILES)
+    joblib.dump(classifier, tmp_path / "model.joblib")
+    assert np.array_equal(joblib.load(tmp_path / "model.joblib").predict_proba(SMILES), expected)
+    assert np.array_equal(pickle.loads(pickle.dumps(classifier)).predict_proba(SMILES), expected)
+    halves = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(classifier.predict_proba)(part) for part in (SMILES[:12], SMILES[12:])
+    )
+    assert np.allclose(np.vstack(halves), expected)
+
+
+def test_saved_classifier_is_the_same(classifier, tmp_path):
+    again = MoleculeClassifier.load(classifier.save(tmp_path / "model"))
+    assert np.array_equal(again.predict_proba(SMILES), classifier.predict_proba(SMILES))
+    assert again.get_params() == classifier.get_params()
+    assert again.predict(SMILES).tolist() == classifier.predict(SMILES).tolist()
+
+
+def test_saved_regressor_is_the_same(regressor, tmp_path):
+    again = MoleculeRegressor.load(regressor.save(tmp_path / "model"))
+    assert np.array_equal(again.predict(SMILES), regressor.predict(SMILES))
+
+
+def test_a_model_of_another_task_is_refused(classifier, regressor, tmp_path):
+    with pytest.raises(ValueError, match="holds a regression model; expected binary or multiclass"):
+        MoleculeClassifier.load(regressor.save(tmp_path / "values"))
+    with pytest.raises(ValueError, match="holds a binary model; expected regression"):
+        MoleculeRegressor.load(classifier.save(tmp_path / "classes"))
+
+
+def test_unreadable_smiles_are_left_out_of_training_with_a_warning():
+    smiles, labels = ["C1CC", *SMILES, None], ["amine", *LABELS, "alcohol"]
+    with pytest.warns(UserWarning, match=r"left out of training: position 0: .*'C1CC'.*; position 25: expected SMILES"):
+        model = MoleculeClassifier(**{**SMALL, "epochs": 1}).fit(smiles, labels)
+    expected = MoleculeClassifier(**{**SMALL, "epochs": 1}).fit(SMILES, LABELS)
+    assert np.array_equal(model.predict_proba(SMILES), expected.predict_proba(SMILES))
+
+
+def test_unreadable_smiles_are_nan_in_probabilities_and_values(classifier, regressor):
+    with pytest.warns(UserWarning, match=r"NaN for SMILES that cannot be read: position 1: .*'C1CC'"):
+        probability = classifier.predict_proba(["CCO", "C1CC", "CCN"])
+    assert np.isnan(probability[1]).all()
+    assert np.array_equal(probability[[0, 2]], classifier.predict_proba(["CCO", "CCN"]))
+    with pytest.warns(UserWarning, match=r"position 0: "):
+        assert np.isnan(regressor.predict(["C1CC", "CC"])).tolist() == [True, False]
+
+
+def test_unreadable_smiles_have_no_class(classifier):
+    with pytest.raises(ValueError, match=r"no class for SMILES that cannot be read .*: position 1: .*'C1CC'"):
+        classifier.predict(["CCO", "C1CC"])
+
+
+def test_only_unreadable_smiles_are_refused():
+    with pytest.raises(ValueError, match=r"none of the 2 SMILES can be read: position 0: .*'C1CC'"):
+        MoleculeClassifier(**SMALL).fit(["C1CC", "C1C"], [0, 1])
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match="a classifier needs two classes or more, got one: np.str_\\('amine'\\)"):
+        MoleculeClassifier(**SMALL).fit(AMINES, ["amine"] * 12)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_labels_are_refused(missing):
+    labels = [*LABELS[:23], missing]
+    with pytest.raises(
+        ValueError, match=re.escape("every molecule needs a label; it is missing at position 23 (1 in all)")
+    ):
+        MoleculeClassifier(**SMALL).fit(SMILES, labels)
+
+
+def test_infinite_and_missing_values_are_refused():
+    for value in (float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=rf"every molecule needs a finite value, got \[{value}\] at position 2"):
+            MoleculeRegressor(**SMALL).fit(["C", "CC", "CCC"], [1.0, 2.0, value])
+
+
+def test_unequal_lengths_are_refused():
+    for estimator in (MoleculeClassifier(**SMALL), MoleculeRegressor(**SMALL)):
+        with pytest.raises(ValueError, match="expected as many labels as SMILES, got 2 labels for 3 SMILES"):
+            estimator.fit(["C", "CC", "CCC"], [0, 1])
+
+
+def test_one_text_is_refused(classifier):
+    with pytest.raises(TypeError, match=re.escape("expected a list of SMILES, got one text 'CCO'; write ['CCO']")):
+        classifier.predict("CCO")
+
+
+def test_a_table_is_refused(classifier):
+    with pytest.raises(ValueError, match=re.escape("expected one value per molecule, got an array of shape (2, 2)")):
+        classifier.predict(np.array([["C", "C"], ["C", "C"]]))
