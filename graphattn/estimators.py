@@ -77,12 +77,10 @@ class MoleculeClassifier(ClassifierMixin, BaseEstimator):
         _check_lengths(texts, labels)
         missing = [i for i, label in enumerate(labels) if label is None or label != label]
         if missing:
-            raise ValueError(
-                f"every molecule needs a label; it is missing at position {missing[0]} ({len(missing)} in all)"
-            )
+            raise ValueError(f"every molecule needs a label; position {missing[0]} has none ({len(missing)} in all)")
         self.classes_, numbers = np.unique(np.asarray(labels.tolist()), return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs two classes or more, got one: {self.classes_[0]!r}")
+            raise ValueError(f"a classifier needs two classes or more, got one: {self.classes_.tolist()[0]!r}")
         kind = "binary" if len(self.classes_) == 2 else "multiclass"
         task = Task(kind, ("y",), tuple(map(str, self.classes_.tolist())))
         self.model_ = _learn(self.get_params(), task, texts, numbers[:, None].astype(np.float32))

@@ -177,16 +177,14 @@ def test_only_unreadable_smiles_are_refused():
 
 
 def test_one_class_is_refused():
-    with pytest.raises(ValueError, match="a classifier needs two classes or more, got one: np.str_\\('amine'\\)"):
+    with pytest.raises(ValueError, match=r"a classifier needs two classes or more, got one: 'amine'"):
         MoleculeClassifier(**SMALL).fit(AMINES, ["amine"] * 12)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_missing_labels_are_refused(missing):
     labels = [*LABELS[:23], missing]
-    with pytest.raises(
-        ValueError, match=re.escape("every molecule needs a label; it is missing at position 23 (1 in all)")
-    ):
+    with pytest.raises(ValueError, match=re.escape("every molecule needs a label; position 23 has none (1 in all)")):
         MoleculeClassifier(**SMALL).fit(SMILES, labels)
 
 

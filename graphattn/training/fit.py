@@ -68,7 +68,8 @@ def fit(
     recipe = recipe or Recipe()
     words = dict(architecture if architecture is not None else Architecture().to_dict())
     standardiser = Standardiser.of(raw_descriptors(train)) if train and "descriptors" in train[0] else None
-    data = MoleculeData(Packed(train, standardiser), Packed(validation, standardiser), recipe.batch_size, recipe.seed)
+    size = recipe.batch_size_for(len(train))
+    data = MoleculeData(Packed(train, standardiser), Packed(validation, standardiser), size, recipe.seed)
     assert data.train.y is not None
     objective = Objective(task, data.train.y, recipe.balance)
     run = Run(words, recipe, hardware or Hardware(), Path(folder) if folder is not None else None, verbose)

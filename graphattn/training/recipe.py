@@ -1,6 +1,7 @@
 """How a model is built and trained: every default of graphattn's molecule models stands in this file."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,8 +10,9 @@ from typing import Any, Literal
 class Recipe:
     """How one model is trained. All of it is written to `model.json`.
 
-    - `epochs`, `batch_size`, `learning_rate`, `weight_decay` (AdamW); the rate rises linearly over the first `warmup`
-      (a share of all steps) and falls to zero along a cosine; gradients are cut at norm `gradient_clip`.
+    - `epochs`, `learning_rate`, `weight_decay` (AdamW); the rate rises linearly over the first `warmup` (a share of all
+      steps) and falls to zero along a cosine; gradients are cut at norm `gradient_clip`.
+    - `batch_size`: at most so many molecules per step; small data are cut into ten batches, of 8 or more.
     - `patience`: epochs without a better validation `monitor` ("score" or "loss") after which training stops.
       The weights of the best epoch are kept.
     - `atom_mask`: share of atoms whose features are hidden in a training step. It regularises, and it makes a masked
@@ -39,6 +41,14 @@ class Recipe:
     monitor: Literal["score", "loss"] = "score"
     members: int = 1
     seed: int = 0
+
+    def batch_size_for(self, molecules: int) -> int:
+        """Molecules per step when there are `molecules` to train on.
+
+        >>> [Recipe(batch_size=64).batch_size_for(n) for n in (3000, 200, 20)]
+        [64, 20, 8]
+        """
+        return min(self.batch_size, max(8, math.ceil(molecules / 10)))
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience", "members"):
