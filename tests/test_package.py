@@ -4,6 +4,8 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,31 @@ def test_map_in_the_docstring_names_files_that_exist():
 
 def test_citation_has_the_version_of_the_package():
     assert f"version: {graphattn.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_imported_library_is_declared():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    imported = set()
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    distribution = packages_distributions()
+    libraries = {distribution[name][0].lower() for name in imported - sys.stdlib_module_names - {"graphattn"}}
+    assert "torch" in libraries
+    assert libraries - {requirement.partition(">=")[0] for requirement in declared} == set()
+
+
+def test_lower_bounds_are_the_tested_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bounds = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    tested = set((ROOT / "constraints.txt").read_text().splitlines())
+    assert {bound for bound in bounds if bound.lower().replace(">=", "==") not in tested} == set()
 
 
 def lines_of(function: ast.FunctionDef) -> int:
