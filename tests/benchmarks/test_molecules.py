@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from graphattn.data.splits import Split
+from graphattn.training.recipe import Recipe
 from tests.benchmarks.molecules import bbb, report, solubility, timing
 from tests.benchmarks.molecules.chemprop import Chemprop
 from tests.benchmarks.molecules.forest import Forest, ecfp4
+from tests.benchmarks.molecules.graphattn_model import Graphattn
 from tests.benchmarks.molecules.model import HoldOut, Outcome, Problem
 from tests.benchmarks.molecules.records import Results, Spent, provenance, timed
 
@@ -201,3 +203,17 @@ def test_solubility_opens_the_test_part_once(tmp_path, monkeypatch):
     assert table["molecules"] == 257
     assert table["accuracy"].startswith("0.397 [")
     assert table["macro_roc_auc"] == "0.500 [0.500, 0.500]"
+
+
+def test_graphattn_gives_probabilities_of_both_parts():
+    recipe = Recipe(epochs=2, members=2)
+    architecture = {"name": "MoleculeTransformer", "channels": 16, "heads": 2, "layers": 1, "dropout": 0.0}
+    model = Graphattn(recipe, architecture)
+    outcome = model(PROBLEM, SPLIT, 1)
+    assert outcome.validation is not None
+    assert (outcome.validation.shape, outcome.test.shape) == ((4, 2), (4, 2))
+    np.testing.assert_allclose(outcome.test.sum(1), 1)
+    assert outcome.training.cpu > 0
+    assert outcome.preparing.wall > 0
+    np.testing.assert_array_equal(model(PROBLEM, SPLIT, 1).test, outcome.test)
+    assert not np.array_equal(model(PROBLEM, SPLIT, 2).test, outcome.test)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graphattn.training.recipe import Recipe
 from tests.benchmarks.molecules import bbb as bbb_table
 from tests.benchmarks.molecules import solubility as solubility_table
 from tests.benchmarks.molecules import timing as timing_table
@@ -23,6 +24,7 @@ Names = Annotated[
 Executable = Annotated[Path | None, typer.Option("--chemprop", help="chemprop's command, in its own environment.")]
 Threads = Annotated[int, typer.Option(help="Threads of the forests.")]
 First = Annotated[int, typer.Option("--first", help="Seed of the first split.")]
+MEMBERS = 5
 RESULTS = Path("runs/benchmarks")
 BBB = ("forest ecfp4", "forest ecfp4+descriptors", *OURS)
 TIMING = ("chemprop", *OURS)
@@ -90,8 +92,8 @@ def _made(name: str, chemprop: Path | None, threads: int) -> Model:
         "forest ecfp4": partial(Forest, ecfp4, threads),
         "forest ecfp4+descriptors": partial(Forest, ecfp4_and_descriptors, threads),
         "forest count ecfp4": partial(Forest, count_ecfp4, threads),
-        "graphattn": partial(Graphattn, members=1),
-        "graphattn ensemble": partial(Graphattn, members=5),
+        "graphattn": partial(Graphattn, Recipe()),
+        "graphattn ensemble": partial(Graphattn, Recipe(members=MEMBERS)),
     }
     if chemprop is not None:
         models["chemprop"] = partial(Chemprop, chemprop)

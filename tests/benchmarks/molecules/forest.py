@@ -35,8 +35,8 @@ class Forest:
         forest = RandomForestClassifier(TREES, n_jobs=self.threads, random_state=seed)
         with timed() as training:
             forest.fit(features[split.train], problem.labels[split.train])
-        validation = forest.predict_proba(features[split.validation]) if len(split.validation) else None
-        test = forest.predict_proba(features[split.test])
+        validation = np.asarray(forest.predict_proba(features[split.validation])) if len(split.validation) else None
+        test = np.asarray(forest.predict_proba(features[split.test]))
         return Outcome(validation, test, training, preparing, versions(["scikit-learn", "rdkit", "numpy"]))
 
     def _features(self, smiles: list[str]) -> tuple[NDArray[np.float32], Spent]:
