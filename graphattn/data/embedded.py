@@ -1,27 +1,19 @@
-"""The data sets that come with graphattn; each has a card, `datasets/<name>/README.md`.
+"""The data sets that come with graphattn; each has a card, `datasets/<name>/README.md`."""
 
->>> names()
-('bbb', 'solubility')
->>> table = load("bbb")
->>> len(table.frame), table.smiles_column, table.target_columns
-(3907, 'smiles', ('permeable',))
-"""
-
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from graphattn.data.table import MoleculeTable, read_table
 
-from graphattn.data.table import MoleculeTable
-
-_COLUMNS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
-    "bbb": ("smiles", ("permeable",), None),
-    "solubility": ("smiles", ("solubility",), "split"),
-}
+_COLUMNS: dict[str, tuple[str, str | None]] = {"bbb": ("permeable", None), "solubility": ("solubility", "split")}
 
 
 def names() -> tuple[str, ...]:
-    """Names that `load` knows."""
+    """Names of the embedded data sets.
+
+    >>> names()
+    ('bbb', 'solubility')
+    """
     return tuple(_COLUMNS)
 
 
@@ -41,7 +33,38 @@ def path(name: str) -> Path:
 
 
 def load(name: str) -> MoleculeTable:
-    """The table of an embedded data set. Raises as `path` does."""
-    frame = pd.read_csv(path(name), dtype=str)
-    smiles, targets, split = _COLUMNS[name]
-    return MoleculeTable(frame, np.arange(len(frame)) + 2, smiles, targets, split, ())
+    """The table of an embedded data set. Raises as `path` does.
+
+    >>> table = load("bbb")
+    >>> len(table.frame), table.smiles_column, table.target_columns
+    (3907, 'smiles', ('permeable',))
+    """
+    file = path(name)
+    target, split = _COLUMNS[name]
+    return read_table(file, smiles="smiles", targets=target, split=split)
+
+
+def open_table(
+    data: str | Path,
+    *,
+    smiles: str | None = None,
+    targets: str | Sequence[str] | None = None,
+    split: str | None = None,
+) -> MoleculeTable:
+    """The table that `data` names: a file (see `read_table`), or an embedded data set if there is no such file.
+
+    Raises as `read_table` does; the message for a missing file lists the embedded data sets.
+
+    >>> open_table("solubility", targets="logS").target_columns
+    ('logS',)
+    """
+    name = str(data)
+    if Path(data).exists() or name not in _COLUMNS:
+        try:
+            return read_table(data, smiles=smiles, targets=targets, split=split)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error} (embedded data sets: {', '.join(names())})") from None
+    target, part = _COLUMNS[name]
+    return read_table(
+        path(name), smiles=smiles or "smiles", targets=target if targets is None else targets, split=split or part
+    )

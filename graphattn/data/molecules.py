@@ -31,7 +31,9 @@ __all__ = [
     "bond_sizes",
     "descriptors",
     "keep_largest_fragment",
+    "molecule_problem",
     "parse_smiles",
+    "smiles_problem",
     "to_data",
 ]
 
@@ -63,7 +65,7 @@ def parse_smiles(text: str, *, largest_fragment: bool = False, explicit_hydrogen
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text.strip())
         if molecule is None:
-            raise ValueError(f"RDKit cannot read SMILES {text!r}: {_problem(text.strip())}")
+            raise ValueError(f"RDKit cannot read SMILES {text!r}: {smiles_problem(text.strip())}")
         if not molecule.GetNumAtoms():
             raise ValueError(f"SMILES {text!r} has no atoms")
         molecule = keep_largest_fragment(molecule) if largest_fragment else molecule
@@ -124,12 +126,16 @@ def to_data(molecule: Chem.Mol) -> Data:
     )
 
 
-def _problem(text: str) -> str:
-    """Why RDKit refused a SMILES, without its log: chemistry by its own words, syntax by what is left open."""
-    molecule = Chem.MolFromSmiles(text, sanitize=False)
-    if molecule is not None:
-        problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
-        return " ".join(problems[0].split()) if problems else "it is not a valid molecule"
+def smiles_problem(text: str) -> str:
+    """Why RDKit refuses a SMILES: in its own words for chemistry, by what is left open for syntax.
+
+    >>> smiles_problem("C1CCO")
+    'ring 1 is not closed'
+    """
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text, sanitize=False)
+        if molecule is not None:
+            return molecule_problem(molecule)
     bare = re.sub(r"\[[^\]]*\]", "", text)
     if "[" in bare or "]" in bare:
         return "a square bracket is not closed"
@@ -138,3 +144,9 @@ def _problem(text: str) -> str:
     rings = Counter(re.findall(r"%\d\d|\d", bare))
     left_open = [ring for ring, count in rings.items() if count % 2]
     return f"ring {left_open[0]} is not closed" if left_open else "not SMILES syntax"
+
+
+def molecule_problem(molecule: Chem.Mol) -> str:
+    """RDKit's first objection to a molecule that was not sanitised."""
+    problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
+    return " ".join(problems[0].split()) if problems else "not a valid molecule"

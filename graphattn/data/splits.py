@@ -17,7 +17,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 Fractions = tuple[float, float, float]
 PARTS = ("training", "validation", "test")
-_WORDS = {
+PART_WORDS = {
     **dict.fromkeys(("train", "training"), 0),
     **dict.fromkeys(("validation", "valid", "val", "dev"), 1),
     **dict.fromkeys(("test", "testing", "holdout"), 2),
@@ -146,7 +146,7 @@ def from_column(values: Iterable[object]) -> Split:
     """
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
     for position, value in enumerate(values):
-        part = _WORDS.get(str(value).strip().lower())
+        part = PART_WORDS.get(str(value).strip().lower())
         if part is None:
             raise ValueError(f"the split column says {value!r} in row {position}; expected train, validation or test")
         parts[part].append(position)

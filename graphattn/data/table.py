@@ -1,19 +1,89 @@
-"""Files to rows."""
+"""A file of molecules as a table: rows of text, their line numbers, and which column is what."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphattn.data.columns import guess_smiles, guess_split, guess_targets, pick
+from graphattn.data.reading import read_records
+
 
 @dataclass(frozen=True)
 class MoleculeTable:
-    """Rows as read (strings), and which columns mean what."""
+    """Rows as read from a file, all columns as text.
+
+    Attributes:
+        frame: all columns and all rows in the order of the file, cells as strings ("" where empty).
+        line: line of the file on which each row starts, as an editor counts: the header is line 1, line breaks in
+            quoted cells count. For an SDF the first line of the record.
+        smiles_column: name of the column of SMILES.
+        target_columns: names of the targets, none for a table to predict.
+        split_column: name of the column that says train, validation or test, if there is one.
+        notes: what was guessed or mended, in sentences.
+        faults: rows that are broken, with the reason: too many cells, an unreadable mol block.
+    """
 
     frame: pd.DataFrame
     line: NDArray[np.int64]
     smiles_column: str
-    target_columns: tuple[str, ...]
-    split_column: str | None
-    notes: tuple[str, ...]
+    target_columns: tuple[str, ...] = ()
+    split_column: str | None = None
+    notes: tuple[str, ...] = ()
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def smiles(self) -> list[str]:
+        """The SMILES of each row, as written."""
+        return self.frame[self.smiles_column].tolist()
+
+    @property
+    def targets(self) -> pd.DataFrame:
+        """The columns of targets."""
+        return self.frame.loc[:, list(self.target_columns)]
+
+
+def read_table(
+    path: str | Path,
+    *,
+    smiles: str | None = None,
+    targets: str | Sequence[str] | None = None,
+    split: str | None = None,
+) -> MoleculeTable:
+    """The table in a CSV, TSV or SDF file, which may be gzipped.
+
+    Separators (comma, tab, semicolon, bar), encodings (UTF-8, UTF-16, Latin-1) and line ends are recognised.
+
+    Args:
+        path: the file.
+        smiles: column of SMILES; guessed if not given. An SDF has its SMILES, made from the mol blocks, in "smiles".
+        targets: column or columns of targets; guessed if not given, `()` for none.
+        split: column that names the parts; guessed if not given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no table, lacks a column (the columns there are get listed), or a column has to be
+            guessed and is not obvious.
+    """
+    path = Path(path)
+    records = read_records(path)
+    columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
+    notes = list(records.notes)
+    smiles_column = pick(columns, smiles, path) if smiles else guess_smiles(columns, path)
+    split_column = pick(columns, split, path) if split else guess_split(columns)
+    if targets is None:
+        target_columns = guess_targets(columns, {smiles_column, split_column}, path)
+        notes.append(f"the target is {', '.join(map(repr, target_columns))}")
+    else:
+        wanted = (targets,) if isinstance(targets, str) else targets
+        target_columns = tuple(pick(columns, name, path) for name in wanted)
+    if not smiles:
+        notes.insert(len(records.notes), f"SMILES are in column {smiles_column!r}")
+    if split_column and not split:
+        notes.append(f"column {split_column!r} says which rows are for training and for testing")
+    line = np.array(records.lines, dtype=np.int64)
+    frame = pd.DataFrame(columns, dtype=str)
+    return MoleculeTable(frame, line, smiles_column, target_columns, split_column, tuple(notes), records.faults)

@@ -67,7 +67,7 @@ class Task:
         regression, no finite number. Raises `ValueError` when `frame` lacks a target.
 
         >>> Task("regression", ("logS",)).encode(pd.DataFrame({"logS": ["-1.5", "inf", ""]}))[1]
-        [(1, "label 'inf' of logS is not a finite number"), (2, 'no label')]
+        [(1, "unusable label: 'inf' of logS is not a finite number"), (2, 'no label')]
         """
         labels = np.full((len(frame), len(self.names)), np.nan, dtype=np.float32)
         reasons: dict[int, str] = {}
@@ -79,7 +79,7 @@ class Task:
                 try:
                     labels[row, column] = value(cell) if cell else math.nan
                 except ValueError as error:
-                    reasons.setdefault(row, f"label {cell!r} of {name} {error}")
+                    reasons.setdefault(row, f"unusable label: {cell!r} of {name} {error}")
         for row in np.flatnonzero(np.isnan(labels).all(axis=1)).tolist():
             reasons.setdefault(row, "no label")
         return labels, sorted(reasons.items())

@@ -1,0 +1,123 @@
+"""Which column of a table is what: found by name, or guessed when it is obvious."""
+
+import difflib
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from rdkit import Chem, rdBase
+
+from graphattn.data.splits import PART_WORDS
+from graphattn.data.tasks import MISSING
+
+Columns = Mapping[str, Sequence[str]]
+
+_SMILES_NAMES = ("smiles", "canonical_smiles", "canonicalsmiles", "isomeric_smiles", "isomericsmiles", "smi")
+_TARGET_NAMES = ("label", "labels", "target", "y", "class", "activity", "active", "outcome", "response")
+_IDENTIFIERS = ("id", "name", "index", "idx", "num", "number", "no", "no.", "nr", "cid", "cas", "inchi", "title")
+_SPLIT_NAMES = ("split", "set", "subset", "partition")
+_LOOKED_AT = 100
+_SHARE = 0.8
+_MOST_CLASSES = 30
+
+
+def pick(columns: Columns, wanted: str, path: object) -> str:
+    """The column called `wanted`, in any case if only one is. Raises `ValueError` that lists the columns otherwise."""
+    alike = [name for name in columns if name.lower() == wanted.strip().lower()]
+    if wanted in columns or len(alike) == 1:
+        return wanted if wanted in columns else alike[0]
+    near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.5)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{path} has no column {wanted!r}; it has {_listed(columns)}{hint}")
+
+
+def guess_smiles(columns: Columns, path: object) -> str:
+    """The column of SMILES: by its name, else the only one whose cells RDKit reads.
+
+    Raises `ValueError` when there is none or more than one, or when the first line holds data instead of names.
+    """
+    known = [name for wanted in _SMILES_NAMES for name in columns if name.lower() == wanted]
+    if known:
+        return known[0]
+    found = [name for name in columns if "smiles" in name.lower()]
+    found = found or [name for name, cells in columns.items() if _smiles_share(cells) >= _SHARE]
+    if not found:
+        raise ValueError(f"{path} has no column of SMILES; it has {_listed(columns)}")
+    if len(found) > 1:
+        raise ValueError(f"{path} has several columns that may hold SMILES: {_listed(found)}; name one")
+    if _atoms(found[0]) > 1:
+        raise ValueError(
+            f"{path} begins with data ({found[0]!r}) instead of column names; add a first line such as 'smiles,label'"
+        )
+    return found[0]
+
+
+def guess_targets(columns: Columns, taken: Container[str], path: object) -> tuple[str, ...]:
+    """The target, or targets, among the columns that are not `taken`.
+
+    By its name (label, target, y, class, activity ...); or the only column left; or the only one that is no
+    identifier and holds numbers or few different words; or all of these if they hold nothing but 0 and 1.
+    Raises `ValueError` that lists the columns otherwise.
+    """
+    left = [name for name in columns if name not in taken]
+    named = [name for name in left if name.lower() in _TARGET_NAMES]
+    likely = [name for name in left if _may_be_target(name, columns[name])]
+    for choice in (named, left, likely):
+        if len(choice) == 1:
+            return (choice[0],)
+    if likely and not named and all(_is_flag(columns[name]) for name in likely):
+        return tuple(likely)
+    if not left:
+        raise ValueError(f"{path} has no column of targets; it has {_listed(columns)}")
+    raise ValueError(f"{path}: the target may be {_listed(named or likely or left, 'or')}; name it")
+
+
+def guess_split(columns: Columns) -> str | None:
+    """The column called split (set, subset, partition) if it names nothing but parts: train, validation, test."""
+    for name, cells in columns.items():
+        if name.lower() in _SPLIT_NAMES and {cell.strip().lower() for cell in cells} <= set(PART_WORDS):
+            return name
+    return None
+
+
+def _labels(cells: Iterable[str]) -> list[str]:
+    return [cell.strip() for cell in cells if cell.strip().lower() not in MISSING]
+
+
+def _is_flag(cells: Iterable[str]) -> bool:
+    return {label.removesuffix(".0") for label in _labels(cells)} == {"0", "1"}
+
+
+def _may_be_target(name: str, cells: Iterable[str]) -> bool:
+    labels = _labels(cells)
+    different = len(set(labels))
+    if different < 2 or name.lower() in _IDENTIFIERS or name.lower().endswith(("_id", " id")):
+        return False
+    numbers = [number for number in map(_number, labels) if math.isfinite(number)]
+    if len(numbers) < 0.9 * len(labels):
+        return different <= _MOST_CLASSES and len(labels) >= 2 * different
+    counts_rows = different == len(labels) > 20 and all(number.is_integer() for number in numbers)
+    return not counts_rows
+
+
+def _number(label: str) -> float:
+    try:
+        return float(label)
+    except ValueError:
+        return math.nan
+
+
+def _smiles_share(cells: Sequence[str]) -> float:
+    """Share of the first cells that RDKit reads; 0 if all are single atoms, as letters that name classes are, too."""
+    atoms = [_atoms(cell) for cell in cells[:_LOOKED_AT] if cell.strip()]
+    return sum(count > 0 for count in atoms) / len(atoms) if max(atoms, default=0) > 1 else 0.0
+
+
+def _atoms(text: str) -> int:
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text.strip())
+    return molecule.GetNumAtoms() if molecule is not None else 0
+
+
+def _listed(names: Iterable[str], last: str = "and") -> str:
+    *first, final = map(repr, names)
+    return f"{', '.join(first)} {last} {final}" if first else final

@@ -1,0 +1,177 @@
+"""From a table to graphs: what can be used, and a report of every row that cannot.
+
+Set aside are broken rows, empty cells of SMILES, SMILES that RDKit cannot read, and molecules without atoms. With a
+task, also rows without a label, rows whose label is none of the classes or no finite number, and all rows of one
+molecule (equal canonical SMILES) that contradict each other about a class. Where the table says which part a row
+belongs to, only rows of one part can contradict each other. Rows of one molecule that agree are all kept, and so are
+measured values that differ: a regression averages them.
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rdkit import Chem
+from rich.table import Table
+from rich.text import Text
+from torch_geometric.data import Data
+
+from graphattn.data.molecules import parse_smiles, smiles_problem, to_data
+from graphattn.data.table import MoleculeTable
+from graphattn.data.tasks import Task
+
+Labels = NDArray[np.float32]
+
+
+class Rejected(NamedTuple):
+    """A row that cannot be used: its line in the file, why, its SMILES as written, and its position in the table."""
+
+    line: int
+    reason: str
+    text: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """The molecules of a table that can be used, in its order, and the rows that cannot.
+
+    Attributes:
+        graphs: one graph per molecule (see `to_data`), with its `row`, `line` and, given a task, `y` float32
+            `[1, targets]`.
+        smiles: canonical SMILES of what was kept of each molecule.
+        mols: RDKit's molecules.
+        row: position of each molecule in the table.
+        task: the task, if there is one.
+        rejected: the other rows, in the order of the table.
+    """
+
+    graphs: list[Data]
+    smiles: list[str]
+    mols: list[Chem.Mol]
+    row: NDArray[np.int64]
+    task: Task | None
+    rejected: list[Rejected]
+
+
+def collect(
+    table: MoleculeTable,
+    task: Task | None = None,
+    *,
+    largest_fragment: bool = False,
+    explicit_hydrogens: bool = False,
+    conflicts: Literal["reject", "keep"] = "reject",
+) -> Molecules:
+    """The graphs of a table. A row that cannot be used is set aside with its line and the reason; no label shifts.
+
+    Args:
+        table: rows of SMILES, and of targets if there is a task.
+        task: what to encode as `y`; none to predict.
+        largest_fragment: keep only the largest fragment of salts and mixtures.
+        explicit_hydrogens: make hydrogens atoms.
+        conflicts: "keep" rows that contradict each other, as for an evaluation, instead of setting them aside.
+
+    Raises:
+        ValueError: no row can be used, or the table lacks a target of the task.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"smiles": ["CCO", "C1CC", "OCC"], "y": ["1", "0", "1"]})
+    >>> molecules = collect(MoleculeTable(frame, np.arange(2, 5), "smiles"), Task("binary", ("y",), ("0", "1")))
+    >>> molecules.smiles, molecules.rejected
+    (['CCO', 'CCO'], [Rejected(line=3, reason='unreadable SMILES: ring 1 is not closed', text='C1CC', row=1)])
+    """
+    labels, reasons = task.encode(table.frame) if task else (None, [])
+    reasons = {**dict(reasons), **table.faults}
+    mols: dict[int, Chem.Mol] = {}
+    for row, text in enumerate(table.smiles):
+        if row not in table.faults:
+            try:
+                mols[row] = parse_smiles(text, largest_fragment=largest_fragment, explicit_hydrogens=explicit_hydrogens)
+            except ValueError:
+                reasons[row] = _refusal(text)
+    graphs = {row: to_data(molecule) for row, molecule in mols.items() if row not in reasons}
+    if task and labels is not None and task.kind != "regression" and conflicts == "reject":
+        reasons |= _contradictions(table, task, graphs, labels)
+    rejected = [
+        Rejected(int(table.line[row]), reason, table.smiles[row], row) for row, reason in sorted(reasons.items())
+    ]
+    graphs = {row: graph for row, graph in graphs.items() if row not in reasons}
+    if not graphs:
+        raise ValueError(_nothing(rejected))
+    for row, graph in graphs.items():
+        graph.row, graph.line = row, int(table.line[row])
+        if labels is not None:
+            graph.y = torch.from_numpy(labels[row : row + 1])
+    smiles = [graph.smiles for graph in graphs.values()]
+    kept = np.fromiter(graphs, dtype=np.int64)
+    return Molecules(list(graphs.values()), smiles, [mols[row] for row in graphs], kept, task, rejected)
+
+
+def summary(rejected: Sequence[Rejected]) -> str:
+    """How many rows were set aside for what.
+
+    >>> summary([Rejected(2, "unreadable SMILES: not SMILES syntax", "x", 0), Rejected(5, "no label", "C", 3)])
+    '1 unreadable SMILES, 1 no label'
+    """
+    counts = Counter(one.reason.partition(":")[0] for one in rejected)
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
+
+
+def report(rejected: Sequence[Rejected], *, most: int = 30) -> Table:
+    """A table for the terminal of the rows that were set aside: line, reason and SMILES of the first `most`."""
+    table = Table(title=f"{len(rejected):,} rows set aside: {summary(rejected)}", title_justify="left")
+    table.add_column("line", justify="right")
+    table.add_column("reason", overflow="fold")
+    table.add_column("SMILES", overflow="fold")
+    # As Text: square brackets of SMILES are no markup.
+    for one in rejected[:most]:
+        table.add_row(f"{one.line:,}", Text(one.reason), Text(one.text))
+    if len(rejected) > most:
+        table.add_row("...", f"and {len(rejected) - most:,} more", "")
+    return table
+
+
+def write_rejected(rejected: Sequence[Rejected], path: str | Path) -> None:
+    """Write line, reason and SMILES of every row that was set aside as a CSV file."""
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("line", "reason", "smiles"))
+        writer.writerows((one.line, one.reason, one.text) for one in rejected)
+
+
+def _refusal(text: str) -> str:
+    if not text.strip():
+        return "empty SMILES"
+    return f"unreadable SMILES: {smiles_problem(text.strip())}"
+
+
+def _contradictions(table: MoleculeTable, task: Task, graphs: Mapping[int, Data], labels: Labels) -> dict[int, str]:
+    """Rows of one molecule, and one part, whose labels of some target differ."""
+    part = table.frame[table.split_column].tolist() if table.split_column else [""] * len(table.frame)
+    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, graph in graphs.items():
+        groups[graph.smiles, part[row]].append(row)
+    reasons: dict[int, str] = {}
+    for rows in groups.values():
+        for column, name in enumerate(task.names):
+            by_label = {label: row for row in reversed(rows) if not np.isnan(label := labels[row, column])}
+            if len(by_label) > 1:
+                claims = [
+                    f"{task.classes[int(label)]} on line {table.line[row]}" for label, row in sorted(by_label.items())
+                ]
+                reasons |= dict.fromkeys(rows, f"contradictory labels: {name} is {' and '.join(claims)}")
+    return reasons
+
+
+def _nothing(rejected: Sequence[Rejected]) -> str:
+    first = rejected[0]
+    return (
+        f"none of the {len(rejected):,} rows can be used: {summary(rejected)}; "
+        f"the first is {first.text!r} on line {first.line} ({first.reason})"
+    )
