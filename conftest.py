@@ -9,9 +9,6 @@ from hypothesis import settings
 settings.register_profile("graphattn", deadline=None, derandomize=True)
 settings.load_profile("graphattn")
 
-# Scripts with a command line of their own, not tests.
-collect_ignore = ["tests/benchmarks"]
-
 # The workers of pytest-xdist share the cores; torch would start a thread per core in each.
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
