@@ -1,0 +1,93 @@
+"""Backends: several ways to compute one result. The dispatcher takes the first that can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from torch import Tensor
+
+from graphattn.backends.dense import Dense
+from graphattn.backends.edgewise import Edgewise
+from graphattn.slots import Backend, Inputs, State
+from graphattn.topology import Topology
+
+if TYPE_CHECKING:
+    from graphattn.layer import GraphLayer
+
+BACKENDS: tuple[Backend, ...] = (Dense(), Edgewise())
+_forced: list[Backend] = []
+
+
+def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
+    """The first backend that supports the layer on this graph, or the forced one.
+
+    Raises:
+        ValueError: the forced backend cannot be used, with its reasons.
+    """
+    if not _forced:
+        return next(backend for backend in BACKENDS if not backend.unsupported(layer, graph, inputs))
+    reasons = _forced[-1].unsupported(layer, graph, inputs)
+    if reasons:
+        raise ValueError(
+            f"expected a layer that backend {_forced[-1].name!r} supports, got one it refuses: {'; '.join(reasons)}"
+        )
+    return _forced[-1]
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Force one backend by name for all layers called inside.
+
+    Raises:
+        ValueError: no backend of that name; inside, layers raise it where the backend cannot be used.
+
+    >>> from graphattn import Full, SelfAttention
+    >>> layer, x, graph = SelfAttention(8), torch.randn(3, 8), Full([3])
+    >>> with use_backend("edgewise"):
+    ...     by_edges = layer(x, graph)
+    >>> torch.allclose(by_edges, layer(x, graph), atol=1e-6)
+    True
+    """
+    known = {backend.name: backend for backend in BACKENDS}
+    if name not in known:
+        raise ValueError(f"expected one of the backends {sorted(known)}, got {name!r}")
+    _forced.append(known[name])
+    try:
+        yield
+    finally:
+        _forced.pop()
+
+
+class Explanation(NamedTuple):
+    """Every backend in order of preference, with its reasons for not being usable."""
+
+    chosen: str
+    reasons: dict[str, list[str]]
+
+    def __str__(self) -> str:
+        lines = []
+        for name, reasons in self.reasons.items():
+            verdict = "; ".join(reasons) if reasons else "can be used"
+            lines.append(f"{'->' if name == self.chosen else '  '} {name}: {verdict}")
+        return "\n".join(lines)
+
+
+def explain_backend(
+    layer: GraphLayer, x: Tensor | tuple[Tensor, Tensor | None], graph: Topology, edge_attr: State | None = None
+) -> Explanation:
+    """Which backend computes ``layer(x, graph)``, and why the others do not.
+
+    >>> from graphattn import Edges, GCN
+    >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
+       dense: needs a topology of complete blocks (Full, Star), got Edges; needs the message Attend, got Scaled; ...
+    -> edgewise: can be used
+    """
+    x_j, x_i = x if isinstance(x, tuple) else (x, x)
+    inputs = Inputs(*layer.message_function.project(x_j, x_i, graph, None), edge_attr or {})
+    reasons = {backend.name: backend.unsupported(layer, graph, inputs) for backend in BACKENDS}
+    return Explanation(choose(layer, graph, inputs).name, reasons)
+
+
+__all__ = ["BACKENDS", "Explanation", "choose", "explain_backend", "use_backend"]

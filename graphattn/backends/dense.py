@@ -1,0 +1,147 @@
+"""Attention over complete graphs as dense blocks, ``n^2`` scores per head and graph, never a list of edges.
+
+Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` heads, ``C`` channels per head, ``E`` edges.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from graphattn.aggregation import SoftmaxSum
+from graphattn.message import Attend
+from graphattn.score import ScaledDot
+from graphattn.slots import Inputs
+from graphattn.topology import Complete, Tile, Topology
+
+if TYPE_CHECKING:
+    from graphattn.layer import GraphLayer
+
+_HOOKS = tuple(
+    f"_{step}_forward_{when}hooks" for step in ("propagate", "message", "aggregate") for when in ("pre_", "")
+)
+
+
+@final
+class Dense:
+    """Fused ``scaled_dot_product_attention``, or an explicit softmax where edges have a bias or a value of their own."""
+
+    name = "dense"
+
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+        message, reasons = layer.message_function, []
+        if not isinstance(graph, Complete):
+            reasons.append(f"needs a topology of complete blocks (Full, Star), got {type(graph).__name__}")
+        if not isinstance(message, Attend):
+            reasons.append(f"needs the message Attend, got {type(message).__name__}")
+        elif not isinstance(message.score, ScaledDot):
+            reasons.append(f"needs the score ScaledDot, got {type(message.score).__name__}")
+        if not isinstance(layer.aggregation, SoftmaxSum):
+            reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
+        if layer.explain or any(getattr(layer, hooks) for hooks in _HOOKS):
+            reasons.append("an explainer or a hook is attached, which wants to see every edge")
+        return reasons
+
+    def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
+        message = layer.message_function
+        assert isinstance(graph, Complete)
+        assert isinstance(message, Attend)
+        assert isinstance(message.score, ScaledDot)
+        query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
+        query = query * message.score.factor(query.size(-1))
+        tiles = graph.plan().tiles
+        laid = [_lay_out(tile, query, key, value) for tile in tiles]
+        if message.edge_bias is None and message.edge_value is None:
+            return _collect(graph, value, [_fused(tile, states) for tile, states in zip(tiles, laid, strict=True)])
+        biases = _biases(message, graph, inputs)
+        weighed = [_weighed(states, bias) for states, bias in zip(laid, biases, strict=True)]
+        heard = _collect(graph, value, [rows for rows, _ in weighed])
+        if message.edge_value is None or not weighed:
+            return heard
+        number, said = message.edge_value.on_edges(graph, inputs.edge)
+        return heard + _said_on_edges(graph, [alpha for _, alpha in weighed], number, said)
+
+
+class _States(NamedTuple):
+    """States of a tile's nodes: ``query [H, b, n, C]``, ``key`` and ``value [H, b, m, C]``."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+class _Bias(NamedTuple):
+    """What is added to a tile's scores, ``[H, b, n, m]``, and whether a receiver may be left with no sender at all."""
+
+    term: Tensor | None
+    silent: bool
+
+
+def _lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> _States:
+    def laid(state: Tensor, node: Tensor) -> Tensor:
+        rows = state if tile.whole else state.index_select(0, node.flatten())
+        return rows.view(*node.shape, *state.shape[1:]).permute(2, 0, 1, 3)
+
+    return _States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
+
+
+def _fused(tile: Tile, states: _States) -> Tensor:
+    mask = None if tile.real_sender is None else tile.real_sender[:, None, :]
+    return scaled_dot_product_attention(*states, attn_mask=mask, scale=1.0)
+
+
+def _biases(message: Attend, graph: Complete, inputs: Inputs) -> list[_Bias]:
+    """For each tile the edges' bias, and minus infinity where padded."""
+    biases: list[_Bias] = []
+    listed: Tensor | None = None
+    for tile in graph.plan().tiles:
+        bias = None if message.edge_bias is None else message.edge_bias.on_tile(tile, inputs.edge)
+        if bias is None and message.edge_bias is not None:
+            listed = message.edge_bias.on_edges(graph, inputs.edge) if listed is None else listed
+            rows = listed if tile.whole else listed.index_select(0, tile.edge.flatten())
+            bias = rows.view(*tile.edge.shape, -1).permute(3, 0, 1, 2)
+        silent = bias is not None and _may_be_minus_infinity(bias)
+        if tile.real_sender is not None:
+            padding = torch.where(tile.real_sender, 0.0, -torch.inf)[:, None, :]
+            padding = padding.to(inputs.senders["key"].dtype)
+            bias = padding if bias is None else bias + padding
+        biases.append(_Bias(bias, silent))
+    return biases
+
+
+def _may_be_minus_infinity(bias: Tensor) -> bool:
+    # Reading the values would stall a CUDA stream and break a compiled graph: there, assume the worst.
+    return bias.is_cuda or torch.compiler.is_compiling() or bool(bias.detach().min() == -torch.inf)
+
+
+def _weighed(states: _States, bias: _Bias) -> tuple[Tensor, Tensor]:
+    """Rows ``[H, b, n, C]`` and the weights ``[H, b, n, m]``, softmax taken at least in float32."""
+    score = states.query @ states.key.transpose(-1, -2)
+    score = score if bias.term is None else score + bias.term
+    wide = torch.float64 if score.dtype == torch.float64 else torch.float32
+    if bias.silent:
+        deaf = score.detach().amax(-1, keepdim=True) == -torch.inf
+        alpha = score.masked_fill(deaf, 0).softmax(-1, dtype=wide).masked_fill(deaf, 0)
+    else:
+        alpha = score.softmax(-1, dtype=wide)
+    alpha = alpha.to(score.dtype)
+    return alpha @ states.value, alpha
+
+
+def _collect(graph: Complete, value: Tensor, rows: list[Tensor]) -> Tensor:
+    """Rows of all tiles ``[H, b, n, C]`` as ``[N_i, H, C]``; receivers that hear nobody get zeros."""
+    flat = [tile_rows.permute(1, 2, 0, 3).flatten(0, 1) for tile_rows in rows]
+    if len(flat) == 1 and graph.plan().tiles[0].whole and flat[0].size(0) == graph.num_receivers:
+        return flat[0]
+    return torch.cat([*flat, value.new_zeros(1, *value.shape[1:])]).index_select(0, graph.plan().row)
+
+
+def _said_on_edges(graph: Complete, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:
+    """What the edges themselves say, weighed: only those that do, ``[K, H, C] -> [N_i, H, C]``."""
+    flat = torch.cat([alpha.flatten(1) for alpha in alphas], dim=1)
+    pair = graph.plan().pair if number is None else graph.plan().pair[number]
+    weighed = flat.index_select(1, pair).t().unsqueeze(-1) * said
+    return said.new_zeros(graph.num_receivers, *said.shape[1:]).index_add(0, graph.receiver_of(number), weighed)

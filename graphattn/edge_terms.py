@@ -1,0 +1,99 @@
+r"""Edge terms: what an edge adds to a score (a bias) or to what is said on it (a value), without N x N x channels tensors.
+
+Edge features travel by name in a dict. A feature called ``bond`` may be given in three ways, from plain to sparse:
+
+- ``edge["bond"] [E, F]``: one row for each edge of the topology, in its edge order.
+- with ``edge["bond_kind"] [E]``: the rows of ``edge["bond"] [T, F]`` are kinds of edges, and each edge is of one kind.
+  Linear maps are computed on ``T`` rows.
+- with ``edge["bond_number"] [K]``: only these edges have the feature (bonds in a full molecule graph; numbers come from
+  ``graph.edge_number(receiver, sender)``); rows or kinds are those of the ``K`` edges.
+
+Letters: ``E`` edges, ``T`` kinds, ``K`` edges with a feature, ``H`` heads, ``C`` channels per head, ``F`` channels of a feature.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor, nn
+from torch_geometric.nn import Linear
+
+from graphattn.slots import State
+from graphattn.topology import Tile, Topology
+
+
+def feature(edge: State, name: str) -> Tensor:
+    """The edge feature of that name.
+
+    Raises:
+        ValueError: there is none, with the names that there are.
+    """
+    if name not in edge:
+        raise ValueError(f"expected an edge feature named {name!r}, got {sorted(edge) or 'none'}")
+    return edge[name]
+
+
+@final
+class LinearBias(nn.Module):
+    r"""A linear map of an edge feature to one number per head, :math:`b_{ji} = W e_{ji}`; zero on edges without the feature.
+
+    On kinds of edges it is a learned table, as the spatial and edge encodings of Graphormer (Ying et al. 2021).
+
+    Args:
+        name: the edge feature.
+        channels: its channels ``F``.
+        heads: number of heads.
+
+    >>> bias = LinearBias("distance", 4, heads=2)
+    >>> kinds = {"distance": torch.randn(3, 4), "distance_kind": torch.tensor([0, 1, 2, 1])}
+    >>> bias.on_edges(Full([2]), kinds).shape
+    torch.Size([4, 2])
+    """
+
+    def __init__(self, name: str, channels: int, heads: int) -> None:
+        super().__init__()
+        self.name = name
+        self.linear = Linear(channels, heads, bias=False)
+
+    def reset_parameters(self) -> None:
+        self.linear.reset_parameters()
+
+    def on_edges(self, graph: Topology, edge: State) -> Tensor:
+        bias = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
+        number = edge.get(f"{self.name}_number")
+        return bias if number is None else bias.new_zeros(graph.num_edges, bias.size(1)).index_add(0, number, bias)
+
+    def on_tile(self, tile: Tile, edge: State) -> Tensor | None:
+        kind = edge.get(f"{self.name}_kind")
+        if kind is None or f"{self.name}_number" in edge:
+            return None
+        table = self.linear(feature(edge, self.name)).t()
+        return table.index_select(1, kind[tile.edge.flatten()]).view(-1, *tile.edge.shape)
+
+
+@final
+class LinearValue(nn.Module):
+    r"""A linear map of an edge feature as a value beside the sender's, :math:`u_{ji} = W e_{ji}`.
+
+    Args:
+        name: the edge feature.
+        channels: its channels ``F``.
+        heads, head_channels: the shape of the value.
+    """
+
+    def __init__(self, name: str, channels: int, heads: int, head_channels: int) -> None:
+        super().__init__()
+        self.name = name
+        self.by_head = (heads, head_channels)
+        self.linear = Linear(channels, heads * head_channels, bias=False)
+
+    def reset_parameters(self) -> None:
+        self.linear.reset_parameters()
+
+    def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
+        value = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
+        return edge.get(f"{self.name}_number"), value.unflatten(-1, self.by_head)
+
+
+def _of_kind(rows: Tensor, kind: Tensor | None) -> Tensor:
+    return rows if kind is None else rows.index_select(0, kind)

@@ -1,0 +1,180 @@
+r"""The equation, once.
+
+.. math:: x_i' = \text{update}(x_i, \text{aggregate}_{j \in N(i)}\, \text{message}(x_i, x_j, e_{ji}))
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Optional, final  # noqa: UP035  PyG's inspector reads these spellings
+
+import torch
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
+from torch_geometric.nn import MessagePassing
+
+from graphattn import backends
+from graphattn.slots import Aggregation, Groups, Inputs, Message, State
+from graphattn.topology import Edges, Topology
+
+
+@final
+class GraphLayer(MessagePassing):
+    r"""One layer of message passing: topology, message, aggregation, update.
+
+    .. math:: x_i' = \text{update}(x_i, \text{aggregate}_{j \in N(i)}\, \text{message}(x_i, x_j, e_{ji}))
+
+    The topology is given to ``forward``; everything else here. The result is computed by the first backend that can,
+    :func:`~graphattn.backends.explain_backend` tells which and why.
+
+    Args:
+        message: what is said on one edge (:mod:`graphattn.message`).
+        aggregation: how a node listens (:mod:`graphattn.aggregation`).
+        update: what the node becomes (:mod:`graphattn.update`).
+        name: the layer's name when printed.
+
+    Raises:
+        ValueError: an aggregation that weighs scores with a message that has none, or the other way round.
+
+    >>> from graphattn import Full, SelfAttention
+    >>> layer = SelfAttention(16, heads=4)
+    >>> layer(torch.randn(5, 16), Full([3, 2])).shape
+    torch.Size([5, 16])
+    """
+
+    # PyG generates `propagate` per class name; stated here, it does not depend on the source being readable.
+    propagate_type = {  # noqa: RUF012
+        "senders": "Dict[str, Tensor]",
+        "receivers": "Dict[str, Tensor]",
+        "edge": "Dict[str, Tensor]",
+    }
+
+    def __init__(self, message: Message, aggregation: Aggregation, update: nn.Module, name: str = "GraphLayer") -> None:
+        super().__init__(aggr=None, node_dim=0)
+        if message.scored != aggregation.scored:
+            raise ValueError(
+                f"expected a message and an aggregation that agree on scores, got {type(message).__name__} "
+                f"({'with' if message.scored else 'without'} a score) and {type(aggregation).__name__} "
+                f"({'needs' if aggregation.scored else 'takes no'} scores)"
+            )
+        self.message_function = message
+        self.aggregation = aggregation
+        self.update_function = update
+        self.name = name
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        super().reset_parameters()
+        self.message_function.reset_parameters()
+        reset = getattr(self.update_function, "reset_parameters", None)
+        if reset is not None:
+            reset()
+
+    def forward(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        edge_index: Tensor | Topology,
+        edge_attr: Tensor | State | None = None,
+        position: Tensor | None = None,
+    ) -> Tensor:
+        """What every node becomes.
+
+        Args:
+            x: node states ``[N, F]``, or ``(senders [N_j, F_j], receivers [N_i, F_i] | None)``.
+            edge_index: a topology, or a plain PyG ``edge_index``.
+            edge_attr: edge features ``[E, D]`` in the topology's edge order, or several by name.
+            position: positions of the nodes, for messages that use them.
+
+        Returns:
+            ``[N_i, F']``
+
+        Raises:
+            ValueError: ``x`` or ``edge_attr`` with another number of rows than the topology has nodes or edges.
+        """
+        x_j, x_i = x if isinstance(x, tuple) else (x, x)
+        graph, edge = _bind(x_j, x_i, edge_index, edge_attr)
+        inputs = Inputs(*self.message_function.project(x_j, x_i, graph, position), edge)
+        return self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
+
+    def hear_edgewise(self, graph: Topology, inputs: Inputs) -> Tensor:
+        """What every receiver hears, edge by edge through PyG's ``propagate``: the specification, ``[N_i, H, C]``.
+
+        Raises:
+            ValueError: an explainer's edge mask on a topology that is not a list of edges.
+        """
+        if self.explain and not isinstance(graph, Edges):
+            raise ValueError(
+                f"expected Edges under an explainer with an edge mask, got {type(graph).__name__}: "
+                "its edges are not those of the mask; set layer.explain = False to leave this layer out"
+            )
+        edge = self.message_function.on_edges(graph, inputs.edge)
+        size = (graph.num_senders, graph.num_receivers)
+        heard = self.propagate(
+            graph.edge_index(), senders=inputs.senders, receivers=inputs.receivers, edge=edge, size=size
+        )
+        self._alpha = None
+        return heard
+
+    def message(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        senders: Dict[str, Tensor],  # noqa: UP006
+        receivers: Dict[str, Tensor],  # noqa: UP006
+        edge: Dict[str, Tensor],  # noqa: UP006
+        edge_index_j: Tensor,
+        edge_index_i: Tensor,
+        size_i: Optional[int],
+    ) -> Tensor:
+        """PyG's hook: what is said on every edge, weighed, ``[E, H, C]``."""
+        sender = {name: state.index_select(0, edge_index_j) for name, state in senders.items()}
+        receiver = {name: state.index_select(0, edge_index_i) for name, state in receivers.items()}
+        score, value = self.message_function.speak(sender, receiver, edge)
+        alpha = self.aggregation.weigh(score, Groups(edge_index_i, None, _known(size_i), None))
+        self._alpha = alpha
+        return value if alpha is None else alpha.unsqueeze(-1) * value
+
+    def aggregate(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs: Tensor, index: Tensor, dim_size: Optional[int] = None
+    ) -> Tensor:
+        """PyG's hook: all that a receiver hears, ``[N_i, H, C]``."""
+        return self.aggregation.reduce(inputs, Groups(index, None, _known(dim_size), None))
+
+    def _get_name(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return nn.Module.__repr__(self)
+
+
+_SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+
+def _bind(
+    x_j: Tensor, x_i: Tensor | None, edge_index: Tensor | Topology, edge_attr: Tensor | State | None
+) -> tuple[Topology, State]:
+    graph = edge_index if isinstance(edge_index, Topology) else _as_edges(edge_index, x_j, x_i)
+    if x_j.size(0) != graph.num_senders:
+        raise ValueError(f"expected {graph.num_senders} rows of senders in x for {graph}, got {x_j.size(0)}")
+    if x_i is not None and x_i.size(0) != graph.num_receivers:
+        raise ValueError(f"expected {graph.num_receivers} rows of receivers in x for {graph}, got {x_i.size(0)}")
+    if isinstance(edge_attr, Tensor):
+        if edge_attr.size(0) != graph.num_edges:
+            raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
+        return graph, {"edge_attr": edge_attr}
+    return graph, {} if edge_attr is None else edge_attr
+
+
+def _as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
+    size = None if x_i is None else (x_j.size(0), x_i.size(0)) if x_i is not x_j else x_j.size(0)
+    if torch.compiler.is_compiling():
+        return Edges(edge_index, size)
+    key = (size, edge_index._version)
+    seen = _SEEN.get(edge_index)
+    if seen is None or seen[0] != key:
+        # An alias: the entry must not keep its own key alive.
+        alias = edge_index.detach() if edge_index.layout == torch.strided else edge_index
+        seen = _SEEN[edge_index] = (key, Edges(alias, size))
+    return seen[1]
+
+
+def _known(size: int | None) -> int:
+    assert size is not None
+    return size

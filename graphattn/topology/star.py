@@ -1,0 +1,62 @@
+"""Nodes speak to the hubs of their graph: the graph of a readout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self, final
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from graphattn.slots import Sizes
+from graphattn.topology.complete import Complete
+from graphattn.topology.sizes import read_sizes
+
+
+@final
+class Star(Complete):
+    """``N`` nodes speak to ``hubs`` hubs per graph; hub ``g * hubs + k`` is the k-th hub of graph ``g``.
+
+    A readout is a layer on a star: mean pooling copies and averages, a CLS token or attention pooling attends. Hubs are
+    other nodes than the senders, so layers take ``x = (nodes, hubs)``, or ``(nodes, None)`` where hubs have no state.
+
+    Args:
+        source, ptr, batch, num_graphs: the sizes of the graphs, as in :class:`Full`.
+        hubs: hubs per graph.
+
+    Raises:
+        ValueError: fewer than one hub.
+
+    >>> Star([2, 0, 1]).edge_index()
+    tensor([[0, 1, 2],
+            [0, 0, 2]])
+    """
+
+    def __init__(
+        self,
+        source: Data | Batch | Sizes | Sequence[int] | None = None,
+        *,
+        ptr: Tensor | None = None,
+        batch: Tensor | None = None,
+        num_graphs: int | None = None,
+        hubs: int = 1,
+    ) -> None:
+        if hubs < 1:
+            raise ValueError(f"expected at least one hub per graph, got hubs={hubs}")
+        self.hubs = hubs
+        self.senders = read_sizes(source, ptr=ptr, batch=batch, num_graphs=num_graphs)
+        graphs = self.senders.ptr.numel() - 1
+        ends = torch.arange(graphs + 1, device=self.senders.ptr.device) * hubs
+        self.receivers = Sizes(ends, hubs if graphs else 0, equal=True)
+        self.num_senders, self.num_receivers = int(self.senders.ptr[-1]), graphs * hubs
+
+    def with_self_loops(self) -> Star:
+        """Refused: a hub is not one of the nodes it hears."""
+        raise ValueError(
+            "expected senders and receivers to be the same nodes for self-loops, got a Star of nodes and hubs"
+        )
+
+    def _bound_to(self, receivers: Sizes, senders: Sizes) -> Self:
+        del receivers
+        return type(self)(senders, hubs=self.hubs)
