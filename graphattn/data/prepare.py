@@ -73,12 +73,10 @@ def collect(
     Args:
         table: rows of SMILES, and of targets if there is a task.
         task: what to encode as `y`; none to predict.
-        largest_fragment: keep only the largest fragment of salts and mixtures.
-        explicit_hydrogens: make hydrogens atoms.
+        largest_fragment, explicit_hydrogens: as in `parse_smiles`.
         conflicts: "keep" rows that contradict each other, as for an evaluation, instead of setting them aside.
 
-    Raises:
-        ValueError: no row can be used, or the table lacks a target of the task.
+    Raises `ValueError` when no row can be used, or the table lacks a target of the task.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"smiles": ["CCO", "C1CC", "OCC"], "y": ["1", "0", "1"]})
@@ -86,31 +84,24 @@ def collect(
     >>> molecules.smiles, molecules.rejected
     (['CCO', 'CCO'], [Rejected(line=3, reason='unreadable SMILES: ring 1 is not closed', text='C1CC', row=1)])
     """
-    labels, reasons = task.encode(table.frame) if task else (None, [])
-    reasons = {**dict(reasons), **table.faults}
-    mols: dict[int, Chem.Mol] = {}
-    for row, text in enumerate(table.smiles):
-        if row not in table.faults:
-            try:
-                mols[row] = parse_smiles(text, largest_fragment=largest_fragment, explicit_hydrogens=explicit_hydrogens)
-            except ValueError:
-                reasons[row] = _refusal(text)
+    labels, faulty = task.encode(table.frame) if task else (None, [])
+    mols, unreadable = _parse(table, largest_fragment, explicit_hydrogens)
+    reasons = {**dict(faulty), **unreadable}
     graphs = {row: to_data(molecule) for row, molecule in mols.items() if row not in reasons}
-    if task and labels is not None and task.kind != "regression" and conflicts == "reject":
+    if task and labels is not None and conflicts == "reject":
         reasons |= _contradictions(table, task, graphs, labels)
-    rejected = [
-        Rejected(int(table.line[row]), reason, table.smiles[row], row) for row, reason in sorted(reasons.items())
-    ]
-    graphs = {row: graph for row, graph in graphs.items() if row not in reasons}
-    if not graphs:
+    kept = np.array([row for row in graphs if row not in reasons], dtype=np.int64)
+    lines, texts = table.line.tolist(), table.smiles
+    rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
+    if not len(kept):
         raise ValueError(_nothing(rejected))
-    for row, graph in graphs.items():
-        graph.row, graph.line = row, int(table.line[row])
+    for row in kept.tolist():
+        graphs[row].row, graphs[row].line = row, lines[row]
         if labels is not None:
-            graph.y = torch.from_numpy(labels[row : row + 1])
-    smiles = [graph.smiles for graph in graphs.values()]
-    kept = np.fromiter(graphs, dtype=np.int64)
-    return Molecules(list(graphs.values()), smiles, [mols[row] for row in graphs], kept, task, rejected)
+            graphs[row].y = torch.from_numpy(labels[row : row + 1])
+    chosen = [graphs[row] for row in kept.tolist()]
+    smiles = [graph.smiles for graph in chosen]
+    return Molecules(chosen, smiles, [mols[row] for row in kept.tolist()], kept, task, rejected)
 
 
 def summary(rejected: Sequence[Rejected]) -> str:
@@ -145,14 +136,24 @@ def write_rejected(rejected: Sequence[Rejected], path: str | Path) -> None:
         writer.writerows((one.line, one.reason, one.text) for one in rejected)
 
 
-def _refusal(text: str) -> str:
-    if not text.strip():
-        return "empty SMILES"
-    return f"unreadable SMILES: {smiles_problem(text.strip())}"
+def _parse(table: MoleculeTable, fragment: bool, hydrogens: bool) -> tuple[dict[int, Chem.Mol], dict[int, str]]:
+    """Molecules by row, and why there is none for the other rows."""
+    mols: dict[int, Chem.Mol] = {}
+    reasons = dict(table.faults)
+    for row, text in enumerate(table.smiles):
+        if row not in reasons:
+            try:
+                mols[row] = parse_smiles(text, largest_fragment=fragment, explicit_hydrogens=hydrogens)
+            except ValueError:
+                problem = smiles_problem(text.strip())
+                reasons[row] = f"unreadable SMILES: {problem}" if text.strip() else "empty SMILES"
+    return mols, reasons
 
 
 def _contradictions(table: MoleculeTable, task: Task, graphs: Mapping[int, Data], labels: Labels) -> dict[int, str]:
-    """Rows of one molecule, and one part, whose labels of some target differ."""
+    """Rows of one molecule, and one part, that are in different classes."""
+    if not task.classes:
+        return {}
     part = table.frame[table.split_column].tolist() if table.split_column else [""] * len(table.frame)
     groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for row, graph in graphs.items():
@@ -160,10 +161,10 @@ def _contradictions(table: MoleculeTable, task: Task, graphs: Mapping[int, Data]
     reasons: dict[int, str] = {}
     for rows in groups.values():
         for column, name in enumerate(task.names):
-            by_label = {label: row for row in reversed(rows) if not np.isnan(label := labels[row, column])}
-            if len(by_label) > 1:
+            first = {label: row for row in reversed(rows) if not np.isnan(label := labels[row, column])}
+            if len(first) > 1:
                 claims = [
-                    f"{task.classes[int(label)]} on line {table.line[row]}" for label, row in sorted(by_label.items())
+                    f"{task.classes[int(label)]} on line {table.line[row]}" for label, row in sorted(first.items())
                 ]
                 reasons |= dict.fromkeys(rows, f"contradictory labels: {name} is {' and '.join(claims)}")
     return reasons

@@ -4,6 +4,7 @@ import csv
 import difflib
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,8 +37,8 @@ def read_records(path: Path) -> Records:
     empty, not text, a spreadsheet or a damaged gzip, or has column names but no rows.
     """
     text, notes = _text(path)
-    molfile = "\nM  END" in text.replace("\r", "")
-    records = _sdf(text) if molfile else _table(text, path)
+    structures = {".sdf", ".sd", ".mol"} & {suffix.lower() for suffix in path.suffixes}
+    records = _sdf(text) if structures or "\n$$$$" in text else _table(text, path)
     if not records.cells:
         raise ValueError(f"{path} has column names ({', '.join(records.columns)}) but no rows")
     return records._replace(notes=notes + records.notes)
@@ -91,10 +92,16 @@ def _table(text: str, path: Path) -> Records:
 
 
 def _delimiter(lines: list[str], path: Path) -> str:
-    header = next(line for line in lines if line.strip())
-    if {".tsv", ".tab"} & set(path.suffixes) and "\t" in header:
+    """The separator that cuts the most rows into as many cells as the header, of equal ones that of the most cells."""
+    head = [line for line in lines[:50] if line.strip()][:20]
+    if {".tsv", ".tab"} & set(path.suffixes) and "\t" in head[0]:
         return "\t"
-    return max(_DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter))))
+
+    def score(delimiter: str) -> tuple[int, int]:
+        counts = [len(cells) for cells in csv.reader(head, delimiter=delimiter)]
+        return (counts.count(counts[0]), counts[0]) if counts[0] > 1 else (0, 1)
+
+    return max(_DELIMITERS, key=score)
 
 
 def _rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
@@ -106,24 +113,25 @@ def _rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str], st
         try:
             for cells in reader:
                 end = start + reader.line_num
-                if end == len(lines):
-                    _check_closed(lines[begin:end], delimiter)
-                if any(cell.strip() for cell in cells) or len(cells) > 1:
+                _check_quotes(lines[begin:end], delimiter, is_last=end == len(lines))
+                if len(cells) > 1 or "".join(cells).strip():
                     yield begin + 1, cells, ""
                 begin = end
             return
         except csv.Error:
             cells = next(csv.reader([lines[begin]], delimiter=delimiter, quoting=csv.QUOTE_NONE))
-            yield begin + 1, cells, "a quote opens a cell and never closes"
+            yield begin + 1, cells, "stray quote: it opens a cell and does not close it"
             start = begin + 1
 
 
-def _check_closed(lines: list[str], delimiter: str) -> None:
-    try:
-        list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        if "end of data" in str(error):
-            raise
+def _check_quotes(lines: list[str], delimiter: str, *, is_last: bool) -> None:
+    """Raise `csv.Error` when a stray quote has joined lines, up to the next stray quote or the end of the file."""
+    if len(lines) > 1 or is_last:
+        try:
+            list(csv.reader(lines, delimiter=delimiter, strict=True))
+        except csv.Error as error:
+            if len(lines) > 1 or "end of data" in str(error):
+                raise
 
 
 def _unique(names: list[str]) -> tuple[list[str], list[str]]:
@@ -163,12 +171,12 @@ def _sdf(text: str) -> Records:
 
 
 def _fields(block: list[str]) -> dict[str, str]:
-    """The data items of an SDF record: `> <NAME>`, lines of its value, a blank line."""
+    """The data items of an SDF record: `> <NAME>`, the lines of the value, a blank line."""
     fields: dict[str, str] = {}
     name = ""
     for line in block:
-        if line.startswith(">") and "<" in line:
-            name = line[line.index("<") + 1 : line.rindex(">")] if line.rindex(">") else ""
+        if title := re.match(r">.*?<(.+)>", line):
+            name = title[1]
             fields[name] = ""
         elif name:
             fields[name] = f"{fields[name]}\n{line}".strip()
@@ -181,6 +189,7 @@ def _smiles(block: list[str]) -> tuple[str, str]:
     text = "\n".join(block)
     with rdBase.BlockLogs():
         molecule = Chem.MolFromMolBlock(text)
-        if molecule is None:
-            return "", molecule_problem(Chem.MolFromMolBlock(text, sanitize=False)) or "not a mol block"
-        return Chem.MolToSmiles(molecule), "" if molecule.GetNumAtoms() else "no atoms"
+        if molecule is not None:
+            return Chem.MolToSmiles(molecule), "" if molecule.GetNumAtoms() else "no atoms"
+        unchecked = Chem.MolFromMolBlock(text, sanitize=False)
+        return "", molecule_problem(unchecked) if unchecked is not None else "not a mol block"

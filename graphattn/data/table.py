@@ -58,15 +58,13 @@ def read_table(
     Separators (comma, tab, semicolon, bar), encodings (UTF-8, UTF-16, Latin-1) and line ends are recognised.
 
     Args:
-        path: the file.
+        path: the file; its suffix matters only for an SDF (.sdf, .sd, .mol).
         smiles: column of SMILES; guessed if not given. An SDF has its SMILES, made from the mol blocks, in "smiles".
         targets: column or columns of targets; guessed if not given, `()` for none.
         split: column that names the parts; guessed if not given.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no table, lacks a column (the columns there are get listed), or a column has to be
-            guessed and is not obvious.
+    Raises `FileNotFoundError` when there is no such file, and `ValueError` when the file is no table, lacks a column
+    (the message lists those it has), or a column that has to be guessed is not obvious.
     """
     path = Path(path)
     records = read_records(path)
