@@ -13,7 +13,8 @@ term                  question                        file
 ``update``            what does the node become?      ``update.py``
 the equation          all of it                       ``layer.py``; the slots' types in ``slots.py``
 named rows            a GCN, self-attention, ...      ``zoo/``; blocks of them in ``blocks.py``
-``e_ji``, positions   where is a node?                ``encoding.py``
+``e_ji``              what does an edge add?          ``edge_terms.py``
+position              where is a node?                ``encoding.py``
 the same, faster      which code computes it?         ``backends/``
 ====================  ==============================  ==========================================
 
@@ -35,20 +36,23 @@ if TYPE_CHECKING:
     from graphattn import data
     from graphattn.aggregation import Max, Mean, SoftmaxSum, Sum
     from graphattn.backends import explain_backend, use_backend
-    from graphattn.blocks import Block
+    from graphattn.blocks import Block, Readout
     from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
     from graphattn.layer import GraphLayer
-    from graphattn.message import Attend, Difference, Scaled
+    from graphattn.message import Attend, Copy, Difference, Scaled
     from graphattn.models import MoleculeTransformer
     from graphattn.score import ScaledDot
     from graphattn.topology import Edges, Full, Star, Topology
+    from graphattn.update import AddRoot, Project, Replace
     from graphattn.zoo import GCN, EdgeConv, SelfAttention
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "AddRoot": "update",
     "Attend": "message",
     "Block": "blocks",
+    "Copy": "message",
     "Difference": "message",
     "EdgeConv": "zoo",
     "Edges": "topology",
@@ -60,6 +64,9 @@ _PUBLIC = {
     "MoleculeClassifier": "estimators",
     "MoleculeRegressor": "estimators",
     "MoleculeTransformer": "models",
+    "Project": "update",
+    "Readout": "blocks",
+    "Replace": "update",
     "Scaled": "message",
     "ScaledDot": "score",
     "SelfAttention": "zoo",
@@ -74,8 +81,10 @@ _PUBLIC = {
 
 __all__ = [
     "GCN",
+    "AddRoot",
     "Attend",
     "Block",
+    "Copy",
     "Difference",
     "EdgeConv",
     "Edges",
@@ -86,6 +95,9 @@ __all__ = [
     "MoleculeClassifier",
     "MoleculeRegressor",
     "MoleculeTransformer",
+    "Project",
+    "Readout",
+    "Replace",
     "Scaled",
     "ScaledDot",
     "SelfAttention",
