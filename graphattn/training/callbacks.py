@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from graphattn.training.module import MoleculeModule
@@ -64,14 +64,14 @@ class ProgressBar(pl.Callback):
     def __init__(self, title: str, console: Console | None = None) -> None:
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=16),
+            TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
         )
         self.progress = Progress(*columns, console=console or Console(stderr=True))
-        self.line = self.progress.add_task(title, total=None, figures="")
+        self.line = self.progress.add_task(title, total=1, figures="", epoch=0)
         self.best = float("-inf")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -79,14 +79,26 @@ class ProgressBar(pl.Callback):
         self.progress.update(self.line, total=trainer.max_epochs, completed=trainer.current_epoch)
         self.progress.start()
 
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves the line by a part of an epoch."""
+        part = (batch_idx + 1) / max(1, int(trainer.num_training_batches))
+        self.progress.update(self.line, completed=trainer.current_epoch + part)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Moves the line by one epoch."""
+        """Adds the figures of the epoch; in a log file, where no line can move, writes some of them down."""
         assert isinstance(pl_module, MoleculeModule)
         value = {name: float(figure) for name, figure in trainer.callback_metrics.items()}
         self.best = max(self.best, value["val_score"])
         name = SCORES[pl_module.objective.task.kind]
-        text = f"loss {value['loss']:.3f}  validation {name} {value['val_score']:.3f} (best {self.best:.3f})"
-        self.progress.update(self.line, completed=trainer.current_epoch + 1, figures=text)
+        text = f"loss {value['loss']:.3f}, validation {name} {value['val_score']:.3f} (best {self.best:.3f})"
+        self.progress.update(
+            self.line, completed=trainer.current_epoch + 1, epoch=trainer.current_epoch + 1, figures=text
+        )
+        epochs = trainer.max_epochs or 1
+        if not self.progress.console.is_terminal and (trainer.current_epoch + 1) % max(1, epochs // 10) == 0:
+            self.progress.console.print(f"epoch {trainer.current_epoch + 1} of {epochs}: {text}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the line."""

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import logging
+import shutil
 import signal
 import time
 import warnings
@@ -182,6 +183,11 @@ class Run:
         if importlib.util.find_spec("tensorboard"):
             loggers.append(TensorBoardLogger(self.folder, "logs", name))
         return loggers
+
+
+def clear(folder: Path) -> None:
+    """Removes the checkpoints of a run that is finished and saved."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
 def _settings(architecture: Mapping[str, Any], recipe: Recipe, task: Task, data: MoleculeData) -> dict[str, Any]:

@@ -1,0 +1,210 @@
+"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`.
+
+Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain` and `graphattn.data`,
+which the commands import when they run, so that `--help` answers at once.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import graphattn
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+DATA = "CSV, TSV or SDF file (also .gz), or an embedded set: bbb, solubility."
+KINDS = "binary, multiclass, multilabel or regression; guessed if not given."
+RULES = "scaffold_balanced, scaffold, random, stratified, or a column that names the parts."
+SEVERAL = "Column to learn; may be repeated; guessed if not given."
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder made by 'graphattn train'.")]
+Smiles = Annotated[str | None, typer.Option(help="Column of SMILES; guessed if not given.")]
+Targets = Annotated[list[str] | None, typer.Option("--target", help=SEVERAL)]
+Kind = Annotated[str | None, typer.Option(help=KINDS)]
+Rule = Annotated[str | None, typer.Option(help=RULES)]
+Seed = Annotated[int, typer.Option(help="Of the split, the weights and the order.")]
+Epochs = Annotated[int | None, typer.Option(help="Most passes over the training part.")]
+Ensemble = Annotated[int | None, typer.Option(help="Number of models whose predictions are averaged.")]
+Accelerator = Annotated[str, typer.Option(help="Passed on to Lightning: auto, cpu, gpu, ...")]
+Devices = Annotated[str, typer.Option(help="Passed on to Lightning: auto, a number, a list.")]
+Precision = Annotated[str, typer.Option(help="Passed on to Lightning: 32-true, bf16-mixed, ...")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training in --out.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop if a row cannot be used, instead of setting it aside.")]
+Fragment = Annotated[bool, typer.Option("--largest-fragment", help="Keep the largest fragment of salts and mixtures.")]
+Baselines = Annotated[bool, typer.Option(help="Compare with random forests on the same split.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show Python's traceback of an error.")]
+
+
+def friendly(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors as one or two lines on stderr and an exit status above 0; tracebacks only with `--debug`."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except KeyboardInterrupt:
+            typer.echo("stopped by Ctrl-C", err=True)
+            raise typer.Exit(130) from None
+        except Exception as error:
+            if options.get("debug") or isinstance(error, typer.Exit):
+                raise
+            expected = isinstance(error, ValueError | TypeError | OSError | ImportError)
+            text = str(error) if expected else f"{type(error).__name__}: {error} (--debug shows where)"
+            typer.echo(f"error: {text}", err=True)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def say(message: Any) -> None:
+    """Prints a text or a rich table; square brackets in texts are those of SMILES, not markup."""
+    from rich.console import Console
+
+    Console(soft_wrap=isinstance(message, str)).print(message, markup=False, highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"graphattn {graphattn.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")]
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Classify molecules, and see which atoms mattered. Attention is message passing; choose the graph."""
+
+
+@app.command()
+@friendly
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="New folder for the model.")] = Path("model"),
+    smiles: Smiles = None,
+    target: Targets = None,
+    task: Kind = None,
+    split: Rule = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    ensemble: Ensemble = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "auto",
+    precision: Precision = "32-true",
+    resume: Resume = False,
+    strict: Strict = False,
+    largest_fragment: Fragment = False,
+    baselines: Baselines = True,
+    debug: Debug = False,
+) -> None:
+    """Train a model on DATA, test it beside two random forests, and save it in a folder."""
+    from graphattn.data.embedded import open_table
+    from graphattn.data.splits import SPLITS
+    from graphattn.training import workflow
+    from graphattn.training.inputs import Chemistry
+    from graphattn.training.recipe import Hardware, Recipe
+
+    column = None if split is None or split in SPLITS else split
+    workflow.check_folder(out, resume)
+    table = open_table(data, smiles=smiles, targets=target or None, split=column)
+    given = {"seed": seed, "epochs": epochs, "members": ensemble}
+    plan = workflow.Plan(
+        out=out,
+        source=data,
+        kind=task,  # pyright: ignore[reportArgumentType] - Task checks the word
+        split=split if split in SPLITS else "column" if table.split_column else workflow.Plan.split,
+        recipe=dataclasses.replace(Recipe(), **{name: value for name, value in given.items() if value is not None}),
+        hardware=Hardware(accelerator, devices, precision),
+        chemistry=Chemistry(largest_fragment=largest_fragment),
+        compare=baselines,
+        strict=strict,
+        resume=resume,
+    )
+    workflow.train(table, plan, say)
+    say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")
+
+
+@app.command()
+@friendly
+def predict(
+    model: Model,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    smiles: Smiles = None,
+    strict: Strict = False,
+    debug: Debug = False,
+) -> None:
+    """Predict the molecules in DATA: all its rows and columns in their order, predictions in columns behind."""
+    from graphattn.data.embedded import open_table
+    from graphattn.training import prediction, saved, workflow
+
+    workflow.check_file(out, data)
+    fitted = saved.load(model)
+    table = open_table(data, smiles=smiles, targets=())
+    frame, rejected = prediction.predict_table(fitted, table)
+    workflow.tell_rejected(rejected, say)
+    workflow.check_strict(rejected, strict)
+    frame.to_csv(out, index=False)
+    say(f"{len(frame) - len(rejected):,} of {len(frame):,} rows predicted, written to {out}")
+
+
+@app.command()
+@friendly
+def evaluate(
+    model: Model,
+    data: Data,
+    smiles: Smiles = None,
+    target: Targets = None,
+    strict: Strict = False,
+    debug: Debug = False,
+) -> None:
+    """Compare predictions for DATA with its labels; tells apart molecules that MODEL was trained on."""
+    from graphattn.data.embedded import open_table
+    from graphattn.training import prediction, saved, workflow
+
+    fitted = saved.load(model)
+    table = open_table(data, smiles=smiles, targets=target or fitted.task.names)
+    found, rejected = prediction.evaluate_table(fitted, table)
+    workflow.tell_rejected(rejected, say)
+    workflow.check_strict(rejected, strict)
+    say(workflow.figures_table(found, f"{model} on {data}"))
+
+
+@app.command()
+@friendly
+def explain(
+    model: Model,
+    smiles: Annotated[list[str], typer.Argument(metavar="SMILES...", help="Molecules to draw.")],
+    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("atoms"),
+    target: Annotated[str | None, typer.Option(help="Target or class to explain.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Draw which atoms of each molecule mattered (SVG and PNG)."""
+    from graphattn.explain.molecules import explain_all
+    from graphattn.training import saved
+
+    explain_all(saved.load(model), smiles, out, target, say)
+
+
+@app.command()
+@friendly
+def info(debug: Debug = False) -> None:
+    """Show versions, devices, backends and embedded data sets."""
+    from graphattn.training.environment import environment
+
+    say(environment())
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()

@@ -1,0 +1,94 @@
+"""A saved model at work on a table: predictions beside the input, or figures where the truth is known."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from graphattn.data.prepare import Molecules, Rejected, collect
+from graphattn.data.table import MoleculeTable
+from graphattn.training.inputs import attach, describe
+from graphattn.training.metrics import Figure, figures
+from graphattn.training.saved import FittedModel
+from graphattn.training.workflow import fingerprint, labels_of
+
+
+def predict_table(model: FittedModel, table: MoleculeTable) -> tuple[pd.DataFrame, list[Rejected]]:
+    """All rows and columns of `table` in their order, with the predictions in columns of their own behind.
+
+    `predicted_<target>` holds the class or the value and `probability_<class>` (or, of several targets,
+    `probability_<target>`, of the positive class) the probabilities. A row that cannot be read has them empty, and the
+    reason in `rejected`. No column of the input is overwritten: where it has such a name, ours ends in `_2`.
+
+    Raises `ValueError` when no row can be read.
+    """
+    molecules = collect(table, None, **asdict(model.chemistry))
+    columns = _columns(model, _predict(model, molecules))
+    frame = table.frame.copy()
+    for name, values in columns.items():
+        full = np.full(len(frame), "", dtype=object)
+        full[molecules.row] = values
+        frame[_free(name, frame)] = full
+    reasons = np.full(len(frame), "", dtype=object)
+    for row in molecules.rejected:
+        reasons[row.row] = row.reason
+    frame[_free("rejected", frame)] = reasons
+    return frame, molecules.rejected
+
+
+def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
+    """Figures of `model` by the group of molecules they are for, and the rows that were left out.
+
+    `table.target_columns` stand for the model's targets, in that order. The groups are all molecules and, if the model
+    was trained on some of them, those it has not seen.
+
+    Raises `ValueError` when the table has another number of targets or no row can be used.
+    """
+    names = model.task.names
+    if len(table.target_columns) != len(names):
+        wanted = ", ".join(map(repr, names))
+        raise ValueError(
+            f"the model predicts {len(names)} targets ({wanted}), the data name {len(table.target_columns)}"
+        )
+    renamed = {given: name for given, name in zip(table.target_columns, names, strict=True) if given != name}
+    kept = table.frame.drop(columns=[name for name in renamed.values() if name in table.frame])
+    table = replace(table, frame=kept.rename(columns=renamed), target_columns=names)
+    molecules = collect(table, model.task, **asdict(model.chemistry), conflicts="keep")
+    prediction, truth = _predict(model, molecules), labels_of(molecules).astype(float)
+    seen = set(model.record.get("seen", ()))
+    new = np.array([fingerprint(smiles) not in seen for smiles in molecules.smiles])
+    groups = {f"all {len(new):,} molecules": figures(model.task, prediction, truth)}
+    if new.any() and not new.all():
+        groups[f"{new.sum():,} molecules not trained on"] = figures(model.task, prediction[new], truth[new])
+    elif not new.any():
+        groups = {f"{len(new):,} molecules, ALL TRAINED ON": next(iter(groups.values()))}
+    return groups, molecules.rejected
+
+
+def _predict(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
+    if model.standardiser is not None:
+        attach(molecules.graphs, describe(molecules.mols))
+    return model.predict(molecules.graphs)
+
+
+def _columns(model: FittedModel, found: NDArray[np.float64]) -> dict[str, NDArray]:
+    """Names and values of the columns of predictions."""
+    task = model.task
+    if task.kind == "regression":
+        return {f"predicted_{name}": found[:, t] for t, name in enumerate(task.names)}
+    classes = np.array(task.classes, dtype=object)
+    if task.kind == "multilabel":
+        labels = {f"predicted_{name}": classes[(found[:, t] > 0.5).astype(int)] for t, name in enumerate(task.names)}
+        return labels | {f"probability_{name}": found[:, t] for t, name in enumerate(task.names)}
+    probability = np.hstack([1 - found, found]) if task.kind == "binary" else found
+    columns = {f"predicted_{task.names[0]}": classes[probability.argmax(1)]}
+    return columns | {f"probability_{name}": probability[:, k] for k, name in enumerate(task.classes)}
+
+
+def _free(name: str, frame: pd.DataFrame) -> str:
+    """`name`, or the first of `name_2`, `name_3`, ... that the table does not have."""
+    free, number = name, 2
+    while free in frame.columns:
+        free, number = f"{name}_{number}", number + 1
+    return free

@@ -1,0 +1,274 @@
+"""From a table of molecules to a trained, tested and saved model, and from a model to predictions.
+
+Both the command line and scripts use these functions; `say` receives what a person should read, texts and rich tables.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+
+from graphattn.data.prepare import Molecules, Rejected, collect, report, write_rejected
+from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.splits import SPLITS, Split, from_column, random, stratified
+from graphattn.data.table import MoleculeTable
+from graphattn.data.tasks import Kind, guess_task
+from graphattn.training.baselines import baselines
+from graphattn.training.fit import CHECKPOINTS, Interrupted, clear, fit
+from graphattn.training.inputs import Chemistry, attach, describe
+from graphattn.training.metrics import Figure, figures
+from graphattn.training.objective import SCORES, score
+from graphattn.training.recipe import Architecture, Hardware, Recipe
+from graphattn.training.saved import FittedModel
+
+Say = Callable[[Any], None]
+OURS = "graph transformer"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `train` does with a table.
+
+    `source` names the data on the card; `split` is one of `SPLITS`, or "column" for the table's own; `kind` is guessed
+    if it is None.
+    """
+
+    out: Path
+    source: str = ""
+    kind: Kind | None = None
+    split: str = "scaffold_balanced"
+    recipe: Recipe = field(default_factory=Recipe)
+    architecture: Architecture = field(default_factory=Architecture)
+    hardware: Hardware = field(default_factory=Hardware)
+    chemistry: Chemistry = field(default_factory=Chemistry)
+    descriptors: bool = True
+    compare: bool = True
+    strict: bool = False
+    resume: bool = False
+
+
+def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> FittedModel:
+    """Trains on a part of `table`, tests on another beside the baselines, and saves all in `plan.out`.
+
+    Raises `ValueError` for a folder that is taken or not writable, for labels that cannot be learned and, if
+    `plan.strict`, for rows that cannot be used; `Interrupted`, with a usable model saved, on Ctrl-C.
+    """
+    check_folder(plan.out, plan.resume)
+    for note in table.notes:
+        say(note)
+    molecules = labelled(table, plan, say)
+    split, rule = divide(molecules, table, plan)
+    check_classes(molecules, split)
+    values = None
+    if plan.descriptors or plan.compare:
+        say(f"computing {len(DESCRIPTOR_NAMES)} RDKit descriptors of {len(molecules.graphs):,} molecules")
+        values = describe(molecules.mols)
+    if plan.descriptors and values is not None:
+        attach(molecules.graphs, values)
+    record = described(table, molecules, split, rule, plan)
+    model = _fit(molecules, split, plan, record, verbose, say)
+    model.record |= {"validation": _validation(model, molecules, split)}
+    if len(split.test):
+        found = compare(model, molecules, split, values if plan.compare else None)
+        model.record["metrics"] = {name: _figures_for_json(figure) for name, figure in found.items()}
+        say(figures_table(found, f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"))
+    model.save(plan.out)
+    clear(plan.out)
+    return model
+
+
+def check_folder(out: Path, resume: bool) -> None:
+    """Raises `ValueError` when `out` cannot be written to, is taken, or holds nothing to resume."""
+    taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    unfinished = (out / CHECKPOINTS / "settings.json").is_file()
+    if resume and not unfinished:
+        state = "holds a finished model" if (out / "model.json").is_file() else "holds no interrupted training"
+        raise ValueError(f"{out} {state}: nothing to resume")
+    if taken and not resume:
+        hint = "add --resume to go on with the training in it, or " if unfinished else ""
+        raise ValueError(f"{out} is not empty: {hint}name another folder with --out")
+    parent = next(folder for folder in [out, *out.absolute().parents] if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(f"cannot write to {out}: {parent} is {'not writable' if parent.is_dir() else 'a file'}")
+
+
+def labelled(table: MoleculeTable, plan: Plan, say: Say) -> Molecules:
+    """The molecules of `table` with their labels; says the task and which rows are left out, and why.
+
+    Raises `ValueError` for labels that cannot be learned, if no row can be used and, if `plan.strict`, if one cannot.
+    """
+    task, sentence = guess_task(table.targets, plan.kind)
+    say(sentence)
+    molecules = collect(table, task, **dataclasses.asdict(plan.chemistry))
+    tell_rejected(molecules.rejected, say)
+    check_strict(molecules.rejected, plan.strict)
+    return molecules
+
+
+def tell_rejected(rejected: Sequence[Rejected], say: Say) -> None:
+    """Says which rows are left out, if any."""
+    if rejected:
+        say(report(list(rejected)))
+
+
+def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
+    """Raises `ValueError` if a row was rejected and `strict` forbids that."""
+    if strict and rejected:
+        first = rejected[0]
+        where = f"the first in line {first.line}: {first.reason}"
+        raise ValueError(f"{len(rejected)} rows cannot be used and strict allows none; {where}")
+
+
+def check_file(out: Path, data: str) -> None:
+    """Raises `ValueError` when the file `out` cannot be written, or is the one that is read."""
+    folder = out.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or out.is_dir():
+        reason = (
+            "it is a folder" if out.is_dir() else f"{folder} is {'not writable' if folder.is_dir() else 'no folder'}"
+        )
+        raise ValueError(f"cannot write to {out}: {reason}")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise ValueError(f"{out} is the input; name another file with --out")
+
+
+def divide(molecules: Molecules, table: MoleculeTable, plan: Plan) -> tuple[Split, str]:
+    """The parts and the name of the rule: the column of the table, or `plan.split`.
+
+    Where the column names no validation part, a tenth of the training part becomes it. Raises as the rules do, and
+    `ValueError` for a rule there is not.
+    """
+    seed = plan.recipe.seed
+    y = labels_of(molecules)
+    if plan.split != "column":
+        if plan.split not in SPLITS:
+            raise ValueError(f"there is no split {plan.split!r}: expected a column of the data or {', '.join(SPLITS)}")
+        return SPLITS[plan.split](molecules.smiles, y, seed=seed), plan.split
+    rule = f"column {table.split_column!r}"
+    split = from_column(table.frame[table.split_column].iloc[molecules.row])
+    if len(split.validation):
+        return split, rule
+    single = molecules.task is not None and molecules.task.kind in ("binary", "multiclass")
+    hold_out = stratified if single else random
+    smiles = [molecules.smiles[i] for i in split.train]
+    inner = hold_out(smiles, y[split.train], fractions=(0.9, 0.1, 0.0), seed=seed)
+    return Split(split.train[inner.train], split.train[inner.validation], split.test), f"{rule}, validation at random"
+
+
+def check_classes(molecules: Molecules, split: Split) -> None:
+    """Raises `ValueError` when the training part has molecules of one class only."""
+    task, y = molecules.task, labels_of(molecules)[split.train]
+    if task is None or task.kind == "regression":
+        return
+    for column, name in enumerate(task.names):
+        found = np.unique(y[~np.isnan(y[:, column]), column]).astype(int)
+        if len(found) < 2:
+            only = f"one class only, {task.classes[found[0]]!r}" if len(found) else "no labels"
+            raise ValueError(f"target {name!r}: the training part ({len(y)} molecules) has {only}; try another --split")
+
+
+def labels_of(molecules: Molecules) -> NDArray[np.float32]:
+    """Labels [N, T] of all molecules."""
+    return torch.cat([graph["y"] for graph in molecules.graphs]).numpy()
+
+
+def described(table: MoleculeTable, molecules: Molecules, split: Split, rule: str, plan: Plan) -> dict[str, Any]:
+    """What `model.json` says about the data and the split. Molecules are named by a hash of their SMILES."""
+    data = {
+        "source": plan.source,
+        "smiles": table.smiles_column,
+        "rows": len(table.frame),
+        "rejected": len(molecules.rejected),
+    }
+    sizes = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+    lines = {part: [int(table.line[molecules.row[i]]) for i in getattr(split, part)] for part in sizes}
+    seen = [fingerprint(molecules.smiles[i]) for i in (*split.train, *split.validation)]
+    return {
+        "data": data,
+        "chemistry": dataclasses.asdict(plan.chemistry),
+        "split": {"rule": rule, "seed": plan.recipe.seed, **sizes},
+        "lines": lines,
+        "seen": sorted(set(seen)),
+    }
+
+
+def fingerprint(smiles: str) -> str:
+    """A short hash of a canonical SMILES, by which a model knows the molecules it was trained on."""
+    return hashlib.sha256(smiles.encode()).hexdigest()[:12]
+
+
+def compare(
+    model: FittedModel, molecules: Molecules, split: Split, descriptors: NDArray[np.float32] | None
+) -> dict[str, dict[str, Figure]]:
+    """Figures on the test part: the model's and, given `descriptors`, of forests fitted on the same training part."""
+    y = labels_of(molecules)
+    predictions = {OURS: model.predict([molecules.graphs[i] for i in split.test])}
+    if descriptors is not None:
+        inputs, seed = (model.task, molecules.mols, y, split.train, split.test), model.recipe.seed
+        predictions |= baselines(*inputs, descriptors=descriptors, seed=seed)
+    truth = y[split.test].astype(float)
+    return {name: figures(model.task, prediction, truth) for name, prediction in predictions.items()}
+
+
+def figures_table(found: dict[str, dict[str, Figure]], title: str) -> Table:
+    """The figures of several models side by side."""
+    table = Table(title=title, caption="in brackets: 95 % bootstrap interval over the molecules", title_justify="left")
+    table.add_column("")
+    for name in found:
+        table.add_column(name)
+    first = next(iter(found.values()))
+    for measure, figure in first.items():
+        base = f" (base rate {figure.base:.3f})" if figure.base is not None else ""
+        table.add_row(measure + base, *(str(column[measure]._replace(base=None)) for column in found.values()))
+    return table
+
+
+def _figures_for_json(found: dict[str, Figure]) -> dict[str, Any]:
+    return {name: figure._asdict() for name, figure in found.items()}
+
+
+def _fit(
+    molecules: Molecules, split: Split, plan: Plan, record: dict[str, Any], verbose: bool, say: Say
+) -> FittedModel:
+    """Trains; an interrupted model is saved like a finished one."""
+    assert molecules.task is not None
+    graphs = molecules.graphs
+    plan.out.mkdir(parents=True, exist_ok=True)
+    if molecules.rejected:
+        write_rejected(molecules.rejected, plan.out / "rejected.csv")
+    names = DESCRIPTOR_NAMES if plan.descriptors else ()
+    try:
+        model = fit(
+            [graphs[i] for i in split.train],
+            [graphs[i] for i in split.validation],
+            molecules.task,
+            architecture=plan.architecture.to_dict(),
+            recipe=plan.recipe,
+            hardware=plan.hardware,
+            folder=plan.out,
+            resume=plan.resume,
+            verbose=verbose,
+        )
+    except Interrupted as stop:
+        stop.model.record |= {**record, "interrupted": True}
+        stop.model.descriptor_names = names
+        stop.model.save(plan.out)
+        say(f"Interrupted. {plan.out} holds the best model so far; the same command with --resume goes on.")
+        raise
+    model.record |= record
+    model.descriptor_names = names
+    return model
+
+
+def _validation(model: FittedModel, molecules: Molecules, split: Split) -> dict[str, Any]:
+    """The score that later tells whether the model is good enough for its explanations to mean something."""
+    found = torch.from_numpy(model.predict([molecules.graphs[i] for i in split.validation]))
+    y = torch.from_numpy(labels_of(molecules)[split.validation])
+    return {"name": SCORES[model.task.kind], "value": score(model.task, found, y)}
