@@ -40,6 +40,7 @@ __all__ = [
 WALK_STEPS = 16
 FARTHEST = 20
 UNREACHABLE = FARTHEST + 1
+_SYMBOLS = re.compile(r"(?:Cl|Br|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)*")
 
 
 def parse_smiles(text: str, *, largest_fragment: bool = False, explicit_hydrogens: bool = False) -> Chem.Mol:
@@ -137,8 +138,10 @@ def smiles_problem(text: str) -> str:
         if molecule is not None:
             return molecule_problem(molecule)
     bare = re.sub(r"\[[^\]]*\]", "", text)
-    if "[" in bare or "]" in bare:
+    if re.search(r"[\[\]]", bare):
         return "a square bracket is not closed"
+    if not _SYMBOLS.fullmatch(bare) or text[:1].isdigit():
+        return "not SMILES syntax"
     if bare.count("(") != bare.count(")"):
         return f"{bare.count('(')} opening and {bare.count(')')} closing parentheses"
     rings = Counter(re.findall(r"%\d\d|\d", bare))

@@ -90,18 +90,18 @@ def collect(
     graphs = {row: to_data(molecule) for row, molecule in mols.items() if row not in reasons}
     if task and labels is not None and conflicts == "reject":
         reasons |= _contradictions(table, task, graphs, labels)
-    kept = np.array([row for row in graphs if row not in reasons], dtype=np.int64)
+    kept = {row: graph for row, graph in graphs.items() if row not in reasons}
     lines, texts = table.line.tolist(), table.smiles
     rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
-    if not len(kept):
+    if not kept:
         raise ValueError(_nothing(rejected))
-    for row in kept.tolist():
-        graphs[row].row, graphs[row].line = row, lines[row]
+    for row, graph in kept.items():
+        graph.row, graph.line = row, lines[row]
         if labels is not None:
-            graphs[row].y = torch.from_numpy(labels[row : row + 1])
-    chosen = [graphs[row] for row in kept.tolist()]
-    smiles = [graph.smiles for graph in chosen]
-    return Molecules(chosen, smiles, [mols[row] for row in kept.tolist()], kept, task, rejected)
+            graph.y = torch.from_numpy(labels[row : row + 1])
+    smiles = [graph.smiles for graph in kept.values()]
+    rows = np.fromiter(kept, dtype=np.int64)
+    return Molecules(list(kept.values()), smiles, [mols[row] for row in kept], rows, task, rejected)
 
 
 def summary(rejected: Sequence[Rejected]) -> str:

@@ -46,6 +46,7 @@ DESCRIPTOR_NAMES: tuple[str, ...] = tuple(_NAMES.split())
 
 _FUNCTIONS = dict(Descriptors._descList)
 _CHUNK = 64
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def descriptors(molecules: Sequence[Chem.Mol], *, n_jobs: int = 1) -> NDArray[np.float32]:
@@ -79,4 +80,4 @@ def _value(name: str, molecule: Chem.Mol) -> float:
         value = float(_FUNCTIONS[name](molecule))
     except (KeyError, ValueError, RuntimeError, ArithmeticError, IndexError):
         return math.nan
-    return value if abs(value) <= np.finfo(np.float32).max else math.nan
+    return value if abs(value) <= _LARGEST else math.nan

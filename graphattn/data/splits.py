@@ -188,7 +188,7 @@ def _checked(fractions: Fractions) -> Fractions:
 
 
 def _fill(groups: list[list[int]], fractions: Fractions, rule: str) -> Split:
-    """Each group goes to the first part that still has room for all of it; what fits nowhere goes to the test part."""
+    """Each group goes to the first part that has room for all of it, else to the first empty part, else to the last."""
     shares = _checked(fractions)
     total = sum(map(len, groups))
     last = max(part for part in range(3) if shares[part])
@@ -196,15 +196,16 @@ def _fill(groups: list[list[int]], fractions: Fractions, rule: str) -> Split:
     rooms = [min(round(shares[0] * total), total - validation - (shares[2] > 0)), validation]
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
     for group in groups:
-        fitting = (part for part in range(last) if len(parts[part]) + len(group) <= rooms[part])
-        parts[next(fitting, last)].extend(group)
+        fitting = [part for part in range(last) if len(parts[part]) + len(group) <= rooms[part]]
+        empty = [part for part in range(last) if shares[part] and not parts[part]]
+        parts[next(iter(fitting + empty), last)].extend(group)
     return _split(parts, shares, rule, len(groups))
 
 
 def _split(parts: Sequence[list[int]], fractions: Fractions, rule: str, groups: int) -> Split:
     for name, part, share in zip(PARTS, parts, fractions, strict=True):
         if share and not part:
-            kind = "scaffolds" if rule.startswith("scaffold") else "different molecules"
+            kind = ("scaffold" if rule.startswith("scaffold") else "different molecule") + "s" * (groups != 1)
             raise ValueError(
                 f"the {rule} split leaves the {name} part empty: {sum(map(len, parts))} rows with {groups} {kind}; "
                 f"use more molecules or another split ({', '.join(SPLITS)})"

@@ -17,6 +17,7 @@ MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
 
 _MOST_NUMBERED_CLASSES = 10
 _MOST_WORDED_CLASSES = 30
+_LARGEST = float(np.finfo(np.float32).max)
 _NEGATIONS = ("non-", "not ", "non", "not", "in", "im", "un", "no ")
 _POSITIVE_WORDS = frozenset({"active", "case", "high", "hit"})
 
@@ -150,7 +151,7 @@ def _number(cell: str) -> float:
         value = float(cell)
     except ValueError:
         raise ValueError("is not a number") from None
-    if not abs(value) <= np.finfo(np.float32).max:
+    if not abs(value) <= _LARGEST:
         raise ValueError("is not a finite number" if math.isinf(value) else "is too large a number")
     return value
 
