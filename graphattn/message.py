@@ -117,7 +117,7 @@ def symmetric(graph: Topology, weight: Tensor | None) -> Tensor:
         ValueError: senders and receivers are different nodes, so that a sender has no in-degree.
 
     >>> symmetric(Edges(torch.tensor([[0, 1, 1], [1, 1, 0]])), None)
-    tensor([0.7071, 0.5000, 0.7071])
+    tensor([0.7071, 0.5000, 0.7071], dtype=torch.float64)
     """
     if graph.num_senders != graph.num_receivers:
         raise ValueError(
@@ -125,7 +125,7 @@ def symmetric(graph: Topology, weight: Tensor | None) -> Tensor:
             f"got {graph.num_senders} senders and {graph.num_receivers} receivers"
         )
     sender, receiver = graph.edge_index()
-    weight = torch.ones(sender.numel(), device=sender.device) if weight is None else weight
+    weight = torch.ones(sender.numel(), dtype=torch.float64, device=sender.device) if weight is None else weight
     degree = weight.new_zeros(graph.num_receivers).index_add(0, receiver, weight)
     root = torch.where(degree > 0, degree, 1).rsqrt() * (degree > 0)
     return root[sender] * weight * root[receiver]

@@ -1,0 +1,104 @@
+import pytest
+import torch
+
+from graphattn.aggregation import SoftmaxSum, Sum
+from graphattn.backends import explain_backend, use_backend
+from graphattn.layer import GraphLayer
+from graphattn.message import Attend, Copy
+from graphattn.topology import Edges, Full
+from graphattn.update import Replace
+from graphattn.zoo import GCN, SelfAttention
+
+X = torch.randn(3, 8)
+RING = Edges(torch.tensor([[0, 1, 2], [1, 2, 0]]))
+
+
+class Dot:
+    def __call__(self, query, key):
+        return (query * key).sum(-1)
+
+
+def test_the_first_backend_that_can_is_taken():
+    assert explain_backend(SelfAttention(8), X, Full([3])).chosen == "dense"
+    assert explain_backend(SelfAttention(8), X, RING).chosen == "edgewise"
+
+
+def test_every_reason_is_told():
+    reasons = explain_backend(GCN(8, 8), X, RING).reasons
+    assert reasons["edgewise"] == []
+    assert reasons["dense"] == [
+        "needs a topology of complete blocks (Full, Star), got Edges",
+        "needs the message Attend, got Scaled",
+        "needs the aggregation SoftmaxSum, got Sum",
+    ]
+    plain = SelfAttention(8)
+    plain.message_function.score = Dot()
+    assert explain_backend(plain, X, Full([3])).reasons["dense"] == ["needs the score ScaledDot, got Dot"]
+
+
+def test_a_hook_or_an_explainer_sees_every_edge():
+    layer = SelfAttention(8)
+    seen = []
+    handle = layer.register_message_forward_hook(lambda *hook: seen.append(hook[-1].shape))
+    explanation = explain_backend(layer, X, Full([3]))
+    assert explanation.chosen == "edgewise"
+    assert explanation.reasons["dense"] == ["an explainer or a hook is attached, which wants to see every edge"]
+    layer(X, Full([3]))
+    assert seen == [(9, 1, 8)]
+    handle.remove()
+    assert explain_backend(layer, X, Full([3])).chosen == "dense"
+
+
+def test_the_explanation_reads_as_a_list():
+    text = str(explain_backend(SelfAttention(8), X, RING))
+    assert text == "   dense: needs a topology of complete blocks (Full, Star), got Edges\n-> edgewise: can be used"
+
+
+def test_an_unknown_backend_is_refused():
+    with (
+        pytest.raises(ValueError, match=r"expected one of the backends \['dense', 'edgewise'\], got 'fast'"),
+        use_backend("fast"),
+    ):
+        pass
+
+
+def test_a_forced_backend_that_cannot_says_why_and_the_force_ends():
+    layer = SelfAttention(8)
+    with (
+        use_backend("dense"),
+        pytest.raises(ValueError, match="backend 'dense' supports, got one it refuses: needs .* got Edges"),
+    ):
+        layer(X, RING)
+    assert layer(X, RING).shape == (3, 8)
+
+
+def test_attention_over_full_graphs_lists_pairs_only_when_edgewise_is_forced(monkeypatch):
+    listed = []
+    honest = Full.edge_index
+    monkeypatch.setattr(Full, "edge_index", lambda self: listed.append(1) or honest(self))
+    layer, graph = SelfAttention(8), Full([2, 1])
+    layer(X, graph)
+    assert not listed
+    with use_backend("edgewise"):
+        layer(X, graph)
+    assert listed
+
+
+def test_low_precision_is_within_twice_the_error_of_the_plain_path():
+    layer, graph = SelfAttention(8, heads=2), Full([40, 7])
+    x = torch.randn(47, 8)
+    truth = layer.double()(x.double(), graph)
+    for dtype in (torch.float32, torch.bfloat16):
+        layer.to(dtype)
+        errors = {}
+        for name in ("dense", "edgewise"):
+            with use_backend(name):
+                errors[name] = (layer(x.to(dtype), graph).double() - truth).abs().max()
+        assert errors["dense"] <= 2 * errors["edgewise"] + torch.finfo(dtype).eps
+
+
+def test_pairs_of_message_and_aggregation_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match=r"got Attend \(with a score\) and Sum \(takes no scores\)"):
+        GraphLayer(Attend(8, 1, 8), Sum(), Replace())
+    with pytest.raises(ValueError, match=r"got Copy \(without a score\) and SoftmaxSum \(needs scores\)"):
+        GraphLayer(Copy(), SoftmaxSum(), Replace())
