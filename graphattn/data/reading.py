@@ -14,7 +14,8 @@ from rdkit import Chem, rdBase
 
 from graphattn.data.molecules import molecule_problem
 
-_DELIMITERS = (",", "\t", ";", "|")
+# The comma last: of two that cut alike, it is the one inside numbers and names.
+_DELIMITERS = ("\t", ";", "|", ",")
 _SPREADSHEET = b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 

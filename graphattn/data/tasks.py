@@ -150,7 +150,7 @@ def _number(cell: str) -> float:
     try:
         value = float(cell)
     except ValueError:
-        raise ValueError("is not a number") from None
+        raise ValueError("is not a number" + " (decimals take a point)" * ("," in cell)) from None
     if not abs(value) <= _LARGEST:
         raise ValueError("is not a finite number" if math.isinf(value) else "is too large a number")
     return value
