@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ def assert_batched_equals_alone(
     """
     together = layer(x, topology(sizes))
     ends = read_sizes(sizes).ptr.tolist()
-    alone = [layer(x[start:end], topology([end - start])) for start, end in zip(ends, ends[1:], strict=False)]
+    alone = [layer(x[start:end], topology([end - start])) for start, end in pairwise(ends)]
     assert_close(together, torch.cat(alone), rtol=1e-9, atol=1e-9)
 
 

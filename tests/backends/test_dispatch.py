@@ -66,7 +66,7 @@ def test_a_forced_backend_that_cannot_says_why_and_the_force_ends():
     layer = SelfAttention(8)
     with (
         use_backend("dense"),
-        pytest.raises(ValueError, match="backend 'dense' supports, got one it refuses: needs .* got Edges"),
+        pytest.raises(ValueError, match=r"backend 'dense' supports, got one it refuses: needs .* got Edges"),
     ):
         layer(X, RING)
     assert layer(X, RING).shape == (3, 8)

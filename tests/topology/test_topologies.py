@@ -131,7 +131,7 @@ def test_self_loops_are_those_of_pyg_and_full_has_them():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Edges(torch.zeros(3, 2, dtype=torch.long)), r"integer edge_index of shape \[2, E\], got torch.int64 of shape \[3, 2\]"),
+        (lambda: Edges(torch.zeros(3, 2, dtype=torch.long)), r"edge_index of shape \[2, E\], got torch.int64 of shape \[3, 2\]"),
         (lambda: Edges(torch.zeros(2, 2)), r"got torch.float32 of shape \[2, 2\]"),
         (lambda: Edges(torch.tensor([[0], [-3]])), r"expected node numbers of 0 or more, got -3"),
         (lambda: Edges(torch.tensor([[5], [0]]), 3), r"expected sender numbers below 3, got 5"),
