@@ -108,15 +108,20 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a model on DATA, test it beside two random forests, and save it in a folder."""
+    from graphattn.training import folders
+
+    folders.check_folder(out, resume)
+
     from graphattn.data.embedded import open_table
     from graphattn.data.splits import SPLITS
+
+    column = None if split is None or split in SPLITS else split
+    table = open_table(data, smiles=smiles, targets=target or None, split=column)
+
     from graphattn.training import workflow
     from graphattn.training.inputs import Chemistry
     from graphattn.training.recipe import Hardware, Recipe
 
-    column = None if split is None or split in SPLITS else split
-    workflow.check_folder(out, resume)
-    table = open_table(data, smiles=smiles, targets=target or None, split=column)
     given = {"seed": seed, "epochs": epochs, "members": ensemble}
     plan = workflow.Plan(
         out=out,
@@ -145,12 +150,16 @@ def predict(
     debug: Debug = False,
 ) -> None:
     """Predict the molecules in DATA: all its rows and columns in their order, predictions in columns behind."""
+    from graphattn.training import folders
+
+    folders.check_file(out, data)
+    folders.read_description(model)
+
     from graphattn.data.embedded import open_table
     from graphattn.training import prediction, saved, workflow
 
-    workflow.check_file(out, data)
-    fitted = saved.load(model)
     table = open_table(data, smiles=smiles, targets=())
+    fitted = saved.load(model)
     frame, rejected = prediction.predict_table(fitted, table)
     workflow.tell_rejected(rejected, say)
     workflow.check_strict(rejected, strict)
@@ -169,6 +178,10 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Compare predictions for DATA with its labels; tells apart molecules that MODEL was trained on."""
+    from graphattn.training import folders
+
+    folders.read_description(model)
+
     from graphattn.data.embedded import open_table
     from graphattn.training import prediction, saved, workflow
 
@@ -190,6 +203,10 @@ def explain(
     debug: Debug = False,
 ) -> None:
     """Draw which atoms of each molecule mattered (SVG and PNG)."""
+    from graphattn.training import folders
+
+    folders.read_description(model)
+
     from graphattn.explain.molecules import explain_all
     from graphattn.training import saved
 

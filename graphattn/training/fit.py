@@ -27,13 +27,12 @@ from graphattn.data.tasks import Task
 from graphattn.training.build import build
 from graphattn.training.callbacks import Keeper, ProgressBar, Stopped
 from graphattn.training.data_module import MoleculeData
+from graphattn.training.folders import CHECKPOINTS
 from graphattn.training.module import MoleculeModule
 from graphattn.training.objective import Objective
 from graphattn.training.packed import Packed, Standardiser, raw_descriptors
 from graphattn.training.recipe import Architecture, Hardware, Recipe
 from graphattn.training.saved import FittedModel
-
-CHECKPOINTS = "training"
 
 
 class Interrupted(KeyboardInterrupt):

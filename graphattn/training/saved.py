@@ -22,13 +22,11 @@ from graphattn.data.tasks import Task
 from graphattn.training.build import build
 from graphattn.training.card import card
 from graphattn.training.data_module import by_size
+from graphattn.training.folders import FIELDS, FORMAT, read_description, retrain
 from graphattn.training.inputs import Chemistry
 from graphattn.training.objective import predictions
 from graphattn.training.packed import Packed, Standardiser
 from graphattn.training.recipe import Recipe
-
-FORMAT = 1
-_FIELDS = ("task", "architecture", "recipe", "target", "features", "weights")
 
 
 @dataclass
@@ -120,11 +118,11 @@ def load(folder: str | Path) -> FittedModel:
     format, and a model whose atom or bond features are not those of this version.
     """
     folder = Path(folder)
-    described = _read(folder)
+    described = read_description(folder)
     stored, here = described["features"], _plain(feature_tables())
     for table in here:
         if stored.get(table) != here[table]:
-            text = f"its {table} features are not those of graphattn {graphattn.__version__}; {_retrain(described)}"
+            text = f"its {table} features are not those of graphattn {graphattn.__version__}; {retrain(described)}"
             raise ValueError(f"{folder / 'model.json'}: {text}")
     known = described.get("descriptors")
     try:
@@ -135,7 +133,7 @@ def load(folder: str | Path) -> FittedModel:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'model.json'} is damaged: {type(error).__name__} {error}") from error
     members = [_member(described, task, folder / name) for name in described["weights"]]
-    own = {"format", "versions", "seed", "parameters", "descriptors", *_FIELDS}
+    own = {"format", "versions", "seed", "parameters", "descriptors", *FIELDS}
     record = {name: value for name, value in described.items() if name not in own}
     names = tuple(known["names"]) if known else ()
     return FittedModel(task, described["architecture"], recipe, members, target, standardiser, names, record)
@@ -157,23 +155,6 @@ def _words(features: dict[str, tuple]) -> dict[str, list[str]]:
     return {name: [str(category) for category in categories] for name, categories in features.items()}
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / "model.json"
-    if not path.is_file():
-        raise ValueError(f"{folder} holds no model: expected a folder made by 'graphattn train', with model.json in it")
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    found = described.get("format") if isinstance(described, dict) else None
-    if found != FORMAT:
-        reads = f"graphattn {graphattn.__version__} reads format {FORMAT}"
-        raise ValueError(f"{path} has format {found!r}, {reads}; {_retrain(described)}")
-    if missing := [name for name in _FIELDS if name not in described]:
-        raise ValueError(f"{path} is damaged: it lacks {', '.join(missing)}")
-    return described
-
-
 def _member(described: dict[str, Any], task: Task, path: Path) -> nn.Module:
     known = described.get("descriptors")
     member = build(described["architecture"], task.outputs, len(known["names"]) if known else 0)
@@ -184,11 +165,6 @@ def _member(described: dict[str, Any], task: Task, path: Path) -> nn.Module:
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     return member.eval()
-
-
-def _retrain(described: Any) -> str:
-    made = described.get("versions", {}).get("graphattn", "unknown") if isinstance(described, dict) else "unknown"
-    return f"use the version that made it ({made}) or train again"
 
 
 def _plain(value: Any) -> Any:

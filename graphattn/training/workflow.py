@@ -5,7 +5,6 @@ Both the command line and scripts use these functions; `say` receives what a per
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +20,9 @@ from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.splits import SPLITS, Split, from_column, random, stratified
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Kind, guess_task
-from graphattn.training.baselines import baselines
-from graphattn.training.fit import CHECKPOINTS, Interrupted, clear, fit
+from graphattn.training.baselines import TREES, baselines
+from graphattn.training.fit import Interrupted, clear, fit
+from graphattn.training.folders import check_folder
 from graphattn.training.inputs import Chemistry, attach, describe
 from graphattn.training.metrics import Figure, figures
 from graphattn.training.objective import SCORES, score
@@ -85,21 +85,6 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     return model
 
 
-def check_folder(out: Path, resume: bool) -> None:
-    """Raises `ValueError` when `out` cannot be written to, is taken, or holds nothing to resume."""
-    taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    unfinished = (out / CHECKPOINTS / "settings.json").is_file()
-    if resume and not unfinished:
-        state = "holds a finished model" if (out / "model.json").is_file() else "holds no interrupted training"
-        raise ValueError(f"{out} {state}: nothing to resume")
-    if taken and not resume:
-        hint = "add --resume to go on with the training in it, or " if unfinished else ""
-        raise ValueError(f"{out} is not empty: {hint}name another folder with --out")
-    parent = next(folder for folder in [out, *out.absolute().parents] if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ValueError(f"cannot write to {out}: {parent} is {'not writable' if parent.is_dir() else 'a file'}")
-
-
 def labelled(table: MoleculeTable, plan: Plan, say: Say) -> Molecules:
     """The molecules of `table` with their labels; says the task and which rows are left out, and why.
 
@@ -125,18 +110,6 @@ def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
         first = rejected[0]
         where = f"the first in line {first.line}: {first.reason}"
         raise ValueError(f"{len(rejected)} rows cannot be used and strict allows none; {where}")
-
-
-def check_file(out: Path, data: str) -> None:
-    """Raises `ValueError` when the file `out` cannot be written, or is the one that is read."""
-    folder = out.absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or out.is_dir():
-        reason = (
-            "it is a folder" if out.is_dir() else f"{folder} is {'not writable' if folder.is_dir() else 'no folder'}"
-        )
-        raise ValueError(f"cannot write to {out}: {reason}")
-    if out.exists() and Path(data).exists() and out.samefile(data):
-        raise ValueError(f"{out} is the input; name another file with --out")
 
 
 def divide(molecules: Molecules, table: MoleculeTable, plan: Plan) -> tuple[Split, str]:
@@ -212,7 +185,7 @@ def compare(
     predictions = {OURS: model.predict([molecules.graphs[i] for i in split.test])}
     if descriptors is not None:
         inputs, seed = (model.task, molecules.mols, y, split.train, split.test), model.recipe.seed
-        predictions |= baselines(*inputs, descriptors=descriptors, seed=seed)
+        predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
     truth = y[split.test].astype(float)
     return {name: figures(model.task, prediction, truth) for name, prediction in predictions.items()}
 

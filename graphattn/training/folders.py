@@ -1,0 +1,65 @@
+"""Checks of files and folders that come before any work, and before torch is loaded: what is wrong is said at once."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import graphattn
+
+FORMAT = 1
+CHECKPOINTS = "training"
+FIELDS = ("task", "architecture", "recipe", "target", "features", "weights")
+
+
+def check_folder(out: Path, resume: bool) -> None:
+    """Raises `ValueError` when `out` cannot be written to, is taken, or holds nothing to resume."""
+    taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    unfinished = (out / CHECKPOINTS / "settings.json").is_file()
+    if resume and not unfinished:
+        state = "holds a finished model" if (out / "model.json").is_file() else "holds no interrupted training"
+        raise ValueError(f"{out} {state}: nothing to resume")
+    if taken and not resume:
+        hint = "add --resume to go on with the training in it, or " if unfinished else ""
+        raise ValueError(f"{out} is not empty: {hint}name another folder with --out")
+    parent = next(folder for folder in [out, *out.absolute().parents] if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(f"cannot write to {out}: {parent} is {'not writable' if parent.is_dir() else 'a file'}")
+
+
+def check_file(out: Path, data: str) -> None:
+    """Raises `ValueError` when the file `out` cannot be written, or is the one that is read."""
+    folder = out.absolute().parent
+    if out.is_dir():
+        raise ValueError(f"cannot write to {out}: it is a folder")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"cannot write to {out}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise ValueError(f"{out} is the input; name another file with --out")
+
+
+def read_description(folder: str | Path) -> dict[str, Any]:
+    """What `model.json` in a model folder says.
+
+    Raises `ValueError`, naming the file, when it is missing or damaged, or is of another format than this version's.
+    """
+    path = Path(folder) / "model.json"
+    if not path.is_file():
+        raise ValueError(f"{folder} holds no model: expected a folder made by 'graphattn train', with model.json in it")
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    found = described.get("format") if isinstance(described, dict) else None
+    if found != FORMAT:
+        reads = f"graphattn {graphattn.__version__} reads format {FORMAT}"
+        raise ValueError(f"{path} has format {found!r}, {reads}; {retrain(described)}")
+    if missing := [name for name in FIELDS if name not in described]:
+        raise ValueError(f"{path} is damaged: it lacks {', '.join(missing)}")
+    return described
+
+
+def retrain(described: Any) -> str:
+    """What to do with a model that this version cannot read."""
+    versions = described.get("versions", {}) if isinstance(described, dict) else {}
+    return f"use the version that made it ({versions.get('graphattn', 'unknown')}) or train again"

@@ -1,0 +1,71 @@
+import os
+import re
+
+import pytest
+
+from graphattn.training.folders import check_file, check_folder, read_description
+
+
+def test_new_and_empty_folders_are_free(tmp_path):
+    check_folder(tmp_path, resume=False)
+    check_folder(tmp_path / "new" / "deep", resume=False)
+
+
+def test_taken_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path} is not empty: name another folder with --out")):
+        check_folder(tmp_path, resume=False)
+
+
+def test_unfinished_folder_can_be_resumed(tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "settings.json").write_text("{}")
+    check_folder(tmp_path, resume=True)
+    with pytest.raises(
+        ValueError, match="is not empty: add --resume to go on with the training in it, or name another"
+    ):
+        check_folder(tmp_path, resume=False)
+
+
+def test_nothing_to_resume(tmp_path):
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path} holds no interrupted training: nothing to resume")):
+        check_folder(tmp_path, resume=True)
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path} holds a finished model: nothing to resume")):
+        check_folder(tmp_path, resume=True)
+
+
+def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ValueError, match=re.escape(f"cannot write to {tmp_path / 'file' / 'x'}: {tmp_path / 'file'} is a file")
+    ):
+        check_folder(tmp_path / "file" / "x", resume=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match=re.escape(f"cannot write to {tmp_path / 'x'}: {tmp_path} is not writable")):
+        check_folder(tmp_path / "x", resume=False)
+
+
+def test_file_that_cannot_be_written(tmp_path, monkeypatch):
+    check_file(tmp_path / "out.csv", "in.csv")
+    with pytest.raises(ValueError, match=re.escape(f"cannot write to {tmp_path}: it is a folder")):
+        check_file(tmp_path, "in.csv")
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'no'} is no folder")):
+        check_file(tmp_path / "no" / "out.csv", "in.csv")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path} is not writable")):
+        check_file(tmp_path / "out.csv", "in.csv")
+
+
+def test_file_that_is_read(tmp_path):
+    (tmp_path / "in.csv").write_text("")
+    with pytest.raises(ValueError, match=r"in\.csv is the input; name another file"):
+        check_file(tmp_path / "in.csv", str(tmp_path / "in.csv"))
+
+
+def test_json_that_is_no_description(tmp_path):
+    (tmp_path / "model.json").write_text("[1]")
+    with pytest.raises(
+        ValueError, match=r"has format None, .* use the version that made it \(unknown\) or train again"
+    ):
+        read_description(tmp_path)
