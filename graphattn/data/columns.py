@@ -8,6 +8,7 @@ from rdkit import Chem, rdBase
 
 from graphattn.data.splits import PART_WORDS
 from graphattn.data.tasks import MISSING
+from graphattn.data.wording import listed
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -27,7 +28,7 @@ def pick(columns: Columns, wanted: str, path: object) -> str:
         return wanted if wanted in columns else alike[0]
     near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.5)
     hint = f". Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{path} has no column {wanted!r}; it has {_listed(columns)}{hint}")
+    raise ValueError(f"{path} has no column {wanted!r}; it has {listed(columns)}{hint}")
 
 
 def guess_smiles(columns: Columns, path: object) -> str:
@@ -41,9 +42,9 @@ def guess_smiles(columns: Columns, path: object) -> str:
     found = [name for name in columns if "smiles" in name.lower()]
     found = found or [name for name, cells in columns.items() if _smiles_share(cells) >= _SHARE]
     if not found:
-        raise ValueError(f"{path} has no column of SMILES; it has {_listed(columns)}")
+        raise ValueError(f"{path} has no column of SMILES; name the one to read: {listed(columns, 'or')}")
     if len(found) > 1:
-        raise ValueError(f"{path} has several columns that may hold SMILES: {_listed(found)}; name one")
+        raise ValueError(f"{path} has several columns that may hold SMILES: {listed(found)}; name one")
     if _atoms(found[0]) > 1:
         raise ValueError(
             f"{path} begins with data ({found[0]!r}) instead of column names; add a first line such as 'smiles,label'"
@@ -67,8 +68,8 @@ def guess_targets(columns: Columns, taken: Container[str], path: object) -> tupl
     if likely and not named and all(_is_flag(columns[name]) for name in likely):
         return tuple(likely)
     if not left:
-        raise ValueError(f"{path} has no column of targets; it has {_listed(columns)}")
-    raise ValueError(f"{path}: the target may be {_listed(named or likely or left, 'or')}; name it")
+        raise ValueError(f"{path} has no column of targets; it has {listed(columns)}")
+    raise ValueError(f"{path}: the target may be {listed(named or likely or left, 'or')}; name it")
 
 
 def guess_split(columns: Columns) -> str | None:
@@ -116,8 +117,3 @@ def _atoms(text: str) -> int:
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text.strip())
     return molecule.GetNumAtoms() if molecule is not None else 0
-
-
-def _listed(names: Iterable[str], last: str = "and") -> str:
-    *first, final = map(repr, names)
-    return f"{', '.join(first)} {last} {final}" if first else final

@@ -4,6 +4,7 @@ import csv
 import difflib
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from rdkit import Chem, rdBase
 
 from graphattn.data.molecules import molecule_problem
+from graphattn.data.wording import listed
 
 # The comma last: of two that cut alike, it is the one inside numbers and names.
 _DELIMITERS = ("\t", ";", "|", ",")
@@ -38,10 +40,12 @@ def read_records(path: Path) -> Records:
     empty, not text, a spreadsheet or a damaged gzip, or has column names but no rows.
     """
     text, notes = _text(path)
+    if not text.replace('"', "").strip():
+        raise ValueError(f"{path} is empty")
     structures = {".sdf", ".sd", ".mol"} & {suffix.lower() for suffix in path.suffixes}
     records = _sdf(text) if structures or "\n$$$$" in text else _table(text, path)
     if not records.cells:
-        raise ValueError(f"{path} has column names ({', '.join(records.columns)}) but no rows")
+        raise ValueError(f"{path} has column names ({listed(records.columns)}) but no rows")
     return records._replace(notes=notes + records.notes)
 
 
@@ -53,8 +57,6 @@ def _text(path: Path) -> tuple[str, list[str]]:
         raw = raw.decode("utf-16", errors="replace").encode()
     if b"\0" in raw:
         raise ValueError(f"{path} holds binary data; expected a CSV, TSV or SDF file")
-    if not raw.strip():
-        raise ValueError(f"{path} is empty")
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError:
@@ -94,7 +96,7 @@ def _table(text: str, path: Path) -> Records:
 
 def _delimiter(lines: list[str], path: Path) -> str:
     """The separator that cuts the most rows into as many cells as the header, of equal ones that of the most cells."""
-    head = [line for line in lines[:50] if line.strip()][:20]
+    head = list(itertools.islice(filter(str.strip, lines), 20))
     if {".tsv", ".tab"} & set(path.suffixes) and "\t" in head[0]:
         return "\t"
 

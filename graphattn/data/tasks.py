@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphattn.data.wording import listed
+
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
@@ -75,7 +77,7 @@ class Task:
         value = _number if self.kind == "regression" else self._position
         for column, name in enumerate(self.names):
             if name not in frame.columns:
-                raise ValueError(f"the table has no target {name!r}; it has {', '.join(map(str, frame.columns))}")
+                raise ValueError(f"the table has no target {name!r}; it has {listed(map(str, frame.columns))}")
             for row, cell in enumerate(frame[name].map(_text)):
                 try:
                     labels[row, column] = value(cell) if cell else math.nan
@@ -182,7 +184,7 @@ def _guess_kind(counts: Mapping[str, Counter[str]]) -> Kind:
     worst = max(counts, key=lambda name: len(counts[name]))
     raise ValueError(
         f"several targets are either all numbers or all of the same two labels; {worst!r} has "
-        f"{_listed(counts[worst])}. Name one target, or targets that are alike"
+        f"{_shown(counts[worst])}. Name one target, or targets that are alike"
     )
 
 
@@ -200,7 +202,7 @@ def _guess_single(name: str, labels: Counter[str]) -> Kind:
         return "regression"
     if len(labels) > _MOST_WORDED_CLASSES:
         raise ValueError(
-            f"target {name!r} has {len(labels)} different labels in {rows} rows ({_listed(labels)}): too many for "
+            f"target {name!r} has {len(labels)} different labels in {rows} rows ({_shown(labels)}): too many for "
             "classes, and they are not numbers. Name another target, or say multiclass"
         )
     return "multiclass" if rows >= 2 * len(labels) or len(numbers) < len(labels) else "regression"
@@ -209,7 +211,7 @@ def _guess_single(name: str, labels: Counter[str]) -> Kind:
 def _check_numbers(counts: Mapping[str, Counter[str]]) -> None:
     for name, labels in counts.items():
         if sum(map(_is_number, labels)) < 2:
-            raise ValueError(f"a regression needs different numbers; target {name!r} has {_listed(labels)}")
+            raise ValueError(f"a regression needs different numbers; target {name!r} has {_shown(labels)}")
 
 
 def _classes(counts: Mapping[str, Counter[str]], kind: Kind, positive: str | None) -> tuple[str, ...]:
@@ -218,7 +220,7 @@ def _classes(counts: Mapping[str, Counter[str]], kind: Kind, positive: str | Non
     target = f"target {', '.join(map(repr, counts))} has"
     if len(merged) < 2 or (kind != "multiclass" and len(merged) > 2):
         expected = "two or more classes" if kind == "multiclass" else "two classes"
-        raise ValueError(f"a {kind} task needs {expected}; {target} {_listed(merged.values())}")
+        raise ValueError(f"a {kind} task needs {expected}; {target} {_shown(merged.values())}")
     if rows < 2 * len(merged):
         raise ValueError(f"a class needs two rows or more; {target} {len(merged)} classes in {rows} labelled rows")
     classes = tuple(sorted(merged.values(), key=_rank))
@@ -227,7 +229,7 @@ def _classes(counts: Mapping[str, Counter[str]], kind: Kind, positive: str | Non
     if positive is None:
         return classes
     if len(classes) > 2 or _key(positive) not in merged:
-        raise ValueError(f"the positive class is one of two; got {positive!r}, and {target} {_listed(classes)}")
+        raise ValueError(f"the positive class is one of two; got {positive!r}, and {target} {_shown(classes)}")
     return tuple(sorted(classes, key=lambda label: _key(label) == _key(positive)))
 
 
@@ -243,10 +245,8 @@ def _outranks(label: str, other: str) -> bool:
     return no in {prefix + yes for prefix in _NEGATIONS} or (yes in _POSITIVE_WORDS and no not in _POSITIVE_WORDS)
 
 
-def _listed(labels: Iterable[str]) -> str:
-    labels = list(labels)
-    more = f" and {len(labels) - 5:,} more" if len(labels) > 5 else ""
-    return (", ".join(map(repr, labels[:5])) or "no labels") + more
+def _shown(labels: Iterable[str]) -> str:
+    return listed(labels, most=5) or "no labels"
 
 
 def _sentence(task: Task, counts: Mapping[str, Counter[str]], rows: int) -> str:

@@ -33,12 +33,12 @@ def test_smiles_by_content():
 
 
 def test_letters_are_no_smiles():
-    with pytest.raises(ValueError, match="file has no column of SMILES; it has 'class' and 'y'"):
+    with pytest.raises(ValueError, match="file has no column of SMILES; name the one to read: 'class' or 'y'"):
         guess_smiles(columns(**{"class": ["C", "N", "B"], "y": ["1", "2", "3"]}), "file")
 
 
 def test_one_name_alone_is_listed():
-    with pytest.raises(ValueError, match=r"file has no column of SMILES; it has 'y'$"):
+    with pytest.raises(ValueError, match=r"file has no column of SMILES; name the one to read: 'y'$"):
         guess_smiles(columns(y=["1"]), "file")
 
 

@@ -2,6 +2,8 @@ import gzip
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rdkit import Chem
 
 from graphattn.data.table import read_table
@@ -208,7 +210,8 @@ def test_a_column_whose_case_is_ambiguous_is_not_picked(write):
     [
         (b"", "is empty"),
         (b" \r\n\n", "is empty"),
-        (b"smiles,label\n", r"has column names \(smiles, label\) but no rows"),
+        (b'""\n', "is empty"),
+        (b"smiles,label\n", r"has column names \('smiles' and 'label'\) but no rows"),
         (b"\x89PNG\r\n\x1a\n\0\0", "holds binary data; expected a CSV, TSV or SDF file"),
         (b"PK\x03\x04\0\0", "is a spreadsheet or zip file, not a CSV; save it as CSV"),
         (gzip.compress(PLAIN.encode())[:-9], "is a damaged gzip file: "),
@@ -232,3 +235,25 @@ def test_a_missing_file_and_one_that_may_be_meant(write):
         read_table(path.with_name("molecule.csv"))
     with pytest.raises(FileNotFoundError, match=r"there is no file .*nowhere.data\.csv$"):
         read_table(path.parent / "nowhere" / "data.csv")
+
+
+CELLS = st.sampled_from(
+    ["C", "CCO", "x", "1", "0", "", " ", '"', '""', "a b", ",", ";", "\t", "\n", "\r\n", "$$$$", "M  END", "é"]
+)
+
+
+@given(st.one_of(st.binary(max_size=200), st.lists(CELLS, max_size=60).map(lambda cells: "".join(cells).encode())))
+def test_any_bytes_are_a_table_or_an_error_that_names_the_file(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("fuzz") / "data.csv"
+    path.write_bytes(content)
+    try:
+        table = read_table(path, targets=())
+    except ValueError as error:
+        message = str(error)
+    else:
+        message = str(path)
+        assert len(table.frame) == len(table.line) > 0
+        assert (table.line[1:] > table.line[:-1]).all()
+        assert set(table.faults) <= set(range(len(table.frame)))
+        assert table.frame.map(lambda cell: isinstance(cell, str)).all(axis=None)
+    assert str(path) in message

@@ -134,15 +134,23 @@ def test_kind_overrides_the_guess():
             "has 40 different labels in 40 rows ('name 0', 'name 1', 'name 2', 'name 3', 'name 4' and 35 more): too many",
         ),
         (["a", "b", "c"], {}, "a class needs two rows or more; target 'label' has 3 classes in 3 labelled rows"),
-        (["a", "b", "c"] * 2, {"kind": "binary"}, "a binary task needs two classes; target 'label' has 'a', 'b', 'c'"),
+        (
+            ["a", "b", "c"] * 2,
+            {"kind": "binary"},
+            "a binary task needs two classes; target 'label' has 'a', 'b' and 'c'",
+        ),
         (["a", "a"], {"kind": "multiclass"}, "a multiclass task needs two or more classes; target 'label' has 'a'"),
         (["", ""], {"kind": "binary"}, "a binary task needs two classes; target 'label' has no labels"),
-        (["a", "b"] * 2, {"kind": "regression"}, "a regression needs different numbers; target 'label' has 'a', 'b'"),
+        (
+            ["a", "b"] * 2,
+            {"kind": "regression"},
+            "a regression needs different numbers; target 'label' has 'a' and 'b'",
+        ),
         (["1", "1"], {"kind": "regression"}, "a regression needs different numbers; target 'label' has '1'"),
         (
             ["a", "b"] * 2,
             {"positive": "c"},
-            "the positive class is one of two; got 'c', and target 'label' has 'a', 'b'",
+            "the positive class is one of two; got 'c', and target 'label' has 'a' and 'b'",
         ),
         (
             ["a", "b", "c"] * 2,
@@ -158,7 +166,7 @@ def test_targets_that_are_no_task(labels, options, message):
 
 def test_targets_that_are_not_alike():
     targets = pd.DataFrame({"a": ["1", "0", "1"], "b": ["x", "y", "z"]})
-    with pytest.raises(ValueError, match=r"the same two labels; 'b' has 'x', 'y', 'z'\. Name one target"):
+    with pytest.raises(ValueError, match=r"the same two labels; 'b' has 'x', 'y' and 'z'\. Name one target"):
         guess_task(targets)
 
 
@@ -205,7 +213,7 @@ def test_one_bad_label_of_several_sets_the_row_aside():
 
 
 def test_encode_needs_the_targets():
-    with pytest.raises(ValueError, match="the table has no target 'label'; it has smiles, activity"):
+    with pytest.raises(ValueError, match="the table has no target 'label'; it has 'smiles' and 'activity'"):
         Task("regression", ("label",)).encode(pd.DataFrame(columns=["smiles", "activity"]))
 
 

@@ -1,0 +1,17 @@
+"""Names in messages of one line."""
+
+from collections.abc import Iterable
+
+_LONGEST = 40
+
+
+def listed(names: Iterable[str], last: str = "and", most: int = 20) -> str:
+    """Names in quotes, at most the first `most`, cut if they are long.
+
+    >>> listed(["smiles", "label"], "or"), listed("abcd", most=2)
+    ("'smiles' or 'label'", "'a', 'b' and 2 more")
+    """
+    quoted = [repr(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}...") for name in names]
+    if len(quoted) > most:
+        quoted = [*quoted[:most], f"{len(quoted) - most:,} more"]
+    return f" {last} ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
