@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import graphattn
 from graphattn.cli import app
 from graphattn.training import workflow
 from graphattn.training.module import MoleculeModule
-from graphattn.training.recipe import Architecture
+from graphattn.training.recipe import Architecture, Recipe
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
 ROWS = [(smiles, "yes" if "O" in smiles else "no") for smiles in SMILES]
@@ -29,7 +30,9 @@ def small(monkeypatch):
 
 def _small(original):
     def init(self, *args, **options):
-        original(self, *args, **{**options, "architecture": Architecture(channels=16, heads=2, layers=1)})
+        recipe = dataclasses.replace(options.get("recipe", Recipe()), learning_rate=0.01)
+        small = {"architecture": Architecture(channels=16, heads=2, layers=1), "recipe": recipe}
+        original(self, *args, **{**options, **small})
 
     return init
 
@@ -209,7 +212,7 @@ def test_missing_file_names_the_embedded_sets(tmp_path):
     ("content", "expected"),
     [
         (b"", "is empty"),
-        (b"smiles,label\n", "has column names (smiles, label) but no rows"),
+        (b"smiles,label\n", "but no rows"),
         (b"PK\x03\x04 a zip file\x00", "is a spreadsheet or zip file, not a CSV"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "holds binary data; expected a CSV, TSV or SDF file"),
     ],

@@ -13,26 +13,33 @@ from graphattn.training.objective import SCORES
 
 
 class Keeper(pl.Callback):
-    """Keeps the weights of the best epoch and, given a `path`, writes a checkpoint after every epoch.
+    """Keeps the weights of the best epoch, stops `patience` epochs after it, and writes a checkpoint every epoch.
 
-    The checkpoint replaces the one before in one step: an interruption leaves either the old or the new one.
+    Of epochs with equal scores the one with the lower validation loss is better: on few molecules scores are soon
+    equal. Without a `path` there is no checkpoint. A checkpoint replaces the one before in one step: an interruption
+    leaves either the old or the new one.
     """
 
-    def __init__(self, monitor: str, path: Path | None = None) -> None:
-        self.monitor, self.path = monitor, path
-        self.best, self.epoch = float("-inf"), -1
+    def __init__(self, monitor: str, patience: int, path: Path | None = None) -> None:
+        self.monitor, self.patience, self.path = monitor, patience, path
+        self.best, self.epoch = (float("-inf"), float("-inf")), -1
         self.weights: dict[str, Tensor] = {}
         self.history: dict[str, float] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was interrupted when it had just stopped stays stopped."""
+        trainer.should_stop = bool(self.weights) and trainer.current_epoch - 1 - self.epoch >= self.patience
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compares this epoch with the best one before."""
         assert isinstance(pl_module, MoleculeModule)
-        value = float(trainer.callback_metrics[f"val_{self.monitor}"])
-        value = -value if self.monitor == "loss" else value
+        loss = -float(trainer.callback_metrics["val_loss"])
+        value = (float(trainer.callback_metrics["val_score"]) if self.monitor == "score" else loss, loss)
         if value > self.best or not self.weights:
             self.best, self.epoch = value, trainer.current_epoch
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in pl_module.kept.state_dict().items()}
             self.history = {name: float(v) for name, v in trainer.callback_metrics.items()}
+        trainer.should_stop |= trainer.current_epoch - self.epoch >= self.patience
         if self.path is not None:
             partial = self.path.with_suffix(".partial")
             trainer.save_checkpoint(partial)

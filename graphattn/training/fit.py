@@ -17,7 +17,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -142,11 +142,8 @@ class Run:
         """One run of Lightning's trainer, from the checkpoint where there is one. Returns the best weights as well."""
         recipe, started = self.recipe, time.perf_counter()
         checkpoint = self.folder / CHECKPOINTS / f"member-{module.member + 1}.ckpt" if self.folder else None
-        keeper, stopped = Keeper(recipe.monitor, checkpoint), Stopped()
-        mode = "min" if recipe.monitor == "loss" else "max"
-        monitor = f"val_{recipe.monitor}"
-        patience = EarlyStopping(monitor, mode=mode, patience=recipe.patience, check_on_train_epoch_end=True)
-        callbacks: list[Callback] = [patience, keeper, stopped]
+        keeper, stopped = Keeper(recipe.monitor, recipe.patience, checkpoint), Stopped()
+        callbacks: list[Callback] = [keeper, stopped]
         if self.verbose:
             title = f"model {module.member + 1} of {recipe.members}" if recipe.members > 1 else "training"
             callbacks.append(ProgressBar(title))

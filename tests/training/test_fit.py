@@ -84,6 +84,35 @@ def test_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(parts, stop_at,
     }
 
 
+@pytest.mark.parametrize("patience", [1, 20])
+def test_run_interrupted_after_its_last_epoch_does_not_go_on(parts, tmp_path, monkeypatch, patience):
+    """At patience 1 the rate of 0.5 makes the run stop early; else it is at its last epoch."""
+    changes = {"learning_rate": 0.5, "patience": 1} if patience == 1 else {}
+    recipe = Recipe(**{**RECIPE.__dict__, "epochs": 6, **changes})
+    whole = fit(**parts, recipe=recipe)
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MoleculeModule, "on_train_end", stop)
+        with pytest.raises(Interrupted):
+            fit(**parts, recipe=recipe, folder=tmp_path)
+    steps = []
+    original = MoleculeModule.training_step
+    monkeypatch.setattr(MoleculeModule, "training_step", lambda *args: steps.append(1) or original(*args))
+    resumed = fit(**parts, recipe=recipe, folder=tmp_path, resume=True)
+    assert same(weights(resumed), weights(whole))
+    assert not steps
+
+
+def test_of_equal_scores_the_lower_loss_is_better(parts):
+    model = fit(**parts, recipe=Recipe(epochs=12, batch_size=8, learning_rate=0.05, average=0.0))
+    history = model.record["training"][0]
+    assert history["val_score"] == 1.0
+    assert history["best_epoch"] > 8
+
+
 def test_ensemble_resumes_in_its_second_member(parts, stop_at, tmp_path):
     recipe = Recipe(**{**RECIPE.__dict__, "members": 2})
     whole = fit(**parts, recipe=recipe)
