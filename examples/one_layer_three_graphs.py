@@ -51,14 +51,10 @@ def as_pyg(layer: torch.nn.Module) -> TransformerConv:
 
 
 def weights(layer: torch.nn.Module, x: torch.Tensor, graph: Full | Edges | Star) -> torch.Tensor:
-    """How much each receiver hears each sender, averaged over the heads, from the parts of the layer."""
-    x_i = x if graph.num_receivers == len(x) else x.new_zeros(graph.num_receivers, CHANNELS)
-    senders, receivers = layer.message_function.project(x, x_i, graph, None)
+    """How much each receiver hears each sender, averaged over the heads."""
+    hubs = None if graph.num_receivers == len(x) else x.new_zeros(graph.num_receivers, CHANNELS)
+    alpha = layer.attention(x if hubs is None else (x, hubs), graph).mean(1)
     j, i = graph.edge_index()
-    score, _ = layer.message_function.speak(
-        {name: state[j] for name, state in senders.items()}, {name: state[i] for name, state in receivers.items()}, {}
-    )
-    alpha = layer.aggregation.weigh(score, graph.groups()).mean(1)
     return x.new_zeros(graph.num_receivers, graph.num_senders).index_put((i, j), alpha)
 
 

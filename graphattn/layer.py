@@ -95,6 +95,30 @@ class GraphLayer(MessagePassing):
         inputs = Inputs(*self.message_function.project(x_j, x_i, graph, position), edge)
         return self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
 
+    def attention(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        edge_index: Tensor | Topology,
+        edge_attr: Tensor | State | None = None,
+        position: Tensor | None = None,
+    ) -> Tensor:
+        """How much each receiver hears each sender: alpha ``[E, H]`` in the topology's edge order, edge by edge.
+
+        Takes what ``forward`` takes. A receiver's weights sum to one, or it hears nobody.
+
+        Raises:
+            ValueError: a layer whose aggregation weighs no scores; and as ``forward`` does.
+        """
+        if not self.aggregation.scored:
+            raise ValueError(f"expected an aggregation that weighs scores, got {type(self.aggregation).__name__}")
+        x_j, x_i = x if isinstance(x, tuple) else (x, x)
+        graph, edge = _bind(x_j, x_i, edge_index, edge_attr)
+        states = self.message_function.project(x_j, x_i, graph, position)
+        inputs = Inputs(*states, self.message_function.on_edges(graph, edge))
+        alpha, _ = self._weighed(inputs, graph.edge_index(), graph.num_receivers)
+        assert alpha is not None
+        return alpha
+
     def hear_edgewise(self, graph: Topology, inputs: Inputs) -> Tensor:
         """What every receiver hears, edge by edge through PyG's ``propagate``: the specification, ``[N_i, H, C]``.
 
@@ -124,12 +148,15 @@ class GraphLayer(MessagePassing):
         size_i: Optional[int],
     ) -> Tensor:
         """PyG's hook: what is said on every edge, weighed, ``[E, H, C]``."""
-        sender = {name: state.index_select(0, edge_index_j) for name, state in senders.items()}
-        receiver = {name: state.index_select(0, edge_index_i) for name, state in receivers.items()}
-        score, value = self.message_function.speak(sender, receiver, edge)
-        alpha = self.aggregation.weigh(score, Groups(edge_index_i, None, _known(size_i), None))
-        self._alpha = alpha
-        return value if alpha is None else alpha.unsqueeze(-1) * value
+        ends = torch.stack([edge_index_j, edge_index_i])
+        self._alpha, value = self._weighed(Inputs(senders, receivers, edge), ends, _known(size_i))
+        return value if self._alpha is None else self._alpha.unsqueeze(-1) * value
+
+    def _weighed(self, inputs: Inputs, ends: Tensor, size: int) -> tuple[Tensor | None, Tensor]:
+        sender = {name: state.index_select(0, ends[0]) for name, state in inputs.senders.items()}
+        receiver = {name: state.index_select(0, ends[1]) for name, state in inputs.receivers.items()}
+        score, value = self.message_function.speak(sender, receiver, inputs.edge)
+        return self.aggregation.weigh(score, Groups(ends[1], None, size, None)), value
 
     def aggregate(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, inputs: Tensor, index: Tensor, dim_size: Optional[int] = None

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
-from torch_geometric.nn import HeteroConv, Sequential, to_hetero
+from torch_geometric.nn import HeteroConv, Sequential, TransformerConv, to_hetero
 
 from graphattn import layer as layer_module
 from graphattn.topology import Edges, Full
@@ -122,3 +122,20 @@ def test_layers_print_their_parts():
     assert text.startswith("EdgeConv(")
     assert "(message_function): Difference" in text
     assert "(aggregation): Max()" in text
+
+
+def test_attention_weights_are_those_of_transformer_conv():
+    layer, x = SelfAttention(8, heads=2), torch.randn(5, 8)
+    theirs = TransformerConv(8, 4, heads=2)
+    for name in ("query", "key", "value"):
+        getattr(theirs, f"lin_{name}").load_state_dict(getattr(layer.message_function, name).state_dict())
+    _, (_, truth) = theirs(x, EDGES, return_attention_weights=True)
+    assert_close(layer.attention(x, EDGES), truth)
+    alpha = layer.attention(x, Full([3, 2]))
+    assert alpha.shape == (13, 2)
+    assert_close(alpha[:3].sum(0), torch.ones(2))
+
+
+def test_a_layer_without_scores_has_no_attention():
+    with pytest.raises(ValueError, match="an aggregation that weighs scores, got Sum"):
+        GCN(8, 8).attention(torch.randn(5, 8), EDGES)
