@@ -70,11 +70,8 @@ def collect(
 ) -> Molecules:
     """The graphs of a table. A row that cannot be used is set aside with its line and the reason; no label shifts.
 
-    Args:
-        table: rows of SMILES, and of targets if there is a task.
-        task: what to encode as `y`; none to predict.
-        largest_fragment, explicit_hydrogens: as in `parse_smiles`.
-        conflicts: "keep" rows that contradict each other, as for an evaluation, instead of setting them aside.
+    Without a `task` there is no `y`, as for a prediction. `largest_fragment` and `explicit_hydrogens` are those of
+    `parse_smiles`. `conflicts="keep"` keeps rows that contradict each other, as for an evaluation.
 
     Raises `ValueError` when no row can be used, or the table lacks a target of the task.
 

@@ -148,3 +148,10 @@ def test_bond_ends():
     assert ends.tolist() == [[0, 1], [1, 2]]
     assert table.shape == (2, 4)
     assert bond_indices(Chem.MolFromSmiles("C"))[0].shape == (2, 0)
+
+
+def test_the_molecule_stays_as_it_was():
+    molecule = Chem.MolFromSmiles("C[C@H](N)O")
+    molecule.GetAtomWithIdx(1).SetProp("_CIPCode", "mine")
+    assert ATOM_FEATURES["chirality"][atom_indices(molecule)[1, 1] - 1] == "R"
+    assert molecule.GetAtomWithIdx(1).GetProp("_CIPCode") == "mine"
