@@ -1,4 +1,8 @@
 import os
+
+# The models of the tests are tiny: two threads would only wait for each other. Examples and commands inherit this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import random
 
 import numpy as np
@@ -8,10 +12,6 @@ from hypothesis import settings
 
 settings.register_profile("graphattn", deadline=None, derandomize=True)
 settings.load_profile("graphattn")
-
-# The workers of pytest-xdist share the cores; torch would start a thread per core in each.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
