@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 from rich.table import Table
+from rich.text import Text
 from torch_geometric.data import Data
 
 from graphattn.explain.drawing import draw
@@ -56,7 +57,7 @@ def explain(model: FittedModel, smiles: str, target: str | None = None) -> Expla
     if problems:
         raise ValueError(problems[0])
     (graph,) = graphs_of(molecules, with_descriptors=model.standardiser is not None)
-    found = model.predict([graph, *masked(graph)], batch_size=64)
+    found = model.predict([graph, *masked(graph)], batch_size=16)
     values, meaning = _pick(model, found, target)
     return Explanation(molecules[0], values[0] - values[1:], float(values[0]), meaning, tuple(_notes(model)))
 
@@ -84,12 +85,15 @@ def explain_all(
     if not len(positions):
         raise ValueError(f"none of the {len(smiles)} SMILES can be read")
     folder.mkdir(parents=True, exist_ok=True)
-    table = Table("SMILES", "prediction", "drawing (and .png)", title="which atoms mattered", title_justify="left")
+    table = Table(title="which atoms mattered", title_justify="left")
+    for name in ("SMILES", "prediction", "drawing (and .png)"):
+        table.add_column(name, overflow="fold")
     files, notes = [], []
     for position in positions:
         found = explain(model, smiles[position], target)
         path = draw(found, folder / f"molecule-{position + 1}")
-        table.add_row(Chem.MolToSmiles(found.molecule), f"{found.meaning}: {found.prediction:.3f}", str(path))
+        prediction = f"{found.meaning}: {found.prediction:.3f}"
+        table.add_row(Text(Chem.MolToSmiles(found.molecule)), Text(prediction), Text(str(path)))
         files, notes = [*files, path], list(found.notes)
     say(table)
     for note in notes:

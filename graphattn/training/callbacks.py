@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from graphattn.training.module import MoleculeModule
@@ -71,10 +71,9 @@ class ProgressBar(pl.Callback):
     def __init__(self, title: str, console: Console | None = None) -> None:
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=12),
             TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[figures]}"),
         )
         self.progress = Progress(*columns, console=console or Console(stderr=True))
@@ -99,13 +98,15 @@ class ProgressBar(pl.Callback):
         value = {name: float(figure) for name, figure in trainer.callback_metrics.items()}
         self.best = max(self.best, value["val_score"])
         name = SCORES[pl_module.objective.task.kind]
-        text = f"loss {value['loss']:.3f}, validation {name} {value['val_score']:.3f} (best {self.best:.3f})"
+        text = f"validation {name} {value['val_score']:.3f}, best {self.best:.3f}"
         self.progress.update(
             self.line, completed=trainer.current_epoch + 1, epoch=trainer.current_epoch + 1, figures=text
         )
         epochs = trainer.max_epochs or 1
         if not self.progress.console.is_terminal and (trainer.current_epoch + 1) % max(1, epochs // 10) == 0:
-            self.progress.console.print(f"epoch {trainer.current_epoch + 1} of {epochs}: {text}")
+            self.progress.console.print(
+                f"epoch {trainer.current_epoch + 1} of {epochs}: loss {value['loss']:.3f}, {text}"
+            )
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the line."""

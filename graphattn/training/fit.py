@@ -177,7 +177,7 @@ class Run:
         name = f"model-{member + 1}" + (f"-resumed-{attempts}" if attempts else "")
         loggers: list[Logger] = [CSVLogger(self.folder, "logs", name)]
         if importlib.util.find_spec("tensorboard"):
-            loggers.append(TensorBoardLogger(self.folder, "logs", name))
+            loggers.append(TensorBoardLogger(self.folder, "logs", name, default_hp_metric=False))
         return loggers
 
 

@@ -36,6 +36,7 @@ class Objective(nn.Module):
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
         """`logits` [N, outputs], `y` [N, T] -> mean loss over the known labels."""
+        logits = logits.float()
         if self.task.kind == "multiclass":
             label = y[:, 0].long()
             return (F.cross_entropy(logits, label, reduction="none") * self.weight[label]).mean()

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from graphattn.data.prepare import Molecules, Rejected, collect, report, write_rejected
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
-from graphattn.data.splits import SPLITS, Split, from_column, random, stratified
+from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random, stratified
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Kind, guess_task
 from graphattn.training.baselines import TREES, baselines
@@ -67,6 +67,8 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     molecules = labelled(table, plan, say)
     split, rule = divide(molecules, table, plan)
     check_classes(molecules, split)
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in zip(PARTS, split, strict=True))
+    say(f"split: {rule}, seed {plan.recipe.seed}: {sizes}")
     values = None
     if plan.descriptors or plan.compare:
         say(f"computing {len(DESCRIPTOR_NAMES)} RDKit descriptors of {len(molecules.graphs):,} molecules")
@@ -198,9 +200,14 @@ def figures_table(found: dict[str, dict[str, Figure]], title: str) -> Table:
         table.add_column(name)
     first = next(iter(found.values()))
     for measure, figure in first.items():
-        base = f" (base rate {figure.base:.3f})" if figure.base is not None else ""
-        table.add_row(measure + base, *(str(column[measure]._replace(base=None)) for column in found.values()))
+        base = f"\n(base rate {figure.base:.3f})" if figure.base is not None else ""
+        table.add_row(measure + base, *(_cell(column[measure]) for column in found.values()))
     return table
+
+
+def _cell(figure: Figure) -> str:
+    value, _, interval = str(figure._replace(base=None)).partition(" ")
+    return f"{value}\n{interval}".strip()
 
 
 def _figures_for_json(found: dict[str, Figure]) -> dict[str, Any]:
@@ -216,6 +223,7 @@ def _fit(
     plan.out.mkdir(parents=True, exist_ok=True)
     if molecules.rejected:
         write_rejected(molecules.rejected, plan.out / "rejected.csv")
+        say(f"the rows set aside are listed in {plan.out / 'rejected.csv'}")
     names = DESCRIPTOR_NAMES if plan.descriptors else ()
     try:
         model = fit(

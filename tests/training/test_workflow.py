@@ -95,5 +95,8 @@ def test_a_run_without_a_test_part_has_no_figures(tmp_path, tiny, monkeypatch):
     model = train(table(["1", "0"] * 15, parts), plan, said.append, verbose=False)
     assert "metrics" not in model.record
     assert model.record["validation"]["name"] == "ROC-AUC"
-    assert said == ["target 'y' is binary: 1 (15, positive) and 0 (15)"]
+    assert said == [
+        "target 'y' is binary: 1 (15, positive) and 0 (15)",
+        "split: column 'part', seed 0: 20 training, 10 validation, 0 test",
+    ]
     assert (tmp_path / "model" / "model.json").is_file()
