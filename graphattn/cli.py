@@ -190,7 +190,7 @@ def evaluate(
     found, rejected = prediction.evaluate_table(fitted, table)
     workflow.tell_rejected(rejected, say)
     workflow.check_strict(rejected, strict)
-    say(workflow.figures_table(found, f"{model} on {data}"))
+    workflow.tell_figures(found, f"{model} on {data}", say)
 
 
 @app.command()

@@ -87,7 +87,17 @@ def test_training_says_what_it_does_and_saves_a_model(data, tmp_path):
     assert "the target is 'soluble'" in said
     assert "target 'soluble' is binary: yes (15, positive) and no (15)" in said
     assert "split: random, seed 3: 24 training, 3 validation, 3 test" in said
-    for word in ("ROC-AUC", "PR-AUC", "(base rate 0.", "accuracy", "MCC", "graph transformer", "ECFP4", "RDKit-2D"):
+    for word in (
+        "ROC-AUC",
+        "PR-AUC",
+        "(base rate 0.",
+        "accuracy",
+        "MCC",
+        "graph transformer",
+        "ECFP4",
+        "RDKit-2D",
+        "distinguishable",
+    ):
         assert word in said
     assert f"graphattn predict {tmp_path / 'model'}" in said.replace("\n", " ")
     described = json.loads((tmp_path / "model" / "model.json").read_text())

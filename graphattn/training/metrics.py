@@ -41,19 +41,44 @@ def figures(task: Task, prediction: Floats, y: Floats, resamples: int = 1000, se
     >>> print(figures(task, truth + 0.5, truth)["RMSE"])
     0.500 [0.500, 0.500]
     """
+    bases = _bases(task, y)
+    return {
+        name: _figure(values, bases.get(name))
+        for name, values in _sampled(task, prediction, y, resamples, seed).items()
+    }
+
+
+def differences(
+    task: Task, first: Floats, second: Floats, y: Floats, resamples: int = 1000, seed: int = 0
+) -> dict[str, Figure]:
+    """Figures of `first` minus those of `second`, paired: both are measured on the same resamples of the molecules.
+
+    >>> truth = np.arange(20.0)[:, None]
+    >>> print(differences(Task("regression", ("y",)), truth + 0.5, truth + 1.0, truth)["MAE"])
+    -0.500 [-0.500, -0.500]
+    """
+    sampled = [_sampled(task, prediction, y, resamples, seed) for prediction in (first, second)]
+    return {name: _figure(values - sampled[1][name], None) for name, values in sampled[0].items()}
+
+
+def _sampled(task: Task, prediction: Floats, y: Floats, resamples: int, seed: int) -> dict[str, Floats]:
+    """Every measure [1 + resamples]: of the molecules themselves, then of the resamples."""
     generator = np.random.default_rng(seed)
     count = generator.multinomial(len(y), np.full(len(y), 1 / max(1, len(y))), size=resamples).astype(float)
     weight = np.vstack([np.ones(len(y)), count])
     if task.kind == "multiclass":
-        sampled = _classes(prediction, y[:, 0].astype(int), weight)
-        bases = {"PR-AUC": 1 / task.outputs}
-    else:
-        measures = _values if task.kind == "regression" else _binary
-        known = [~np.isnan(y[:, t]) for t in range(y.shape[1])]
-        each = [measures(prediction[k, t], y[k, t], weight[:, k]) for t, k in enumerate(known) if k.any()]
-        sampled = {name: _mean(np.array([target[name] for target in each])) for name in each[0]} if each else {}
-        bases = {"PR-AUC": float(np.mean([y[k, t].mean() for t, k in enumerate(known) if k.any()]))} if each else {}
-    return {name: _figure(values, bases.get(name)) for name, values in sampled.items()}
+        return _classes(prediction, y[:, 0].astype(int), weight)
+    measures = _values if task.kind == "regression" else _binary
+    known = [~np.isnan(y[:, t]) for t in range(y.shape[1])]
+    each = [measures(prediction[k, t], y[k, t], weight[:, k]) for t, k in enumerate(known) if k.any()]
+    return {name: _mean(np.array([target[name] for target in each])) for name in each[0]} if each else {}
+
+
+def _bases(task: Task, y: Floats) -> dict[str, float]:
+    """The PR-AUC of chance: the mean share of the positive class."""
+    if task.kind == "multiclass":
+        return {"PR-AUC": 1 / task.outputs}
+    return {"PR-AUC": float(np.nanmean(np.nanmean(y, axis=0)))} if np.isfinite(y).any(0).all() else {}
 
 
 def roc_auc(score: Floats, positive: NDArray, weight: Floats) -> Floats:

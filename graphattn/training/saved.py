@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -85,7 +85,8 @@ class FittedModel:
         folder.mkdir(parents=True, exist_ok=True)
         names = [f"model-{i + 1}.safetensors" if i else "model.safetensors" for i in range(len(self.members))]
         for name, member in zip(names, self.members, strict=True):
-            save_file({key: value.contiguous() for key, value in member.state_dict().items()}, folder / name)
+            # Not save_file: it makes files that only their owner can read.
+            (folder / name).write_bytes(save({key: value.contiguous() for key, value in member.state_dict().items()}))
         described = self.describe() | {"weights": names}
         (folder / "README.md").write_text(card(described), encoding="utf-8")
         lines = [f'"{name}": {json.dumps(_plain(value), allow_nan=False)}' for name, value in described.items()]

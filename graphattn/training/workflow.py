@@ -24,7 +24,7 @@ from graphattn.training.baselines import TREES, baselines
 from graphattn.training.fit import Interrupted, clear, fit
 from graphattn.training.folders import check_folder
 from graphattn.training.inputs import Chemistry, attach, describe
-from graphattn.training.metrics import Figure, figures
+from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.objective import SCORES, score
 from graphattn.training.recipe import Architecture, Hardware, Recipe
 from graphattn.training.saved import FittedModel
@@ -79,9 +79,8 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     model = _fit(molecules, split, plan, record, verbose, say)
     model.record |= {"validation": _validation(model, molecules, split)}
     if len(split.test):
-        found = compare(model, molecules, split, values if plan.compare else None)
-        model.record["metrics"] = {name: _figures_for_json(figure) for name, figure in found.items()}
-        say(figures_table(found, f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"))
+        title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
+        model.record["metrics"] = compare(model, molecules, split, values if plan.compare else None, title, say)
     model.save(plan.out)
     clear(plan.out)
     return model
@@ -180,38 +179,47 @@ def fingerprint(smiles: str) -> str:
 
 
 def compare(
-    model: FittedModel, molecules: Molecules, split: Split, descriptors: NDArray[np.float32] | None
-) -> dict[str, dict[str, Figure]]:
-    """Figures on the test part: the model's and, given `descriptors`, of forests fitted on the same training part."""
-    y = labels_of(molecules)
-    predictions = {OURS: model.predict([molecules.graphs[i] for i in split.test])}
-    if descriptors is not None:
-        inputs, seed = (model.task, molecules.mols, y, split.train, split.test), model.recipe.seed
-        predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
+    model: FittedModel,
+    molecules: Molecules,
+    split: Split,
+    descriptors: NDArray[np.float32] | None,
+    title: str,
+    say: Say,
+) -> dict[str, Any]:
+    """Says the figures on the test part, beside those of forests if `descriptors` are given; returns them for JSON.
+
+    The forests are fitted on the same training part; the paired difference to each is said as well.
+    """
+    y, task = labels_of(molecules), model.task
+    ours = model.predict([molecules.graphs[i] for i in split.test])
     truth = y[split.test].astype(float)
-    return {name: figures(model.task, prediction, truth) for name, prediction in predictions.items()}
+    predictions = {OURS: ours}
+    if descriptors is not None:
+        inputs, seed = (task, molecules.mols, y, split.train, split.test), model.recipe.seed
+        predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
+    found = {name: figures(task, prediction, truth) for name, prediction in predictions.items()}
+    tell_figures(found, title, say)
+    for name, prediction in list(predictions.items())[1:]:
+        measure, figure = next(iter(differences(task, ours, prediction, truth).items()))
+        verdict = "not distinguishable" if figure.low <= 0 <= figure.high else "distinguishable"
+        say(f"{measure}, {OURS} minus {name}: {figure} ({verdict} on these molecules)")
+    return {name: {measure: figure._asdict() for measure, figure in row.items()} for name, row in found.items()}
 
 
-def figures_table(found: dict[str, dict[str, Figure]], title: str) -> Table:
-    """The figures of several models side by side."""
-    table = Table(title=title, caption="in brackets: 95 % bootstrap interval over the molecules", title_justify="left")
-    table.add_column("")
-    for name in found:
-        table.add_column(name)
-    first = next(iter(found.values()))
-    for measure, figure in first.items():
+def tell_figures(found: dict[str, dict[str, Figure]], title: str, say: Say) -> None:
+    """Says the figures of several models, or of several groups of molecules, side by side."""
+    table = Table("", *found)
+    for measure, figure in next(iter(found.values())).items():
         base = f"\n(base rate {figure.base:.3f})" if figure.base is not None else ""
         table.add_row(measure + base, *(_cell(column[measure]) for column in found.values()))
-    return table
+    say(title)
+    say(table)
+    say("in brackets: 95 % bootstrap interval over the molecules")
 
 
 def _cell(figure: Figure) -> str:
     value, _, interval = str(figure._replace(base=None)).partition(" ")
     return f"{value}\n{interval}".strip()
-
-
-def _figures_for_json(found: dict[str, Figure]) -> dict[str, Any]:
-    return {name: figure._asdict() for name, figure in found.items()}
 
 
 def _fit(

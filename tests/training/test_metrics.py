@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics as sklearn
 
 from graphattn.data.tasks import Task
-from graphattn.training.metrics import figures, mcc, pr_auc, roc_auc
+from graphattn.training.metrics import differences, figures, mcc, pr_auc, roc_auc
 
 BINARY = Task("binary", ("y",), ("no", "yes"))
 
@@ -94,6 +94,18 @@ def test_figure_prints_its_interval_and_base_rate(sample):
     score, truth, _ = sample
     found = figures(BINARY, score[:, None], truth[:, None].astype(float), resamples=100)
     assert str(found["PR-AUC"]).endswith(f"] (base rate {truth.mean():.3f})")
+
+
+def test_differences_are_paired(sample):
+    score, truth, _ = sample
+    y, better = truth[:, None].astype(float), np.clip(score + 0.05 * (2 * truth - 1), 0, 1)[:, None]
+    found = differences(BINARY, better, score[:, None], y, resamples=300)["ROC-AUC"]
+    apart = [figures(BINARY, prediction, y, resamples=300)["ROC-AUC"] for prediction in (better, score[:, None])]
+    assert found.value == pytest.approx(apart[0].value - apart[1].value)
+    assert 0 < found.low < found.value < found.high
+    assert found.high - found.low < 0.5 * (apart[0].high - apart[0].low)
+    same = differences(BINARY, score[:, None], score[:, None], y, resamples=50)["ROC-AUC"]
+    assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
 def test_no_known_labels_give_no_figures():
