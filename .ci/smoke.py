@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas
+
 import graphattn
 from graphattn.data import load
 
@@ -24,8 +26,10 @@ table.frame.head(150).to_csv("train.csv", index=False)
 table.frame.tail(5).to_csv("new.csv", index=False)
 graphattn_command("train", "train.csv", "--out", "model", "--epochs", "2")
 graphattn_command("predict", "model", "new.csv", "--out", "predictions.csv")
-predictions = Path("predictions.csv").read_text().splitlines()
-print(*predictions, sep="\n")
-assert len(predictions) == 6
-assert predictions[0].startswith(",".join(table.frame.columns)), "the input columns come first"
+predictions = pandas.read_csv("predictions.csv")
+print(predictions.to_string())
+assert predictions["smiles"].tolist() == table.frame["smiles"].tail(5).tolist()
+assert predictions["predicted_permeable"].isin([0, 1]).all()
+assert predictions[["probability_0", "probability_1"]].sum(axis=1).round(5).eq(1).all()
+assert predictions["rejected"].isna().all()
 print("The wheel works: graphattn", graphattn.__version__)
