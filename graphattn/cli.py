@@ -4,8 +4,8 @@ Only options and messages live here; the work is in `graphattn.training`, `graph
 which the commands import when they run, so that `--help` answers at once.
 """
 
-import dataclasses
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -112,25 +112,22 @@ def train(
 
     folders.check_folder(out, resume)
 
-    from graphattn.data.embedded import open_table
-    from graphattn.data.splits import SPLITS
-
-    column = None if split is None or split in SPLITS else split
-    table = open_table(data, smiles=smiles, targets=target or None, split=column)
-
     from graphattn.training import workflow
     from graphattn.training.inputs import Chemistry
     from graphattn.training.recipe import Hardware, Recipe
 
+    table, rule = workflow.open_divided(data, smiles, target, split)
     given = {"seed": seed, "epochs": epochs, "members": ensemble}
+    recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
+    hardware, chemistry = Hardware(accelerator, devices, precision), Chemistry(largest_fragment)
     plan = workflow.Plan(
-        out=out,
-        source=data,
-        kind=task,  # pyright: ignore[reportArgumentType] - Task checks the word
-        split=split if split in SPLITS else "column" if table.split_column else workflow.Plan.split,
-        recipe=dataclasses.replace(Recipe(), **{name: value for name, value in given.items() if value is not None}),
-        hardware=Hardware(accelerator, devices, precision),
-        chemistry=Chemistry(largest_fragment=largest_fragment),
+        out,
+        data,
+        task,
+        rule,
+        recipe,
+        hardware=hardware,
+        chemistry=chemistry,
         compare=baselines,
         strict=strict,
         resume=resume,
@@ -224,4 +221,6 @@ def info(debug: Debug = False) -> None:
 
 def main() -> None:
     """The entry point of the console script."""
+    # Threads of torch that wait must not spin: on shared cores that costs tenfold. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()

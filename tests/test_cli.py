@@ -15,7 +15,7 @@ import graphattn
 from graphattn.cli import app
 from graphattn.training import workflow
 from graphattn.training.module import MoleculeModule
-from graphattn.training.recipe import Architecture, Recipe
+from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
 ROWS = [(smiles, "yes" if "O" in smiles else "no") for smiles in SMILES]
@@ -29,10 +29,10 @@ def small(monkeypatch):
 
 
 def _small(original):
-    def init(self, *args, **options):
-        recipe = dataclasses.replace(options.get("recipe", Recipe()), learning_rate=0.01)
-        small = {"architecture": Architecture(channels=16, heads=2, layers=1), "recipe": recipe}
-        original(self, *args, **{**options, **small})
+    def init(self, out, source, task, split, recipe, **options):
+        recipe = dataclasses.replace(recipe, learning_rate=0.01)
+        small = {"architecture": Architecture(channels=16, heads=2, layers=1)}
+        original(self, out, source, task, split, recipe, **small, **options)
 
     return init
 

@@ -76,7 +76,7 @@ def fit(
     run.prepare(_settings(words, recipe, task, data), resume)
     model = FittedModel(task, words, recipe, [], (objective.mean.clone(), objective.deviation.clone()), standardiser)
     model.record["training"] = []
-    width = len(standardiser.mean) if standardiser else 0
+    width = standardiser.width if standardiser else 0
     for member in range(recipe.members):
         with _seeded((recipe.seed, member)):
             network = build(words, task.outputs, width)
@@ -147,9 +147,11 @@ class Run:
         if self.verbose:
             title = f"model {module.member + 1} of {recipe.members}" if recipe.members > 1 else "training"
             callbacks.append(ProgressBar(title))
-        with _quiet(), _seeded((recipe.seed, module.member, 1)):
+        with _quiet(), _seeded((recipe.seed, module.member, 1)), _threads(self.hardware.threads):
             trainer = pl.Trainer(
-                **dataclasses.asdict(self.hardware),
+                accelerator=self.hardware.accelerator,
+                devices=self.hardware.devices,
+                precision=self.hardware.precision,  # pyright: ignore[reportArgumentType] - Lightning checks the word
                 max_epochs=recipe.epochs,
                 gradient_clip_val=recipe.gradient_clip,
                 callbacks=callbacks,
@@ -209,6 +211,17 @@ def _seeded(words: tuple[int, ...]) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(hash(words) % 2**63)
         yield
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """So many threads of torch inside; as many as before outside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -8,13 +8,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
+from graphattn.data.embedded import open_table
 from graphattn.data.prepare import Molecules, Rejected, collect, report, write_rejected
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random, stratified
@@ -37,13 +38,13 @@ OURS = "graph transformer"
 class Plan:
     """What `train` does with a table.
 
-    `source` names the data on the card; `split` is one of `SPLITS`, or "column" for the table's own; `kind` is guessed
-    if it is None.
+    `source` names the data on the card; `kind` of task is guessed if it is None; `split` is one of `SPLITS`, or "column"
+    for the table's own.
     """
 
     out: Path
     source: str = ""
-    kind: Kind | None = None
+    kind: Kind | str | None = None
     split: str = "scaffold_balanced"
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
@@ -86,12 +87,27 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     return model
 
 
+def open_divided(
+    data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None
+) -> tuple[MoleculeTable, str]:
+    """The table that `data` names, and what `Plan.split` is to be for it.
+
+    `split` is one of `SPLITS` or a column; None means the table's own column if it has one, else the default rule.
+    Raises as `open_table` does.
+    """
+    column = None if split is None or split in SPLITS else split
+    table = open_table(data, smiles=smiles, targets=targets or None, split=column)
+    if split in SPLITS:
+        return table, str(split)
+    return table, "column" if table.split_column else Plan.split
+
+
 def labelled(table: MoleculeTable, plan: Plan, say: Say) -> Molecules:
     """The molecules of `table` with their labels; says the task and which rows are left out, and why.
 
     Raises `ValueError` for labels that cannot be learned, if no row can be used and, if `plan.strict`, if one cannot.
     """
-    task, sentence = guess_task(table.targets, plan.kind)
+    task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind))
     say(sentence)
     molecules = collect(table, task, **dataclasses.asdict(plan.chemistry))
     tell_rejected(molecules.rejected, say)

@@ -7,7 +7,7 @@ import torch
 from graphattn.data.tasks import Task
 from graphattn.training.fit import Interrupted, fit
 from graphattn.training.module import MoleculeModule
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import Hardware, Recipe
 
 TASK = Task("binary", ("oxygen",), ("no", "yes"))
 RECIPE = Recipe(epochs=4, batch_size=5, learning_rate=0.02, atom_mask=0.1, average=0.9, monitor="loss", seed=3)
@@ -123,6 +123,17 @@ def test_ensemble_resumes_in_its_second_member(parts, stop_at, tmp_path):
     resumed = fit(**parts, recipe=recipe, folder=tmp_path, resume=True)
     assert same(weights(resumed), weights(whole))
     assert not same(weights(whole)[:1], weights(whole)[1:])
+
+
+def test_number_of_threads_is_put_back(parts, monkeypatch):
+    inside, before = [], torch.get_num_threads()
+    original = MoleculeModule.training_step
+    monkeypatch.setattr(
+        MoleculeModule, "training_step", lambda *args: inside.append(torch.get_num_threads()) or original(*args)
+    )
+    fit(**parts, recipe=Recipe(epochs=1), hardware=Hardware(threads=3))
+    assert set(inside) == {3}
+    assert torch.get_num_threads() == before
 
 
 def test_keeps_the_best_epoch_and_stops_early(parts):

@@ -1,7 +1,9 @@
+import json
 import re
 
 import pytest
 import torch
+from sklearn.preprocessing import QuantileTransformer
 from torch_geometric.data import Batch
 
 from graphattn.training.packed import Packed, Standardiser, raw_descriptors
@@ -37,25 +39,35 @@ def test_descriptors_missing_in_one_graph_are_named(make_graphs):
     graphs = make_graphs(4, descriptors=2)
     del graphs[2].descriptors
     with pytest.raises(ValueError, match="the graph at position 2 has none"):
-        Packed(graphs, Standardiser(torch.zeros(2), torch.ones(2)))
+        Packed(graphs, Standardiser(torch.tensor([[0.0, 0.0], [1.0, 1.0]])))
 
 
-def test_standardiser_uses_finite_values_of_the_training_part_only():
-    raw = torch.tensor([[1.0, 5.0, 1e38], [3.0, 5.0, float("inf")], [float("nan"), 5.0, 3e38]])
+def test_standardiser_gives_normal_scores_of_the_training_part():
+    raw = torch.randn(500, 1).exp()
+    scores = Standardiser.of(raw)(raw)
+    truth = QuantileTransformer(n_quantiles=32, output_distribution="normal").fit_transform(raw.double().numpy())
+    assert torch.allclose(scores.double(), torch.from_numpy(truth).clamp(-3, 3), atol=1e-5)
+    assert abs(float(scores.mean())) < 0.05
+    assert scores.argsort(0).equal(raw.argsort(0))
+
+
+def test_standardiser_sets_missing_values_constants_and_outliers_to_rest():
+    nan, inf = float("nan"), float("inf")
+    raw = torch.tensor([[1.0, 5.0, 1e38, nan], [3.0, 5.0, inf, nan], [nan, 5.0, 3e38, inf]])
     fitted = Standardiser.of(raw)
-    assert fitted.mean.tolist() == pytest.approx([2.0, 5.0, 2e38])
-    assert fitted.deviation.tolist() == pytest.approx([1.0, 1.0, 1e38])
-    scaled = fitted(torch.tensor([[4.0, 5.0, 1e38], [-1e9, 7.0, float("nan")]]))
-    assert scaled.tolist() == [[2.0, 0.0, -1.0], [-6.0, 2.0, 0.0]]
+    scaled = fitted(torch.tensor([[2.0, 5.0, 2e38, 7.0], [-1e9, 7.0, nan, nan]]))
+    assert scaled.tolist() == [pytest.approx([0.0, 0.0, 0.0, 0.0], abs=1e-6), [-3.0, 0.0, 0.0, 0.0]]
+    assert fitted(torch.empty(0, 4)).shape == (0, 4)
 
 
 def test_standardiser_survives_json():
-    fitted = Standardiser.of(torch.tensor([[0.1], [0.7]]))
-    again = Standardiser.from_dict(fitted.to_dict())
-    assert torch.equal(again.mean, fitted.mean)
-    assert torch.equal(again.deviation, fitted.deviation)
+    raw = torch.randn(100, 3) * torch.tensor([1e-7, 1.0, 1e12])
+    fitted = Standardiser.of(raw)
+    again = Standardiser.from_dict(json.loads(json.dumps(fitted.to_dict())))
+    assert torch.equal(again.knots, fitted.knots)
+    assert torch.equal(again(raw), fitted(raw))
 
 
 def test_standardiser_refuses_another_width():
     with pytest.raises(ValueError, match=re.escape("expected 2 descriptors per molecule, as in training; got 3")):
-        Standardiser(torch.zeros(2), torch.ones(2))(torch.zeros(1, 3))
+        Standardiser(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))(torch.zeros(1, 3))
