@@ -61,7 +61,7 @@ class MoleculeTransformer(nn.Module):
         outputs: int,
         channels: int = 64,
         heads: int = 4,
-        layers: int = 3,
+        layers: int = 2,
         dropout: float = 0.1,
         descriptors: int = 0,
         atom_sizes: Sequence[int] | None = None,

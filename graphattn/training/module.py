@@ -77,7 +77,8 @@ class MoleculeModule(pl.LightningModule):
             {"params": [p for p in weights if p.dim() > 1], "weight_decay": self.recipe.weight_decay},
             {"params": [p for p in weights if p.dim() <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=True)
+        # On CUDA, fused steps exclude clipping under 16-bit precision.
+        optimizer = torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type == "cpu")
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, self.recipe.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

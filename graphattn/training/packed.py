@@ -35,8 +35,12 @@ class Standardiser:
     def __init__(self, knots: Tensor) -> None:
         self.knots = knots.double()
         self._scores = QuantileTransformer(n_quantiles=len(knots), output_distribution="normal")
-        self._scores.quantiles_, self._scores.n_features_in_ = self.knots.numpy(), self.width
-        self._scores.references_ = np.linspace(0, 1, len(knots))
+        fitted = {
+            "quantiles_": self.knots.numpy(),
+            "references_": np.linspace(0, 1, len(knots)),
+            "n_features_in_": self.width,
+        }
+        vars(self._scores).update(fitted)
 
     @property
     def width(self) -> int:

@@ -28,15 +28,15 @@ class Recipe:
     5
     """
 
-    epochs: int = 60
+    epochs: int = 24
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
-    patience: int = 20
+    patience: int = 12
     gradient_clip: float = 1.0
     atom_mask: float = 0.05
-    average: float = 0.98
+    average: float = 0.99
     balance: float = 1.0
     monitor: Literal["score", "loss"] = "score"
     members: int = 1
@@ -88,8 +88,8 @@ class Architecture:
 
     name: str = "MoleculeTransformer"
     channels: int = 64
-    heads: int = 8
-    layers: int = 4
+    heads: int = 4
+    layers: int = 2
     dropout: float = 0.1
 
     def to_dict(self) -> dict[str, Any]:
