@@ -142,6 +142,6 @@ def _collect(graph: Complete, value: Tensor, rows: list[Tensor]) -> Tensor:
 def _said_on_edges(graph: Complete, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:
     """What the edges themselves say, weighed: only those that do, ``[K, H, C] -> [N_i, H, C]``."""
     flat = torch.cat([alpha.flatten(1) for alpha in alphas], dim=1)
-    pair = graph.plan().pair if number is None else graph.plan().pair[number]
-    weighed = flat.index_select(1, pair).t().unsqueeze(-1) * said
+    number = torch.arange(graph.num_edges, device=said.device) if number is None else number
+    weighed = flat.index_select(1, graph.pair_of(number)).t().unsqueeze(-1) * said
     return said.new_zeros(graph.num_receivers, *said.shape[1:]).index_add(0, graph.receiver_of(number), weighed)

@@ -32,8 +32,9 @@ class Tile(NamedTuple):
 class Plan(NamedTuple):
     """How a batch is laid out in tiles, and the way back.
 
-    With all tiles' rows one behind the other (padding included, and one row of zeros behind the last), ``row [N_i]`` is where
-    each receiver's row stands; with all tiles' pairs one behind the other, ``pair [E]`` is where each edge's pair stands.
+    With the rows of all tiles one behind the other (padding included, and one row of zeros behind the last), ``row [N_i]`` is
+    where each receiver's row stands. With the pairs of all tiles one behind the other, ``pair [N_i]`` is where each receiver's
+    pairs start.
     """
 
     tiles: list[Tile]
@@ -61,8 +62,9 @@ class Complete(Topology):
         return self.senders.ptr.diff().repeat_interleave(self.receivers.ptr.diff(), output_size=self.num_receivers)
 
     def edge_index(self) -> Tensor:
-        receiver = self.receiver_of()
-        number = torch.arange(receiver.numel(), device=receiver.device)
+        degrees = self.degrees()
+        receiver = torch.arange(self.num_receivers, device=degrees.device).repeat_interleave(degrees)
+        number = torch.arange(receiver.numel(), device=degrees.device)
         sender = number - self._first_edge()[receiver] + self._first_sender()[receiver]
         return torch.stack([sender, receiver])
 
@@ -78,11 +80,14 @@ class Complete(Topology):
             raise ValueError(f"expected pairs within one graph, got receiver {pair[0]} and sender {pair[1]}")
         return self._first_edge()[receiver] + sender - self._first_sender()[receiver]
 
-    def receiver_of(self, number: Tensor | None = None) -> Tensor:
-        """The receiver of each edge, or of the edges with these numbers."""
-        degrees = self.degrees()
-        receiver = torch.arange(self.num_receivers, device=degrees.device).repeat_interleave(degrees)
-        return receiver if number is None else receiver[number]
+    def receiver_of(self, number: Tensor) -> Tensor:
+        """The receivers of the edges with these numbers."""
+        return torch.searchsorted(self.degrees().cumsum(0), number, right=True)
+
+    def pair_of(self, number: Tensor) -> Tensor:
+        """Where the edges with these numbers stand among the pairs of all tiles of the plan."""
+        receiver = self.receiver_of(number)
+        return self.plan().pair[receiver] + number - self._first_edge()[receiver]
 
     def to(self, device: torch.device | str) -> Self:
         receivers = self.receivers._replace(ptr=self.receivers.ptr.to(device))
@@ -98,7 +103,7 @@ class Complete(Topology):
         """
         if self._plan is None:
             tiles = self._make_tiles()
-            self._plan = Plan(tiles, *_way_back(tiles, self.num_receivers, self.num_edges, self.receivers.ptr.device))
+            self._plan = Plan(tiles, *_way_back(tiles, self.num_receivers, self.receivers.ptr.device))
         return self._plan
 
     def _make_tiles(self) -> list[Tile]:
@@ -147,18 +152,17 @@ def _laid_out(ptr: Tensor, graphs: Tensor) -> tuple[Tensor, Tensor | None]:
     return node, None if bool(real.all()) else real
 
 
-def _way_back(tiles: list[Tile], num_receivers: int, num_edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _way_back(tiles: list[Tile], num_receivers: int, device: torch.device) -> tuple[Tensor, Tensor]:
     rows, pairs = sum(tile.receiver.numel() for tile in tiles), 0
     row = torch.full((num_receivers,), rows, device=device)
-    pair = torch.empty(num_edges, dtype=torch.long, device=device)
+    pair = torch.zeros(num_receivers, dtype=torch.long, device=device)
     rows = 0
     for tile in tiles:
-        place = torch.arange(tile.receiver.numel(), device=device).view_as(tile.receiver)
-        real = torch.ones_like(place, dtype=torch.bool) if tile.real_receiver is None else tile.real_receiver
-        row[tile.receiver[real]] = rows + place[real]
-        spot = torch.arange(tile.edge.numel(), device=device).view_as(tile.edge)
-        both = real[:, :, None].expand_as(spot)
-        both = both if tile.real_sender is None else both & tile.real_sender[:, None, :]
-        pair[tile.edge[both]] = pairs + spot[both]
-        rows, pairs = rows + place.numel(), pairs + spot.numel()
+        receiver, place = tile.receiver.flatten(), torch.arange(tile.receiver.numel(), device=device)
+        if tile.real_receiver is not None:
+            real = tile.real_receiver.flatten()
+            receiver, place = receiver[real], place[real]
+        row[receiver] = rows + place
+        pair[receiver] = pairs + place * tile.sender.size(1)
+        rows, pairs = rows + tile.receiver.numel(), pairs + tile.edge.numel()
     return row, pair

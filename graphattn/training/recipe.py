@@ -28,12 +28,12 @@ class Recipe:
     5
     """
 
-    epochs: int = 24
+    epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
-    patience: int = 12
+    patience: int = 10
     gradient_clip: float = 1.0
     atom_mask: float = 0.05
     average: float = 0.99
