@@ -10,7 +10,7 @@ import pytest
 
 from graphattn.data.splits import Split
 from graphattn.training.recipe import Recipe
-from tests.benchmarks.molecules import bbb, report, solubility, timing
+from tests.benchmarks.molecules import bbb, figure, report, solubility, timing
 from tests.benchmarks.molecules.chemprop import Chemprop
 from tests.benchmarks.molecules.forest import Forest, ecfp4
 from tests.benchmarks.molecules.graphattn_model import Graphattn
@@ -217,3 +217,9 @@ def test_graphattn_gives_probabilities_of_both_parts():
     assert outcome.preparing.wall > 0
     np.testing.assert_array_equal(model(PROBLEM, SPLIT, 1).test, outcome.test)
     assert not np.array_equal(model(PROBLEM, SPLIT, 2).test, outcome.test)
+
+
+def test_the_picture_is_drawn_also_where_models_have_different_splits(tmp_path):
+    frame = pd.DataFrame({"model": ["graphattn", "graphattn", "forest"], "seed": [0, 1, 1], "roc_auc": [0.9, 0.8, 0.7]})
+    figure.draw(frame, tmp_path / "bbb.png")
+    assert (tmp_path / "bbb.png").read_bytes().startswith(b"\x89PNG")

@@ -9,6 +9,7 @@ import typer
 
 from graphattn.training.recipe import Recipe
 from tests.benchmarks.molecules import bbb as bbb_table
+from tests.benchmarks.molecules import figure
 from tests.benchmarks.molecules import solubility as solubility_table
 from tests.benchmarks.molecules import timing as timing_table
 from tests.benchmarks.molecules.chemprop import Chemprop
@@ -81,8 +82,10 @@ def timing(
 
 @application.command()
 def report(results: Folder = RESULTS) -> None:
-    """The tables of what has been measured so far; measures nothing."""
+    """The tables of what has been measured so far, and a picture (bbb.png); measures nothing."""
     _tell(results / "bbb.md", bbb_table.tables(results))
+    if len(rows := bbb_table.results(results).frame()):
+        figure.draw(rows, results / "bbb.png")
     _tell(results / "solubility.md", solubility_table.tables(results))
     _tell(results / "timing.md", timing_table.tables(results))
 
