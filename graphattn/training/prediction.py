@@ -24,7 +24,7 @@ def predict_table(model: FittedModel, table: MoleculeTable) -> tuple[pd.DataFram
     Raises `ValueError` when no row can be read.
     """
     molecules = collect(table, None, **asdict(model.chemistry))
-    columns = _columns(model, _predict(model, molecules))
+    columns = _columns(model, _six_digits(_predict(model, molecules)))
     frame = table.frame.copy()
     for name, values in columns.items():
         full = np.full(len(frame), "", dtype=object)
@@ -84,6 +84,11 @@ def _columns(model: FittedModel, found: NDArray[np.float64]) -> dict[str, NDArra
     probability = np.hstack([1 - found, found]) if task.kind == "binary" else found
     columns = {f"predicted_{task.names[0]}": classes[probability.argmax(1)]}
     return columns | {f"probability_{name}": probability[:, k] for k, name in enumerate(task.classes)}
+
+
+def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """More digits are noise, and differ from machine to machine."""
+    return np.array([[float(f"{value:.6g}") for value in row] for row in values]).reshape(values.shape)
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:

@@ -126,7 +126,7 @@ def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
     if strict and rejected:
         first = rejected[0]
         where = f"the first in line {first.line}: {first.reason}"
-        raise ValueError(f"{len(rejected)} rows cannot be used and strict allows none; {where}")
+        raise ValueError(f"rows that cannot be used: {len(rejected):,}, and strict allows none; {where}")
 
 
 def divide(molecules: Molecules, table: MoleculeTable, plan: Plan) -> tuple[Split, str]:

@@ -77,7 +77,7 @@ def test_strict_names_the_first_bad_row():
     bad = table(["1", "0"] * 15)
     bad.frame.loc[4, "smiles"] = "C1CC"
     with pytest.raises(
-        ValueError, match=r"1 rows cannot be used and strict allows none; the first in line 6: unreadable"
+        ValueError, match=r"rows that cannot be used: 1, and strict allows none; the first in line 6: unreadable"
     ):
         labelled(bad, Plan(Path(), strict=True), print)
 
