@@ -39,8 +39,9 @@ def baselines(
     """Predictions for `test`, shaped as `FittedModel.predict`'s, of forests fitted on `train`, by the forest's name.
 
     A forest of 500 trees on ECFP4, another on ECFP4 and RDKit-2D `descriptors` [N, D] where these are given. The trees
-    are scikit-learn's with its defaults: no class weights, as the votes of a forest rank well without. Of several
-    targets each gets its own forest, from the molecules whose label is known.
+    are scikit-learn's with its defaults: no class weights, as the votes of a forest rank well without; a regression
+    tries a third of the features at a split, not all (Breiman's rule, three times faster). Of several targets each gets
+    its own forest, from the molecules whose label is known.
     """
     bits = fingerprints(molecules)
     inputs = {"random forest, ECFP4": bits}
@@ -57,7 +58,8 @@ def _forest(task: Task, x: NDArray, y: NDArray, unseen: NDArray, trees: int, see
     for target in y.T:
         known = ~np.isnan(target)
         if task.kind == "regression":
-            forest = RandomForestRegressor(trees, n_jobs=-1, random_state=seed).fit(x[known], target[known])
+            forest = RandomForestRegressor(trees, max_features=1 / 3, n_jobs=-1, random_state=seed)
+            forest.fit(x[known], target[known])
             columns.append(forest.predict(unseen)[:, None])
             continue
         classes = task.outputs if task.kind == "multiclass" else 2
