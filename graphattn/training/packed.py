@@ -14,33 +14,28 @@ from torch_geometric.data import Batch, Data
 
 
 class Standardiser:
-    """Descriptors as normal scores: which share of the training molecules has less, as a normal deviate, cut at +-3.
+    """Descriptors as standardised normal scores, cut at +-6; missing values become 0, the mean.
 
-    Counts, charges and weights come to one scale, and no outlier stands out. Missing values and columns that are constant in
-    training become 0, the median. Chosen over mean and deviation by the validation parts of bbb.
+    A value is replaced by the normal deviate of the share of training molecules that have less (cut at +-3), so that no outlier
+    stands out; the scores of each column are then brought to mean 0 and deviation 1. Chosen over mean and deviation of the
+    values themselves by the validation parts of bbb.
 
     Args:
         knots: float64 `[Q, D]`, the quantiles 0, 1 / (Q - 1), ..., 1 of each column's finite training values.
+        mean, deviation: float64 `[D]`, of the normal scores of the training molecules.
 
     Raises `ValueError` when a matrix has another number of columns than the one it was made from.
 
     >>> fitted = Standardiser.of(torch.tensor([[1.0], [2.0], [3.0], [float("nan")]]))
-    >>> fitted(torch.tensor([[2.0], [2.5], [float("nan")], [1e9]])).squeeze().tolist()
-    [0.0, 0.67, 0.0, 3.0]
+    >>> fitted(torch.tensor([[1.0], [2.0], [float("nan")], [1e9]])).squeeze().tolist()
+    [-1.22, 0.0, 0.0, 1.22]
     """
 
     quantiles = 32
-    limit = 3.0
+    limit = 6.0
 
-    def __init__(self, knots: Tensor) -> None:
-        self.knots = knots.double()
-        self._scores = QuantileTransformer(n_quantiles=len(knots), output_distribution="normal")
-        fitted = {
-            "quantiles_": self.knots.numpy(),
-            "references_": np.linspace(0, 1, len(knots)),
-            "n_features_in_": self.width,
-        }
-        vars(self._scores).update(fitted)
+    def __init__(self, knots: Tensor, mean: Tensor, deviation: Tensor) -> None:
+        self.knots, self.mean, self.deviation = knots.double(), mean.double(), deviation.double()
 
     @property
     def width(self) -> int:
@@ -49,32 +44,51 @@ class Standardiser:
 
     @classmethod
     def of(cls, raw: Tensor) -> "Standardiser":
-        """Quantiles of the finite values of each column of `raw` [N, D]; a column without any counts as constant."""
-        values = raw.double().numpy()
-        values = np.where(np.isfinite(values), values, np.nan)
+        """Statistics of the finite values of each column of `raw` [N, D]; a column without any counts as constant."""
+        values = np.where(raw.isfinite().numpy(), raw.double().numpy(), np.nan)
         values[:, np.isnan(values).all(0)] = 0
-        knots = np.nanquantile(values, np.linspace(0, 1, cls.quantiles), axis=0)
-        # Ten digits, so that a saved model reads back the very same knots; rounding errors must not order them anew.
-        rounded = [[float(f"{knot:.10g}") for knot in row] for row in np.maximum.accumulate(knots)]
-        return cls(torch.tensor(rounded, dtype=torch.float64).reshape(cls.quantiles, -1))
+        quantiles = np.nanquantile(values, np.linspace(0, 1, cls.quantiles), axis=0)
+        # Ten digits, so that constants are constant and a saved model stays small.
+        digits = [[float(f"{value:.10g}") for value in row] for row in np.maximum.accumulate(quantiles)]
+        knots = torch.tensor(digits, dtype=torch.float64).reshape(cls.quantiles, -1)
+        scores = _normal_scores(raw, knots)
+        known = scores.isfinite()
+        count = known.sum(0).clamp(min=1)
+        mean = torch.where(known, scores, 0.0).sum(0) / count
+        deviation = torch.where(known, scores - mean, 0.0).square().sum(0).div(count).sqrt()
+        return cls(knots, mean, torch.where(deviation > 1e-9, deviation, 1.0))
 
     def __call__(self, raw: Tensor) -> Tensor:
         """`raw` [N, D] -> float32 [N, D]."""
         if raw.shape[1] != self.width:
             raise ValueError(f"expected {self.width} descriptors per molecule, as in training; got {raw.shape[1]}")
-        values = np.where(raw.isfinite().numpy(), raw.double().numpy(), np.nan)
-        scores = torch.from_numpy(self._scores.transform(values)) if len(raw) else raw.double()
-        varies = self.knots[0] < self.knots[-1]
-        return torch.where(varies, scores, 0.0).nan_to_num(0.0).clamp(-self.limit, self.limit).float()
+        scaled = (_normal_scores(raw, self.knots) - self.mean) / self.deviation
+        return scaled.nan_to_num(0.0).clamp(-self.limit, self.limit).float()
 
-    def to_dict(self) -> dict[str, list[list[float]]]:
-        """The knots as lists, for JSON."""
-        return {"knots": self.knots.tolist()}
+    def to_dict(self) -> dict[str, Any]:
+        """The statistics as lists, for JSON."""
+        return {"knots": self.knots.tolist(), "mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Standardiser":
         """The inverse of `to_dict`."""
-        return cls(torch.tensor(stored["knots"], dtype=torch.float64))
+        return cls(*(torch.tensor(stored[name], dtype=torch.float64) for name in ("knots", "mean", "deviation")))
+
+
+def _normal_scores(raw: Tensor, knots: Tensor) -> Tensor:
+    """float64 [N, D], cut at +-3; NaN for missing values, 0 where the knots are all equal."""
+    if not len(raw):
+        return raw.double()
+    scores = QuantileTransformer(n_quantiles=len(knots), output_distribution="normal")
+    fitted = {
+        "quantiles_": knots.numpy(),
+        "references_": np.linspace(0, 1, len(knots)),
+        "n_features_in_": knots.size(1),
+    }
+    vars(scores).update(fitted)
+    values = np.where(raw.isfinite().numpy(), raw.double().numpy(), np.nan)
+    found = torch.from_numpy(scores.transform(values)).clamp(-3, 3)
+    return torch.where(knots[0] < knots[-1], found, 0.0)
 
 
 class Packed(torch.utils.data.Dataset):

@@ -76,7 +76,8 @@ def test_weak_models_and_fixed_descriptors_are_said():
     (note,) = explain(model(validation={"name": "ROC-AUC", "value": 0.6}), "C").notes
     assert note == "This model is weak (validation ROC-AUC 0.60, below 0.65): do not trust which atoms it names."
     fitted = model(validation={"name": "ROC-AUC", "value": None})
-    fitted.standardiser = Standardiser(torch.linspace(-3, 3, 5)[:, None].expand(5, 215))
+    knots = torch.linspace(-3, 3, 5)[:, None].expand(5, 215)
+    fitted.standardiser = Standardiser(knots, torch.zeros(215), torch.ones(215))
     assert explain(fitted, "C").notes == ("RDKit descriptors were held fixed while atoms were masked.",)
 
 

@@ -21,7 +21,7 @@ def make_model(tiny):
         torch.manual_seed(0)
         networks: list[nn.Module] = [build(tiny, task.outputs, descriptors).eval() for _ in range(members)]
         knots = torch.linspace(-27, 33, 5)[:, None].expand(5, descriptors)
-        standardiser = Standardiser(knots) if descriptors else None
+        standardiser = Standardiser(knots, torch.zeros(descriptors), torch.ones(descriptors)) if descriptors else None
         target = (torch.full((len(task.names),), 5.0), torch.full((len(task.names),), 2.0))
         names = tuple(f"descriptor {i}" for i in range(descriptors))
         return FittedModel(task, tiny, Recipe(members=members), networks, target, standardiser, names)
