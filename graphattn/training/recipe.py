@@ -28,14 +28,14 @@ class Recipe:
     5
     """
 
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    epochs: int = 15
+    batch_size: int = 128
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
-    patience: int = 10
+    patience: int = 8
     gradient_clip: float = 1.0
-    atom_mask: float = 0.05
+    atom_mask: float = 0.15
     average: float = 0.99
     balance: float = 1.0
     monitor: Literal["score", "loss"] = "score"
