@@ -221,6 +221,6 @@ def info(debug: Debug = False) -> None:
 
 def main() -> None:
     """The entry point of the console script."""
-    # Threads of torch that wait must not spin: on shared cores that costs tenfold. Read when torch is loaded.
+    # Threads of torch that wait must not spin: on shared cores that costs dearly. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()

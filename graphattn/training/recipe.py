@@ -73,7 +73,7 @@ class Hardware:
     """Where training runs; the three words are Lightning's own and are passed on to its `Trainer`.
 
     `threads` is torch's number of threads in training on a CPU. Batches of small molecules gain little from a second
-    one, and where other programs share the cores they lose tenfold; a fixed number also fixes every bit of the result.
+    one and lose by it where other programs share the cores; a fixed number also fixes every bit of the result.
     """
 
     accelerator: str = "auto"
