@@ -81,7 +81,7 @@ def _columns(model: FittedModel, found: NDArray[np.float64]) -> dict[str, NDArra
     if task.kind == "multilabel":
         labels = {f"predicted_{name}": classes[(found[:, t] > 0.5).astype(int)] for t, name in enumerate(task.names)}
         return labels | {f"probability_{name}": found[:, t] for t, name in enumerate(task.names)}
-    probability = np.hstack([1 - found, found]) if task.kind == "binary" else found
+    probability = np.hstack([_six_digits(1 - found), found]) if task.kind == "binary" else found
     columns = {f"predicted_{task.names[0]}": classes[probability.argmax(1)]}
     return columns | {f"probability_{name}": probability[:, k] for k, name in enumerate(task.classes)}
 
