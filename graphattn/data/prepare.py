@@ -113,7 +113,9 @@ def summary(rejected: Sequence[Rejected]) -> str:
 
 def report(rejected: Sequence[Rejected], *, most: int = 30) -> Table:
     """A table for the terminal of the rows that were set aside: line, reason and SMILES of the first `most`."""
-    table = Table(title=f"{len(rejected):,} row{'s' * (len(rejected) != 1)} set aside: {summary(rejected)}", title_justify="left")
+    table = Table(
+        title=f"{len(rejected):,} row{'s' * (len(rejected) != 1)} set aside: {summary(rejected)}", title_justify="left"
+    )
     table.add_column("line", justify="right")
     table.add_column("reason", overflow="fold")
     table.add_column("SMILES", overflow="fold")
