@@ -106,7 +106,8 @@ def test_cross_validation_and_search():
     assert scores.shape == (3,)
     assert scores.mean() > 0.7
     assert cross_val_predict(model, SMILES, LABELS, cv=2, method="predict_proba").shape == (24, 2)
-    search = GridSearchCV(model, {"learning_rate": [1e-9, 0.01]}, cv=2).fit(SMILES, LABELS)
+    learner = MoleculeClassifier(**{**SMALL, "epochs": 20})
+    search = GridSearchCV(learner, {"learning_rate": [1e-9, 0.01]}, cv=2, scoring="roc_auc").fit(SMILES, LABELS)
     assert search.best_params_ == {"learning_rate": 0.01}
     assert search.predict(["CCO"]).shape == (1,)
 
