@@ -29,7 +29,7 @@ MEMBERS = 4
 RESULTS = Path("runs/benchmarks")
 BBB = ("forest ecfp4", "forest ecfp4+descriptors", *OURS)
 TIMING = ("chemprop", *OURS)
-SOLUBILITY = ("forest count ecfp4", *OURS)
+SOLUBILITY = ("forest count ecfp4", "forest ecfp4+descriptors", *OURS)
 
 
 @application.command()
