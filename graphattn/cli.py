@@ -74,9 +74,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")]
-
-
 @app.callback()
 def options(
     version: Annotated[
@@ -221,6 +218,6 @@ def info(debug: Debug = False) -> None:
 
 def main() -> None:
     """The entry point of the console script."""
-    # Threads of torch that wait must not spin: on shared cores that costs dearly. Read when torch is loaded.
+    # Threads of torch that wait must not spin, for the cores may be shared. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()

@@ -9,7 +9,7 @@ Letters in shapes: ``N`` nodes (``N_j`` senders, ``N_i`` receivers), ``E`` edges
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -94,7 +94,6 @@ class Score(Protocol):
     def __call__(self, query: Tensor, key: Tensor) -> Tensor: ...
 
 
-@runtime_checkable
 class EdgeTerm(Protocol):
     """A score that depends on the edge alone.
 
@@ -111,7 +110,6 @@ class EdgeTerm(Protocol):
         ...
 
 
-@runtime_checkable
 class EdgeValue(Protocol):
     """A value said on some edges besides the sender's: ``(edge number [K] | None for all, value [K, H, C])``."""
 

@@ -1,7 +1,7 @@
 """RDKit's two-dimensional descriptors: weight, charges, surface areas, counts of groups.
 
 Their names are fixed here, so that a saved model finds the same columns whatever RDKit is installed. `Ipc` and `AvgIpc`
-are left out: one reaches 1e25, and together they take almost half of the time.
+are left out: one reaches 1e25, and both are slow.
 """
 
 import math
@@ -53,7 +53,7 @@ def descriptors(molecules: Sequence[Chem.Mol], *, n_jobs: int = 1) -> NDArray[np
     """RDKit's descriptors of each molecule, float32 `[molecules, len(DESCRIPTOR_NAMES)]`.
 
     NaN stands where RDKit has no value, as for the partial charges of most metals. Explicit hydrogens are taken off
-    first. About 5 ms per molecule; `n_jobs` processes share the work (-1: one per core) and do not change the result.
+    first. Some milliseconds per molecule; `n_jobs` processes share the work (-1: one per core) and do not change the result.
 
     >>> values = descriptors([Chem.MolFromSmiles("CCO")])
     >>> dict(zip(DESCRIPTOR_NAMES, values[0]))["MolWt"]

@@ -9,7 +9,7 @@ import networkx
 import torch
 from torch import Tensor
 
-from graphattn.slots import Groups, Sizes
+from graphattn.slots import Sizes
 
 
 class Topology(ABC):
@@ -53,10 +53,6 @@ class Topology(ABC):
     def num_graphs(self) -> int:
         """Number of graphs in the batch, empty ones included."""
         return self.receivers.ptr.numel() - 1
-
-    def groups(self) -> Groups:
-        """The edges grouped by receiver, as the aggregation wants them."""
-        return Groups(self.edge_index()[1], None, self.num_receivers, None)
 
     def mask(self) -> Tensor:
         """Who hears whom as a matrix, bool ``[N_i, N_j]``."""

@@ -1,6 +1,6 @@
 """Molecules packed into a few long tensors, so that a batch is cut out by indexing.
 
-PyG's own collation visits every molecule of every batch in Python; cutting from packed tensors costs about a tenth.
+PyG's own collation visits every molecule of every batch in Python; cutting from packed tensors does not.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ class Standardiser:
     """Descriptors as standardised normal scores, cut at +-6; missing values become 0, the mean.
 
     A value is replaced by the normal deviate of the share of training molecules that have less (cut at +-3), so that no outlier
-    stands out; the scores of each column are then brought to mean 0 and deviation 1. Chosen over mean and deviation of the
-    values themselves by the validation parts of bbb.
+    stands out; the scores of each column are then brought to mean 0 and deviation 1.
 
     Args:
         knots: float64 `[Q, D]`, the quantiles 0, 1 / (Q - 1), ..., 1 of each column's finite training values.

@@ -72,8 +72,8 @@ class Recipe:
 class Hardware:
     """Where training runs; the three words are Lightning's own and are passed on to its `Trainer`.
 
-    `threads` is torch's number of threads in training on a CPU. Batches of small molecules gain little from a second
-    one and lose by it where other programs share the cores; a fixed number also fixes every bit of the result.
+    `threads` is torch's number of threads in training on a CPU. A fixed number fixes every bit of the
+    result, and one does not fight other programs for shared cores; on idle cores more may be faster.
     """
 
     accelerator: str = "auto"

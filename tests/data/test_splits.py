@@ -25,11 +25,11 @@ def test_parts_hold_every_row_once_and_equal_smiles_together(rule):
 
 @pytest.mark.parametrize("rule", ["random", "stratified", "scaffold_balanced"])
 def test_the_seed_decides(rule):
-    def test_part(seed):
+    def held_out(seed):
         return splits.SPLITS[rule](RINGS, [0, 1] * 20, seed=seed).test.tolist()
 
-    assert test_part(1) == test_part(1)
-    assert test_part(1) != test_part(2)
+    assert held_out(1) == held_out(1)
+    assert held_out(1) != held_out(2)
 
 
 def test_fractions_are_met():
