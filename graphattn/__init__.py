@@ -8,13 +8,13 @@ One layer, on PyTorch Geometric::
 term                  question                        file
 ====================  ==============================  ==========================================
 ``N(i)``              who hears whom?                 ``topology/``
-``message``           what is said on one edge?       ``message.py``; its similarity in ``score/``
-``aggregate``         how does a node listen?         ``aggregation.py``
-``update``            what does the node become?      ``update.py``
+``message``           what is said on one edge?       ``message/``; its similarity in ``score/``
+``aggregate``         how does a node listen?         ``aggregation/``
+``update``            what does the node become?      ``update/``
 the equation          all of it                       ``layer.py``; the slots' types in ``slots.py``
-named rows            a GCN, self-attention, ...      ``zoo/``; blocks of them in ``blocks.py``
-``e_ji``              what does an edge add?          ``edge_terms.py``
-position              where is a node?                ``encoding.py``
+named rows            a GCN, self-attention, ...      ``zoo/``; blocks of them in ``blocks/``
+``e_ji``              what does an edge add?          ``edge_terms/``
+position              where is a node?                ``encoding/``
 the same, faster      which code computes it?         ``backends/``
 ====================  ==============================  ==========================================
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from graphattn.blocks import Block, Readout
     from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
     from graphattn.layer import GraphLayer
-    from graphattn.message import Attend, Copy, Difference, Scaled
+    from graphattn.message import Attend, Copy, Difference, Heads, Scaled
     from graphattn.models import MoleculeTransformer
     from graphattn.score import ScaledDot
     from graphattn.topology import Edges, Full, Star, Topology
@@ -59,6 +59,7 @@ _PUBLIC = {
     "Full": "topology",
     "GCN": "zoo",
     "GraphLayer": "layer",
+    "Heads": "message",
     "Max": "aggregation",
     "Mean": "aggregation",
     "MoleculeClassifier": "estimators",
@@ -90,6 +91,7 @@ __all__ = [
     "Edges",
     "Full",
     "GraphLayer",
+    "Heads",
     "Max",
     "Mean",
     "MoleculeClassifier",

@@ -13,7 +13,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.nn import MessagePassing
 
 from graphattn import backends
-from graphattn.slots import Aggregation, Groups, Inputs, Message, State
+from graphattn.dropout import draw_seed, loudness
+from graphattn.slots import Aggregation, Groups, Inputs, Message, Positions, State
 from graphattn.topology import Edges, Topology
 
 
@@ -31,9 +32,11 @@ class GraphLayer(MessagePassing):
         aggregation: how a node listens (:mod:`graphattn.aggregation`).
         update: what the node becomes (:mod:`graphattn.update`).
         name: the layer's name when printed.
+        dropout: share of messages that a receiver does not hear in training, head by head; the others speak up.
 
     Raises:
-        ValueError: an aggregation that weighs scores with a message that has none, or the other way round.
+        ValueError: an aggregation that weighs scores with a message that has none, or the other way round; a dropout outside
+            0 to 1.
 
     >>> from graphattn import Full, SelfAttention
     >>> layer = SelfAttention(16, heads=4)
@@ -46,9 +49,17 @@ class GraphLayer(MessagePassing):
         "senders": "Dict[str, Tensor]",
         "receivers": "Dict[str, Tensor]",
         "edge": "Dict[str, Tensor]",
+        "seed": "Optional[Tensor]",
     }
 
-    def __init__(self, message: Message, aggregation: Aggregation, update: nn.Module, name: str = "GraphLayer") -> None:
+    def __init__(
+        self,
+        message: Message,
+        aggregation: Aggregation,
+        update: nn.Module,
+        name: str = "GraphLayer",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__(aggr=None, node_dim=0)
         if message.scored != aggregation.scored:
             raise ValueError(
@@ -58,24 +69,28 @@ class GraphLayer(MessagePassing):
             )
         self.message_function = message
         self.aggregation = aggregation
+        if not 0 <= dropout < 1:
+            raise ValueError(f"expected a dropout of at least 0 and below 1, got {dropout}")
         self.update_function = update
         self.name = name
+        self.dropout = dropout
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
         super().reset_parameters()
-        self.message_function.reset_parameters()
-        reset = getattr(self.update_function, "reset_parameters", None)
-        if reset is not None:
-            reset()
+        for part in (self.message_function, self.aggregation, self.update_function):
+            reset = getattr(part, "reset_parameters", None)
+            if reset is not None:
+                reset()
 
     def forward(
         self,
         x: Tensor | tuple[Tensor, Tensor | None],
         edge_index: Tensor | Topology,
         edge_attr: Tensor | State | None = None,
-        position: Tensor | None = None,
-    ) -> Tensor:
+        position: Positions | None = None,
+        return_attention_weights: bool | None = None,
+    ) -> Tensor | tuple[Tensor, tuple[Tensor, Tensor]]:
         """What every node becomes.
 
         Args:
@@ -83,41 +98,48 @@ class GraphLayer(MessagePassing):
             edge_index: a topology, or a plain PyG ``edge_index``.
             edge_attr: edge features ``[E, D]`` in the topology's edge order, or several by name.
             position: positions of the nodes, for messages that use them.
+            return_attention_weights: whether to return alpha, too.
 
         Returns:
-            ``[N_i, F']``
+            ``[N_i, F']``; or that and ``(edge_index [2, E], alpha [E, H])``, alpha before dropout.
 
         Raises:
-            ValueError: ``x`` or ``edge_attr`` with another number of rows than the topology has nodes or edges.
+            ValueError: ``x`` or ``edge_attr`` with another number of rows than the topology has nodes or edges; attention weights
+                of an aggregation that weighs no scores.
         """
-        x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph, edge = _bind(x_j, x_i, edge_index, edge_attr)
-        inputs = Inputs(*self.message_function.project(x_j, x_i, graph, position), edge)
-        return self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
+        x_i, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
+        out = self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
+        return (out, (graph.edge_index(), self._attention(graph, inputs))) if return_attention_weights else out
 
     def attention(
         self,
         x: Tensor | tuple[Tensor, Tensor | None],
         edge_index: Tensor | Topology,
         edge_attr: Tensor | State | None = None,
-        position: Tensor | None = None,
+        position: Positions | None = None,
     ) -> Tensor:
-        """How much each receiver hears each sender: alpha ``[E, H]`` in the topology's edge order, edge by edge.
+        """How much each receiver hears each sender: alpha ``[E, H]`` in the topology's edge order, before dropout.
 
         Takes what ``forward`` takes. A receiver's weights sum to one, or it hears nobody.
 
         Raises:
             ValueError: a layer whose aggregation weighs no scores; and as ``forward`` does.
         """
-        if not self.aggregation.scored:
-            raise ValueError(f"expected an aggregation that weighs scores, got {type(self.aggregation).__name__}")
+        _, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
+        return self._attention(graph, inputs)
+
+    def prepare(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        edge_index: Tensor | Topology,
+        edge_attr: Tensor | State | None = None,
+        position: Positions | None = None,
+    ) -> tuple[Tensor | None, Topology, Inputs]:
+        """Receivers' states, the topology, and what backends compute with; takes what ``forward`` takes."""
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
         graph, edge = _bind(x_j, x_i, edge_index, edge_attr)
-        states = self.message_function.project(x_j, x_i, graph, position)
-        inputs = Inputs(*states, self.message_function.on_edges(graph, edge))
-        alpha, _ = self._weighed(inputs, graph.edge_index(), graph.num_receivers)
-        assert alpha is not None
-        return alpha
+        seed = draw_seed() if self.training and self.dropout else None
+        return x_i, graph, Inputs(*self.message_function.project(x_j, x_i, graph, position), edge, seed)
 
     def hear_edgewise(self, graph: Topology, inputs: Inputs) -> Tensor:
         """What every receiver hears, edge by edge through PyG's ``propagate``: the specification, ``[N_i, H, C]``.
@@ -133,7 +155,12 @@ class GraphLayer(MessagePassing):
         edge = self.message_function.on_edges(graph, inputs.edge)
         size = (graph.num_senders, graph.num_receivers)
         heard = self.propagate(
-            graph.edge_index(), senders=inputs.senders, receivers=inputs.receivers, edge=edge, size=size
+            graph.edge_index(),
+            senders=inputs.senders,
+            receivers=inputs.receivers,
+            edge=edge,
+            seed=inputs.seed,
+            size=size,
         )
         self._alpha = None
         return heard
@@ -143,6 +170,7 @@ class GraphLayer(MessagePassing):
         senders: Dict[str, Tensor],  # noqa: UP006
         receivers: Dict[str, Tensor],  # noqa: UP006
         edge: Dict[str, Tensor],  # noqa: UP006
+        seed: Optional[Tensor],
         edge_index_j: Tensor,
         edge_index_i: Tensor,
         size_i: Optional[int],
@@ -150,19 +178,36 @@ class GraphLayer(MessagePassing):
         """PyG's hook: what is said on every edge, weighed, ``[E, H, C]``."""
         ends = torch.stack([edge_index_j, edge_index_i])
         self._alpha, value = self._weighed(Inputs(senders, receivers, edge), ends, _known(size_i))
-        return value if self._alpha is None else self._alpha.unsqueeze(-1) * value
+        heard = value if self._alpha is None else self._alpha.unsqueeze(-1) * value
+        if seed is None:
+            return heard
+        number = torch.arange(heard.size(0), device=heard.device)
+        factor = loudness(seed, edge_index_i, edge_index_j, number, heard.size(1), self.dropout)
+        return heard * factor.to(heard.dtype).unsqueeze(-1)
+
+    def _attention(self, graph: Topology, inputs: Inputs) -> Tensor:
+        if not self.aggregation.scored:
+            raise ValueError(f"expected an aggregation that weighs scores, got {type(self.aggregation).__name__}")
+        edge = self.message_function.on_edges(graph, inputs.edge)
+        alpha, _ = self._weighed(inputs._replace(edge=edge), graph.edge_index(), graph.num_receivers)
+        assert alpha is not None
+        return alpha
 
     def _weighed(self, inputs: Inputs, ends: Tensor, size: int) -> tuple[Tensor | None, Tensor]:
         sender = {name: state.index_select(0, ends[0]) for name, state in inputs.senders.items()}
         receiver = {name: state.index_select(0, ends[1]) for name, state in inputs.receivers.items()}
         score, value = self.message_function.speak(sender, receiver, inputs.edge)
-        return self.aggregation.weigh(score, Groups(ends[1], None, size, None)), value
+        return self.aggregation.weigh(score, Groups(ends[1], None, size, inputs.edge.get("edge_type"))), value
 
     def aggregate(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, inputs: Tensor, index: Tensor, dim_size: Optional[int] = None
+        self,
+        inputs: Tensor,
+        index: Tensor,
+        edge: Dict[str, Tensor],  # noqa: UP006
+        dim_size: Optional[int] = None,
     ) -> Tensor:
         """PyG's hook: all that a receiver hears, ``[N_i, H, C]``."""
-        return self.aggregation.reduce(inputs, Groups(index, None, _known(dim_size), None))
+        return self.aggregation.reduce(inputs, Groups(index, None, _known(dim_size), edge.get("edge_type")))
 
     def _get_name(self) -> str:
         return self.name

@@ -39,14 +39,25 @@ class Groups(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What a layer computes with after ``project``: states of senders and receivers, features of edges."""
+    """What a layer computes with after ``project``: states of senders and receivers, features of edges.
+
+    ``seed`` is the seed of this call's edge dropout, an integer without dimensions; None where nothing is dropped.
+    """
 
     senders: State
     receivers: State
     edge: State
+    seed: Tensor | None = None
 
 
-Project = Callable[[Tensor, "Tensor | None", "Topology", "Tensor | None"], tuple[State, State]]
+Positions = Tensor | tuple[Tensor, Tensor]
+"""Where nodes are, ``[N]`` or ``[N, D]``; or ``(senders, receivers)`` where they are different nodes."""
+
+Rotate = Callable[[Tensor, Tensor], Tensor]
+"""Queries or keys turned by position: ``([N, H, C], position [N] or [N, D]) -> [N, H, C]``."""
+
+
+Project = Callable[[Tensor, "Tensor | None", "Topology", "Positions | None"], tuple[State, State]]
 """Before any edge exists: ``(x_j [N_j, F], x_i [N_i, F] | None, graph, position) -> (senders, receivers)``."""
 
 Speak = Callable[[State, State, State], tuple["Tensor | None", Tensor]]
@@ -68,7 +79,7 @@ class Message(Protocol):
     scored: bool
 
     def project(
-        self, x_j: Tensor, x_i: Tensor | None, graph: Topology, position: Tensor | None
+        self, x_j: Tensor, x_i: Tensor | None, graph: Topology, position: Positions | None
     ) -> tuple[State, State]: ...
 
     def on_edges(self, graph: Topology, edge: State) -> State: ...
@@ -111,7 +122,7 @@ class EdgeTerm(Protocol):
 
 
 class EdgeValue(Protocol):
-    """A value said on some edges besides the sender's: ``(edge number [K] | None for all, value [K, H, C])``."""
+    """A key or value said on some edges besides the sender's: ``(edge number [K] | None for all, value [K, H, C])``."""
 
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]: ...
 

@@ -45,9 +45,15 @@ def assert_backends_agree(layer: GraphLayer, x: Inputs, graph: Topology, edge: S
 
 
 def assert_batched_equals_alone(
-    layer: GraphLayer, x: Tensor, sizes: list[int], topology: Callable[[list[int]], Topology]
+    layer: GraphLayer,
+    x: Tensor,
+    sizes: list[int],
+    topology: Callable[[list[int]], Topology],
+    edge: Callable[[Topology], State] = lambda graph: {},
 ) -> None:
-    """A graph hears the same in a batch as alone: values, float64, within 1e-9; ``topology(sizes)`` builds both.
+    """A graph hears the same in a batch as alone: values, float64, within 1e-9.
+
+    ``topology(sizes)`` builds both, ``edge(graph)`` their edge features.
 
     Raises:
         AssertionError: a difference, with its place and size.
@@ -55,10 +61,14 @@ def assert_batched_equals_alone(
     >>> x = torch.randn(5, 4, dtype=torch.float64)
     >>> assert_batched_equals_alone(SelfAttention(4).double(), x, [2, 0, 3], Full)
     """
-    together = layer(x, topology(sizes))
+
+    def heard(x: Tensor, sizes: list[int]) -> Tensor:
+        graph = topology(sizes)
+        return layer(x, graph, edge(graph))
+
     ends = read_sizes(sizes).ptr.tolist()
-    alone = [layer(x[start:end], topology([end - start])) for start, end in pairwise(ends)]
-    assert_close(together, torch.cat(alone), rtol=1e-9, atol=1e-9)
+    alone = [heard(x[start:end], [end - start]) for start, end in pairwise(ends)]
+    assert_close(heard(x, sizes), torch.cat(alone), rtol=1e-9, atol=1e-9)
 
 
 def assert_permutation_equivariant(
@@ -85,6 +95,7 @@ def _values_and_gradients(layer: GraphLayer, x: Inputs, graph: Topology, edge: S
 
     given = (leaf(x[0]), leaf(x[1])) if isinstance(x, tuple) else leaf(x)
     known = {name: leaf(value) for name, value in edge.items()}
+    torch.manual_seed(0)  # the same edge dropout on every backend
     out = layer(given, graph, known)  # pyright: ignore[reportArgumentType]
     leaves = [*(given if isinstance(given, tuple) else (given,)), *known.values(), *layer.parameters()]
     wanted = [tensor for tensor in leaves if tensor is not None and tensor.requires_grad]

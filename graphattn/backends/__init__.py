@@ -84,8 +84,7 @@ def explain_backend(
        dense: needs a topology of complete blocks (Full, Star), got Edges; needs the message Attend, got Scaled; ...
     -> edgewise: can be used
     """
-    x_j, x_i = x if isinstance(x, tuple) else (x, x)
-    inputs = Inputs(*layer.message_function.project(x_j, x_i, graph, None), edge_attr or {})
+    _, graph, inputs = layer.prepare(x, graph, edge_attr)
     reasons = {backend.name: backend.unsupported(layer, graph, inputs) for backend in BACKENDS}
     return Explanation(choose(layer, graph, inputs).name, reasons)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.dropout import loudness
 from graphattn.message import Attend
 from graphattn.score import ScaledDot
 from graphattn.slots import Inputs
@@ -39,6 +40,8 @@ class Dense:
             reasons.append(f"needs the message Attend, got {type(message).__name__}")
         elif not isinstance(message.score, ScaledDot):
             reasons.append(f"needs the score ScaledDot, got {type(message.score).__name__}")
+        elif message.edge_key is not None:
+            reasons.append(f"needs keys of nodes alone, got the edge key {type(message.edge_key).__name__}")
         if not isinstance(layer.aggregation, SoftmaxSum):
             reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
         if layer.explain or any(getattr(layer, hooks) for hooks in _HOOKS):
@@ -54,10 +57,14 @@ class Dense:
         query = query * message.score.factor(query.size(-1))
         tiles = graph.plan().tiles
         laid = [_lay_out(tile, query, key, value) for tile in tiles]
-        if message.edge_bias is None and message.edge_value is None:
+        if message.edge_bias is None and message.edge_value is None and inputs.seed is None:
             return _collect(graph, value, [_fused(tile, states) for tile, states in zip(tiles, laid, strict=True)])
         biases = _biases(message, graph, inputs)
-        weighed = [_weighed(states, bias) for states, bias in zip(laid, biases, strict=True)]
+        heads = query.size(1)
+        factors = [
+            None if inputs.seed is None else _loudness(inputs.seed, tile, heads, layer.dropout) for tile in tiles
+        ]
+        weighed = [_weighed(*parts) for parts in zip(laid, biases, factors, strict=True)]
         heard = _collect(graph, value, [rows for rows, _ in weighed])
         if message.edge_value is None or not weighed:
             return heard
@@ -117,7 +124,13 @@ def _may_be_minus_infinity(bias: Tensor) -> bool:
     return bias.is_cuda or torch.compiler.is_compiling() or bool(bias.detach().min() == -torch.inf)
 
 
-def _weighed(states: _States, bias: _Bias) -> tuple[Tensor, Tensor]:
+def _loudness(seed: Tensor, tile: Tile, heads: int, dropout: float) -> Tensor:
+    """The dropout factors of a tile's edges, ``[H, b, n, m]``."""
+    receiver, sender = tile.receiver[:, :, None], tile.sender[:, None, :]
+    return loudness(seed, receiver, sender, tile.edge, heads, dropout).permute(3, 0, 1, 2)
+
+
+def _weighed(states: _States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
     """Rows ``[H, b, n, C]`` and the weights ``[H, b, n, m]``, softmax taken at least in float32."""
     score = states.query @ states.key.transpose(-1, -2)
     score = score if bias.term is None else score + bias.term
@@ -127,7 +140,7 @@ def _weighed(states: _States, bias: _Bias) -> tuple[Tensor, Tensor]:
         alpha = score.masked_fill(deaf, 0).softmax(-1, dtype=wide).masked_fill(deaf, 0)
     else:
         alpha = score.softmax(-1, dtype=wide)
-    alpha = alpha.to(score.dtype)
+    alpha = alpha.to(score.dtype) if factor is None else (alpha * factor).to(score.dtype)
     return alpha @ states.value, alpha
 
 

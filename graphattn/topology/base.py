@@ -54,6 +54,14 @@ class Topology(ABC):
         """Number of graphs in the batch, empty ones included."""
         return self.receivers.ptr.numel() - 1
 
+    def edge_type(self) -> Tensor | None:
+        """The type of each edge, ``[E]`` in edge order, where the topology knows types; else None."""
+        return None
+
+    def places(self) -> tuple[Tensor, Tensor]:
+        """Where each sender and each receiver stands in its graph, counted from 0: ``([N_j], [N_i])``."""
+        return _places(self.senders, self.num_senders), _places(self.receivers, self.num_receivers)
+
     def mask(self) -> Tensor:
         """Who hears whom as a matrix, bool ``[N_i, N_j]``."""
         device = self.receivers.ptr.device
@@ -80,3 +88,8 @@ class Topology(ABC):
             f"{type(self).__name__}(graphs={self.num_graphs}, receivers={self.num_receivers}, "
             f"senders={self.num_senders}, edges={self.num_edges})"
         )
+
+
+def _places(sizes: Sizes, count: int) -> Tensor:
+    start = sizes.ptr[:-1].repeat_interleave(sizes.ptr.diff(), output_size=count)
+    return torch.arange(count, device=start.device) - start

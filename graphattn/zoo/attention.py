@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.layer import GraphLayer
-from graphattn.message import Attend
+from graphattn.message import Attend, Heads
 from graphattn.slots import EdgeTerm, EdgeValue
 from graphattn.update import Project
 
@@ -26,7 +26,7 @@ def SelfAttention(  # noqa: N802  named as the field names the layer
         channels: channels of a node, in and out, divided among the heads.
         heads: number of heads ``H``; ``C = channels / heads``.
         bias: whether the four linear maps have a bias.
-        edge_bias, edge_value: ``b`` and ``u``, what the edge adds (:mod:`graphattn.encoding`).
+        edge_bias, edge_value: ``b`` and ``u``, what the edge adds (:mod:`graphattn.edge_terms`).
 
     Raises:
         ValueError: ``channels`` that the heads do not divide.
@@ -36,5 +36,5 @@ def SelfAttention(  # noqa: N802  named as the field names the layer
     """
     if channels % heads:
         raise ValueError(f"expected channels that the heads divide, got channels={channels} and heads={heads}")
-    message = Attend(channels, heads, channels // heads, bias=bias, edge_bias=edge_bias, edge_value=edge_value)
+    message = Attend(channels, Heads(heads, channels // heads), bias=bias, edge_bias=edge_bias, edge_value=edge_value)
     return GraphLayer(message, SoftmaxSum(), Project(channels, channels, bias), name="SelfAttention")

@@ -8,28 +8,35 @@ from typing import NamedTuple
 from torch import nn
 
 from graphattn.layer import GraphLayer
+from graphattn.slots import State
+from graphattn.topology import Topology
 from graphattn.zoo.attention import SelfAttention
 from graphattn.zoo.convolution import GCN, EdgeConv
 
 
 class Row(NamedTuple):
-    """A named layer; ``make`` builds one of 8 channels in and out, for tests and docs."""
+    """A named layer; ``make`` builds one of 8 channels in and out, for tests and docs.
+
+    ``topologies`` are the kinds of graph it is meant for, by class name; ``edge`` makes the edge features that it needs.
+    What it says, how it listens and what a node becomes are read from the layer itself.
+    """
 
     name: str
     make: Callable[[], GraphLayer]
-    topology: str
+    topologies: tuple[str, ...]
     paper: str
     equal_to: str
+    edge: Callable[[Topology], State] = lambda graph: {}
 
 
 TABLE: tuple[Row, ...] = (
     Row(
         "SelfAttention",
         lambda: SelfAttention(8, heads=2),
-        "Full, Edges",
+        ("Full", "Edges"),
         "Vaswani et al. 2017",
         "torch.nn.MultiheadAttention on Full, PyG TransformerConv on Edges",
     ),
-    Row("GCN", lambda: GCN(8, 8), "Edges with self-loops", "Kipf & Welling 2017", "PyG GCNConv"),
-    Row("EdgeConv", lambda: EdgeConv(nn.Linear(16, 8)), "Edges", "Wang et al. 2019", "PyG EdgeConv"),
+    Row("GCN", lambda: GCN(8, 8), ("Full", "Edges"), "Kipf & Welling 2017", "PyG GCNConv, given self-loops"),
+    Row("EdgeConv", lambda: EdgeConv(nn.Linear(16, 8)), ("Full", "Edges"), "Wang et al. 2019", "PyG EdgeConv"),
 )

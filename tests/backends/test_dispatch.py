@@ -4,7 +4,7 @@ import torch
 from graphattn.aggregation import SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
 from graphattn.layer import GraphLayer
-from graphattn.message import Attend, Copy
+from graphattn.message import Attend, Copy, Heads
 from graphattn.topology import Edges, Full
 from graphattn.update import Replace
 from graphattn.zoo import GCN, SelfAttention
@@ -99,6 +99,6 @@ def test_low_precision_is_within_twice_the_error_of_the_plain_path():
 
 def test_pairs_of_message_and_aggregation_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match=r"got Attend \(with a score\) and Sum \(takes no scores\)"):
-        GraphLayer(Attend(8, 1, 8), Sum(), Replace())
+        GraphLayer(Attend(8, Heads(1, 8)), Sum(), Replace())
     with pytest.raises(ValueError, match=r"got Copy \(without a score\) and SoftmaxSum \(needs scores\)"):
         GraphLayer(Copy(), SoftmaxSum(), Replace())

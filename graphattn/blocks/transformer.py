@@ -1,17 +1,15 @@
-"""Blocks: compositions of layers with what stands around them (norm, feed-forward, dropout)."""
+"""The transformer block over any layers on any graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
-from graphattn.topology import Star, Topology
-from graphattn.zoo import SelfAttention
+from graphattn.topology import Topology
 
 
 @final
@@ -74,39 +72,3 @@ class Block(nn.Module):
 def feed_forward(channels: int, hidden: int, dropout: float = 0.0) -> nn.Module:
     """Two linear maps with GELU and dropout between, ``F -> hidden -> F``."""
     return nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, channels))
-
-
-@final
-class Readout(nn.Module):
-    r"""Attention pooling: learned hubs hear all nodes of their graph, on a ``Star``.
-
-    .. math:: g_k = \text{attention}(\text{query}: h_k, \text{keys and values}: \{x_j\})
-
-    Args:
-        channels: channels ``F`` of a node.
-        heads: attention heads.
-        hubs: hubs per graph; each learns its own query.
-
-    Shapes: ``x [N, F] -> [B, hubs F]``. A graph without nodes gets the layer's output bias.
-
-    >>> Readout(8, heads=2)(torch.randn(5, 8), Star([3, 0, 2])).shape
-    torch.Size([3, 8])
-    """
-
-    def __init__(self, channels: int, heads: int = 1, hubs: int = 1) -> None:
-        super().__init__()
-        self.hub = nn.Parameter(torch.empty(hubs, channels))
-        self.layer = SelfAttention(channels, heads)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew."""
-        nn.init.normal_(self.hub)
-        self.layer.reset_parameters()
-
-    def forward(self, x: Tensor, star: Star) -> Tensor:
-        """``star`` with as many hubs per graph as the readout learned."""
-        if star.hubs != self.hub.size(0):
-            raise ValueError(f"expected a Star of {self.hub.size(0)} hubs per graph, got {star.hubs}")
-        hubs = self.hub.repeat(star.num_graphs, 1)
-        return self.layer((x, hubs), star).view(star.num_graphs, -1)

@@ -1,4 +1,4 @@
-"""Where a node is: encodings computed from the graph alone."""
+"""Random-walk return probabilities."""
 
 import numpy as np
 import torch

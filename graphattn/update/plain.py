@@ -1,4 +1,4 @@
-"""Update: what a node becomes, from its own state and what it heard."""
+"""A node becomes what it heard, as it is, projected, or beside its own state."""
 
 from __future__ import annotations
 

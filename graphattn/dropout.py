@@ -1,0 +1,46 @@
+"""Edge dropout as a hash of the edge, so that every backend drops the same messages and none has to store a mask."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_WORD = 0xFFFFFFFF
+
+
+def draw_seed() -> Tensor:
+    """A seed for one call of one layer, from torch's generator: an integer without dimensions."""
+    return torch.randint(2**31, ())
+
+
+def loudness(seed: Tensor, receiver: Tensor, sender: Tensor, number: Tensor, heads: int, dropout: float) -> Tensor:
+    """The factor of every message: 0 for the share ``dropout`` of them, ``1 / (1 - dropout)`` for the others.
+
+    Args:
+        seed: the seed of the call, without dimensions.
+        receiver, sender, number: the edge's ends and its number in the edge order, integers that broadcast to ``[...]``.
+        heads: number of heads; each drops other messages.
+        dropout: share of the messages dropped.
+
+    Shapes: -> float32 ``[..., H]``.
+
+    >>> edge = torch.arange(100_000)
+    >>> factor = loudness(torch.tensor(7), edge, edge, edge, heads=2, dropout=0.25)
+    >>> factor.unique()
+    tensor([0.0000, 1.3333])
+    >>> (factor == 0).float().mean(0)
+    tensor([0.25, 0.25])
+    """
+    word = _mixed(seed.to(receiver.device) & _WORD)
+    for part in (receiver, sender, number):
+        word = _mixed(word ^ (part & _WORD))
+    head = torch.arange(heads, device=receiver.device)
+    word = _mixed(word.unsqueeze(-1) ^ head)
+    return (word >= round(dropout * 2**32)).float() / (1 - dropout)
+
+
+def _mixed(word: Tensor) -> Tensor:
+    """Wellons' 32-bit mixer (lowbias32): every bit of the result depends on every bit of the word."""
+    word = ((word ^ (word >> 16)) * 0x7FEB352D) & _WORD
+    word = ((word ^ (word >> 15)) * 0x846CA68B) & _WORD
+    return word ^ (word >> 16)
