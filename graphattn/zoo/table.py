@@ -40,3 +40,21 @@ TABLE: tuple[Row, ...] = (
     Row("GCN", lambda: GCN(8, 8), ("Full", "Edges"), "Kipf & Welling 2017", "PyG GCNConv, given self-loops"),
     Row("EdgeConv", lambda: EdgeConv(nn.Linear(16, 8)), ("Full", "Edges"), "Wang et al. 2019", "PyG EdgeConv"),
 )
+
+
+def as_markdown() -> str:
+    """The table for the docs: what each layer is made of is read from the layer itself.
+
+    >>> print(as_markdown().splitlines()[2])
+    | SelfAttention | Full, Edges | Attend | SoftmaxSum | Project | Vaswani et al. 2017 | torch.nn.MultiheadAttention ... |
+    """
+    head = ("layer", "topology", "message", "aggregation", "update", "paper", "proved equal to")
+    rows = [head, ("---",) * len(head), *(_cells(row) for row in TABLE)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    layer = row.make()
+    parts = (layer.message_function, layer.aggregation, layer.update_function)
+    names = (type(part).__name__ for part in parts)
+    return (row.name, ", ".join(row.topologies), *names, row.paper, row.equal_to)
