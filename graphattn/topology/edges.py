@@ -10,6 +10,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.utils import to_edge_index
 
 from graphattn.topology.base import Topology
+from graphattn.topology.compressed import Compressed, compress
 from graphattn.topology.sizes import from_ptr
 
 
@@ -35,6 +36,9 @@ class Edges(Topology):
             [1, 0, 0],
             [0, 1, 1]], dtype=torch.int32)
     """
+
+    _by_receiver: Compressed | None = None
+    _by_sender: Compressed | None = None
 
     def __init__(
         self, edge_index: Tensor, num_nodes: int | tuple[int, int] | None = None, *, ptr: Tensor | None = None
@@ -62,6 +66,21 @@ class Edges(Topology):
     @property
     def num_edges(self) -> int:
         return self._edge_index.size(1)
+
+    def by_receiver(self) -> Compressed:
+        """The edges grouped by receiver (CSR); made once."""
+        if self._by_receiver is None:
+            sender, receiver = self._edge_index
+            self._by_receiver = compress(receiver, sender, self.num_receivers)
+        return self._by_receiver
+
+    def by_sender(self) -> Compressed:
+        """The edges grouped by sender (CSC), numbered as they stand in ``by_receiver()``; made once."""
+        if self._by_sender is None:
+            grouped = self.by_receiver()
+            sender, receiver = self._edge_index[:, grouped.number.long()]
+            self._by_sender = compress(sender, receiver, self.num_senders)
+        return self._by_sender
 
     def degrees(self) -> Tensor:
         return torch.bincount(self._edge_index[1], minlength=self.num_receivers)

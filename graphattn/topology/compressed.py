@@ -1,0 +1,34 @@
+"""A list of edges, grouped by one of their ends."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Compressed(NamedTuple):
+    """Edges grouped by receiver (CSR) or by sender (CSC).
+
+    The edges of row ``r`` are those from ``ptr[r]`` to ``ptr[r + 1]``, ``ptr [N + 1]``; ``other [E]`` is their other end and
+    ``number [E]`` their number: in the order of the topology when grouped by receiver, in that of the receivers' groups when
+    grouped by sender. All are int32 where numbers allow it.
+    """
+
+    ptr: Tensor
+    other: Tensor
+    number: Tensor
+
+
+def compress(row: Tensor, other: Tensor, rows: int) -> Compressed:
+    """Edges grouped by ``row [E]``; within a row they keep their order.
+
+    >>> compress(torch.tensor([1, 0, 1]), torch.tensor([5, 6, 7]), rows=3)
+    Compressed(ptr=tensor([0, 1, 3, 3], dtype=torch.int32), other=tensor([6, 5, 7], dtype=torch.int32), number=tensor([1, 0, 2], ...
+    """
+    number = row.argsort(stable=True)
+    ptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=rows).cumsum(0)])
+    small = max(row.numel(), rows) < 2**31 and (other.numel() == 0 or int(other.max()) < 2**31)
+    dtype = torch.int32 if small else torch.int64
+    return Compressed(ptr.to(dtype), other[number].to(dtype), number.to(dtype))
