@@ -130,7 +130,7 @@ class Attend(nn.Module):
     def set_maps(
         self, query: nn.Module | None = None, key: nn.Module | None = None, value: nn.Module | None = None
     ) -> Self:
-        """This message with other maps in place of its own; a module in several places is computed once and counted once.
+        """Put other maps in place of its own; a module in several places is computed once and counted once.
 
         ``query`` maps ``[N_i, F]`` to heads times channels, ``key`` and ``value`` map ``[N_j, F]`` to shared heads times theirs.
 

@@ -99,7 +99,7 @@ def GATv2(  # noqa: N802
     update: nn.Module | None = None,
     dropout: float = 0.0,
 ) -> GraphLayer:
-    r"""Graph attention in which a receiver can prefer any sender, "How Attentive are Graph Attention Networks?" (Brody et al. 2022).
+    r"""Graph attention in which a receiver can prefer any sender, (Brody et al. 2022).
 
     .. math::
         x_i' = b + \|_h \sum_{j \in N(i)} \text{softmax}_j\!\left(
