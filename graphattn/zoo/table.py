@@ -11,7 +11,7 @@ from torch import nn
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
 from graphattn.topology import Topology
-from graphattn.zoo.attention import SelfAttention
+from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttention
 from graphattn.zoo.convolution import GCN, EdgeConv
 from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 
@@ -44,6 +44,20 @@ TABLE: tuple[Row, ...] = (
         ("Full", "Edges"),
         "Vaswani et al. 2017",
         "torch.nn.MultiheadAttention on Full, PyG TransformerConv on Edges",
+    ),
+    Row(
+        "CrossAttention",
+        lambda: CrossAttention(8, 8, heads=2),
+        ("Full", "Edges"),
+        "Vaswani et al. 2017",
+        "torch.nn.MultiheadAttention with kdim and vdim; masks are the graph",
+    ),
+    Row(
+        "LinearAttention",
+        lambda: LinearAttention(8, heads=2),
+        ("Full", "Edges"),
+        "Katharopoulos et al. 2020",
+        "its quadratic form; with Favor, softmax attention within its error",
     ),
     Row(
         "GraphTransformer",
