@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import NormalizedSum
-from graphattn.aggregation.normalized import shares
+from graphattn.aggregation.normalized import share
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
 from graphattn.score import ProductScore
@@ -64,7 +64,7 @@ class Linear:
         whole = sums.new_zeros(graph.num_graphs, *sums.shape[1:]).index_add(0, speaking.home, sums)
         read = torch.einsum("bnhf,bhfc->bnhc", listening.laid(query.to(wide)), whole.index_select(0, listening.home))
         rows = read.flatten(0, 1).index_select(0, listening.slot)
-        return (rows[..., :-1] * shares(rows[..., -1:])).to(value.dtype)
+        return share(rows[..., :-1], rows[..., -1:]).to(value.dtype)
 
 
 class _Blocks(NamedTuple):

@@ -53,8 +53,10 @@ def test_the_explanation_reads_as_a_list():
     text = str(explain_backend(SelfAttention(8), X, RING))
     assert text.splitlines() == [
         "   dense: needs a topology of complete blocks (Full, Star), got Edges",
-        "   linear: needs a topology of whole graphs (Full, Star), got Edges; "
-        "needs the aggregation NormalizedSum, got SoftmaxSum",
+        (
+            "   linear: needs a topology of whole graphs (Full, Star), got Edges; "
+            "needs the aggregation NormalizedSum, got SoftmaxSum"
+        ),
         "-> edgewise: can be used",
     ]
 
