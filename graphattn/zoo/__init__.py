@@ -4,8 +4,20 @@ They never add self-loops: ``graph.with_self_loops()`` does. PyG uses some of th
 (``torch_geometric.nn.models.GCN``); here each is a single layer.
 """
 
-from graphattn.zoo.attention import SelfAttention
+from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttention
 from graphattn.zoo.convolution import GCN, EdgeConv
+from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 from graphattn.zoo.table import TABLE, Row
 
-__all__ = ["GCN", "TABLE", "EdgeConv", "Row", "SelfAttention"]
+__all__ = [
+    "GAT",
+    "GCN",
+    "TABLE",
+    "CrossAttention",
+    "EdgeConv",
+    "GATv2",
+    "GraphTransformer",
+    "LinearAttention",
+    "Row",
+    "SelfAttention",
+]
