@@ -13,7 +13,15 @@ def draw_seed() -> Tensor:
     return torch.randint(2**31, ())
 
 
-def loudness(seed: Tensor, receiver: Tensor, sender: Tensor, number: Tensor, heads: int, dropout: float) -> Tensor:
+def loudness(
+    seed: Tensor,
+    receiver: Tensor,
+    sender: Tensor,
+    number: Tensor,
+    heads: int,
+    dropout: float,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
     """The factor of every message: 0 for the share ``dropout`` of them, ``1 / (1 - dropout)`` for the others.
 
     Args:
@@ -21,8 +29,9 @@ def loudness(seed: Tensor, receiver: Tensor, sender: Tensor, number: Tensor, hea
         receiver, sender, number: the edge's ends and its number in the edge order, integers that broadcast to ``[...]``.
         heads: number of heads; each drops other messages.
         dropout: share of the messages dropped.
+        dtype: of the factors.
 
-    Shapes: -> float32 ``[..., H]``.
+    Shapes: -> ``[..., H]``.
 
     >>> edge = torch.arange(100_000)
     >>> factor = loudness(torch.tensor(7), edge, edge, edge, heads=2, dropout=0.25)
@@ -36,7 +45,7 @@ def loudness(seed: Tensor, receiver: Tensor, sender: Tensor, number: Tensor, hea
         word = _mixed(word ^ (part & _WORD))
     head = torch.arange(heads, device=receiver.device)
     word = _mixed(word.unsqueeze(-1) ^ head)
-    return (word >= round(dropout * 2**32)).float() / (1 - dropout)
+    return (word >= round(dropout * 2**32)).to(dtype) / (1 - dropout)
 
 
 def _mixed(word: Tensor) -> Tensor:

@@ -182,8 +182,8 @@ class GraphLayer(MessagePassing):
         if seed is None:
             return heard
         number = torch.arange(heard.size(0), device=heard.device)
-        factor = loudness(seed, edge_index_i, edge_index_j, number, heard.size(1), self.dropout)
-        return heard * factor.to(heard.dtype).unsqueeze(-1)
+        factor = loudness(seed, edge_index_i, edge_index_j, number, heard.size(1), self.dropout, heard.dtype)
+        return heard * factor.unsqueeze(-1)
 
     def _attention(self, graph: Topology, inputs: Inputs) -> Tensor:
         if not self.aggregation.scored:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
+from graphattn.backends.csr import Csr
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.linear import Linear
@@ -17,7 +18,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), Csr(), Edgewise())
 _forced: list[Backend] = []
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
+from graphattn.backends.watched import watched
 from graphattn.message import Attend, Copy, Scaled
-from graphattn.score import ScaledDot
+from graphattn.score import ProductScore
 from graphattn.slots import Inputs
 from graphattn.topology import Edges, Topology
 
@@ -36,9 +37,7 @@ class Csr:
         state = inputs.senders.get("value")
         if state is not None and (state.device.type != "cpu" or state.dtype not in (torch.float32, torch.float64)):
             reasons.append(f"needs float32 or float64 on the CPU, got {state.dtype} on {state.device}")
-        if layer.watched:
-            reasons.append("an explainer or a hook is attached, which wants to see every edge")
-        return reasons
+        return reasons + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cpu import functions
@@ -46,8 +45,9 @@ class Csr:
         assert isinstance(graph, Edges)
         message, value = layer.message_function, inputs.senders["value"]
         if isinstance(message, Attend):
-            assert isinstance(message.score, ScaledDot)
-            query = inputs.receivers["query"] * message.score.factor(value.size(-1))
+            assert isinstance(message.score, ProductScore)
+            query = inputs.receivers["query"]
+            query = query * message.score.factor(query.size(-1))
             bias = None if message.edge_bias is None else message.edge_bias.on_edges(graph, inputs.edge)
             return functions.attention(query, inputs.senders["key"], value, bias, graph, inputs.seed, layer.dropout)
         grouped = graph.by_receiver()
@@ -61,8 +61,8 @@ class Csr:
 
 def _why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
     reasons = []
-    if not isinstance(message.score, ScaledDot):
-        reasons.append(f"needs the score ScaledDot, got {type(message.score).__name__}")
+    if not isinstance(message.score, ProductScore):
+        reasons.append(f"needs a score that is a multiple of the dot product, got {type(message.score).__name__}")
     for name in ("edge_key", "edge_value"):
         term = getattr(message, name)
         if term is not None:

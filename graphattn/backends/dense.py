@@ -58,9 +58,8 @@ class Dense:
                 graph, value, [_fused(tile, states, scale) for tile, states in zip(tiles, laid, strict=True)]
             )
         biases = _biases(message, graph, inputs)
-        heads = query.size(1)
         factors = [
-            None if inputs.seed is None else _loudness(inputs.seed, tile, heads, layer.dropout) for tile in tiles
+            None if inputs.seed is None else _loudness(inputs.seed, tile, query, layer.dropout) for tile in tiles
         ]
         weighed = [_weighed(score, *parts) for parts in zip(laid, biases, factors, strict=True)]
         heard = _collect(graph, value, [rows for rows, _ in weighed])
@@ -122,10 +121,10 @@ def _may_be_minus_infinity(bias: Tensor) -> bool:
     return bias.is_cuda or torch.compiler.is_compiling() or bool(bias.detach().min() == -torch.inf)
 
 
-def _loudness(seed: Tensor, tile: Tile, heads: int, dropout: float) -> Tensor:
+def _loudness(seed: Tensor, tile: Tile, like: Tensor, dropout: float) -> Tensor:
     """The dropout factors of a tile's edges, ``[H, b, n, m]``."""
     receiver, sender = tile.receiver[:, :, None], tile.sender[:, None, :]
-    return loudness(seed, receiver, sender, tile.edge, heads, dropout).permute(3, 0, 1, 2)
+    return loudness(seed, receiver, sender, tile.edge, like.size(1), dropout, like.dtype).permute(3, 0, 1, 2)
 
 
 def _weighed(similarity: Score, states: _States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:

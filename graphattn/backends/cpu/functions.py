@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -43,9 +43,6 @@ def weighted_sum(weight: Tensor, x: Tensor, graph: Edges) -> Tensor:
     tensor([2., 1., 0.])
     """
     return _WeightedSum.apply(weight, x, *graph.by_receiver(), *graph.by_sender())
-
-
-_NO_JVP = "forward-mode derivatives are not there for graphattn's kernels: use_backend('edgewise') has them"
 
 
 class _Order(NamedTuple):
@@ -92,10 +89,6 @@ class _Attention(torch.autograd.Function):
         bias_grad = None if bias is None else torch.zeros_like(bias).index_copy(0, order.number.long(), pull)
         return query_grad, key_grad, value_grad, bias_grad, *([None] * 8)
 
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        raise NotImplementedError(_NO_JVP)
-
 
 def _backward_edgewise(
     grad: Tensor, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, seed: Tensor | None, dropout: float, order: _Order
@@ -105,8 +98,9 @@ def _backward_edgewise(
     score = score if bias is None else score + bias[number]
     alpha = SoftmaxSum().weigh(score, Groups(receiver, None, query.size(0), None))
     want = (grad[receiver] * value[sender]).sum(-1)
-    factor = 1 if seed is None else loudness(seed, receiver, sender, number, query.size(1), dropout).to(score.dtype)
-    mean = torch.zeros_like(want[:0]).new_zeros(query.shape[:2]).index_add(0, receiver, alpha * factor * want)
+    heads, dtype = query.size(1), query.dtype
+    factor = 1 if seed is None else loudness(seed, receiver, sender, number, heads, dropout, dtype)
+    mean = want.new_zeros(query.shape[:2]).index_add(0, receiver, alpha * factor * want)
     pull = alpha * (factor * want - mean[receiver])
     query_grad = torch.zeros_like(query).index_add(0, receiver, pull.unsqueeze(-1) * key[sender])
     key_grad = torch.zeros_like(key).index_add(0, sender, pull.unsqueeze(-1) * query[receiver])
@@ -143,7 +137,3 @@ class _WeightedSum(torch.autograd.Function):
             weight_grad = ops.edge_products(grad, x, order.ptr, order.sender, place)
         x_grad = ops.weighted_sum(weight, grad, order.sender_ptr, order.receiver, order.place)
         return weight_grad, x_grad, *([None] * 6)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        raise NotImplementedError(_NO_JVP)

@@ -207,7 +207,25 @@ def attention(low, high, lanes, ptr, sender, number, query, key, value, bias, se
 
 @_compiled
 def attention_to_receivers(
-    low, high, lanes, ptr, sender, number, query, key, value, bias, seed, threshold, loud, out, lse, grad, heard, pull, query_grad
+    low,
+    high,
+    lanes,
+    ptr,
+    sender,
+    number,
+    query,
+    key,
+    value,
+    bias,
+    seed,
+    threshold,
+    loud,
+    out,
+    lse,
+    grad,
+    heard,
+    pull,
+    query_grad,
 ):
     """Back to receivers: how loud each edge was, ``heard [E, H]``, the score's gradient ``pull [E, H]``, and the query's."""
     heads, width = lse.shape[1], _width(lanes)

@@ -91,7 +91,9 @@ def attend_backward(
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     lanes = _lanes(channels, wide)
     heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
-    query_grad, key_grad, value_grad = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value))
+    query_grad, key_grad, value_grad = (
+        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)
+    )
     term = query.new_empty(0, heads) if bias is None else bias.detach().contiguous()
     run(
         kernels.attention_to_receivers, ranges(ptr, 2 * heads * (channels + wide)), lanes, *_flat(ptr, sender, number),
@@ -118,7 +120,15 @@ def weighted_sum(weight: Tensor, x: Tensor, ptr: Tensor, other: Tensor, place: T
     out = x.new_empty(ptr.size(0) - 1, *x.shape[1:])
     bounds = ranges(ptr, x.size(1) * x.size(2))
     weights = weight.detach().contiguous().numpy()
-    run(kernels.weighted_sum, bounds, _lanes(x.size(2)), *_flat(ptr, other, place), weights, *_flat(x), out.view(-1).numpy())
+    run(
+        kernels.weighted_sum,
+        bounds,
+        _lanes(x.size(2)),
+        *_flat(ptr, other, place),
+        weights,
+        *_flat(x),
+        out.view(-1).numpy(),
+    )
     return out
 
 
@@ -134,7 +144,9 @@ def edge_products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor, place
 
     out = left.new_empty(place.size(0), left.size(1))
     bounds = ranges(ptr, left.size(1) * left.size(2))
-    run(kernels.edge_products, bounds, _lanes(left.size(2)), *_flat(ptr, other, place), *_flat(left, right), out.numpy())
+    run(
+        kernels.edge_products, bounds, _lanes(left.size(2)), *_flat(ptr, other, place), *_flat(left, right), out.numpy()
+    )
     return out
 
 
@@ -149,7 +161,9 @@ def _over_heads(operator: Callable[..., object], nodes: int, outputs: int) -> Ca
     def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
         size = info.batch_size
         wide = [
-            None if x is None else (x.unsqueeze(1).expand(-1, size, *x.shape[1:]) if at is None else x.movedim(at, 1)).flatten(1, 2)
+            None
+            if x is None
+            else (x.unsqueeze(1).expand(-1, size, *x.shape[1:]) if at is None else x.movedim(at, 1)).flatten(1, 2)
             for x, at in zip(arguments[:nodes], in_dims[:nodes], strict=True)
         ]
         if any(at is not None for at in in_dims[nodes:]):
