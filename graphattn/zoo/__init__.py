@@ -7,7 +7,7 @@ They never add self-loops: ``graph.with_self_loops()`` does. PyG uses some of th
 from graphattn.zoo.attention import SelfAttention
 from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
 from graphattn.zoo.principal import PNA
-from graphattn.zoo.relational import RGCN, TokenMixing
+from graphattn.zoo.relational import RGCN, GridConv, TokenMixing
 from graphattn.zoo.table import TABLE, Row
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "EdgeConv",
     "GatedGraph",
     "GraphSAGE",
+    "GridConv",
     "ResGatedGraph",
     "Row",
     "SelfAttention",

@@ -10,11 +10,11 @@ from torch import nn
 
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
-from graphattn.topology import Topology
+from graphattn.topology import Edges, Topology
 from graphattn.zoo.attention import SelfAttention
 from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
 from graphattn.zoo.principal import PNA
-from graphattn.zoo.relational import RGCN, TokenMixing
+from graphattn.zoo.relational import RGCN, GridConv, TokenMixing
 
 
 class Row(NamedTuple):
@@ -44,6 +44,11 @@ def types(graph: Topology, relations: int = 3) -> State:
     return {"edge_type": (receiver - sender) % relations}
 
 
+def offsets(graph: Topology) -> State:
+    """Types for a list of edges; other topologies know theirs."""
+    return types(graph) if isinstance(graph, Edges) else {}
+
+
 _BOTH = ("Full", "Edges")
 _DEGREES = torch.tensor([0, 4, 3, 1])
 
@@ -71,6 +76,14 @@ TABLE: tuple[Row, ...] = (
         features,
     ),
     Row("GatedGraph", lambda: GatedGraph(8), _BOTH, "Li et al. 2016", "PyG GatedGraphConv of one step"),
+    Row(
+        "GridConv",
+        lambda: GridConv(8, 8, kernel_size=3),
+        ("Line", "Edges"),
+        "LeCun et al. 1989",
+        "torch.nn.Conv1d on Line, torch.nn.Conv2d on Grid",
+        offsets,
+    ),
     Row(
         "TokenMixing",
         lambda: TokenMixing(300, bias=False),
