@@ -84,8 +84,8 @@ class Relation(nn.Module):
         must_be_one_each(kind, graph)
         return {"edge_type": kind}
 
-    def _of(self, graph: Topology) -> Tensor | None:
-        kind = graph.edge_type()
+    def check(self, graph: Topology) -> None:
+        """Refuse a grid of another kernel than the weight's."""
         if isinstance(graph, Lattice):
             if isinstance(self.weight, Kernel):
                 mine, its = self.weight.kernel_size, tuple(axis.taps for axis in graph.axes)
@@ -93,7 +93,10 @@ class Relation(nn.Module):
                 mine, its = (self.weight.relations,), (graph.num_edge_types,)
             if mine != its:
                 raise ValueError(f"expected a grid with a kernel of {list(mine)} weights, got {list(its)} in {graph}")
-        return kind
+
+    def _of(self, graph: Topology) -> Tensor | None:
+        self.check(graph)
+        return graph.edge_type()
 
     def speak(self, sender: State, receiver: State, edge: State) -> tuple[None, Tensor]:
         return None, _by_relation(sender["x"], self.weight(), edge["edge_type"])

@@ -10,7 +10,7 @@ from graphattn.topology import Grid, Line
 from graphattn.zoo import GridConv
 
 F64 = torch.float64
-BACKENDS = pytest.mark.parametrize("backend", ["edgewise"])
+BACKENDS = pytest.mark.parametrize("backend", ["closed_form", "edgewise"])
 
 
 def compare(result, truth, x, own, other):
@@ -73,11 +73,12 @@ LINES = [
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@BACKENDS
 @pytest.mark.parametrize("options", LINES, ids=str)
 @pytest.mark.parametrize(("groups", "bias"), [(1, True), (2, False)])
-@pytest.mark.parametrize("sizes", [[7, 4, 4], [4, 4]], ids=str)
-def test_grid_conv_on_sequences_is_conv1d_of_each_alone(backend, options, groups, bias, sizes):
+@pytest.mark.parametrize(
+    ("sizes", "backend"), [([7, 4, 4], "edgewise"), ([4, 4], "edgewise"), ([4, 4], "closed_form")], ids=str
+)
+def test_grid_conv_on_sequences_is_conv1d_of_each_alone(options, groups, bias, sizes, backend):
     options = dict(options)
     graph = Line(sizes, **options)
     mode = "circular" if options.pop("wrap", False) else "zeros"
@@ -91,14 +92,12 @@ def test_grid_conv_on_sequences_is_conv1d_of_each_alone(backend, options, groups
     compare(result, truth, x, own, list(theirs.parameters()))
 
 
-@BACKENDS
 @pytest.mark.parametrize("graph", [Grid(0, 3), Grid(3, 3, images=0), Line([]), Line([0, 0])], ids=str)
-def test_an_empty_grid_gives_an_empty_result(backend, graph):
-    ours = GridConv(4, 6, graph.kernel_size)
-    with use_backend(backend):
-        assert ours(torch.zeros(0, 4), graph).shape == (0, 6)
+def test_an_empty_grid_gives_an_empty_result(graph):
+    assert GridConv(4, 6, graph.kernel_size)(torch.zeros(0, 4), graph).shape == (0, 6)
 
 
-def test_a_kernel_that_is_not_the_grids_is_refused():
-    with pytest.raises(ValueError, match=r"a kernel of \[3, 3\] weights, got \[2, 2\] in Grid"):
+@BACKENDS
+def test_a_kernel_that_is_not_the_grids_is_refused(backend):
+    with use_backend(backend), pytest.raises(ValueError, match=r"a kernel of \[3, 3\] weights, got \[2, 2\] in Grid"):
         GridConv(4, 6, (3, 3))(torch.randn(12, 4), Grid(3, 4, kernel_size=2))
