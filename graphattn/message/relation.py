@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Protocol, final
 
 import torch
@@ -106,11 +107,13 @@ def _by_relation(x: Tensor, weight: Tensor, kind: Tensor) -> Tensor:
     """Each row times the weight of its type: ``x [E, B, F], weight [R, B, F, C], kind [E] -> [E, B, C]``."""
     if torch.compiler.is_compiling():
         return _by_choice(x, weight, kind)
-    counts = torch.bincount(kind, minlength=weight.size(0)).tolist()
-    if len(counts) > weight.size(0):
-        raise ValueError(f"expected types of edges below {weight.size(0)}, got {len(counts) - 1}")
-    order = kind.argsort(stable=True)
-    parts = x.index_select(0, order).split(counts)
+    ordered, order = kind.sort(stable=True)
+    ends = torch.searchsorted(ordered, torch.arange(weight.size(0) + 1, device=kind.device)).tolist()
+    if ends[0] > 0 or ends[-1] < kind.numel():
+        raise ValueError(
+            f"expected types of edges from 0 to {weight.size(0) - 1}, got {int(ordered[0])} to {int(ordered[-1])}"
+        )
+    parts = x.index_select(0, order).split([end - start for start, end in pairwise(ends)])
     said = torch.cat([_times(part, matrix) for part, matrix in zip(parts, weight.unbind(), strict=True)])
     return said.index_select(0, order.argsort())
 

@@ -24,7 +24,8 @@ def RGCN(  # noqa: N802  named as the field names the layer
 
     .. math:: x_i' = W_0 x_i + b + \sum_r \frac{1}{|N_r(i)|} \sum_{j \in N_r(i)} W_r x_j
 
-    The types of edges are ``edge["edge_type"]``, or the topology's.
+    The types of edges are ``edge["edge_type"]``, or the topology's. PyG's ``aggr="max"`` listens before the weight is applied,
+    relation by relation, which no message of one edge can say.
 
     Args:
         in_channels, out_channels: channels of a node before, or ``(senders, receivers)``, and after.

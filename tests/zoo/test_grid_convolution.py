@@ -101,3 +101,13 @@ def test_an_empty_grid_gives_an_empty_result(graph):
 def test_a_kernel_that_is_not_the_grids_is_refused(backend):
     with use_backend(backend), pytest.raises(ValueError, match=r"a kernel of \[3, 3\] weights, got \[2, 2\] in Grid"):
         GridConv(4, 6, (3, 3))(torch.randn(12, 4), Grid(3, 4, kernel_size=2))
+
+
+@BACKENDS
+def test_a_convolution_compiles_into_one_graph(backend):
+    layer, x, graph = GridConv(4, 6, (3, 2)), torch.randn(40, 4), Grid(5, 4, kernel_size=(3, 2), images=2)
+    graph.edge_index()
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    with use_backend(backend):
+        assert_close(compiled(x, graph), layer(x, graph))
