@@ -41,7 +41,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "SelfAttention",
         lambda: SelfAttention(8, heads=2),
-        ("Full", "Edges"),
+        ("Full", "Causal", "Edges"),
         "Vaswani et al. 2017",
         "torch.nn.MultiheadAttention on Full, PyG TransformerConv on Edges",
     ),
@@ -55,7 +55,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "LinearAttention",
         lambda: LinearAttention(8, heads=2),
-        ("Full", "Edges"),
+        ("Full", "Causal", "Edges"),
         "Katharopoulos et al. 2020",
         "its quadratic form; with Favor, softmax attention within its error",
     ),
