@@ -33,7 +33,7 @@ def test_every_reason_is_told():
     ]
     plain = SelfAttention(8)
     plain.message_function.score = Dot()
-    assert explain_backend(plain, X, Full([3])).reasons["dense"] == ["needs the score ScaledDot, got Dot"]
+    assert explain_backend(plain, X, Full([3])).reasons["dense"] == ["needs a score that works on matrices, got Dot"]
 
 
 def test_a_hook_or_an_explainer_sees_every_edge():
@@ -50,15 +50,26 @@ def test_a_hook_or_an_explainer_sees_every_edge():
 
 
 def test_the_explanation_reads_as_a_list():
-    text = str(explain_backend(SelfAttention(8), X, RING)).splitlines()
-    assert text[0] == "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges"
-    assert text[-1] == "-> edgewise: can be used"
+    text = str(explain_backend(SelfAttention(8), X, RING))
+    assert text.splitlines() == [
+        "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
+        (
+            "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
+            "needs the aggregation NormalizedSum, got SoftmaxSum"
+        ),
+        (
+            "   closed_form: needs the message Copy, Scaled, ByPlace or Relation, got Attend; "
+            "needs the aggregation Sum, got SoftmaxSum"
+        ),
+        "-> edgewise: can be used",
+    ]
 
 
 def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
-            ValueError, match=r"expected one of the backends \['closed_form', 'dense', 'edgewise'\], got 'fast'"
+            ValueError,
+            match=r"expected one of the backends \['closed_form', 'dense', 'edgewise', 'linear'\], got 'fast'",
         ),
         use_backend("fast"),
     ):
