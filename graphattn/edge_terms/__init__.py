@@ -12,5 +12,6 @@ Letters: ``E`` edges, ``T`` kinds, ``K`` edges with a feature, ``H`` heads, ``C`
 """
 
 from graphattn.edge_terms.linear import LinearBias, LinearValue, feature
+from graphattn.edge_terms.network import NetworkValue
 
-__all__ = ["LinearBias", "LinearValue", "feature"]
+__all__ = ["LinearBias", "LinearValue", "NetworkValue", "feature"]

@@ -1,0 +1,132 @@
+r"""Attention of positive kernels in linear time: what a graph's keys say is added up once, and each query reads the sum.
+
+.. math::
+    h_i = \frac{\sum_j (\phi(q_i) \cdot \phi(k_j))\, v_j}{\sum_j \phi(q_i) \cdot \phi(k_j)}
+        = \frac{\phi(q_i)^\top \sum_j \phi(k_j) v_j^\top}{\phi(q_i)^\top \sum_j \phi(k_j)}
+
+Letters: ``b`` blocks of ``n`` nodes of one graph, ``G`` graphs, ``H`` heads, ``F`` features of a key, ``C`` channels of a value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from graphattn.aggregation import NormalizedSum
+from graphattn.aggregation.normalized import share
+from graphattn.backends.watched import watched
+from graphattn.message import Attend
+from graphattn.score import ProductScore
+from graphattn.slots import Inputs, Sizes
+from graphattn.topology import Causal, Cross, Full, Star, Topology
+
+if TYPE_CHECKING:
+    from graphattn.layer import GraphLayer
+
+_BLOCK = 64
+
+
+@final
+class Linear:
+    """Sums over the senders of each graph, in blocks of nodes: time and memory grow with nodes, not with pairs.
+
+    On ``Causal`` a block reads the sum of all blocks before it, and its own nodes pair by pair.
+    """
+
+    name = "linear"
+
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+        message, reasons = layer.message_function, []
+        if not isinstance(graph, (Full, Causal, Cross, Star)):
+            reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
+        if not isinstance(layer.aggregation, NormalizedSum):
+            reasons.append(f"needs the aggregation NormalizedSum, got {type(layer.aggregation).__name__}")
+        if not isinstance(message, Attend):
+            reasons.append(f"needs the message Attend, got {type(message).__name__}")
+        elif not isinstance(message.score, ProductScore):
+            reasons.append(f"needs a score that is a dot product of features, got {type(message.score).__name__}")
+        elif any(term is not None for term in (message.edge_bias, message.edge_key, message.edge_value)):
+            reasons.append("needs edges that add nothing, got an edge bias, key or value")
+        if inputs.seed is not None:
+            reasons.append("messages are dropped edge by edge")
+        return reasons + watched(layer)
+
+    def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
+        message = layer.message_function
+        assert isinstance(message, Attend)
+        assert isinstance(message.score, ProductScore)
+        query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
+        query = query * message.score.factor(query.size(-1))
+        wide = torch.float64 if value.dtype == torch.float64 else torch.float32
+        # A value of one beside the others, so that the same sum gives the denominator.
+        said = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
+        read = _causal if isinstance(graph, Causal) else _whole
+        rows = read(graph, query.to(wide), key.to(wide), said)
+        return share(rows[..., :-1], rows[..., -1:]).to(value.dtype)
+
+
+def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
+    speaking, listening = _packed(graph.senders, key.size(0)), _packed(graph.receivers, query.size(0))
+    sums = torch.einsum("bnhf,bnhc->bhfc", speaking.laid(key), speaking.laid(said))
+    whole = sums.new_zeros(graph.num_graphs, *sums.shape[1:]).index_add(0, speaking.home, sums)
+    rows = torch.einsum("bnhf,bhfc->bnhc", listening.laid(query), whole.index_select(0, listening.home))
+    return listening.picked(rows)
+
+
+def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
+    blocks = _padded(graph.receivers, query.size(0))
+    query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, said).unflatten(
+        0, (graph.num_graphs, blocks.home.numel() // max(1, graph.num_graphs))
+    )
+    before = torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
+    pairs = torch.einsum("bnhf,bmhf->bhnm", query, key).tril()
+    rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, said)
+    return blocks.picked(rows)
+
+
+class _Blocks(NamedTuple):
+    """Nodes in blocks that no two graphs share: where each stands ``[N]``, and the graph of each block ``[b]``."""
+
+    slot: Tensor
+    home: Tensor
+    size: int
+
+    def laid(self, state: Tensor) -> Tensor:
+        """``[N, H, C] -> [b, n, H, C]``, zeros where there is no node."""
+        rows = state.new_zeros(self.home.numel() * self.size, *state.shape[1:])
+        return rows.index_copy(0, self.slot, state).unflatten(0, (self.home.numel(), self.size))
+
+    def picked(self, rows: Tensor) -> Tensor:
+        """``[b, n, H, C] -> [N, H, C]``."""
+        return rows.flatten(0, 1).index_select(0, self.slot)
+
+
+def _packed(sizes: Sizes, nodes: int) -> _Blocks:
+    """The blocks of one graph behind those of another; their number needs no look at the sizes, so that some are empty."""
+    graphs, size = sizes.ptr.numel() - 1, _size(sizes)
+    many = -(-sizes.ptr.diff() // size)
+    ends = many.cumsum(0)
+    block = torch.arange(nodes // size + graphs, device=ends.device)
+    home = torch.searchsorted(ends, block, right=True).clamp(max=graphs - 1)
+    return _Blocks(_slots(sizes, nodes, (ends - many) * size), home, size)
+
+
+def _padded(sizes: Sizes, nodes: int) -> _Blocks:
+    """As many blocks for every graph as for the largest, so that sums over earlier blocks are those of one graph."""
+    graphs, size = sizes.ptr.numel() - 1, _size(sizes)
+    most = max(1, -(-sizes.max // size))
+    graph = torch.arange(graphs, device=sizes.ptr.device)
+    return _Blocks(_slots(sizes, nodes, graph * most * size), graph.repeat_interleave(most), size)
+
+
+def _size(sizes: Sizes) -> int:
+    return max(1, min(_BLOCK, sizes.max))
+
+
+def _slots(sizes: Sizes, nodes: int, first: Tensor) -> Tensor:
+    """Where each node stands, from the place where its graph begins."""
+    shift = (first - sizes.ptr[:-1]).repeat_interleave(sizes.ptr.diff(), output_size=nodes)
+    return torch.arange(nodes, device=shift.device) + shift
