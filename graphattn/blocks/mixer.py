@@ -14,7 +14,7 @@ from graphattn.blocks.residual import Residual
 from graphattn.layer import GraphLayer
 from graphattn.message import ByPlace
 from graphattn.message.reset import reset
-from graphattn.topology import Cross, Star, Topology
+from graphattn.topology import Star, Topology
 from graphattn.update import Replace
 
 
@@ -70,7 +70,7 @@ class Mixer(nn.Module):
         """``star`` leads from nodes to hubs, ``back`` from hubs to nodes; made from the star if not given."""
         if star.hubs != self.hub_bias.numel():
             raise ValueError(f"expected a Star of {self.hub_bias.numel()} hubs per graph, got {star.hubs}")
-        back = Cross(star.receivers, star.senders) if back is None else back
+        back = star.reverse() if back is None else back
         x = self.around_mixing(x, lambda x: self._mixed(x, star, back), star.senders)
         return self.around_mlp(x, self.mlp, star.senders)
 
