@@ -3,6 +3,7 @@
 from graphattn.blocks.depth import DropPath, LayerScale
 from graphattn.blocks.feed_forward import SwiGLU, feed_forward
 from graphattn.blocks.gps import GPS
+from graphattn.blocks.graphormer import Graphormer
 from graphattn.blocks.placement import (
     Around,
     Chain,
@@ -27,6 +28,7 @@ __all__ = [
     "Chain",
     "DropPath",
     "EncoderBlock",
+    "Graphormer",
     "LayerScale",
     "Norm",
     "Placement",
