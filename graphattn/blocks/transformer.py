@@ -135,7 +135,6 @@ def EncoderBlock(  # noqa: N802  named as the field names the block
     >>> EncoderBlock(8, heads=2)(torch.randn(5, 8), Full([3, 2])).shape
     torch.Size([5, 8])
     """
-    attention = SelfAttention(channels, heads, bias)
-    attention.dropout = dropout
+    attention = SelfAttention(channels, heads, bias, dropout=dropout)
     mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
     return Block(attention, channels, mlp, dropout, norm, placement)

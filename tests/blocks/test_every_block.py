@@ -167,7 +167,9 @@ def test_blocks_compile_into_one_graph(case):
 
 
 @EVERY
-@pytest.mark.filterwarnings("ignore:There is a performance drop")  # torch's own: its fused CPU attention has no batching rule
+@pytest.mark.filterwarnings(
+    "ignore:There is a performance drop"
+)  # torch's own: its fused CPU attention has no batching rule
 def test_blocks_map_over_static_graphs(case):
     block, x, graphs = drawn(case), torch.randn(3, 7, 8, dtype=F64), given(case, [4, 3])
     mapped = torch.func.vmap(lambda x: block(x, *graphs))(x)
