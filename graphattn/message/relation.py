@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.message.edge_values import must_be_one_each
+from graphattn.message.relation_weights import Kernel
 from graphattn.message.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
+from graphattn.topology.lattice import Lattice
 
 
 class RelationWeight(Protocol):
@@ -42,7 +44,8 @@ class Relation(nn.Module):
     Shapes: ``x_j [N_j, F]`` -> value ``[E, B, C / B]``.
 
     Raises:
-        ValueError: no types; types of another number than edges, or out of range.
+        ValueError: no types; types of another number than edges, or out of range; a grid of another
+            kernel than the weight's.
         TypeError: types that are no integers.
 
     >>> from graphattn import GraphLayer, Replace, Sum
@@ -68,7 +71,7 @@ class Relation(nn.Module):
         return {"x": x_j.unflatten(-1, (self.weight.blocks, -1))}, {}
 
     def on_edges(self, graph: Topology, edge: State) -> State:
-        kind = edge[self.name] if self.name in edge else graph.edge_type()
+        kind = edge[self.name] if self.name in edge else self._of(graph)
         if kind is None:
             raise ValueError(
                 f"expected types of edges in edge[{self.name!r}] or a topology that knows them, "
@@ -80,6 +83,17 @@ class Relation(nn.Module):
             raise ValueError(f"expected types of edges as one row [E], got shape {list(kind.shape)}")
         must_be_one_each(kind, graph)
         return {"edge_type": kind}
+
+    def _of(self, graph: Topology) -> Tensor | None:
+        kind = graph.edge_type()
+        if isinstance(graph, Lattice):
+            if isinstance(self.weight, Kernel):
+                mine, its = self.weight.kernel_size, tuple(axis.taps for axis in graph.axes)
+            else:
+                mine, its = (self.weight.relations,), (graph.num_edge_types,)
+            if mine != its:
+                raise ValueError(f"expected a grid with a kernel of {list(mine)} weights, got {list(its)} in {graph}")
+        return kind
 
     def speak(self, sender: State, receiver: State, edge: State) -> tuple[None, Tensor]:
         return None, _by_relation(sender["x"], self.weight(), edge["edge_type"])

@@ -10,12 +10,12 @@ from torch import nn
 
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
-from graphattn.topology import Topology
+from graphattn.topology import Edges, Topology
 from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttention
 from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
 from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 from graphattn.zoo.principal import PNA
-from graphattn.zoo.relational import RGCN, TokenMixing
+from graphattn.zoo.relational import RGCN, GridConv, TokenMixing
 
 
 class Row(NamedTuple):
@@ -43,6 +43,11 @@ def types(graph: Topology, relations: int = 3) -> State:
     """A type for each edge, of how far its nodes stand apart: in a batch what it is alone."""
     sender, receiver = graph.edge_index()
     return {"edge_type": (receiver - sender) % relations}
+
+
+def offsets(graph: Topology) -> State:
+    """Types for a list of edges; other topologies know theirs."""
+    return types(graph) if isinstance(graph, Edges) else {}
 
 
 _BOTH = ("Full", "Edges")
@@ -110,6 +115,14 @@ TABLE: tuple[Row, ...] = (
         features,
     ),
     Row("GatedGraph", lambda: GatedGraph(8), _BOTH, "Li et al. 2016", "PyG GatedGraphConv of one step"),
+    Row(
+        "GridConv",
+        lambda: GridConv(8, 8, kernel_size=3),
+        ("Line", "Edges"),
+        "LeCun et al. 1989",
+        "torch.nn.Conv1d on Line, torch.nn.Conv2d on Grid",
+        offsets,
+    ),
     Row(
         "TokenMixing",
         lambda: TokenMixing(300, bias=False),
