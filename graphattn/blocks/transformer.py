@@ -13,8 +13,9 @@ from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Around, Norm, Placement, post_norm, pre_norm
 from graphattn.blocks.residual import residual
 from graphattn.layer import GraphLayer
+from graphattn.message import Heads
 from graphattn.message.reset import reset
-from graphattn.slots import Sizes, State
+from graphattn.slots import Positions, Sizes, State
 from graphattn.topology import Topology
 from graphattn.zoo import SelfAttention
 
@@ -72,13 +73,19 @@ class Block(nn.Module):
         """Draw all parameters anew."""
         reset(*self.children())
 
-    def forward(self, x: Tensor, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge] = None) -> Tensor:
-        """A graph, or one for each layer; and features of its edges where the layer takes them."""
+    def forward(
+        self,
+        x: Tensor,
+        graphs: Topology | Sequence[Topology],
+        edges: Edge | Sequence[Edge] = None,
+        position: Positions | None = None,
+    ) -> Tensor:
+        """A graph, or one for each layer; features of its edges and positions of the nodes where layers take them."""
         heard = self._paired(graphs, edges)
         sizes = _most([graph.receivers for _, graph, _ in heard])
 
         def hear(x: Tensor) -> Tensor:
-            return reduce(torch.add, [self.dropout(layer(x, graph, edge)) for layer, graph, edge in heard])
+            return reduce(torch.add, [self.dropout(layer(x, graph, edge, position)) for layer, graph, edge in heard])
 
         around = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
         x = residual(x, hear, around, sizes)
@@ -108,7 +115,7 @@ def _most(known: list[Sizes]) -> Sizes:
 
 def EncoderBlock(  # noqa: N802  named as the field names the block
     channels: int,
-    heads: int = 1,
+    heads: int | Heads = 1,
     mlp: nn.Module | None = None,
     dropout: float = 0.0,
     bias: bool = True,
@@ -124,7 +131,7 @@ def EncoderBlock(  # noqa: N802  named as the field names the block
 
     Args:
         channels: channels ``F`` of a node.
-        heads: attention heads.
+        heads: attention heads, or :class:`~graphattn.message.Heads` for grouped queries.
         mlp: token-wise network; the paper's, with ReLU and width ``4 F``, if not given.
         dropout: share dropped in training: of attention weights, of hidden channels, and behind attention and mlp.
         bias: whether the linear maps have a bias.
@@ -136,5 +143,5 @@ def EncoderBlock(  # noqa: N802  named as the field names the block
     torch.Size([5, 8])
     """
     attention = SelfAttention(channels, heads, bias, dropout=dropout)
-    mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
+    mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
     return Block(attention, channels, mlp, dropout, norm, placement)
