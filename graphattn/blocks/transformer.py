@@ -42,10 +42,11 @@ class Block(nn.Module):
         norm: makes the norms, from their channels.
         placement: where the norms stand (:mod:`graphattn.blocks.placement`).
 
-    Shapes: ``x [N, F] -> [N, F]``.
+    Shapes: ``x [N, F] -> [N, F]``. Norms and drop path that look at whole graphs go by the topology that knows most graphs: a list
+    of edges knows one, or those of ``Edges(edge_index, ptr=...)``.
 
     Raises:
-        ValueError: in ``forward``, another number of graphs or of edge features than of layers.
+        ValueError: no layer; in ``forward``, another number of graphs or of edge features than of layers.
 
     >>> block = Block(SelfAttention(8, heads=2), channels=8)
     >>> block(torch.randn(5, 8), Full([3, 2])).shape
@@ -63,6 +64,8 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList([layers] if isinstance(layers, GraphLayer) else layers)
+        if len(self.layers) == 0:
+            raise ValueError("expected one layer or more, got none")
         around = placement(norm, channels)
         self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers = around
         self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp = placement(norm, channels)
@@ -81,16 +84,15 @@ class Block(nn.Module):
         position: Positions | None = None,
     ) -> Tensor:
         """A graph, or one for each layer; features of its edges and positions of the nodes where layers take them."""
-        heard = self._paired(graphs, edges)
-        sizes = _most([graph.receivers for _, graph, _ in heard])
+        pairs = self._paired(graphs, edges)
+        sizes = _most([graph.receivers for _, graph, _ in pairs])
+        around_layers = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
+        around_mlp = Around(self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp)
+        x = residual(x, lambda x: self._heard(x, pairs, position), around_layers, sizes)
+        return residual(x, lambda x: self.dropout(self.mlp(x)), around_mlp, sizes)
 
-        def hear(x: Tensor) -> Tensor:
-            return reduce(torch.add, [self.dropout(layer(x, graph, edge, position)) for layer, graph, edge in heard])
-
-        around = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
-        x = residual(x, hear, around, sizes)
-        around = Around(self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp)
-        return residual(x, lambda x: self.dropout(self.mlp(x)), around, sizes)
+    def _heard(self, x: Tensor, pairs: list[tuple[nn.Module, Topology, Edge]], position: Positions | None) -> Tensor:
+        return reduce(torch.add, [self.dropout(layer(x, graph, edge, position)) for layer, graph, edge in pairs])
 
     def _paired(
         self, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge]

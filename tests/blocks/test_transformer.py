@@ -134,6 +134,11 @@ def test_heads_may_share_keys_and_values():
     assert block(torch.randn(3, 8), Full([3])).shape == (3, 8)
 
 
+def test_a_block_has_a_layer():
+    with pytest.raises(ValueError, match="expected one layer or more, got none"):
+        Block([], channels=8)
+
+
 def test_one_graph_for_each_layer():
     with pytest.raises(ValueError, match="each of 1 layers, got 2 graphs and 2 edge features"):
         Block(SelfAttention(8), channels=8)(torch.randn(3, 8), [Full([3]), Full([3])])
