@@ -42,8 +42,8 @@ class Block(nn.Module):
         norm: makes the norms, from their channels.
         placement: where the norms stand (:mod:`graphattn.blocks.placement`).
 
-    Shapes: ``x [N, F] -> [N, F]``. Norms and drop path that look at whole graphs go by the topology that knows most graphs: a list
-    of edges knows one, or those of ``Edges(edge_index, ptr=...)``.
+    Shapes: ``x [N, F] -> [N, F]``. Norms and drop path that look at whole graphs go by the topology that knows most graphs: a
+    list of edges knows one, or those of ``Edges(edge_index, ptr=...)``.
 
     Raises:
         ValueError: no layer; in ``forward``, another number of graphs or of edge features than of layers.
