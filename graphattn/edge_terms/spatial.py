@@ -33,7 +33,8 @@ class SpatialBias(nn.Module):
             and ``name_receiver``. ``name_kind [E]`` holds the kinds of pairs, if there are any.
 
     Raises:
-        ValueError: there is no such feature; positions for another number of nodes.
+        ValueError: there is no such feature; positions for another number of nodes; one for both where senders and receivers
+            are different nodes.
 
     >>> from torch_geometric.nn.models.schnet import GaussianSmearing
     >>> bias = SpatialBias(GaussianSmearing(0, 10, 16), torch.nn.Linear(16, 2))
@@ -57,7 +58,7 @@ class SpatialBias(nn.Module):
 
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         sender, receiver = graph.edge_index()
-        at_sender, at_receiver = self._positions(edge)
+        at_sender, at_receiver = self._positions(edge, graph.senders is graph.receivers)
         for name, rows, count in (
             ("senders", at_sender, graph.num_senders),
             ("receivers", at_receiver, graph.num_receivers),
@@ -68,16 +69,27 @@ class SpatialBias(nn.Module):
         return self(distance, edge.get(f"{self.name}_kind"))
 
     def on_tile(self, tile: Tile, edge: State) -> Tensor:
-        at_sender, at_receiver = self._positions(edge)
+        at_sender, at_receiver = self._positions(edge, _same_nodes(tile))
         distance = (at_receiver[tile.receiver][:, :, None] - at_sender[tile.sender][:, None]).norm(dim=-1)
         kind = edge.get(f"{self.name}_kind")
         return heads_first(self(distance, None if kind is None else kind[tile.edge]), tile)
 
-    def _positions(self, edge: State) -> tuple[Tensor, Tensor]:
+    def _positions(self, edge: State, same_nodes: bool) -> tuple[Tensor, Tensor]:
         if f"{self.name}_sender" in edge:
             return edge[f"{self.name}_sender"], feature(edge, f"{self.name}_receiver")
         both = feature(edge, self.name)
+        if not same_nodes:
+            raise ValueError(
+                f"expected {self.name}_sender and {self.name}_receiver where senders and receivers are different nodes, "
+                f"got {self.name!r} alone"
+            )
         return both, both
+
+
+def _same_nodes(tile: Tile) -> bool:
+    # Comparing numbers would stall a CUDA stream and break a compiled graph: there, shapes must do.
+    waits = tile.receiver.is_cuda or torch.compiler.is_compiling()
+    return tile.receiver.shape == tile.sender.shape and (waits or torch.equal(tile.receiver, tile.sender))
 
 
 @final
