@@ -71,13 +71,20 @@ def test_low_precision_is_within_twice_the_error_of_the_plain_path():
         assert errors["linear"] <= 2 * errors["edgewise"] + torch.finfo(dtype).eps
 
 
-def test_a_compiled_layer_needs_no_plan():
-    layer = LinearAttention(8, heads=2)
+@pytest.mark.parametrize("kernel", [EluKernel(), Favor(4, 8)], ids=repr)
+def test_a_compiled_layer_needs_no_plan(kernel):
+    layer = LinearAttention(8, heads=2, kernel=kernel)
     for topology in (Full, Causal):
         graph, x = topology([6, 3]), torch.randn(9, 8)
         torch._dynamo.reset()
         compiled = torch.compile(layer, fullgraph=True, backend="eager")
         assert_close(compiled(x, graph), layer(x, graph))
+
+
+@pytest.mark.parametrize("topology", [Full, Causal])
+def test_gradients_are_those_of_the_numbers(topology):
+    layer, x = LinearAttention(4, heads=2).double(), torch.randn(4, 4, dtype=F64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: layer(x, topology([3, 1])), x)
 
 
 def layer_of(message, aggregation=None):
