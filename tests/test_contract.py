@@ -7,10 +7,15 @@ import pytest
 import torch
 
 from graphattn.testing import assert_backends_agree, assert_batched_equals_alone, assert_permutation_equivariant
-from graphattn.topology import Edges, Full
+from graphattn.topology import Blockwise, Causal, Edges, Full, Line, Prefix, Window
 from graphattn.zoo import TABLE
 
 F64 = torch.float64
+
+
+def edges_of(row, graph, dtype=torch.float32):
+    """What the row needs to know of the edges, in the precision of the layer."""
+    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in row.edge(graph).items()}
 
 
 def lists(sizes):
@@ -22,14 +27,15 @@ def lists(sizes):
     return Edges(torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T, sum(sizes))
 
 
-def wide(row):
-    """The row's edge features in float64."""
-    return lambda graph: {
-        name: value.double() if value.is_floating_point() else value for name, value in row.edge(graph).items()
-    }
-
-
-BUILDERS = {"Full": Full, "Edges": lists}
+BUILDERS = {
+    "Full": Full,
+    "Edges": lists,
+    "Causal": Causal,
+    "Window": lambda sizes: Window(sizes, radius=2, dilation=2),
+    "Prefix": lambda sizes: Prefix(sizes, prefix=3),
+    "Line": Line,
+    "Union": lambda sizes: Causal(sizes) | Line(sizes),
+}
 ROWS = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 PAIRS = pytest.mark.parametrize(
     ("row", "topology"),
@@ -43,7 +49,7 @@ ON_EDGES = pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in ro
 @pytest.mark.parametrize("sizes", [[4, 2, 9, 1], [3, 3], [0], [], [1], [2, 0, 5, 0]], ids=str)
 def test_backends_agree(row, topology, sizes):
     layer, graph = row.make().double(), topology(sizes)
-    compared = assert_backends_agree(layer, torch.randn(sum(sizes), 8, dtype=F64), graph, wide(row)(graph))
+    compared = assert_backends_agree(layer, torch.randn(sum(sizes), 8, dtype=F64), graph, edges_of(row, graph, F64))
     assert "edgewise" in compared
 
 
@@ -51,7 +57,7 @@ def test_backends_agree(row, topology, sizes):
 def test_backends_drop_the_same_edges(row, topology):
     layer, graph = row.make().double().train(), topology([5, 9])
     layer.dropout = 0.4
-    x, edge = torch.randn(14, 8, dtype=F64), wide(row)(graph)
+    x, edge = torch.randn(14, 8, dtype=F64), edges_of(row, graph, F64)
     assert "edgewise" in assert_backends_agree(layer, x, graph, edge)
     assert not torch.equal(layer(x, graph, edge), layer.eval()(x, graph, edge))
 
@@ -60,13 +66,13 @@ def test_backends_drop_the_same_edges(row, topology):
 @pytest.mark.parametrize("sizes", [[4, 2, 9, 1], [0, 3, 0]], ids=str)
 def test_batched_equals_alone(row, topology, sizes):
     x = torch.randn(sum(sizes), 8, dtype=F64)
-    assert_batched_equals_alone(row.make().double(), x, sizes, topology, wide(row))
+    assert_batched_equals_alone(row.make().double(), x, sizes, topology, lambda graph: edges_of(row, graph, F64))
 
 
 @ON_EDGES
 def test_renumbered_nodes_give_renumbered_results(row):
     graph = lists([7])
-    layer, edge, x = row.make().double(), wide(row)(graph), torch.randn(9, 8, dtype=F64)
+    layer, edge, x = row.make().double(), edges_of(row, graph, F64), torch.randn(9, 8, dtype=F64)
     assert_permutation_equivariant(lambda x, ends: layer(x, ends, edge), x, graph.edge_index(), torch.randperm(9))
 
 
@@ -75,8 +81,7 @@ def test_renumbered_nodes_give_renumbered_results(row):
 def test_large_values_and_every_float_stay_finite(row, topology, dtype):
     layer, graph = row.make().to(dtype), topology([5])
     x = (torch.randn(5, 8) * 1e2).to(dtype).requires_grad_()
-    edge = {name: value.to(dtype) if value.is_floating_point() else value for name, value in row.edge(graph).items()}
-    out = layer(x, graph, edge)
+    out = layer(x, graph, edges_of(row, graph, dtype))
     out.sum().backward()
     assert out.dtype == dtype
     assert torch.isfinite(out).all()
@@ -131,7 +136,8 @@ def test_layers_repeat_bit_by_bit(row, topology):
 def test_layers_compile_into_one_graph(row, topology):
     layer, x, graph = row.make(), torch.randn(6, 8), topology([6])
     edge = row.edge(graph)
-    if isinstance(graph, Full):
+    graph.edge_index()
+    if isinstance(graph, Blockwise):
         graph.plan()
     torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True, backend="eager")

@@ -10,10 +10,12 @@ from torch import nn
 
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
-from graphattn.topology import Topology
+from graphattn.topology import Edges, Topology
 from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttention
-from graphattn.zoo.convolution import GCN, EdgeConv
+from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
 from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
+from graphattn.zoo.principal import PNA
+from graphattn.zoo.relational import RGCN, GridConv, TokenMixing
 
 
 class Row(NamedTuple):
@@ -37,11 +39,25 @@ def features(graph: Topology) -> State:
     return {"edge_attr": torch.outer((receiver - sender).float(), torch.tensor([0.3, 0.7, 1.1])).sin()}
 
 
+def types(graph: Topology, relations: int = 3) -> State:
+    """A type for each edge, of how far its nodes stand apart: in a batch what it is alone."""
+    sender, receiver = graph.edge_index()
+    return {"edge_type": (receiver - sender) % relations}
+
+
+def offsets(graph: Topology) -> State:
+    """Types for a list of edges; other topologies know theirs."""
+    return types(graph) if isinstance(graph, Edges) else {}
+
+
+_BOTH = ("Full", "Edges")
+_DEGREES = torch.tensor([0, 4, 3, 1])
+
 TABLE: tuple[Row, ...] = (
     Row(
         "SelfAttention",
         lambda: SelfAttention(8, heads=2),
-        ("Full", "Edges"),
+        ("Full", "Edges", "Causal", "Window", "Prefix", "Line", "Union"),
         "Vaswani et al. 2017",
         "torch.nn.MultiheadAttention on Full, PyG TransformerConv on Edges",
     ),
@@ -55,7 +71,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "LinearAttention",
         lambda: LinearAttention(8, heads=2),
-        ("Full", "Edges"),
+        ("Full", "Causal", "Edges"),
         "Katharopoulos et al. 2020",
         "its quadratic form; with Favor, softmax attention within its error",
     ),
@@ -85,6 +101,35 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("GCN", lambda: GCN(8, 8), ("Full", "Edges"), "Kipf & Welling 2017", "PyG GCNConv, given self-loops"),
     Row("EdgeConv", lambda: EdgeConv(nn.Linear(16, 8)), ("Full", "Edges"), "Wang et al. 2019", "PyG EdgeConv"),
+    Row("GraphSAGE", lambda: GraphSAGE(8, 8), _BOTH, "Hamilton et al. 2017", "PyG SAGEConv"),
+    Row("GIN", lambda: GIN(nn.Linear(8, 8)), _BOTH, "Xu et al. 2019", "PyG GINConv"),
+    Row("GINE", lambda: GINE(nn.Linear(8, 8), edge=nn.Linear(3, 8)), _BOTH, "Hu et al. 2020", "PyG GINEConv", features),
+    Row("RGCN", lambda: RGCN(8, 8, relations=3), _BOTH, "Schlichtkrull et al. 2018", "PyG RGCNConv", types),
+    Row("PNA", lambda: PNA(8, 8, _DEGREES, edge_channels=3), _BOTH, "Corso et al. 2020", "PyG PNAConv", features),
+    Row(
+        "ResGatedGraph",
+        lambda: ResGatedGraph(8, 8, edge_channels=3),
+        _BOTH,
+        "Bresson & Laurent 2017",
+        "PyG ResGatedGraphConv",
+        features,
+    ),
+    Row("GatedGraph", lambda: GatedGraph(8), _BOTH, "Li et al. 2016", "PyG GatedGraphConv of one step"),
+    Row(
+        "GridConv",
+        lambda: GridConv(8, 8, kernel_size=3),
+        ("Line", "Edges"),
+        "LeCun et al. 1989",
+        "torch.nn.Conv1d on Line, torch.nn.Conv2d on Grid",
+        offsets,
+    ),
+    Row(
+        "TokenMixing",
+        lambda: TokenMixing(300, bias=False),
+        ("Full",),
+        "Tolstikhin et al. 2021",
+        "torch.nn.Linear over the tokens",
+    ),
 )
 
 
