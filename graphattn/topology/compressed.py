@@ -24,8 +24,9 @@ class Compressed(NamedTuple):
 def compress(row: Tensor, other: Tensor, rows: int) -> Compressed:
     """Edges grouped by ``row [E]``; within a row they keep their order.
 
-    >>> compress(torch.tensor([1, 0, 1]), torch.tensor([5, 6, 7]), rows=3)
-    Compressed(ptr=tensor([0, 1, 3, 3], dtype=torch.int32), other=tensor([6, 5, 7], dtype=torch.int32), number=tensor([1, 0, 2], ...
+    >>> grouped = compress(torch.tensor([1, 0, 1]), torch.tensor([5, 6, 7]), rows=3)
+    >>> grouped.ptr.tolist(), grouped.other.tolist(), grouped.number.tolist()
+    ([0, 1, 3, 3], [6, 5, 7], [1, 0, 2])
     """
     number = row.argsort(stable=True)
     ptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=rows).cumsum(0)])

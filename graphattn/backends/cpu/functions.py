@@ -1,5 +1,8 @@
 """Differentiable attention and weighted sums over the edges of a graph."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# (torch hands a Function its tensors one by one)
+
 from __future__ import annotations
 
 from typing import NamedTuple, final
@@ -11,7 +14,7 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.cpu import ops
 from graphattn.dropout import loudness
 from graphattn.slots import Groups
-from graphattn.topology import Compressed, Edges
+from graphattn.topology import Edges
 
 
 def attention(
@@ -91,8 +94,15 @@ class _Attention(torch.autograd.Function):
 
 
 def _backward_edgewise(
-    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, seed: Tensor | None, dropout: float, order: _Order
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    dropout: float,
+    order: _Order,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     receiver, sender, number = order.receivers(), order.sender.long(), order.number.long()
     score = (query[receiver] * key[sender]).sum(-1)
     score = score if bias is None else score + bias[number]

@@ -9,6 +9,8 @@ cache does not see edits in others.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202, D103  Numba reads types from the arguments
+# pyright: reportCallIssue=false
+# (Numba adds the first argument of an intrinsic)
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def _pointer(context, builder, array_type, array, at, vector):
 
 
 @intrinsic
-def _dot(typingctx, a, at, b, bt, lanes):  # noqa: ARG001
+def _dot(typingctx, a, at, b, bt, lanes):
     """The inner product of ``a[at:]`` and ``b[bt:]`` over as many channels as there are lanes."""
     width = lanes.dtype.count
 
@@ -67,7 +69,7 @@ def _dot(typingctx, a, at, b, bt, lanes):  # noqa: ARG001
 
 
 @intrinsic
-def _add(typingctx, y, yt, factor, x, xt, lanes):  # noqa: ARG001
+def _add(typingctx, y, yt, factor, x, xt, lanes):
     """``y[yt:] += factor * x[xt:]`` over as many channels as there are lanes."""
     width = lanes.dtype.count
 
@@ -88,21 +90,21 @@ def _add(typingctx, y, yt, factor, x, xt, lanes):  # noqa: ARG001
 
 
 @intrinsic
-def _width(typingctx, lanes):  # noqa: ARG001
+def _width(typingctx, lanes):
     """The number of lanes, as a constant of the code."""
     width = lanes.dtype.count
 
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return ir.Constant(ir.IntType(64), width)
 
     return types.int64(lanes), generate
 
 
 @intrinsic
-def _as_float(typingctx, bits):  # noqa: ARG001
+def _as_float(typingctx, bits):
     """The float32 that an int32 spells."""
 
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], ir.FloatType())
 
     return types.float32(types.int32), generate

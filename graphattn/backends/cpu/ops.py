@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Optional, Tuple  # noqa: UP035  torch reads these spellings
+from typing import Any, Optional, Tuple  # noqa: UP035  torch reads these spellings
 
 import numpy as np
 import torch
@@ -40,8 +40,8 @@ def attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    bias: Optional[Tensor],
-    seed: Optional[Tensor],
+    bias: Tensor | None,
+    seed: Tensor | None,
     dropout: float,
     ptr: Tensor,
     sender: Tensor,
@@ -75,8 +75,8 @@ def attend_backward(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    bias: Optional[Tensor],
-    seed: Optional[Tensor],
+    bias: Tensor | None,
+    seed: Tensor | None,
     dropout: float,
     ptr: Tensor,
     sender: Tensor,
@@ -155,8 +155,8 @@ def _(left, right, ptr, other, place):  # noqa: ANN001, ANN202
     return left.new_empty(place.size(0), left.size(1))
 
 
-def _over_heads(operator: Callable[..., object], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
-    """The rule of ``vmap``: what is mapped becomes further heads. The first ``nodes`` arguments are ``[rows, H, ...]`` or None."""
+def _over_heads(operator: Callable[..., Any], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
+    """The rule of ``vmap``: what is mapped becomes further heads; ``nodes`` arguments at the front are ``[rows, H, ...]`` or None."""
 
     def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
         size = info.batch_size

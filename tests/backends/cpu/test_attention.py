@@ -167,7 +167,9 @@ def test_a_training_step_makes_no_tensor_of_edges_times_channels():
         layer = SelfAttention(heads * channels, heads)
         with use_backend(name):
             layer(x, graph).sum().backward()
-            with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+            with torch.profiler.profile(
+                activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+            ) as profile:
                 layer(x, graph).sum().backward()
         peaks[name] = max(event.cpu_memory_usage for event in profile.events())
     wide = edges * heads * channels * 4
