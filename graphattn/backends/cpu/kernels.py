@@ -4,11 +4,11 @@ Every kernel works on the rows from ``low`` to ``high`` and writes to no other. 
 heads lie side by side. ``lanes`` is an empty array of strings whose length, known to the compiler by its type, is the number of
 channels handled by one instruction: it divides the channels of keys and of values.
 
-Letters: ``H`` heads, ``C`` channels of query and key, ``D`` of the value. All that a kernel calls stands in this file, because Numba's
-cache does not see edits in others.
+Letters: ``H`` heads, ``C`` channels of query and key, ``D`` of the value. All that a kernel calls stands in this file, because
+Numba's cache does not see edits in others.
 """
 
-# ruff: noqa: ANN001, ANN201, ANN202, D103  Numba reads types from the arguments
+# ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
 # pyright: reportCallIssue=false
 # (Numba adds the first argument of an intrinsic)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Optional, Tuple  # noqa: UP035  torch reads these spellings
+from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
 
 import numpy as np
 import torch
@@ -156,7 +156,7 @@ def _(left, right, ptr, other, place):  # noqa: ANN001, ANN202
 
 
 def _over_heads(operator: Callable[..., Any], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
-    """The rule of ``vmap``: what is mapped becomes further heads; ``nodes`` arguments at the front are ``[rows, H, ...]`` or None."""
+    """The rule of ``vmap``: what is mapped becomes further heads of the first arguments, ``nodes`` in number, ``[rows, H, ...]``."""
 
     def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
         size = info.batch_size
