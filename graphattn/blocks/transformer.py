@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
+from graphattn.blocks.feed_forward import feed_forward
+from graphattn.blocks.placement import Around, Norm, Placement, post_norm, pre_norm
+from graphattn.blocks.residual import residual
 from graphattn.layer import GraphLayer
+from graphattn.message.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Topology
+from graphattn.zoo import SelfAttention
+
+Edge = Tensor | State | None
+"""Features of the edges of one graph, or none."""
 
 
 @final
 class Block(nn.Module):
-    r"""The pre-norm transformer block (Xiong et al. 2020) over any layers on any graphs.
+    r"""The transformer block over any layers on any graphs.
 
     .. math::
         h = x + \sum_k \text{dropout}(\text{layer}_k(\text{norm}(x), G_k)) \qquad
         x' = h + \text{dropout}(\text{mlp}(\text{norm}(h)))
 
-    With one attention layer on a full graph it is a transformer encoder layer; with a local layer on edges beside it, a
-    block of GPS.
+    This is with norms in front (Xiong et al. 2020); ``placement`` puts them elsewhere. With one attention layer on a full graph
+    it is a transformer encoder layer; layers on other graphs beside it are heard at the same time.
 
     Args:
         layers: a layer, or several that hear the same nodes over different graphs.
         channels: channels ``F`` of a node.
         mlp: token-wise network ``F -> F``; a GELU network of width ``4 F`` if not given.
         dropout: share of channels dropped behind layers and mlp in training.
+        norm: makes the norms, from their channels.
+        placement: where the norms stand (:mod:`graphattn.blocks.placement`).
 
     Shapes: ``x [N, F] -> [N, F]``.
 
     Raises:
-        ValueError: in ``forward``, another number of graphs than layers.
+        ValueError: in ``forward``, another number of graphs or of edge features than of layers.
 
     >>> block = Block(SelfAttention(8, heads=2), channels=8)
-    >>> block(torch.randn(5, 8), [Full([3, 2])]).shape
+    >>> block(torch.randn(5, 8), Full([3, 2])).shape
     torch.Size([5, 8])
     """
 
@@ -45,30 +57,79 @@ class Block(nn.Module):
         channels: int,
         mlp: nn.Module | None = None,
         dropout: float = 0.0,
+        norm: Norm = nn.LayerNorm,
+        placement: Placement = pre_norm,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList([layers] if isinstance(layers, GraphLayer) else layers)
-        self.norm_before_layers = nn.LayerNorm(channels)
-        self.norm_before_mlp = nn.LayerNorm(channels)
+        around = placement(norm, channels)
+        self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers = around
+        self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp = placement(norm, channels)
         self.mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout)
         self.dropout = nn.Dropout(dropout)
 
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        reset(*self.children())
+
     def forward(
-        self, x: Tensor, graphs: Sequence[Topology], edges: Sequence[Tensor | State | None] | None = None
+        self, x: Tensor, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge] = None
     ) -> Tensor:
-        """One graph for each layer, and features of its edges where it takes them."""
-        edges = edges if edges is not None else [None] * len(graphs)
-        if not len(self.layers) == len(graphs) == len(edges):
+        """A graph, or one for each layer; and features of its edges where the layer takes them."""
+        heard = self._paired(graphs, edges)
+        sizes = max((graph.receivers for _, graph, _ in heard), key=lambda sizes: sizes.ptr.numel())
+
+        def hear(x: Tensor) -> Tensor:
+            return reduce(torch.add, [self.dropout(layer(x, graph, edge)) for layer, graph, edge in heard])
+
+        around = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
+        x = residual(x, hear, around, sizes)
+        around = Around(self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp)
+        return residual(x, lambda x: self.dropout(self.mlp(x)), around, sizes)
+
+    def _paired(
+        self, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge]
+    ) -> list[tuple[nn.Module, Topology, Edge]]:
+        graphs = [graphs] if isinstance(graphs, Topology) else list(graphs)
+        given = [edges] if isinstance(edges, Tensor | dict) else [None] * len(graphs) if edges is None else list(edges)
+        if not len(self.layers) == len(graphs) == len(given):
             raise ValueError(
                 f"expected one graph and one edge feature (or None) for each of {len(self.layers)} layers, "
-                f"got {len(graphs)} graphs and {len(edges)} edge features"
+                f"got {len(graphs)} graphs and {len(given)} edge features"
             )
-        normed = self.norm_before_layers(x)
-        for layer, graph, edge in zip(self.layers, graphs, edges, strict=True):
-            x = x + self.dropout(layer(normed, graph, edge))
-        return x + self.dropout(self.mlp(self.norm_before_mlp(x)))
+        return list(zip(self.layers, graphs, given, strict=True))
 
 
-def feed_forward(channels: int, hidden: int, dropout: float = 0.0) -> nn.Module:
-    """Two linear maps with GELU and dropout between, ``F -> hidden -> F``."""
-    return nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, channels))
+def EncoderBlock(  # noqa: N802  named as the field names the block
+    channels: int,
+    heads: int = 1,
+    mlp: nn.Module | None = None,
+    dropout: float = 0.0,
+    bias: bool = True,
+    norm: Norm = nn.LayerNorm,
+    placement: Placement = post_norm,
+) -> Block:
+    r"""A transformer encoder layer (Vaswani et al. 2017), as ``nn.TransformerEncoderLayer``: on ``Full``, or on any graph.
+
+    .. math:: h = \text{norm}(x + \text{attention}(x)) \qquad x' = \text{norm}(h + W_2\, \text{ReLU}(W_1 h))
+
+    A key padding mask is what unequal sizes are, an attention mask is another graph: ``block(x, Causal(sizes))`` is a layer of
+    a language model.
+
+    Args:
+        channels: channels ``F`` of a node.
+        heads: attention heads.
+        mlp: token-wise network; the paper's, with ReLU and width ``4 F``, if not given.
+        dropout: share dropped in training: of attention weights, of hidden channels, and behind attention and mlp.
+        bias: whether the linear maps have a bias.
+        norm, placement: as in :class:`Block`; torch's ``norm_first=True`` is ``pre_norm``.
+
+    Shapes: ``x [N, F] -> [N, F]``.
+
+    >>> EncoderBlock(8, heads=2)(torch.randn(5, 8), Full([3, 2])).shape
+    torch.Size([5, 8])
+    """
+    attention = SelfAttention(channels, heads, bias)
+    attention.dropout = dropout
+    mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
+    return Block(attention, channels, mlp, dropout, norm, placement)
