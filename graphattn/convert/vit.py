@@ -149,20 +149,19 @@ def vit_from(model: Any) -> ViT:
     convolution = start.patch_embeddings.projection
     frame = Frame(config.num_channels, *_both(config.image_size), _both(config.patch_size))
     embedding = linear_from(Map(convolution.weight.flatten(1), convolution.bias))
-    encoder = Stack([_block_from(layer, config) for layer in model.encoder.layer], norm_from(model.layernorm))
+    encoder = Stack([_block_from(layer, config) for layer in model.layers], norm_from(model.layernorm))
     pooler = None
     if model.pooler is not None:
-        pooler = pooler_from(map_of(model.pooler.dense), ACTIVATIONS[getattr(config, "pooler_act", "tanh")]())
+        pooler = pooler_from(map_of(model.pooler.dense), ACTIVATIONS[config.pooler_act]())
     tables = start.cls_token[0], start.position_embeddings[0]
     return ViT(frame, embedding, *tables, encoder, pooler, config.hidden_dropout_prob).train(model.training)
 
 
 def _block_from(layer: Any, config: Any) -> nn.Module:
-    said = layer.attention.attention
-    maps = [map_of(each) for each in (said.query, said.key, said.value, layer.attention.output.dense)]
+    said, network = layer.attention, layer.mlp
+    maps = [map_of(each) for each in (said.q_proj, said.k_proj, said.v_proj, said.o_proj)]
     attention = attention_from(*maps, config.num_attention_heads, config.attention_probs_dropout_prob, "SelfAttention")
-    activation = ACTIVATIONS[config.hidden_act]()
-    mlp = feed_forward_from(map_of(layer.intermediate.dense), activation, map_of(layer.output.dense), 0.0)
+    mlp = feed_forward_from(map_of(network.fc1), ACTIVATIONS[config.hidden_act](), map_of(network.fc2), 0.0)
     norms = norm_from(layer.layernorm_before), norm_from(layer.layernorm_after)
     return block_from(attention, mlp, norms, config.hidden_dropout_prob, norm_first=True)
 
