@@ -169,7 +169,11 @@ def _from_graphs(graphs: Data, first: Tensor | None) -> Tokens:
         )
     before = sizes.ptr[:-1] if first is None else sizes.ptr[:-1] - first
     before = before.repeat_interleave(sizes.ptr.diff(), output_size=ids.numel())
-    place = torch.arange(ids.numel(), device=ids.device) - before if "position_ids" not in graphs else graphs["position_ids"]
+    place = (
+        torch.arange(ids.numel(), device=ids.device) - before
+        if "position_ids" not in graphs
+        else graphs["position_ids"]
+    )
     return Tokens(ids, place, graphs["token_type_ids"] if "token_type_ids" in graphs else None, sizes, None)
 
 

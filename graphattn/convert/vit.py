@@ -13,7 +13,16 @@ from torch import Tensor, nn
 from torch.nn.functional import unfold
 from torch_geometric.data import Batch, Data
 
-from graphattn.convert.copying import ACTIVATIONS, Map, attention_from, feed_forward_from, linear_from, map_of, norm_from, refuse
+from graphattn.convert.copying import (
+    ACTIVATIONS,
+    Map,
+    attention_from,
+    feed_forward_from,
+    linear_from,
+    map_of,
+    norm_from,
+    refuse,
+)
 from graphattn.blocks import Stack
 from graphattn.convert.blocks import block_from, pooler_from
 from graphattn.convert.tokens import Output, order_of
@@ -122,9 +131,7 @@ class ViT(nn.Module):
             raise ValueError(f"expected a PyG batch with patches and place, got {sorted(graphs.keys())}")
         patches, place = graphs["patches"], graphs["place"]
         if patches.dim() != 2 or patches.size(1) != self.embedding.in_features:
-            raise ValueError(
-                f"expected patches of shape [N, {self.embedding.in_features}], got {list(patches.shape)}"
-            )
+            raise ValueError(f"expected patches of shape [N, {self.embedding.in_features}], got {list(patches.shape)}")
         if place.numel() and int(place.max()) >= self.frame.patches:
             raise ValueError(f"expected places below {self.frame.patches}, got {int(place.max())}")
         return patches, place, read_sizes(graphs)
