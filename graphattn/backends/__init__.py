@@ -81,7 +81,7 @@ def explain_backend(
 
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
-       dense: needs a topology of complete blocks (Full, Star), got Edges; needs the message Attend, got Scaled; ...
+       dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
     -> edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)

@@ -1,4 +1,4 @@
-"""Attention over complete graphs as dense blocks, ``n^2`` scores per head and graph, never a list of edges.
+"""Attention in dense blocks, ``n m`` scores per head and graph, never a list of edges.
 
 Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` heads, ``C`` channels per head, ``E`` edges.
 """
@@ -16,7 +16,7 @@ from graphattn.dropout import loudness
 from graphattn.message import Attend
 from graphattn.score import ScaledDot
 from graphattn.slots import Inputs
-from graphattn.topology import Complete, Tile, Topology
+from graphattn.topology import Blockwise, Tile, Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _HOOKS = tuple(
     f"_{step}_forward_{when}hooks" for step in ("propagate", "message", "aggregate") for when in ("pre_", "")
 )
+_BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 
 
 @final
@@ -34,8 +35,8 @@ class Dense:
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
         message, reasons = layer.message_function, []
-        if not isinstance(graph, Complete):
-            reasons.append(f"needs a topology of complete blocks (Full, Star), got {type(graph).__name__}")
+        if not isinstance(graph, Blockwise):
+            reasons.append(f"needs a topology of blocks ({_BLOCKS}), got {type(graph).__name__}")
         if not isinstance(message, Attend):
             reasons.append(f"needs the message Attend, got {type(message).__name__}")
         elif not isinstance(message.score, ScaledDot):
@@ -50,7 +51,7 @@ class Dense:
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
-        assert isinstance(graph, Complete)
+        assert isinstance(graph, Blockwise)
         assert isinstance(message, Attend)
         assert isinstance(message.score, ScaledDot)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
@@ -96,25 +97,33 @@ def _lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> _States:
 
 
 def _fused(tile: Tile, states: _States) -> Tensor:
-    mask = None if tile.real_sender is None else tile.real_sender[:, None, :]
-    return scaled_dot_product_attention(*states, attn_mask=mask, scale=1.0)
+    # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
+    mask = None if tile.causal else _mask(tile)
+    return scaled_dot_product_attention(*states, attn_mask=mask, is_causal=tile.causal, scale=1.0)
 
 
-def _biases(message: Attend, graph: Complete, inputs: Inputs) -> list[_Bias]:
-    """For each tile the edges' bias, and minus infinity where padded."""
+def _mask(tile: Tile) -> Tensor | None:
+    """Which senders each receiver of a tile hears, ``[b, n, m]`` or ``[b, 1, m]``; None where all."""
+    if tile.keep is not None or tile.real_sender is None:
+        return tile.keep
+    return tile.real_sender[:, None, :]
+
+
+def _biases(message: Attend, graph: Blockwise, inputs: Inputs) -> list[_Bias]:
+    """For each tile the edges' bias, and minus infinity where there is no edge."""
     biases: list[_Bias] = []
     listed: Tensor | None = None
     for tile in graph.plan().tiles:
         bias = None if message.edge_bias is None else message.edge_bias.on_tile(tile, inputs.edge)
         if bias is None and message.edge_bias is not None:
             listed = message.edge_bias.on_edges(graph, inputs.edge) if listed is None else listed
-            rows = listed if tile.whole else listed.index_select(0, tile.edge.flatten())
+            rows = listed if tile.whole and tile.keep is None else listed.index_select(0, tile.edge.flatten())
             bias = rows.view(*tile.edge.shape, -1).permute(3, 0, 1, 2)
         silent = bias is not None and _may_be_minus_infinity(bias)
-        if tile.real_sender is not None:
-            padding = torch.where(tile.real_sender, 0.0, -torch.inf)[:, None, :]
-            padding = padding.to(inputs.senders["key"].dtype)
-            bias = padding if bias is None else bias + padding
+        mask = _mask(tile)
+        if mask is not None:
+            zero = inputs.senders["key"].new_zeros(())
+            bias = (zero if bias is None else bias).masked_fill(~mask, -torch.inf)
         biases.append(_Bias(bias, silent))
     return biases
 
@@ -144,7 +153,7 @@ def _weighed(states: _States, bias: _Bias, factor: Tensor | None) -> tuple[Tenso
     return alpha @ states.value, alpha
 
 
-def _collect(graph: Complete, value: Tensor, rows: list[Tensor]) -> Tensor:
+def _collect(graph: Blockwise, value: Tensor, rows: list[Tensor]) -> Tensor:
     """Rows of all tiles ``[H, b, n, C]`` as ``[N_i, H, C]``; receivers that hear nobody get zeros."""
     flat = [tile_rows.permute(1, 2, 0, 3).flatten(0, 1) for tile_rows in rows]
     if len(flat) == 1 and graph.plan().tiles[0].whole and flat[0].size(0) == graph.num_receivers:
@@ -152,7 +161,7 @@ def _collect(graph: Complete, value: Tensor, rows: list[Tensor]) -> Tensor:
     return torch.cat([*flat, value.new_zeros(1, *value.shape[1:])]).index_select(0, graph.plan().row)
 
 
-def _said_on_edges(graph: Complete, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:
+def _said_on_edges(graph: Blockwise, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:
     """What the edges themselves say, weighed: only those that do, ``[K, H, C] -> [N_i, H, C]``."""
     flat = torch.cat([alpha.flatten(1) for alpha in alphas], dim=1)
     number = torch.arange(graph.num_edges, device=said.device) if number is None else number

@@ -1,10 +1,43 @@
 """Topology: who hears whom."""
 
-from graphattn.topology.base import Topology
-from graphattn.topology.complete import Complete, Tile
+from graphattn.topology.base import Nodes, Topology
+from graphattn.topology.blockwise import Blockwise, Run
+from graphattn.topology.causal import Causal
+from graphattn.topology.collate import collate
+from graphattn.topology.cross import Cross
 from graphattn.topology.edges import Edges
 from graphattn.topology.full import Full
+from graphattn.topology.grid import Grid
+from graphattn.topology.hubs import WithHubs, with_hubs
+from graphattn.topology.line import Line
+from graphattn.topology.prefix import Prefix
+from graphattn.topology.reversed import Reversed
 from graphattn.topology.sizes import graph_of, read_sizes
 from graphattn.topology.star import Star
+from graphattn.topology.tiles import Tile
+from graphattn.topology.union import Union
+from graphattn.topology.window import Window
 
-__all__ = ["Complete", "Edges", "Full", "Star", "Tile", "Topology", "graph_of", "read_sizes"]
+__all__ = [
+    "Blockwise",
+    "Causal",
+    "Cross",
+    "Edges",
+    "Full",
+    "Grid",
+    "Line",
+    "Nodes",
+    "Prefix",
+    "Reversed",
+    "Run",
+    "Star",
+    "Tile",
+    "Topology",
+    "Union",
+    "Window",
+    "WithHubs",
+    "collate",
+    "graph_of",
+    "read_sizes",
+    "with_hubs",
+]

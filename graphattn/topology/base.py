@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
 import networkx
 import torch
 from torch import Tensor
 
 from graphattn.slots import Sizes
+from graphattn.topology.sizes import spans
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from graphattn.topology.edges import Edges
+    from graphattn.topology.union import Union
+
+Nodes = Tensor | tuple[Tensor, Tensor]
+"""Some of the nodes, bool ``[N]`` or rising numbers; or ``(senders, receivers)`` where these are different nodes."""
 
 
 class Topology(ABC):
@@ -46,17 +58,63 @@ class Topology(ABC):
         """The same graph in which every node also hears itself."""
 
     @abstractmethod
-    def to(self, device: torch.device | str) -> Self:
-        """The same topology on another device."""
+    def reverse(self) -> Topology:
+        """The graph in which those who were heard hear: every edge turned round."""
+
+    @abstractmethod
+    def _joined(self, graphs: Sequence[Any]) -> Topology:
+        """One batch of several of the same kind and with the same options; this one is the first of them."""
+
+    def _options(self) -> dict[str, object]:
+        """What was chosen besides sizes, by name."""
+        return {}
 
     @property
     def num_graphs(self) -> int:
         """Number of graphs in the batch, empty ones included."""
         return self.receivers.ptr.numel() - 1
 
+    @property
+    def num_edge_types(self) -> int:
+        """Number of types of edges; 1 where the topology knows none."""
+        return 1
+
     def edge_type(self) -> Tensor | None:
         """The type of each edge, ``[E]`` in edge order, where the topology knows types; else None."""
         return None
+
+    def as_edges(self) -> Edges:
+        """The same graph as a list of edges, in the same order."""
+        from graphattn.topology.edges import Edges
+
+        ends, types = self.edge_index(), self.edge_type()
+        if self.senders is self.receivers:
+            return Edges(ends, self.num_senders, ptr=self.receivers.ptr, edge_type=types)
+        ptr = (self.senders.ptr, self.receivers.ptr)
+        return Edges(ends, (self.num_senders, self.num_receivers), ptr=ptr, edge_type=types)
+
+    def subgraph(self, nodes: Nodes) -> Topology:
+        """The graph among some of the nodes only, which are numbered anew in their old order.
+
+        Args:
+            nodes: bool ``[N]``, or their numbers in rising order; ``(senders, receivers)`` where those are different nodes.
+
+        Raises:
+            ValueError: numbers that do not rise, or that are not there; one tensor where two are needed.
+
+        >>> Full([3, 2]).subgraph(torch.tensor([0, 2, 4]))
+        Full(graphs=2, receivers=3, senders=3, edges=5)
+        """
+        return self.as_edges().subgraph(nodes)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """The same topology on another device."""
+        moved = copy(self)
+        for name, value in vars(self).items():
+            setattr(moved, name, _moved(value, device, non_blocking))
+        if self.senders is self.receivers:
+            moved.senders = moved.receivers
+        return moved
 
     def places(self) -> tuple[Tensor, Tensor]:
         """Where each sender and each receiver stands in its graph, counted from 0: ``([N_j], [N_i])``."""
@@ -83,13 +141,34 @@ class Topology(ABC):
         graph.add_edges_from((senders[j], receivers[i]) for j, i in self.edge_index().T.tolist())
         return graph
 
+    def draw(self, title: str | None = None) -> Figure:
+        """A picture of the graph: nodes and arrows beside the matrix (:mod:`graphattn.explain.topology`)."""
+        from graphattn.explain.topology import draw
+
+        return draw(self, title)
+
+    def __or__(self, other: Topology) -> Union:
+        """All edges of both, as a multigraph: :class:`~graphattn.topology.Union`."""
+        from graphattn.topology.union import Union
+
+        return Union(self, other)
+
     def __repr__(self) -> str:
+        options = "".join(f"{name}={value}, " for name, value in self._options().items())
         return (
-            f"{type(self).__name__}(graphs={self.num_graphs}, receivers={self.num_receivers}, "
+            f"{type(self).__name__}({options}graphs={self.num_graphs}, receivers={self.num_receivers}, "
             f"senders={self.num_senders}, edges={self.num_edges})"
         )
 
 
 def _places(sizes: Sizes, count: int) -> Tensor:
-    start = sizes.ptr[:-1].repeat_interleave(sizes.ptr.diff(), output_size=count)
-    return torch.arange(count, device=start.device) - start
+    return torch.arange(count, device=sizes.ptr.device) - spans(sizes, count)[0]
+
+
+def _moved(value: object, device: torch.device | str, non_blocking: bool) -> object:
+    if isinstance(value, Tensor | Topology):
+        return value.to(device, non_blocking=non_blocking)
+    if isinstance(value, tuple | list):
+        make = getattr(type(value), "_make", type(value))
+        return make([_moved(part, device, non_blocking) for part in value])
+    return value

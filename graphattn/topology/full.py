@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, final
+from typing import Any, final
 
+import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphattn.slots import Sizes
-from graphattn.topology.complete import Complete
-from graphattn.topology.sizes import read_sizes
+from graphattn.topology.base import Nodes
+from graphattn.topology.blockwise import Blockwise, Run, everyone
+from graphattn.topology.sizes import joined, read_sizes
+from graphattn.topology.subgraph import fewer
 
 
 @final
-class Full(Complete):
+class Full(Blockwise):
     """Every node hears every node of its graph, itself included: ``N(i) = {j : graph(j) = graph(i)}``.
 
     Args:
@@ -43,10 +46,21 @@ class Full(Complete):
         self.receivers = self.senders = read_sizes(source, ptr=ptr, batch=batch, num_graphs=num_graphs)
         self.num_receivers = self.num_senders = int(self.receivers.ptr[-1])
 
-    def with_self_loops(self) -> Full:
-        """Itself: every node of a full graph hears itself already."""
+    def within(self, receiver: Tensor, sender: Tensor) -> Tensor:
+        return torch.ones((), dtype=torch.bool, device=receiver.device)
+
+    def heard(self) -> Run:
+        return everyone(self.receivers, self.senders, self.num_receivers)
+
+    def hearing(self) -> Run:
+        return self.heard()
+
+    def reverse(self) -> Full:
+        """Itself: all hear each other."""
         return self
 
-    def _bound_to(self, receivers: Sizes, senders: Sizes) -> Self:
-        del senders
-        return type(self)(receivers)
+    def subgraph(self, nodes: Nodes) -> Full:
+        return Full(fewer(self, nodes)[1])
+
+    def _joined(self, graphs: Sequence[Any]) -> Full:
+        return Full(joined([graph.receivers for graph in graphs]))

@@ -70,6 +70,27 @@ def graph_of(ptr: Tensor, node: Tensor) -> Tensor:
     return torch.searchsorted(ptr[1:].contiguous(), node, right=True)
 
 
+def spans(sizes: Sizes, count: int) -> tuple[Tensor, Tensor]:
+    """The first node of each node's graph, and the one behind its last: ``([N], [N])`` for ``count`` nodes.
+
+    >>> spans(read_sizes([2, 0, 1]), 3)
+    (tensor([0, 0, 2]), tensor([2, 2, 3]))
+    """
+    many = sizes.ptr.diff()
+    start = sizes.ptr[:-1].repeat_interleave(many, output_size=count)
+    return start, sizes.ptr[1:].repeat_interleave(many, output_size=count)
+
+
+def joined(sizes: Sequence[Sizes]) -> Sizes:
+    """The sizes of several batches, one behind the other.
+
+    >>> joined([read_sizes([2, 1]), read_sizes([3])]).ptr
+    tensor([0, 2, 3, 6])
+    """
+    counts = torch.cat([each.ptr.diff() for each in sizes])
+    return from_ptr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
+
+
 def _from_counts(counts: list[int]) -> Sizes:
     if any(count < 0 for count in counts):
         raise ValueError(f"expected sizes of 0 or more, got {counts}")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphattn.slots import Sizes
-from graphattn.topology.complete import Complete
-from graphattn.topology.sizes import read_sizes
+from graphattn.topology.base import Nodes
+from graphattn.topology.blockwise import Blockwise, Run, everyone
+from graphattn.topology.cross import Cross
+from graphattn.topology.sizes import joined, read_sizes
+from graphattn.topology.subgraph import fewer
 
 
 @final
-class Star(Complete):
+class Star(Blockwise):
     """``N`` nodes speak to ``hubs`` hubs per graph; hub ``g * hubs + k`` is the k-th hub of graph ``g``.
 
     A readout is a layer on a star: mean pooling copies and averages, a CLS token or attention pooling attends. Hubs are
@@ -51,12 +54,30 @@ class Star(Complete):
         self.receivers = Sizes(ends, hubs if graphs else 0, equal=True)
         self.num_senders, self.num_receivers = int(self.senders.ptr[-1]), graphs * hubs
 
+    def within(self, receiver: Tensor, sender: Tensor) -> Tensor:
+        return torch.ones((), dtype=torch.bool, device=receiver.device)
+
+    def heard(self) -> Run:
+        return everyone(self.receivers, self.senders, self.num_receivers)
+
+    def hearing(self) -> Run:
+        return everyone(self.senders, self.receivers, self.num_senders)
+
     def with_self_loops(self) -> Star:
         """Refused: a hub is not one of the nodes it hears."""
         raise ValueError(
             "expected senders and receivers to be the same nodes for self-loops, got a Star of nodes and hubs"
         )
 
-    def _bound_to(self, receivers: Sizes, senders: Sizes) -> Self:
-        del receivers
-        return type(self)(senders, hubs=self.hubs)
+    def reverse(self) -> Cross:
+        """The hubs speak to the nodes of their graph."""
+        return Cross(self.receivers, self.senders)
+
+    def subgraph(self, nodes: Nodes) -> Cross:
+        return Cross(*fewer(self, nodes))
+
+    def _options(self) -> dict[str, object]:
+        return {"hubs": self.hubs}
+
+    def _joined(self, graphs: Sequence[Any]) -> Star:
+        return Star(joined([graph.senders for graph in graphs]), hubs=self.hubs)

@@ -27,7 +27,7 @@ def test_every_reason_is_told():
     reasons = explain_backend(GCN(8, 8), X, RING).reasons
     assert reasons["edgewise"] == []
     assert reasons["dense"] == [
-        "needs a topology of complete blocks (Full, Star), got Edges",
+        "needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         "needs the message Attend, got Scaled",
         "needs the aggregation SoftmaxSum, got Sum",
     ]
@@ -51,7 +51,10 @@ def test_a_hook_or_an_explainer_sees_every_edge():
 
 def test_the_explanation_reads_as_a_list():
     text = str(explain_backend(SelfAttention(8), X, RING))
-    assert text == "   dense: needs a topology of complete blocks (Full, Star), got Edges\n-> edgewise: can be used"
+    assert (
+        text
+        == "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges\n-> edgewise: can be used"
+    )
 
 
 def test_an_unknown_backend_is_refused():

@@ -1,0 +1,120 @@
+"""Topologies that are computed in blocks of scores, a tile for graphs of similar size, never from a list of edges."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphattn.slots import Sizes
+from graphattn.topology.base import Topology
+from graphattn.topology.sizes import graph_of
+from graphattn.topology.tiles import Plan, make_plan
+
+
+class Run(NamedTuple):
+    """For each node a run of other nodes: ``many [N]`` of them from ``first [N]`` on, ``step`` apart."""
+
+    first: Tensor
+    many: Tensor
+    step: int = 1
+
+    def edge_index(self) -> Tensor:
+        """The edges from the nodes of each run to the run's node, in this order, ``[2, E]``."""
+        device = self.many.device
+        receiver = torch.arange(self.many.numel(), device=device).repeat_interleave(self.many)
+        number = torch.arange(receiver.numel(), device=device)
+        return torch.stack([self.node(receiver, number), receiver])
+
+    def node(self, receiver: Tensor, number: Tensor) -> Tensor:
+        """The node at the other end of the edges with these numbers."""
+        return self.first[receiver] + (number - self.before()[receiver]) * self.step
+
+    def before(self) -> Tensor:
+        """How many edges there are before those of each node."""
+        return self.many.cumsum(0) - self.many
+
+
+def everyone(listening: Sizes, speaking: Sizes, count: int) -> Run:
+    """The run of all ``speaking`` nodes of its graph, for each of the ``count`` listening nodes."""
+    times = listening.ptr.diff()
+    first = speaking.ptr[:-1].repeat_interleave(times, output_size=count)
+    return Run(first, speaking.ptr.diff().repeat_interleave(times, output_size=count))
+
+
+class Blockwise(Topology):
+    """Every receiver hears a run of the senders of its graph: all of them, a stretch, or some in equal steps.
+
+    Edges are ordered receiver-major and known by their number without a list.
+    """
+
+    _plan: Plan | None = None
+
+    @abstractmethod
+    def within(self, receiver: Tensor, sender: Tensor) -> Tensor:
+        """Whether ``receiver`` hears ``sender``, given that both lie in one graph; may broadcast."""
+
+    @abstractmethod
+    def heard(self) -> Run:
+        """Whom each receiver hears."""
+
+    @abstractmethod
+    def hearing(self) -> Run:
+        """Who hears each sender."""
+
+    def keep(self, receiver: Tensor, sender: Tensor) -> Tensor:
+        together = graph_of(self.receivers.ptr, receiver) == graph_of(self.senders.ptr, sender)
+        return together & self.within(receiver, sender)
+
+    @property
+    def num_edges(self) -> int:
+        return int(self.degrees().sum())
+
+    def degrees(self) -> Tensor:
+        return self.heard().many
+
+    def edge_index(self) -> Tensor:
+        return self.heard().edge_index()
+
+    def edge_number(self, receiver: Tensor, sender: Tensor) -> Tensor:
+        """Where the edge from ``sender`` to ``receiver`` stands in ``edge_index()``, without building it.
+
+        Raises:
+            ValueError: a pair without an edge, in two graphs or in one.
+        """
+        strangers = ~self.keep(receiver, sender)
+        if bool(strangers.any()):
+            pair = (int(receiver[strangers][0]), int(sender[strangers][0]))
+            raise ValueError(f"expected pairs that {self} joins, got receiver {pair[0]} and sender {pair[1]}")
+        run = self.heard()
+        return run.before()[receiver] + (sender - run.first[receiver]).div(run.step, rounding_mode="floor")
+
+    def receiver_of(self, number: Tensor) -> Tensor:
+        """The receivers of the edges with these numbers."""
+        return torch.searchsorted(self.degrees().cumsum(0), number, right=True)
+
+    def pair_of(self, number: Tensor) -> Tensor:
+        """Where the edges with these numbers stand among the pairs of all tiles of the plan."""
+        receiver, run = self.receiver_of(number), self.heard()
+        first_sender = everyone(self.receivers, self.senders, self.num_receivers).first
+        return self.plan().pair[receiver] + run.node(receiver, number) - first_sender[receiver]
+
+    def with_self_loops(self) -> Topology:
+        """Itself: every node hears itself already."""
+        return self
+
+    def reverse(self) -> Topology:
+        from graphattn.topology.reversed import Reversed
+
+        return Reversed(self)
+
+    def plan(self) -> Plan:
+        """The batch as a few tiles of graphs of similar size; graphs without senders or receivers are in none.
+
+        Made once for a batch, not once for a layer.
+        """
+        if self._plan is None:
+            self._plan = make_plan(self)
+        return self._plan

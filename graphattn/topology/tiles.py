@@ -1,0 +1,130 @@
+"""How a batch of graphs is laid out as a few blocks of receivers and senders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from graphattn.topology.blockwise import Blockwise, Run
+
+
+class Tile(NamedTuple):
+    """Graphs of similar size laid out together: ``b`` graphs, ``n`` receivers and ``m`` senders each, after padding.
+
+    ``receiver [b, n]``, ``sender [b, m]`` and ``edge [b, n, m]`` hold node and edge numbers, 0 where there is none.
+    ``real_receiver [b, n]`` and ``real_sender [b, m]`` tell what is not padding; None where nothing is.
+    ``whole`` says that the tile is the entire batch in its own order, so that views serve instead of gathers.
+    ``keep [b, n, m]`` tells who hears whom, false for senders that are padding, true for receivers that are, so that none is
+    left without a sender; None where every receiver hears all senders of its graph. ``causal`` says that ``keep`` is the
+    lower triangle: a receiver hears the places up to its own.
+    """
+
+    receiver: Tensor
+    sender: Tensor
+    edge: Tensor
+    real_receiver: Tensor | None
+    real_sender: Tensor | None
+    whole: bool
+    keep: Tensor | None = None
+    causal: bool = False
+
+
+class Plan(NamedTuple):
+    """How a batch is laid out in tiles, and the way back.
+
+    With the rows of all tiles one behind the other (padding included, and one row of zeros behind the last), ``row [N_i]`` is
+    where each receiver's row stands. With the pairs of all tiles one behind the other, ``pair [N_i]`` is where each receiver's
+    pairs start.
+    """
+
+    tiles: list[Tile]
+    row: Tensor
+    pair: Tensor
+
+
+def make_plan(graph: Blockwise) -> Plan:
+    """The batch as a few tiles of graphs of similar size; graphs without senders or receivers are in none.
+
+    Sizes are rounded up to a multiple of 8 (of about an eighth of the size above 64) and what rounds alike is padded
+    together, to the largest of them.
+    """
+    run = graph.heard()
+    tiles = [_tile(graph, run, graphs, whole=whole) for graphs, whole in _alike(graph)]
+    return Plan(tiles, *_way_back(tiles, graph.num_receivers, graph.receivers.ptr.device))
+
+
+def _alike(graph: Blockwise) -> list[tuple[Tensor, bool]]:
+    """Graphs that share a tile, and whether these are all in their own order."""
+    wide, high = graph.receivers.ptr.diff(), graph.senders.ptr.diff()
+    busy = ((wide > 0) & (high > 0)).nonzero().flatten()
+    if busy.numel() == 0:
+        return []
+    if graph.receivers.equal and graph.senders.equal:
+        return [(busy, True)]
+    keys = [_rounded(n) * 2**32 + _rounded(m) for n, m in zip(wide[busy].tolist(), high[busy].tolist(), strict=True)]
+    kinds = torch.tensor(keys, device=busy.device).unique(return_inverse=True)[1]
+    return [(busy[kinds == kind], False) for kind in range(int(kinds.max()) + 1)]
+
+
+def _tile(graph: Blockwise, run: Run, graphs: Tensor, *, whole: bool) -> Tile:
+    receiver, real_receiver = _laid_out(graph.receivers.ptr, graphs)
+    sender, real_sender = _laid_out(graph.senders.ptr, graphs)
+    # Offsets from the first sender heard, by place: what stands for padding must not count.
+    start = graph.senders.ptr[graphs][:, None, None]
+    column = start + torch.arange(sender.size(1), device=sender.device)
+    offset = column - run.first[receiver][:, :, None]
+    edge = run.before()[receiver][:, :, None] + offset.div(run.step, rounding_mode="floor")
+    many = run.many[receiver]
+    senders = graph.senders.ptr.diff()[graphs][:, None]
+    complete = _everywhere(many == senders, real_receiver)
+    heard = None if complete else graph.keep(receiver[:, :, None], sender[:, None, :])
+    for real in (
+        None if real_receiver is None else real_receiver[:, :, None],
+        None if real_sender is None else real_sender[:, None, :],
+        heard,
+    ):
+        edge = edge if real is None else edge.masked_fill(~real, 0)
+    if heard is None:
+        return Tile(receiver, sender, edge, real_receiver, real_sender, whole)
+    heard = heard if real_sender is None else heard & real_sender[:, None, :]
+    heard = heard if real_receiver is None else heard | ~real_receiver[:, :, None]
+    place = torch.arange(receiver.size(1), device=receiver.device)
+    triangle = (run.first[receiver] == start[:, :, 0]) & (many == place + 1)
+    causal = run.step == 1 and receiver.shape == sender.shape and _everywhere(triangle, real_receiver)
+    return Tile(receiver, sender, edge, real_receiver, real_sender, whole, heard, causal)
+
+
+def _everywhere(true: Tensor, real: Tensor | None) -> bool:
+    return bool((true if real is None else true | ~real).all())
+
+
+def _rounded(size: int) -> int:
+    step = max(8, 2 ** (size.bit_length() - 4))
+    return -(-size // step) * step
+
+
+def _laid_out(ptr: Tensor, graphs: Tensor) -> tuple[Tensor, Tensor | None]:
+    start, count = ptr[graphs], ptr.diff()[graphs]
+    place = torch.arange(int(count.max()), device=ptr.device)
+    real = place < count[:, None]
+    node = (start[:, None] + place) * real
+    return node, None if bool(real.all()) else real
+
+
+def _way_back(tiles: list[Tile], num_receivers: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    rows, pairs = sum(tile.receiver.numel() for tile in tiles), 0
+    row = torch.full((num_receivers,), rows, device=device)
+    pair = torch.zeros(num_receivers, dtype=torch.long, device=device)
+    rows = 0
+    for tile in tiles:
+        receiver, place = tile.receiver.flatten(), torch.arange(tile.receiver.numel(), device=device)
+        if tile.real_receiver is not None:
+            real = tile.real_receiver.flatten()
+            receiver, place = receiver[real], place[real]
+        row[receiver] = rows + place
+        pair[receiver] = pairs + place * tile.sender.size(1)
+        rows, pairs = rows + tile.receiver.numel(), pairs + tile.edge.numel()
+    return row, pair
