@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphattn.encoding.reading import check_edges
+
 
 def random_walk(edge_index: Tensor, num_nodes: int, steps: int) -> Tensor:
     """Probability that a random walk from a node is back there after 1, 2, ..., `steps` steps.
@@ -32,7 +34,9 @@ def random_walk(edge_index: Tensor, num_nodes: int, steps: int) -> Tensor:
             [0.0000, 1.0000, 0.0000, 1.0000],
             [0.0000, 0.5000, 0.0000, 0.5000]])
     """
-    _check(edge_index, num_nodes, steps)
+    check_edges(edge_index, num_nodes)
+    if steps < 1:
+        raise ValueError(f"a random walk takes at least 1 step; got steps={steps}")
     sender, receiver = edge_index.cpu().numpy()
     adjacency = np.zeros((num_nodes, num_nodes), dtype=np.float32)
     np.add.at(adjacency, (sender, receiver), 1)
@@ -45,15 +49,3 @@ def random_walk(edge_index: Tensor, num_nodes: int, steps: int) -> Tensor:
     pairs = [(powers[(step - 1) // 2], powers[step // 2 - 1]) for step in range(2, steps + 1)]
     back = [walk.diagonal(), *(np.einsum("ij,ji->i", left, right) for left, right in pairs)]
     return torch.from_numpy(np.stack(back, axis=1)).to(edge_index.device)
-
-
-def _check(edge_index: Tensor, num_nodes: int, steps: int) -> None:
-    if edge_index.ndim != 2 or edge_index.shape[0] != 2:
-        raise ValueError(f"edge_index is [2, number of edges]; got {list(edge_index.shape)}")
-    if steps < 1:
-        raise ValueError(f"a random walk takes at least 1 step; got steps={steps}")
-    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < num_nodes:
-        low, high = int(edge_index.min()), int(edge_index.max())
-        raise ValueError(
-            f"edge_index names nodes {low} to {high}, but there are {num_nodes} nodes (0 to {num_nodes - 1})"
-        )
