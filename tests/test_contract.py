@@ -13,6 +13,11 @@ from graphattn.zoo import TABLE
 F64 = torch.float64
 
 
+def edges_of(row, graph, dtype=torch.float32):
+    """What the row needs to know of the edges, in the precision of the layer."""
+    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in row.edge(graph).items()}
+
+
 def lists(sizes):
     """The same graphs as lists of edges: a ring in each graph, with a loop and a shortcut."""
     starts = [sum(sizes[:number]) for number in range(len(sizes))]
@@ -36,7 +41,7 @@ ON_EDGES = pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in ro
 @pytest.mark.parametrize("sizes", [[4, 2, 9, 1], [3, 3], [0], [], [1], [2, 0, 5, 0]], ids=str)
 def test_backends_agree(row, topology, sizes):
     layer, graph = row.make().double(), topology(sizes)
-    compared = assert_backends_agree(layer, torch.randn(sum(sizes), 8, dtype=F64), graph, row.edge(graph))
+    compared = assert_backends_agree(layer, torch.randn(sum(sizes), 8, dtype=F64), graph, edges_of(row, graph, F64))
     assert "edgewise" in compared
 
 
@@ -44,22 +49,22 @@ def test_backends_agree(row, topology, sizes):
 def test_backends_drop_the_same_edges(row, topology):
     layer, graph = row.make().double().train(), topology([5, 9])
     layer.dropout = 0.4
-    x = torch.randn(14, 8, dtype=F64)
-    assert "edgewise" in assert_backends_agree(layer, x, graph, row.edge(graph))
-    assert not torch.equal(layer(x, graph, row.edge(graph)), layer.eval()(x, graph, row.edge(graph)))
+    x, edge = torch.randn(14, 8, dtype=F64), edges_of(row, graph, F64)
+    assert "edgewise" in assert_backends_agree(layer, x, graph, edge)
+    assert not torch.equal(layer(x, graph, edge), layer.eval()(x, graph, edge))
 
 
 @PAIRS
 @pytest.mark.parametrize("sizes", [[4, 2, 9, 1], [0, 3, 0]], ids=str)
 def test_batched_equals_alone(row, topology, sizes):
     x = torch.randn(sum(sizes), 8, dtype=F64)
-    assert_batched_equals_alone(row.make().double(), x, sizes, topology, row.edge)
+    assert_batched_equals_alone(row.make().double(), x, sizes, topology, lambda graph: edges_of(row, graph, F64))
 
 
 @ON_EDGES
 def test_renumbered_nodes_give_renumbered_results(row):
     graph = lists([7])
-    layer, edge, x = row.make().double(), row.edge(graph), torch.randn(9, 8, dtype=F64)
+    layer, edge, x = row.make().double(), edges_of(row, graph, F64), torch.randn(9, 8, dtype=F64)
     assert_permutation_equivariant(lambda x, ends: layer(x, ends, edge), x, graph.edge_index(), torch.randperm(9))
 
 
@@ -68,8 +73,7 @@ def test_renumbered_nodes_give_renumbered_results(row):
 def test_large_values_and_every_float_stay_finite(row, topology, dtype):
     layer, graph = row.make().to(dtype), topology([5])
     x = (torch.randn(5, 8) * 1e2).to(dtype).requires_grad_()
-    edge = {name: value.to(dtype) if value.is_floating_point() else value for name, value in row.edge(graph).items()}
-    out = layer(x, graph, edge)
+    out = layer(x, graph, edges_of(row, graph, dtype))
     out.sum().backward()
     assert out.dtype == dtype
     assert torch.isfinite(out).all()

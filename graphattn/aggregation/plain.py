@@ -1,4 +1,4 @@
-"""Sums, means and maxima of messages."""
+"""Sums, means and extremes of messages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from graphattn.slots import Groups
 def total(message: Tensor, groups: Groups) -> Tensor:
     """The sum of each receiver's messages, zero where there is none: ``[E, H, C] -> [N, H, C]``."""
     return message.new_zeros(groups.size, *message.shape[1:]).index_add(0, groups.index, message)
+
+
+def count(groups: Groups) -> Tensor:
+    """How many messages each receiver gets, ``[N]``."""
+    return torch.bincount(groups.index, minlength=groups.size)
+
+
+def mean(message: Tensor, groups: Groups) -> Tensor:
+    """The mean of each receiver's messages, zero where there is none: ``[E, H, C] -> [N, H, C]``."""
+    return total(message, groups) / count(groups).clamp(min=1).to(message.dtype)[:, None, None]
 
 
 @final
@@ -38,8 +48,7 @@ class Mean(nn.Module):
         return None
 
     def reduce(self, message: Tensor, groups: Groups) -> Tensor:
-        count = torch.bincount(groups.index, minlength=groups.size).clamp(min=1)
-        return total(message, groups) / count.to(message.dtype)[:, None, None]
+        return mean(message, groups)
 
 
 @final
@@ -55,6 +64,26 @@ class Max(nn.Module):
         return None
 
     def reduce(self, message: Tensor, groups: Groups) -> Tensor:
-        index = groups.index[:, None, None].expand_as(message)
-        start = message.new_zeros(groups.size, *message.shape[1:])
-        return start.scatter_reduce(0, index, message, reduce="amax", include_self=False)
+        return _extreme(message, groups, "amax")
+
+
+@final
+class Min(nn.Module):
+    r"""The smallest message, channel by channel, :math:`h_i = \min_j m_{ij}`; ties share the gradient.
+
+    Shapes: ``[E, H, C] -> [N, H, C]``.
+    """
+
+    scored = False
+
+    def weigh(self, score: Tensor | None, groups: Groups) -> None:
+        return None
+
+    def reduce(self, message: Tensor, groups: Groups) -> Tensor:
+        return _extreme(message, groups, "amin")
+
+
+def _extreme(message: Tensor, groups: Groups, which: str) -> Tensor:
+    index = groups.index[:, None, None].expand_as(message)
+    start = message.new_zeros(groups.size, *message.shape[1:])
+    return start.scatter_reduce(0, index, message, reduce=which, include_self=False)

@@ -8,14 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from graphattn.aggregation import Sum
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.residual import Residual
-from graphattn.layer import GraphLayer
-from graphattn.message import ByPlace
 from graphattn.message.reset import reset
-from graphattn.topology import Cross, Star, Topology
-from graphattn.update import Replace
+from graphattn.topology import Star, Topology
+from graphattn.zoo import TokenMixing
 
 
 @final
@@ -51,34 +48,29 @@ class Mixer(nn.Module):
     ) -> None:
         super().__init__()
         hubs = 2 * places if hubs is None else hubs
-        self.to_hubs = GraphLayer(ByPlace(places, hubs), Sum(), Replace(), name="ToHubs")
-        self.to_nodes = GraphLayer(ByPlace(hubs, places), Sum(), Replace(), name="ToNodes")
-        self.hub_bias = nn.Parameter(torch.empty(hubs))
-        self.node_bias = nn.Parameter(torch.empty(places))
+        self.hubs = hubs
+        self.to_hubs = TokenMixing(places, hubs)
+        # Graphs may have fewer nodes than places, so that the bias of a node is looked up by its place.
+        self.to_nodes = TokenMixing(hubs, places, bias=False)
+        self.bias = nn.Parameter(torch.zeros(places))
         self.mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout)
         self.dropout = nn.Dropout(dropout)
         self.around_mixing = Residual(channels, dropout=dropout)
         self.around_mlp = Residual(channels, dropout=dropout)
-        self._start()
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
         reset(*self.children())
-        self._start()
+        nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor, star: Star, back: Topology | None = None) -> Tensor:
         """``star`` leads from nodes to hubs, ``back`` from hubs to nodes; made from the star if not given."""
-        if star.hubs != self.hub_bias.numel():
-            raise ValueError(f"expected a Star of {self.hub_bias.numel()} hubs per graph, got {star.hubs}")
-        back = Cross(star.receivers, star.senders) if back is None else back
+        if star.hubs != self.hubs:
+            raise ValueError(f"expected a Star of {self.hubs} hubs per graph, got {star.hubs}")
+        back = star.reverse() if back is None else back
         x = self.around_mixing(x, lambda x: self._mixed(x, star, back), star.senders)
         return self.around_mlp(x, self.mlp, star.senders)
 
     def _mixed(self, x: Tensor, star: Star, back: Topology) -> Tensor:
-        hub = self.to_hubs((x, None), star) + self.hub_bias.repeat(star.num_graphs).unsqueeze(-1)
-        node = self.to_nodes((self.dropout(gelu(hub)), None), back)
-        return node + self.node_bias[star.places()[0]].unsqueeze(-1)
-
-    def _start(self) -> None:
-        nn.init.zeros_(self.hub_bias)
-        nn.init.zeros_(self.node_bias)
+        hidden = self.dropout(gelu(self.to_hubs((x, None), star)))
+        return self.to_nodes((hidden, None), back) + self.bias[star.places()[0]].unsqueeze(-1)

@@ -72,9 +72,7 @@ class Block(nn.Module):
         """Draw all parameters anew."""
         reset(*self.children())
 
-    def forward(
-        self, x: Tensor, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge] = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge] = None) -> Tensor:
         """A graph, or one for each layer; and features of its edges where the layer takes them."""
         heard = self._paired(graphs, edges)
         sizes = max((graph.receivers for _, graph, _ in heard), key=lambda sizes: sizes.ptr.numel())

@@ -17,6 +17,7 @@ Letters: ``E`` edges, ``T`` kinds, ``K`` edges with a feature, ``H`` heads, ``C`
 from graphattn.edge_terms.alibi import ALiBi, alibi_slopes
 from graphattn.edge_terms.grid import GridBias
 from graphattn.edge_terms.linear import LinearBias, LinearValue, feature
+from graphattn.edge_terms.network import NetworkValue
 from graphattn.edge_terms.place import heads_first, places_on_edges, places_on_tile
 from graphattn.edge_terms.relative import RelativeBias, RelativeValue
 from graphattn.edge_terms.shortest_path import ShortestPathBias
@@ -30,6 +31,7 @@ __all__ = [
     "GridBias",
     "LinearBias",
     "LinearValue",
+    "NetworkValue",
     "RelativeBias",
     "RelativeValue",
     "ShortestPathBias",

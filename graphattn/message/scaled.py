@@ -37,6 +37,18 @@ def symmetric(graph: Topology, weight: Tensor | None) -> Tensor:
     return root[sender] * weight * root[receiver]
 
 
+def by_row(graph: Topology, weight: Tensor | None) -> Tensor:
+    r"""Normalisation by receiver, :math:`w_{ji} / d_i` with weighted in-degrees ``d``: a (weighted) mean of the neighbours.
+
+    >>> by_row(Edges(torch.tensor([[0, 1, 1], [1, 1, 0]])), None)
+    tensor([0.5000, 0.5000, 1.0000], dtype=torch.float64)
+    """
+    receiver = graph.edge_index()[1]
+    weight = torch.ones(receiver.numel(), dtype=torch.float64, device=receiver.device) if weight is None else weight
+    degree = weight.new_zeros(graph.num_receivers).index_add(0, receiver, weight)
+    return weight / torch.where(degree > 0, degree, torch.inf)[receiver]
+
+
 def as_weighted(graph: Topology, weight: Tensor | None) -> Tensor:
     """No normalisation: the edge's own weight, or one."""
     return torch.ones(graph.num_edges, device=graph.receivers.ptr.device) if weight is None else weight
@@ -51,7 +63,8 @@ class Scaled(nn.Module):
     Args:
         in_channels: channels of a sender; -1 reads them from the first input.
         out_channels: channels of the message.
-        scale: gives the factors ``c`` of all edges from the graph and the edge weights, :func:`symmetric` or :func:`as_weighted`.
+        scale: gives the factors ``c`` of all edges from the graph and the edge weights: :func:`symmetric`, :func:`by_row` or
+            :func:`as_weighted`.
 
     Shapes: ``x_j [N_j, F]`` -> value ``[E, 1, C]``; edge weights are ``edge["edge_attr"]``, ``[E]`` or ``[E, 1]``.
     """

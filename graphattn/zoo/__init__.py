@@ -5,7 +5,23 @@ They never add self-loops: ``graph.with_self_loops()`` does. PyG uses some of th
 """
 
 from graphattn.zoo.attention import SelfAttention
-from graphattn.zoo.convolution import GCN, EdgeConv
+from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
+from graphattn.zoo.principal import PNA
+from graphattn.zoo.relational import RGCN, TokenMixing
 from graphattn.zoo.table import TABLE, Row
 
-__all__ = ["GCN", "TABLE", "EdgeConv", "Row", "SelfAttention"]
+__all__ = [
+    "GCN",
+    "GIN",
+    "GINE",
+    "PNA",
+    "RGCN",
+    "TABLE",
+    "EdgeConv",
+    "GatedGraph",
+    "GraphSAGE",
+    "ResGatedGraph",
+    "Row",
+    "SelfAttention",
+    "TokenMixing",
+]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable
 
-from graphattn.aggregation import Max, Sum
+import torch
+from torch import Tensor, nn
+
+from graphattn.aggregation import Max, Mean, Sum
+from graphattn.edge_terms import LinearValue, NetworkValue
 from graphattn.layer import GraphLayer
-from graphattn.message import Difference, Scale, Scaled, symmetric
+from graphattn.message import AddEdge, Copy, Difference, Gated, Scale, Scaled, as_weighted, symmetric
 from graphattn.slots import Aggregation
-from graphattn.update import Replace
+from graphattn.update import AddRoot, AddSelf, Project, ProjectBoth, Recur, Replace, Then
 
 
 def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = symmetric) -> GraphLayer:  # noqa: N802
@@ -17,11 +21,14 @@ def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = s
     .. math:: x_i' = \sum_{j \in N(i)} \frac{w_{ji}}{\sqrt{d_i d_j}} W x_j + b
 
     The paper's self-loops are the graph's: ``layer(x, graph.with_self_loops())``. PyG's ``GCNConv`` adds them by itself.
+    Its other options are the graph's or the scale's, too: ``improved=True`` is a graph whose loops weigh 2, ``normalize=False``
+    is ``scale=as_weighted``.
 
     Args:
         in_channels, out_channels: channels of a node before and after.
         bias: whether there is a ``b``.
-        scale: the factor of each edge (:func:`~graphattn.message.symmetric`).
+        scale: the factor of each edge: :func:`~graphattn.message.symmetric`, :func:`~graphattn.message.by_row` (a mean),
+            :func:`~graphattn.message.as_weighted`.
 
     >>> graph = Edges(torch.tensor([[0, 1], [1, 0]]))
     >>> GCN(4, 2)(torch.randn(2, 4), graph.with_self_loops()).shape
@@ -29,6 +36,74 @@ def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = s
     """
     message = Scaled(in_channels, out_channels, scale)
     return GraphLayer(message, Sum(), Replace(out_channels if bias else None), name="GCN")
+
+
+def GraphSAGE(  # noqa: N802
+    in_channels: int | tuple[int, int],
+    out_channels: int,
+    aggregation: Aggregation | None = None,
+    root_weight: bool = True,
+    bias: bool = True,
+    project: nn.Module | None = None,
+    last: Callable[[Tensor], Tensor] | None = None,
+) -> GraphLayer:
+    r"""GraphSAGE (Hamilton et al. 2017): the mean of the neighbours beside the node itself, each with a weight.
+
+    .. math:: x_i' = W_1 \cdot \text{mean}_{j \in N(i)}\, x_j + b + W_2 x_i
+
+    Args:
+        in_channels, out_channels: channels of a node before, or ``(senders, receivers)``, and after.
+        aggregation: instead of the mean.
+        root_weight: whether there is a ``W_2``.
+        bias: whether there is a ``b``.
+        project: a network that senders go through first, of as many channels in and out; PyG's ``project=True`` is
+            ``nn.Sequential(nn.Linear(in_channels, in_channels), nn.ReLU())``.
+        last: a function of the result; PyG's ``normalize=True`` is ``torch.nn.functional.normalize``.
+
+    >>> GraphSAGE(4, 2)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
+    torch.Size([2, 2])
+    """
+    sender, receiver = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+    update = ProjectBoth(sender, receiver, out_channels, bias) if root_weight else Project(sender, out_channels, bias)
+    update = update if last is None else Then(update, last)
+    return GraphLayer(Copy(project), aggregation or Mean(), update, name="GraphSAGE")
+
+
+def GIN(network: nn.Module, eps: float = 0.0, train_eps: bool = False) -> GraphLayer:  # noqa: N802
+    r"""Graph isomorphism network (Xu et al. 2019): a network on the sum of the neighbours and the node itself.
+
+    .. math:: x_i' = h\Big((1 + \epsilon)\, x_i + \sum_{j \in N(i)} x_j\Big)
+
+    Args:
+        network: ``h``, from ``F`` to ``F'`` channels.
+        eps: :math:`\epsilon`, where it starts if learned.
+        train_eps: whether :math:`\epsilon` is learned.
+
+    >>> GIN(torch.nn.Linear(4, 2))(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
+    torch.Size([2, 2])
+    """
+    return GraphLayer(Copy(), Sum(), Then(AddSelf(eps, train_eps), network), name="GIN")
+
+
+def GINE(  # noqa: N802
+    network: nn.Module, eps: float = 0.0, train_eps: bool = False, edge: nn.Module | None = None
+) -> GraphLayer:
+    r"""Graph isomorphism network with edge features (Hu et al. 2020), ``edge["edge_attr"]``.
+
+    .. math:: x_i' = h\Big((1 + \epsilon)\, x_i + \sum_{j \in N(i)} \text{relu}(x_j + u(e_{ji}))\Big)
+
+    Args:
+        network: ``h``, from ``F`` to ``F'`` channels.
+        eps, train_eps: as in :func:`GIN`.
+        edge: ``u``, from an edge's channels to ``F``; the features as they are if not given. PyG's ``edge_dim=D`` is
+            ``nn.Linear(D, F)``.
+
+    >>> layer = GINE(torch.nn.Linear(4, 2), edge=torch.nn.Linear(3, 4))
+    >>> layer(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]]), torch.randn(2, 3)).shape
+    torch.Size([2, 2])
+    """
+    message = AddEdge(NetworkValue("edge_attr", edge))
+    return GraphLayer(message, Sum(), Then(AddSelf(eps, train_eps), network), name="GINE")
 
 
 def EdgeConv(network: nn.Module, aggregation: Aggregation | None = None) -> GraphLayer:  # noqa: N802
@@ -44,3 +119,50 @@ def EdgeConv(network: nn.Module, aggregation: Aggregation | None = None) -> Grap
     torch.Size([2, 3])
     """
     return GraphLayer(Difference(network), aggregation or Max(), Replace(), name="EdgeConv")
+
+
+def ResGatedGraph(  # noqa: N802
+    in_channels: int | tuple[int, int],
+    out_channels: int,
+    edge_channels: int | None = None,
+    root_weight: bool = True,
+    bias: bool = True,
+) -> GraphLayer:
+    r"""Residual gated graph convolution (Bresson & Laurent 2017): gated neighbours beside the node itself.
+
+    .. math:: x_i' = W_1 x_i + b + \sum_{j \in N(i)} \sigma(W_3 x_i + W_4 x_j + W_5 e_{ji} + c) \odot (W_2 x_j + W_6 e_{ji} + d)
+
+    PyG's ``ResGatedGraphConv`` has two biases in the gate, and two weights of the edge: their sums are ours.
+
+    Args:
+        in_channels, out_channels: channels of a node before, or ``(senders, receivers)``, and after.
+        edge_channels: channels of ``edge["edge_attr"]``, if there is one.
+        root_weight: whether there is a ``W_1``.
+        bias: whether there is a ``b``.
+
+    >>> ResGatedGraph(4, 2)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
+    torch.Size([2, 2])
+    """
+    receiver = in_channels if isinstance(in_channels, int) else in_channels[1]
+    edges = [LinearValue("edge_attr", edge_channels, 1, out_channels) if edge_channels else None for _ in range(2)]
+    message = Gated(in_channels, out_channels, torch.sigmoid, *edges)
+    root = AddRoot(receiver, out_channels, bias) if root_weight else Replace(out_channels if bias else None)
+    return GraphLayer(message, Sum(), root, name="ResGatedGraph")
+
+
+def GatedGraph(channels: int, bias: bool = True) -> GraphLayer:  # noqa: N802
+    r"""Gated graph network (Li et al. 2016), one step: a sum of neighbours into a recurrent cell.
+
+    .. math:: x_i' = \text{GRU}\Big(\sum_{j \in N(i)} w_{ji}\, W x_j,\; x_i\Big)
+
+    Edge weights are ``edge["edge_attr"]``. PyG's ``GatedGraphConv`` takes several steps with one cell.
+
+    Args:
+        channels: channels of a node, before and after.
+        bias: whether the cell has biases.
+
+    >>> GatedGraph(4)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
+    torch.Size([2, 4])
+    """
+    cell = nn.GRUCell(channels, channels, bias)
+    return GraphLayer(Scaled(channels, channels, as_weighted), Sum(), Recur(cell), name="GatedGraph")

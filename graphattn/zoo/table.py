@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
 from graphattn.topology import Topology
 from graphattn.zoo.attention import SelfAttention
-from graphattn.zoo.convolution import GCN, EdgeConv
+from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
+from graphattn.zoo.principal import PNA
+from graphattn.zoo.relational import RGCN, TokenMixing
 
 
 class Row(NamedTuple):
@@ -29,6 +32,21 @@ class Row(NamedTuple):
     edge: Callable[[Topology], State] = lambda graph: {}
 
 
+def features(graph: Topology) -> State:
+    """Three features of each edge, of how far its nodes stand apart: in a batch what they are alone."""
+    sender, receiver = graph.edge_index()
+    return {"edge_attr": torch.outer((receiver - sender).float(), torch.tensor([0.3, 0.7, 1.1])).sin()}
+
+
+def types(graph: Topology, relations: int = 3) -> State:
+    """A type for each edge, of how far its nodes stand apart: in a batch what it is alone."""
+    sender, receiver = graph.edge_index()
+    return {"edge_type": (receiver - sender) % relations}
+
+
+_BOTH = ("Full", "Edges")
+_DEGREES = torch.tensor([0, 4, 3, 1])
+
 TABLE: tuple[Row, ...] = (
     Row(
         "SelfAttention",
@@ -39,4 +57,25 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("GCN", lambda: GCN(8, 8), ("Full", "Edges"), "Kipf & Welling 2017", "PyG GCNConv, given self-loops"),
     Row("EdgeConv", lambda: EdgeConv(nn.Linear(16, 8)), ("Full", "Edges"), "Wang et al. 2019", "PyG EdgeConv"),
+    Row("GraphSAGE", lambda: GraphSAGE(8, 8), _BOTH, "Hamilton et al. 2017", "PyG SAGEConv"),
+    Row("GIN", lambda: GIN(nn.Linear(8, 8)), _BOTH, "Xu et al. 2019", "PyG GINConv"),
+    Row("GINE", lambda: GINE(nn.Linear(8, 8), edge=nn.Linear(3, 8)), _BOTH, "Hu et al. 2020", "PyG GINEConv", features),
+    Row("RGCN", lambda: RGCN(8, 8, relations=3), _BOTH, "Schlichtkrull et al. 2018", "PyG RGCNConv", types),
+    Row("PNA", lambda: PNA(8, 8, _DEGREES, edge_channels=3), _BOTH, "Corso et al. 2020", "PyG PNAConv", features),
+    Row(
+        "ResGatedGraph",
+        lambda: ResGatedGraph(8, 8, edge_channels=3),
+        _BOTH,
+        "Bresson & Laurent 2017",
+        "PyG ResGatedGraphConv",
+        features,
+    ),
+    Row("GatedGraph", lambda: GatedGraph(8), _BOTH, "Li et al. 2016", "PyG GatedGraphConv of one step"),
+    Row(
+        "TokenMixing",
+        lambda: TokenMixing(300, bias=False),
+        ("Full",),
+        "Tolstikhin et al. 2021",
+        "torch.nn.Linear over the tokens",
+    ),
 )
