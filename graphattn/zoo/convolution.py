@@ -21,8 +21,8 @@ def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = s
     .. math:: x_i' = \sum_{j \in N(i)} \frac{w_{ji}}{\sqrt{d_i d_j}} W x_j + b
 
     The paper's self-loops are the graph's: ``layer(x, graph.with_self_loops())``. PyG's ``GCNConv`` adds them by itself.
-    Its other options are the graph's or the scale's, too: ``improved=True`` is a graph whose loops weigh 2, ``normalize=False``
-    is ``scale=as_weighted``.
+    Its other options are the graph's or the scale's, too: ``improved=True`` is a graph whose loops weigh 2 (PyG heeds it only
+    where edges have weights), ``normalize=False`` is ``scale=as_weighted``.
 
     Args:
         in_channels, out_channels: channels of a node before and after.
