@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphattn.blocks import Stack
+from graphattn.convert.blocks import block_from, pooler_from
 from graphattn.convert.copying import (
     ACTIVATIONS,
     attention_from,
@@ -17,8 +19,6 @@ from graphattn.convert.copying import (
     norm_from,
     refuse,
 )
-from graphattn.blocks import Stack
-from graphattn.convert.blocks import block_from, pooler_from
 from graphattn.convert.tokens import Output, Tokens, read_tokens
 from graphattn.topology import Full, Topology
 
@@ -58,8 +58,8 @@ class BERT(nn.Module):
     Args:
         embedding: a token's first state.
         encoder: the blocks.
-        pooler: of each sequence's first token, if the original has one. Where sequences are padded on the left, the original pools
-            padding; here it is the first real token.
+        pooler: of each sequence's first token, if the original has one. Where sequences are padded on the left, the original
+            pools padding; here it is the first real token.
 
     Shapes: ``input_ids [B, L] -> [B, L, F]``, zero where padded; a batch of ``N`` tokens ``-> [N, F]``; pooled ``[B, F]``.
     """

@@ -169,12 +169,9 @@ def _from_graphs(graphs: Data, first: Tensor | None) -> Tokens:
         )
     before = sizes.ptr[:-1] if first is None else sizes.ptr[:-1] - first
     before = before.repeat_interleave(sizes.ptr.diff(), output_size=ids.numel())
-    place = (
-        torch.arange(ids.numel(), device=ids.device) - before
-        if "position_ids" not in graphs
-        else graphs["position_ids"]
-    )
-    return Tokens(ids, place, graphs["token_type_ids"] if "token_type_ids" in graphs else None, sizes, None)
+    place = graphs.get("position_ids", None)
+    place = torch.arange(ids.numel(), device=ids.device) - before if place is None else place
+    return Tokens(ids, place, graphs.get("token_type_ids", None), sizes, None)
 
 
 def _checked(tokens: Tokens, places: int) -> Tokens:

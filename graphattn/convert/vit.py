@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import unfold
 from torch_geometric.data import Batch, Data
 
+from graphattn.blocks import Stack
+from graphattn.convert.blocks import block_from, pooler_from
 from graphattn.convert.copying import (
     ACTIVATIONS,
     Map,
@@ -23,8 +25,6 @@ from graphattn.convert.copying import (
     norm_from,
     refuse,
 )
-from graphattn.blocks import Stack
-from graphattn.convert.blocks import block_from, pooler_from
 from graphattn.convert.tokens import Output, order_of
 from graphattn.slots import Sizes
 from graphattn.topology import Full, Topology, read_sizes

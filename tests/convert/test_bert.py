@@ -151,13 +151,13 @@ def test_cross_attention_is_refused_even_where_nothing_is_decoded(make):
 def test_a_part_that_is_not_plain_is_refused_by_name(make):
     original = make()
     original.encoder.layer[1].attention.output.LayerNorm = torch.nn.RMSNorm(8)
-    with pytest.raises(TypeError, match="norm torch.nn.LayerNorm to convert, got RMSNorm"):
+    with pytest.raises(TypeError, match=r"norm torch.nn.LayerNorm to convert, got RMSNorm"):
         from_transformers(original)
     original = make()
     original.encoder.layer[0].intermediate.dense = torch.nn.Bilinear(2, 2, 2)
-    with pytest.raises(TypeError, match="plain torch.nn.Linear to convert, got Bilinear"):
+    with pytest.raises(TypeError, match=r"plain torch.nn.Linear to convert, got Bilinear"):
         from_transformers(original)
     original = make()
     original.embeddings.position_embeddings = torch.nn.EmbeddingBag(3, 2)
-    with pytest.raises(TypeError, match="plain torch.nn.Embedding to convert, got EmbeddingBag"):
+    with pytest.raises(TypeError, match=r"plain torch.nn.Embedding to convert, got EmbeddingBag"):
         from_transformers(original)
