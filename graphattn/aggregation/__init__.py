@@ -11,6 +11,7 @@ from graphattn.aggregation.multi import (
     inverse_linear,
     linear,
 )
+from graphattn.aggregation.normalized import NormalizedSum
 from graphattn.aggregation.plain import Max, Mean, Min, Sum
 from graphattn.aggregation.relation import RelationMean
 from graphattn.aggregation.softmax import SoftmaxSum
@@ -23,6 +24,7 @@ __all__ = [
     "Mean",
     "Min",
     "Multi",
+    "NormalizedSum",
     "RelationMean",
     "Scaler",
     "SoftmaxSum",

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
+from graphattn.backends.linear import Linear
 from graphattn.slots import Backend, Inputs, State
 from graphattn.topology import Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -82,6 +83,7 @@ def explain_backend(
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
+       linear: needs a topology of whole graphs (Full, Star), got Edges; needs the aggregation NormalizedSum, got Sum; ...
     -> edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)

@@ -12,24 +12,23 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend
-from graphattn.score import ScaledDot
-from graphattn.slots import Inputs
+from graphattn.score import ProductScore
+from graphattn.score.base import knows_matrices, matrix
+from graphattn.slots import Inputs, Score
 from graphattn.topology import Blockwise, Tile, Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-_HOOKS = tuple(
-    f"_{step}_forward_{when}hooks" for step in ("propagate", "message", "aggregate") for when in ("pre_", "")
-)
 _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 
 
 @final
 class Dense:
-    """Fused ``scaled_dot_product_attention``, or an explicit softmax where edges have a bias or a value of their own."""
+    """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value."""
 
     name = "dense"
 
@@ -39,33 +38,33 @@ class Dense:
             reasons.append(f"needs a topology of blocks ({_BLOCKS}), got {type(graph).__name__}")
         if not isinstance(message, Attend):
             reasons.append(f"needs the message Attend, got {type(message).__name__}")
-        elif not isinstance(message.score, ScaledDot):
-            reasons.append(f"needs the score ScaledDot, got {type(message.score).__name__}")
+        elif not knows_matrices(message.score):
+            reasons.append(f"needs a score that works on matrices, got {type(message.score).__name__}")
         elif message.edge_key is not None:
             reasons.append(f"needs keys of nodes alone, got the edge key {type(message.edge_key).__name__}")
         if not isinstance(layer.aggregation, SoftmaxSum):
             reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
-        if layer.explain or any(getattr(layer, hooks) for hooks in _HOOKS):
-            reasons.append("an explainer or a hook is attached, which wants to see every edge")
-        return reasons
+        return reasons + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
         assert isinstance(graph, Blockwise)
         assert isinstance(message, Attend)
-        assert isinstance(message.score, ScaledDot)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
-        query = query * message.score.factor(query.size(-1))
+        score, plain = message.score, message.edge_bias is None and message.edge_value is None
         tiles = graph.plan().tiles
         laid = [_lay_out(tile, query, key, value) for tile in tiles]
-        if message.edge_bias is None and message.edge_value is None and inputs.seed is None:
-            return _collect(graph, value, [_fused(tile, states) for tile, states in zip(tiles, laid, strict=True)])
+        if plain and inputs.seed is None and isinstance(score, ProductScore):
+            scale = score.factor(query.size(-1))
+            return _collect(
+                graph, value, [_fused(tile, states, scale) for tile, states in zip(tiles, laid, strict=True)]
+            )
         biases = _biases(message, graph, inputs)
         heads = query.size(1)
         factors = [
             None if inputs.seed is None else _loudness(inputs.seed, tile, heads, layer.dropout) for tile in tiles
         ]
-        weighed = [_weighed(*parts) for parts in zip(laid, biases, factors, strict=True)]
+        weighed = [_weighed(score, *parts) for parts in zip(laid, biases, factors, strict=True)]
         heard = _collect(graph, value, [rows for rows, _ in weighed])
         if message.edge_value is None or not weighed:
             return heard
@@ -96,10 +95,10 @@ def _lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> _States:
     return _States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
 
 
-def _fused(tile: Tile, states: _States) -> Tensor:
+def _fused(tile: Tile, states: _States, scale: float) -> Tensor:
     # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
     mask = None if tile.causal else _mask(tile)
-    return scaled_dot_product_attention(*states, attn_mask=mask, is_causal=tile.causal, scale=1.0)
+    return scaled_dot_product_attention(*states, attn_mask=mask, is_causal=tile.causal, scale=scale)
 
 
 def _mask(tile: Tile) -> Tensor | None:
@@ -139,9 +138,9 @@ def _loudness(seed: Tensor, tile: Tile, heads: int, dropout: float) -> Tensor:
     return loudness(seed, receiver, sender, tile.edge, heads, dropout).permute(3, 0, 1, 2)
 
 
-def _weighed(states: _States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
+def _weighed(similarity: Score, states: _States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
     """Rows ``[H, b, n, C]`` and the weights ``[H, b, n, m]``, softmax taken at least in float32."""
-    score = states.query @ states.key.transpose(-1, -2)
+    score = matrix(similarity, states.query, states.key)
     score = score if bias.term is None else score + bias.term
     wide = torch.float64 if score.dtype == torch.float64 else torch.float32
     if bias.silent:

@@ -1,9 +1,12 @@
 """Blocks: compositions of layers with what stands around them (norm, feed-forward, dropout)."""
 
+from graphattn.blocks.decoder import DecoderBlock
 from graphattn.blocks.depth import DropPath, LayerScale
 from graphattn.blocks.feed_forward import SwiGLU, feed_forward
 from graphattn.blocks.gps import GPS
 from graphattn.blocks.graphormer import Graphormer
+from graphattn.blocks.mixer import Mixer
+from graphattn.blocks.perceiver import Perceiver
 from graphattn.blocks.placement import (
     Around,
     Chain,
@@ -26,11 +29,14 @@ __all__ = [
     "Around",
     "Block",
     "Chain",
+    "DecoderBlock",
     "DropPath",
     "EncoderBlock",
     "Graphormer",
     "LayerScale",
+    "Mixer",
     "Norm",
+    "Perceiver",
     "Placement",
     "Readout",
     "Residual",

@@ -54,13 +54,12 @@ class DecoderBlock(nn.Module):
         placement: Placement = post_norm,
     ) -> None:
         super().__init__()
-        self.self_attention = SelfAttention(channels, heads, bias)
-        self.cross_attention = CrossAttention(channels, heads=heads, bias=bias)
+        self.self_attention = SelfAttention(channels, heads, bias, dropout=dropout)
+        self.cross_attention = CrossAttention(channels, channels, heads, bias, dropout=dropout)
         self.mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
         self.around_self_attention = Residual(channels, norm, placement, dropout)
         self.around_cross_attention = Residual(channels, norm, placement, dropout)
         self.around_mlp = Residual(channels, norm, placement, dropout)
-        self.self_attention.dropout = self.cross_attention.dropout = dropout
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

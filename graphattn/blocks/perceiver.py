@@ -58,7 +58,7 @@ class Perceiver(nn.Module):
         from_node = channels if input_channels is None else input_channels
         self.latent = nn.Parameter(torch.empty(hubs, channels))
         self.norm_of_nodes = nn.LayerNorm(from_node)
-        self.cross_attention = CrossAttention(channels, from_node, heads)
+        self.cross_attention = CrossAttention(from_node, channels, heads)
         self.mlp = feed_forward(channels, 4 * channels, dropout)
         self.around_cross_attention = Residual(channels, dropout=dropout)
         self.around_mlp = Residual(channels, dropout=dropout)

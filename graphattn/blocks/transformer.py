@@ -14,7 +14,7 @@ from graphattn.blocks.placement import Around, Norm, Placement, post_norm, pre_n
 from graphattn.blocks.residual import residual
 from graphattn.layer import GraphLayer
 from graphattn.message.reset import reset
-from graphattn.slots import State
+from graphattn.slots import Sizes, State
 from graphattn.topology import Topology
 from graphattn.zoo import SelfAttention
 
@@ -75,7 +75,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge] = None) -> Tensor:
         """A graph, or one for each layer; and features of its edges where the layer takes them."""
         heard = self._paired(graphs, edges)
-        sizes = max((graph.receivers for _, graph, _ in heard), key=lambda sizes: sizes.ptr.numel())
+        sizes = _most([graph.receivers for _, graph, _ in heard])
 
         def hear(x: Tensor) -> Tensor:
             return reduce(torch.add, [self.dropout(layer(x, graph, edge)) for layer, graph, edge in heard])
@@ -96,6 +96,14 @@ class Block(nn.Module):
                 f"got {len(graphs)} graphs and {len(given)} edge features"
             )
         return list(zip(self.layers, graphs, given, strict=True))
+
+
+def _most(known: list[Sizes]) -> Sizes:
+    """The sizes of most graphs: a list of edges may not know that it is of several."""
+    most = known[0]
+    for sizes in known[1:]:  # dynamo has no max by a key
+        most = sizes if sizes.ptr.numel() > most.ptr.numel() else most
+    return most
 
 
 def EncoderBlock(  # noqa: N802  named as the field names the block
@@ -127,7 +135,6 @@ def EncoderBlock(  # noqa: N802  named as the field names the block
     >>> EncoderBlock(8, heads=2)(torch.randn(5, 8), Full([3, 2])).shape
     torch.Size([5, 8])
     """
-    attention = SelfAttention(channels, heads, bias)
-    attention.dropout = dropout
+    attention = SelfAttention(channels, heads, bias, dropout=dropout)
     mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
     return Block(attention, channels, mlp, dropout, norm, placement)

@@ -9,6 +9,7 @@ from graphattn.message.by_place import ByPlace
 from graphattn.message.concatenate import Concatenate
 from graphattn.message.difference import Difference
 from graphattn.message.gated import Gated
+from graphattn.message.gram import Gram
 from graphattn.message.relation import Relation, RelationWeight
 from graphattn.message.relation_weights import Bases, Blocks, EachRelation, Kernel
 from graphattn.message.say import Copy
@@ -26,6 +27,7 @@ __all__ = [
     "Difference",
     "EachRelation",
     "Gated",
+    "Gram",
     "Heads",
     "Kernel",
     "Relation",

@@ -11,8 +11,9 @@ from torch import nn
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
 from graphattn.topology import Topology
-from graphattn.zoo.attention import SelfAttention
+from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttention
 from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
+from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 from graphattn.zoo.principal import PNA
 from graphattn.zoo.relational import RGCN, TokenMixing
 
@@ -54,6 +55,44 @@ TABLE: tuple[Row, ...] = (
         ("Full", "Edges"),
         "Vaswani et al. 2017",
         "torch.nn.MultiheadAttention on Full, PyG TransformerConv on Edges",
+    ),
+    Row(
+        "CrossAttention",
+        lambda: CrossAttention(8, 8, heads=2),
+        ("Full", "Edges"),
+        "Vaswani et al. 2017",
+        "torch.nn.MultiheadAttention with kdim and vdim; masks are the graph",
+    ),
+    Row(
+        "LinearAttention",
+        lambda: LinearAttention(8, heads=2),
+        ("Full", "Edges"),
+        "Katharopoulos et al. 2020",
+        "its quadratic form; with Favor, softmax attention within its error",
+    ),
+    Row(
+        "GraphTransformer",
+        lambda: GraphTransformer(8, 4, heads=2, edge_dim=3),
+        ("Full", "Edges"),
+        "Shi et al. 2021",
+        "PyG TransformerConv",
+        features,
+    ),
+    Row(
+        "GAT",
+        lambda: GAT(8, 4, heads=2, edge_dim=3),
+        ("Full", "Edges"),
+        "Veličković et al. 2018",
+        "PyG GATConv, given self-loops",
+        features,
+    ),
+    Row(
+        "GATv2",
+        lambda: GATv2(8, 4, heads=2, edge_dim=3),
+        ("Full", "Edges"),
+        "Brody et al. 2022",
+        "PyG GATv2Conv, given self-loops",
+        features,
     ),
     Row("GCN", lambda: GCN(8, 8), ("Full", "Edges"), "Kipf & Welling 2017", "PyG GCNConv, given self-loops"),
     Row("EdgeConv", lambda: EdgeConv(nn.Linear(16, 8)), ("Full", "Edges"), "Wang et al. 2019", "PyG EdgeConv"),
