@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graphattn.testing import assert_backends_agree, assert_batched_equals_alone, assert_permutation_equivariant
-from graphattn.topology import Edges, Full
+from graphattn.topology import Blockwise, Causal, Edges, Full, Line, Prefix, Window
 from graphattn.zoo import TABLE
 
 F64 = torch.float64
@@ -27,7 +27,15 @@ def lists(sizes):
     return Edges(torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T, sum(sizes))
 
 
-BUILDERS = {"Full": Full, "Edges": lists}
+BUILDERS = {
+    "Full": Full,
+    "Edges": lists,
+    "Causal": Causal,
+    "Window": lambda sizes: Window(sizes, radius=2, dilation=2),
+    "Prefix": lambda sizes: Prefix(sizes, prefix=3),
+    "Line": Line,
+    "Union": lambda sizes: Causal(sizes) | Line(sizes),
+}
 ROWS = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 PAIRS = pytest.mark.parametrize(
     ("row", "topology"),
@@ -128,7 +136,7 @@ def test_layers_repeat_bit_by_bit(row, topology):
 def test_layers_compile_into_one_graph(row, topology):
     layer, x, graph = row.make(), torch.randn(6, 8), topology([6])
     edge = row.edge(graph)
-    if isinstance(graph, Full):
+    if isinstance(graph, Blockwise):
         graph.plan()
     torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True, backend="eager")

@@ -116,5 +116,7 @@ class Blockwise(Topology):
         Made once for a batch, not once for a layer.
         """
         if self._plan is None:
-            self._plan = make_plan(self)
+            # What inference mode makes cannot take part in training later.
+            with torch.inference_mode(False):
+                self._plan = make_plan(self)
         return self._plan

@@ -154,8 +154,13 @@ class Lattice(Topology):
 
     def _list(self) -> tuple[Tensor, Tensor]:
         """The edges ``[2, E]`` and their types; linear in the number of nodes, so that they are kept."""
-        if self._listed is not None:
-            return self._listed
+        if self._listed is None:
+            # What inference mode makes cannot take part in training later.
+            with torch.inference_mode(False):
+                self._listed = self._make_list()
+        return self._listed
+
+    def _make_list(self) -> tuple[Tensor, Tensor]:
         degrees = self.degrees()
         receiver = torch.arange(self.num_receivers, device=degrees.device).repeat_interleave(degrees)
         rank = torch.arange(receiver.numel(), device=degrees.device) - (degrees.cumsum(0) - degrees)[receiver]
@@ -169,8 +174,7 @@ class Lattice(Topology):
             edge_type = edge_type + tap * weights
             rank, stride, weights = rank // count, stride * length, weights * axis.taps
         start = self.senders.ptr[:-1].repeat_interleave(self.receivers.ptr.diff(), output_size=self.num_receivers)
-        self._listed = torch.stack([sender + start[receiver], receiver]), edge_type
-        return self._listed
+        return torch.stack([sender + start[receiver], receiver]), edge_type
 
     def _coordinates(self, node: Tensor, sizes: Sizes, *, out: bool) -> list[Tensor]:
         """Where nodes stand on each axis, row-major in their graph."""

@@ -52,7 +52,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "SelfAttention",
         lambda: SelfAttention(8, heads=2),
-        ("Full", "Edges"),
+        ("Full", "Edges", "Causal", "Window", "Prefix", "Line", "Union"),
         "Vaswani et al. 2017",
         "torch.nn.MultiheadAttention on Full, PyG TransformerConv on Edges",
     ),
