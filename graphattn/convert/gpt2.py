@@ -113,7 +113,7 @@ class GPT2(nn.Module):
         Raises:
             ValueError: as :func:`read_tokens`; a graph beside a cache; a cache of other sequences or tokens.
         """
-        past = past_key_values if past_key_values is not None else _nothing(input_ids, len(self.blocks))
+        past = _begun(input_ids, past_key_values, len(self.blocks))
         seen = _mask_of_new(input_ids, attention_mask, past)
         tokens = read_tokens(input_ids, seen, token_type_ids, position_ids, self.place.num_embeddings, past.start)
         growth = _growth(past, tokens, graph)
@@ -161,30 +161,27 @@ def _turned(linear: Any, parts: int = 1) -> list[Map]:
     return [Map(weight.t(), bias) for weight, bias in zip(weights, biases, strict=True)]
 
 
-def _nothing(input_ids: Tensor | Data, blocks: int) -> Cache:
-    """The cache before the first token."""
+def _begun(input_ids: Tensor | Data, past: Cache | None, blocks: int) -> Cache:
+    """The cache given, or the one before the first token."""
     ptr = read_sizes(input_ids).ptr if isinstance(input_ids, Data) else input_ids.new_zeros(len(input_ids) + 1)
-    return Cache(({},) * blocks, read_sizes(ptr=torch.zeros_like(ptr)), torch.zeros_like(ptr[1:]))
+    if past is None:
+        return Cache(({},) * blocks, read_sizes(ptr=torch.zeros_like(ptr)), torch.zeros_like(ptr[1:]))
+    if len(past.start) != len(ptr) - 1:
+        raise ValueError(f"expected tokens for the {len(past.start)} sequences of the cache, got {len(ptr) - 1} sequences")
+    return past
 
 
 def _mask_of_new(input_ids: Tensor | Data, attention_mask: Tensor | None, past: Cache) -> Tensor | None:
-    if attention_mask is None or isinstance(input_ids, Data) or past.sizes.max == 0:
+    if attention_mask is None or isinstance(input_ids, Data):
         return attention_mask
-    earlier, new = attention_mask.tensor_split([-input_ids.size(1)], dim=1)
-    if not torch.equal(earlier.sum(1), past.sizes.ptr.diff()):
-        raise ValueError(
-            f"expected an attention_mask that shows the {past.sizes.ptr.diff().tolist()} tokens of the cache, "
-            f"got one that shows {earlier.sum(1).tolist()}"
-        )
-    return new
+    cut = max(attention_mask.size(1) - input_ids.size(1), 0)
+    kept, shown = past.sizes.ptr.diff().tolist(), attention_mask[:, :cut].sum(1).tolist()
+    if kept != shown:
+        raise ValueError(f"expected an attention_mask that shows the {kept} tokens of the cache, got one that shows {shown}")
+    return attention_mask[:, cut:]
 
 
 def _growth(past: Cache, tokens: Tokens, graph: Topology | None) -> Growth:
-    if past.sizes.ptr.numel() != tokens.sizes.ptr.numel():
-        raise ValueError(
-            f"expected tokens for the {past.sizes.ptr.numel() - 1} sequences of the cache, "
-            f"got {tokens.sizes.ptr.numel() - 1} sequences"
-        )
     growth = grow(past.sizes, tokens.sizes)
     if graph is None:
         return growth
