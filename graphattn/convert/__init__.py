@@ -8,8 +8,19 @@ from graphattn.convert.bert import BERT
 from graphattn.convert.cache import Cache
 from graphattn.convert.gpt2 import GPT2
 from graphattn.convert.masks import unpadded
+from graphattn.convert.modules import from_torch
 from graphattn.convert.tokens import token_graphs
 from graphattn.convert.transformers_models import from_transformers
 from graphattn.convert.vit import ViT, patch_graphs
 
-__all__ = ["BERT", "GPT2", "Cache", "ViT", "from_transformers", "patch_graphs", "token_graphs", "unpadded"]
+__all__ = [
+    "BERT",
+    "GPT2",
+    "Cache",
+    "ViT",
+    "from_torch",
+    "from_transformers",
+    "patch_graphs",
+    "token_graphs",
+    "unpadded",
+]

@@ -121,7 +121,7 @@ def bert_from(model: Any) -> BERT:
 def _block_from(layer: Any, config: Any) -> nn.Module:
     said, out = layer.attention.self, layer.attention.output
     maps = [map_of(each) for each in (said.query, said.key, said.value, out.dense)]
-    attention = attention_from(*maps, config.num_attention_heads, config.attention_probs_dropout_prob, "SelfAttention")
+    attention = attention_from(maps, config.num_attention_heads, config.attention_probs_dropout_prob, "SelfAttention")
     activation = ACTIVATIONS[config.hidden_act]()
     mlp = feed_forward_from(map_of(layer.intermediate.dense), activation, map_of(layer.output.dense), 0.0)
     norms = norm_from(out.LayerNorm), norm_from(layer.output.LayerNorm)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+from torch.nn.parameter import is_lazy
+from torch_geometric.nn import Linear
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.layer import GraphLayer
@@ -41,27 +43,34 @@ def refuse(owner: str, options: object, supported: Mapping[str, Collection[objec
     """
     for name, values in supported.items():
         value = getattr(options, name, None)
-        if hasattr(options, name) and value not in values:
+        if hasattr(options, name) and value not in list(values):
             wanted = " or ".join(f"{name}={each!r}" for each in values)
             raise ValueError(f"expected {wanted} to convert {owner}, got {name}={value!r}")
 
 
 def map_of(linear: nn.Module) -> Map:
-    """Weight and bias of a plain ``nn.Linear``.
+    """Weight and bias of a plain ``nn.Linear``, or PyG's.
 
     Raises:
         TypeError: another class (quantised, or with an adapter), by name.
+        ValueError: a lazy one that has not seen an input yet.
     """
-    if type(linear) not in (nn.Linear, NonDynamicallyQuantizableLinear):
+    if type(linear) not in (nn.Linear, NonDynamicallyQuantizableLinear, Linear):
         raise TypeError(f"expected a plain torch.nn.Linear to convert, got {type(linear).__name__}")
+    if is_lazy(linear.weight):  # pyright: ignore[reportArgumentType]
+        raise ValueError(f"expected channels to be known, got {linear}: call the original once before it is converted")
     return Map(linear.weight, linear.bias)  # pyright: ignore[reportArgumentType]
 
 
+def put(part: nn.Module, name: str, value: Tensor | None) -> None:
+    """Give ``part`` a copy of a parameter, on its device and in its precision."""
+    setattr(part, name, None if value is None else nn.Parameter(value.detach().clone(), value.requires_grad))
+
+
 def fill(part: nn.Module, source: Map) -> None:
-    """Give ``part`` copies of a linear map's parameters, on their device and in their precision."""
-    for name, value in source._asdict().items():
-        copied = None if value is None else nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad)
-        setattr(part, name, copied)
+    """Give ``part`` copies of a linear map's parameters."""
+    put(part, "weight", source.weight)
+    put(part, "bias", source.bias)
 
 
 def linear_from(source: Map) -> nn.Linear:
@@ -99,8 +108,9 @@ def feed_forward_from(first: Map, activation: nn.Module, second: Map, dropout: f
     return nn.Sequential(linear_from(first), activation, nn.Dropout(dropout), linear_from(second))
 
 
-def attention_from(query: Map, key: Map, value: Map, out: Map, heads: int, dropout: float, name: str) -> GraphLayer:
-    """An attention layer from the four linear maps of a transformer's attention."""
+def attention_from(maps: Iterable[Map], heads: int, dropout: float, name: str) -> GraphLayer:
+    """An attention layer from a transformer's four linear maps: query, key, value and output."""
+    query, key, value, out = maps
     inner = query.weight.size(0) // heads
     channels = (key.weight.size(1), query.weight.size(1))
     message = Attend(channels, Heads(heads, inner), bias=query.bias is not None)

@@ -148,7 +148,7 @@ def gpt2_from(model: Any) -> GPT2:
 def _block_from(layer: Any, config: Any) -> CausalBlock:
     query, key, value = _turned(layer.attn.c_attn, 3)
     (out,), (first,), (second,) = (_turned(each) for each in (layer.attn.c_proj, layer.mlp.c_fc, layer.mlp.c_proj))
-    attention = attention_from(query, key, value, out, config.n_head, config.attn_pdrop, "SelfAttention")
+    attention = attention_from((query, key, value, out), config.n_head, config.attn_pdrop, "SelfAttention")
     mlp = feed_forward_from(first, ACTIVATIONS[config.activation_function](), second, 0.0)
     return CausalBlock(attention, norm_from(layer.ln_1), norm_from(layer.ln_2), mlp, config.resid_pdrop)
 
@@ -167,7 +167,9 @@ def _begun(input_ids: Tensor | Data, past: Cache | None, blocks: int) -> Cache:
     if past is None:
         return Cache(({},) * blocks, read_sizes(ptr=torch.zeros_like(ptr)), torch.zeros_like(ptr[1:]))
     if len(past.start) != len(ptr) - 1:
-        raise ValueError(f"expected tokens for the {len(past.start)} sequences of the cache, got {len(ptr) - 1} sequences")
+        raise ValueError(
+            f"expected tokens for the {len(past.start)} sequences of the cache, got {len(ptr) - 1} sequences"
+        )
     return past
 
 
@@ -177,7 +179,9 @@ def _mask_of_new(input_ids: Tensor | Data, attention_mask: Tensor | None, past: 
     cut = max(attention_mask.size(1) - input_ids.size(1), 0)
     kept, shown = past.sizes.ptr.diff().tolist(), attention_mask[:, :cut].sum(1).tolist()
     if kept != shown:
-        raise ValueError(f"expected an attention_mask that shows the {kept} tokens of the cache, got one that shows {shown}")
+        raise ValueError(
+            f"expected an attention_mask that shows the {kept} tokens of the cache, got one that shows {shown}"
+        )
     return attention_mask[:, cut:]
 
 

@@ -66,8 +66,7 @@ def multihead_attention(module: nn.MultiheadAttention, name: str = "MultiheadAtt
         weights = (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
     biases = (None,) * 3 if module.in_proj_bias is None else module.in_proj_bias.chunk(3)
     maps = [Map(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
-    layer = attention_from(*maps, map_of(module.out_proj), module.num_heads, module.dropout, name)
-    return layer.train(module.training)
+    return attention_from([*maps, map_of(module.out_proj)], module.num_heads, module.dropout, name)
 
 
 def encoder_layer(module: nn.TransformerEncoderLayer) -> Block:
@@ -75,7 +74,7 @@ def encoder_layer(module: nn.TransformerEncoderLayer) -> Block:
     norms = norm_from(module.norm1), norm_from(module.norm2)
     attention = multihead_attention(module.self_attn, "SelfAttention")
     dropout = _one_dropout(module, "dropout1", "dropout2")
-    return block_from(attention, _mlp(module), norms, dropout, norm_first=module.norm_first).train(module.training)
+    return block_from(attention, _mlp(module), norms, dropout, norm_first=module.norm_first)
 
 
 def decoder_layer(module: nn.TransformerDecoderLayer) -> DecoderBlock:
@@ -86,8 +85,7 @@ def decoder_layer(module: nn.TransformerDecoderLayer) -> DecoderBlock:
         multihead_attention(module.multihead_attn, "CrossAttention"),
     )
     dropout = _one_dropout(module, "dropout1", "dropout2", "dropout3")
-    block = decoder_from(attentions, _mlp(module), norms, dropout, norm_first=module.norm_first)
-    return block.train(module.training)
+    return decoder_from(attentions, _mlp(module), norms, dropout, norm_first=module.norm_first)
 
 
 def encoder(module: nn.TransformerEncoder) -> Stack:
@@ -104,14 +102,14 @@ def transformer(module: nn.Transformer) -> EncoderDecoder:
     """``transformer(source, target, source_graph, target_graph)``."""
     for part, kind in ((module.encoder, nn.TransformerEncoder), (module.decoder, nn.TransformerDecoder)):
         _expect(part, kind)
-    return EncoderDecoder(encoder(module.encoder), decoder(module.decoder)).train(module.training)
+    return EncoderDecoder(encoder(module.encoder), decoder(module.decoder))
 
 
 def _stack(module: Any, convert: Any, kind: type[nn.Module]) -> Stack:
     for layer in module.layers:
         _expect(layer, kind)
     norm = None if module.norm is None else norm_from(module.norm)
-    return Stack([convert(layer) for layer in module.layers], norm).train(module.training)
+    return Stack([convert(layer) for layer in module.layers], norm)
 
 
 def _expect(part: nn.Module, kind: type[nn.Module]) -> None:

@@ -167,7 +167,7 @@ def vit_from(model: Any) -> ViT:
 def _block_from(layer: Any, config: Any) -> nn.Module:
     said, network = layer.attention, layer.mlp
     maps = [map_of(each) for each in (said.q_proj, said.k_proj, said.v_proj, said.o_proj)]
-    attention = attention_from(*maps, config.num_attention_heads, config.attention_probs_dropout_prob, "SelfAttention")
+    attention = attention_from(maps, config.num_attention_heads, config.attention_probs_dropout_prob, "SelfAttention")
     mlp = feed_forward_from(map_of(network.fc1), ACTIVATIONS[config.hidden_act](), map_of(network.fc2), 0.0)
     norms = norm_from(layer.layernorm_before), norm_from(layer.layernorm_after)
     return block_from(attention, mlp, norms, config.hidden_dropout_prob, norm_first=True)

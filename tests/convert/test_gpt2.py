@@ -35,7 +35,12 @@ def test_padded_tokens_give_what_gpt2_gives(make, activation, backend, flipped):
     assert not result[~real.bool()].any()
     assert_close(result[real.bool()], truth, **CLOSE)
     block, its = network.blocks[1], original.h[1]
-    own = [network.word.weight, network.place.weight, block.norm_before_mlp.bias, block.attention.message_function.key.bias]
+    own = [
+        network.word.weight,
+        network.place.weight,
+        block.norm_before_mlp.bias,
+        block.attention.message_function.key.bias,
+    ]
     other = [original.wte.weight, original.wpe.weight, its.ln_2.bias, its.attn.c_attn.bias]
     mine = torch.autograd.grad(result[real.bool()].sin().sum(), own)
     theirs = torch.autograd.grad(truth.sin().sum(), other)

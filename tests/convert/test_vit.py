@@ -21,7 +21,9 @@ def make(transformers, stirred):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"patch_size": [2, 6]}, {"qkv_bias": False, "hidden_act": "relu"}, {"pooler_output_size": 5}], ids=str
+    "options",
+    [{}, {"patch_size": [2, 6]}, {"qkv_bias": False, "hidden_act": "relu"}, {"pooler_output_size": 5}],
+    ids=str,
 )
 @pytest.mark.parametrize("backend", ["dense", "edgewise"])
 def test_images_give_what_vit_gives(make, options, backend):
