@@ -116,7 +116,9 @@ class GPT2(nn.Module):
         past = _begun(input_ids, past_key_values, len(self.blocks))
         seen = _mask_of_new(input_ids, attention_mask, past)
         tokens = read_tokens(input_ids, seen, token_type_ids, position_ids, self.place.num_embeddings, past.start)
-        growth = _growth(past, tokens, graph)
+        return self._continued(past, tokens, _growth(past, tokens, graph))
+
+    def _continued(self, past: Cache, tokens: Tokens, growth: Growth) -> Continued:
         x, senders = self._embedded(tokens), []
         for block, kept in zip(self.blocks, past.senders, strict=True):
             x, said = block(x, growth, kept)

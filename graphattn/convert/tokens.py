@@ -61,7 +61,7 @@ def token_graphs(encoded: Mapping[str, Sequence[Sequence[int]]]) -> Batch:
         ValueError: there are no ``input_ids``, or their mask hides some.
 
     >>> token_graphs({"input_ids": [[101, 7592, 102], [101, 102]]})
-    DataBatch(input_ids=[5], num_nodes=5, batch=[5], ptr=[3])
+    DataBatch(num_nodes=5, input_ids=[5], batch=[5], ptr=[3])
     """
     if "input_ids" not in encoded:
         raise ValueError(f"expected input_ids, got {sorted(encoded) or 'nothing'}")
