@@ -132,7 +132,7 @@ def main() -> None:
         "who hears words before (blue), after (orange), [CLS] or [SEP] (grey); thicker is more, below 0.1 not drawn"
     )
     path = arguments.out / "sentences.png"
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
     print(f"\ndrawn: {path}")
 
 

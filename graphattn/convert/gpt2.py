@@ -112,6 +112,7 @@ class GPT2(nn.Module):
 
         Raises:
             ValueError: as :func:`read_tokens`; a graph beside a cache; a cache of other sequences or tokens.
+            TypeError: a cache that is the original's.
         """
         past = _begun(input_ids, past_key_values, len(self.blocks))
         seen = _mask_of_new(input_ids, attention_mask, past)
@@ -168,6 +169,8 @@ def _begun(input_ids: Tensor | Data, past: Cache | None, blocks: int) -> Cache:
     ptr = read_sizes(input_ids).ptr if isinstance(input_ids, Data) else input_ids.new_zeros(len(input_ids) + 1)
     if past is None:
         return Cache(({},) * blocks, read_sizes(ptr=torch.zeros_like(ptr)), torch.zeros_like(ptr[1:]))
+    if not isinstance(past, Cache):
+        raise TypeError(f"expected the past_key_values of an earlier call of this network, got {type(past).__name__}")
     if len(past.start) != len(ptr) - 1:
         raise ValueError(
             f"expected tokens for the {len(past.start)} sequences of the cache, got {len(ptr) - 1} sequences"

@@ -55,6 +55,15 @@ def test_a_batch_of_token_graphs_gives_what_padded_tokens_give(make):
     assert_close(result.last_hidden_state, torch.cat([each.last_hidden_state for each in alone]), **CLOSE)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_any_mask_gives_what_bert_gives(make, seed):
+    original = make()
+    real = torch.rand(6, 5, generator=torch.Generator().manual_seed(seed)) > 0.4
+    ids = torch.randint(12, (6, 5))
+    truth = original(ids, real.long()).last_hidden_state
+    assert_close(from_transformers(original)(ids, real).last_hidden_state[real], truth[real], **CLOSE)
+
+
 @pytest.mark.parametrize("ids", [[[5, 6, 7]], [[5]], [[5], [6]]], ids=str)
 def test_one_sequence_and_one_token(make, ids):
     original, ids = make(), torch.tensor(ids)
@@ -137,6 +146,12 @@ def test_the_network_on_its_graph_compiles_into_one_graph(make):
 def test_what_is_not_supported_is_refused_by_name(make, options, said):
     with pytest.raises(ValueError, match=said):
         from_transformers(make(**options))
+
+
+@pytest.mark.parametrize("name", ["output_attentions", "inputs_embeds", "encoder_hidden_states"])
+def test_inputs_that_are_not_supported_are_refused_by_name(make, name):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+        from_transformers(make())(IDS, **{name: torch.ones(1)})
 
 
 def test_cross_attention_is_refused_even_where_nothing_is_decoded(make):

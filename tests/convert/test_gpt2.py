@@ -89,6 +89,15 @@ def test_token_graphs_in_parts_give_what_they_give_at_once(make):
     assert_close(third.last_hidden_state[:, 0], longer.last_hidden_state[[5, 9, 11]], **CLOSE)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_any_mask_gives_what_gpt2_gives(make, seed):
+    original = make()
+    real = torch.rand(6, 5, generator=torch.Generator().manual_seed(seed)) > 0.4
+    ids = torch.randint(12, (6, 5))
+    truth = original(ids, attention_mask=real.long()).last_hidden_state
+    assert_close(from_transformers(original)(ids, attention_mask=real).last_hidden_state[real], truth[real], **CLOSE)
+
+
 def test_a_cache_may_be_continued_twice(make):
     network = from_transformers(make())
     past = network(IDS[:1, :3]).past_key_values
@@ -171,5 +180,9 @@ def test_caches_and_graphs_that_do_not_fit_are_refused(make):
         network(IDS[:2, 2:3], past, graph=Causal([1, 1]))
     with pytest.raises(ValueError, match=r"a graph of 10 tokens, got Causal\(graphs=1"):
         network(IDS[:2], graph=Causal([4]))
+    with pytest.raises(TypeError, match="of an earlier call of this network, got tuple"):
+        network(IDS[:2, 2:3], ((torch.zeros(1), torch.zeros(1)),))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'inputs_embeds'"):
+        network(inputs_embeds=torch.zeros(1, 1, 8))
     with pytest.raises(ValueError, match="positions below 9, got 9"):
         network(torch.ones(1, 10, dtype=torch.long))

@@ -181,7 +181,10 @@ class Special(nn.TransformerEncoderLayer):
     [
         (nn.LSTM(2, 2), r"expected one of MultiheadAttention, .*RGCNConv, got LSTM"),
         (Special(8, 2), "got Special"),
-        (nn.TransformerEncoder(Special(8, 2), 1, enable_nested_tensor=False), r"nn\.TransformerEncoderLayer inside to convert, got Special"),
+        (
+            nn.TransformerEncoder(Special(8, 2), 1, enable_nested_tensor=False),
+            r"nn\.TransformerEncoderLayer inside to convert, got Special",
+        ),
         (nn.Transformer(8, 2, 1, 1, custom_encoder=nn.Identity()), r"nn\.TransformerEncoder inside .* got Identity"),
         (
             altered(nn.TransformerEncoderLayer(8, 2), norm1=nn.RMSNorm(8)),

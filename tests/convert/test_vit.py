@@ -4,7 +4,7 @@ from torch.testing import assert_close
 from torch_geometric.data import Batch, Data
 
 from graphattn.backends import use_backend
-from graphattn.convert import from_transformers, patch_graphs
+from graphattn.convert import from_torch, from_transformers, patch_graphs
 from graphattn.topology import Full
 
 SIZES = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
@@ -42,6 +42,14 @@ def test_images_give_what_vit_gives(make, options, backend):
     its = torch.autograd.grad(truth.last_hidden_state.sin().sum(), other)
     for one, another in zip(mine, its, strict=True):
         assert_close(one, another.view_as(one), **CLOSE)
+
+
+def test_the_first_map_is_a_convolution_on_a_grid(make):
+    original = make()
+    pixels = torch.randn(2, 2, 8, 12, dtype=torch.float64)
+    patches = from_transformers(original).embedding(patch_graphs(pixels, 4).patches)
+    convolution = from_torch(original.embeddings.patch_embeddings.projection)
+    assert_close(convolution(pixels).flatten(2).transpose(1, 2).flatten(0, 1), patches, **CLOSE)
 
 
 def test_a_batch_of_patches_gives_what_images_give(make):
