@@ -136,6 +136,7 @@ def test_layers_repeat_bit_by_bit(row, topology):
 def test_layers_compile_into_one_graph(row, topology):
     layer, x, graph = row.make(), torch.randn(6, 8), topology([6])
     edge = row.edge(graph)
+    graph.edge_index()
     if isinstance(graph, Blockwise):
         graph.plan()
     torch._dynamo.reset()

@@ -56,14 +56,16 @@ class Multi(nn.Module):
 
     Args:
         aggregations: what is laid side by side, none of which weighs scores.
-        scalers: factors by degree: :func:`identity`, :func:`amplification`, :func:`attenuation`, :func:`linear`,
-            :func:`inverse_linear`, or a function of your own.
-        degrees: how many nodes of the training set have 0, 1, 2, ... senders; PyG's ``PNAConv.get_degree_histogram``.
+        scalers: factors by degree: :func:`identity` alone if not given, :func:`amplification`, :func:`attenuation`,
+            :func:`linear`, :func:`inverse_linear`, or a function of your own.
+        degrees: how many nodes of the training set have 0, 1, 2, ... senders, for scalers that ask for averages; PyG's
+            ``PNAConv.get_degree_histogram``.
 
     Shapes: ``[E, H, C] -> [N, H, S A C]`` for ``A`` aggregations and ``S`` scalers.
 
     Raises:
-        ValueError: no aggregation or scaler, one that weighs scores, or degrees of a training set without an edge.
+        ValueError: no aggregation or scaler, one that weighs scores, scalers without degrees, or degrees of a training set
+            without an edge.
 
     >>> from graphattn.aggregation import Max, Mean
     >>> Multi([Mean(), Max()], [identity, attenuation], torch.tensor([0, 3, 1])).average
@@ -74,7 +76,12 @@ class Multi(nn.Module):
     degree: Tensor
     log: Tensor
 
-    def __init__(self, aggregations: Sequence[Aggregation], scalers: Sequence[Scaler], degrees: Tensor) -> None:
+    def __init__(
+        self,
+        aggregations: Sequence[Aggregation],
+        scalers: Sequence[Scaler] = (identity,),
+        degrees: Tensor | None = None,
+    ) -> None:
         super().__init__()
         if not aggregations or not scalers:
             raise ValueError(
@@ -85,14 +92,16 @@ class Multi(nn.Module):
             raise ValueError(f"expected aggregations that weigh no scores, got {', '.join(weighing)}")
         self.aggregations = nn.ModuleList(aggregations)  # pyright: ignore[reportArgumentType]
         self.scalers = tuple(scalers)
-        # In float32 as PyG does, so that both agree to the last digit.
-        nodes = degrees.float()
-        number = torch.arange(degrees.numel(), device=degrees.device)
-        if float((number * nodes).sum()) <= 0:
-            raise ValueError(f"expected degrees of a training set with edges, got the histogram {degrees.tolist()}")
-        share = int(nodes.sum())
-        self.register_buffer("degree", torch.tensor([float((number * nodes).sum()) / share]))
-        self.register_buffer("log", torch.tensor([float(((number + 1).log() * nodes).sum()) / share]))
+        if degrees is None and self.scalers != (identity,):
+            raise ValueError("expected degrees of a training set to scale by, got None")
+        average, log = (1.0, 1.0) if degrees is None else _averages(degrees)
+        self.register_buffer("degree", torch.tensor([average]))
+        self.register_buffer("log", torch.tensor([log]))
+
+    @property
+    def times(self) -> int:
+        """How many channels it makes of one."""
+        return len(self.aggregations) * len(self.scalers)
 
     @property
     def average(self) -> Average:
@@ -109,3 +118,12 @@ class Multi(nn.Module):
 
     def extra_repr(self) -> str:
         return f"scalers=({', '.join(getattr(scaler, '__name__', str(scaler)) for scaler in self.scalers)})"
+
+
+def _averages(degrees: Tensor) -> tuple[float, float]:
+    # In float32 as PyG does, so that both agree to the last digit.
+    nodes, number = degrees.float(), torch.arange(degrees.numel(), device=degrees.device)
+    edges, share = float((number * nodes).sum()), int(nodes.sum())
+    if edges <= 0:
+        raise ValueError(f"expected degrees of a training set with edges, got the histogram {degrees.tolist()}")
+    return edges / share, float(((number + 1).log() * nodes).sum()) / share

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
+from graphattn.backends.closed_form import ClosedForm
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.linear import Linear
@@ -17,7 +18,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -83,7 +84,8 @@ def explain_backend(
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
-       linear: needs a topology of whole graphs (Full, Star), got Edges; needs the aggregation NormalizedSum, got Sum; ...
+       linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
+       closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
     -> edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)

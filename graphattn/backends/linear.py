@@ -20,7 +20,7 @@ from graphattn.backends.watched import watched
 from graphattn.message import Attend
 from graphattn.score import ProductScore
 from graphattn.slots import Inputs, Sizes
-from graphattn.topology import Full, Star, Topology
+from graphattn.topology import Causal, Cross, Full, Star, Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -30,14 +30,17 @@ _BLOCK = 64
 
 @final
 class Linear:
-    """Sums over the senders of each graph, in blocks of nodes: time and memory grow with nodes, not with pairs."""
+    """Sums over the senders of each graph, in blocks of nodes: time and memory grow with nodes, not with pairs.
+
+    On ``Causal`` a block reads the sum of all blocks before it, and its own nodes pair by pair.
+    """
 
     name = "linear"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
         message, reasons = layer.message_function, []
-        if not isinstance(graph, (Full, Star)):
-            reasons.append(f"needs a topology of whole graphs (Full, Star), got {type(graph).__name__}")
+        if not isinstance(graph, (Full, Causal, Cross, Star)):
+            reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
         if not isinstance(layer.aggregation, NormalizedSum):
             reasons.append(f"needs the aggregation NormalizedSum, got {type(layer.aggregation).__name__}")
         if not isinstance(message, Attend):
@@ -59,12 +62,29 @@ class Linear:
         wide = torch.float64 if value.dtype == torch.float64 else torch.float32
         # A value of one beside the others, so that the same sum gives the denominator.
         said = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
-        speaking, listening = _blocks(graph.senders, key.size(0)), _blocks(graph.receivers, query.size(0))
-        sums = torch.einsum("bnhf,bnhc->bhfc", speaking.laid(key.to(wide)), speaking.laid(said))
-        whole = sums.new_zeros(graph.num_graphs, *sums.shape[1:]).index_add(0, speaking.home, sums)
-        read = torch.einsum("bnhf,bhfc->bnhc", listening.laid(query.to(wide)), whole.index_select(0, listening.home))
-        rows = read.flatten(0, 1).index_select(0, listening.slot)
+        read = _causal if isinstance(graph, Causal) else _whole
+        rows = read(graph, query.to(wide), key.to(wide), said)
         return share(rows[..., :-1], rows[..., -1:]).to(value.dtype)
+
+
+def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
+    speaking, listening = _packed(graph.senders, key.size(0)), _packed(graph.receivers, query.size(0))
+    sums = torch.einsum("bnhf,bnhc->bhfc", speaking.laid(key), speaking.laid(said))
+    whole = sums.new_zeros(graph.num_graphs, *sums.shape[1:]).index_add(0, speaking.home, sums)
+    rows = torch.einsum("bnhf,bhfc->bnhc", listening.laid(query), whole.index_select(0, listening.home))
+    return listening.picked(rows)
+
+
+def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
+    blocks = _padded(graph.receivers, query.size(0))
+    query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, said).unflatten(
+        0, (graph.num_graphs, blocks.home.numel() // max(1, graph.num_graphs))
+    )
+    before = torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
+    pairs = torch.einsum("bnhf,bmhf->bhnm", query, key).tril()
+    rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, said)
+    return blocks.picked(rows)
 
 
 class _Blocks(NamedTuple):
@@ -79,15 +99,34 @@ class _Blocks(NamedTuple):
         rows = state.new_zeros(self.home.numel() * self.size, *state.shape[1:])
         return rows.index_copy(0, self.slot, state).unflatten(0, (self.home.numel(), self.size))
 
+    def picked(self, rows: Tensor) -> Tensor:
+        """``[b, n, H, C] -> [N, H, C]``."""
+        return rows.flatten(0, 1).index_select(0, self.slot)
 
-def _blocks(sizes: Sizes, nodes: int) -> _Blocks:
-    # The number of blocks is an upper bound that needs no look at the sizes on the device; those behind are empty.
-    graphs, device = sizes.ptr.numel() - 1, sizes.ptr.device
-    size = max(1, min(_BLOCK, sizes.max))
+
+def _packed(sizes: Sizes, nodes: int) -> _Blocks:
+    """The blocks of one graph behind those of another; their number needs no look at the sizes, so that some are empty."""
+    graphs, size = sizes.ptr.numel() - 1, _size(sizes)
     many = -(-sizes.ptr.diff() // size)
     ends = many.cumsum(0)
-    home = torch.arange(graphs, device=device).repeat_interleave(sizes.ptr.diff(), output_size=nodes)
-    place = torch.arange(nodes, device=device) - sizes.ptr[home]
-    block = torch.arange(nodes // size + graphs, device=device)
-    slot = (ends - many)[home] * size + place
-    return _Blocks(slot, torch.searchsorted(ends, block, right=True).clamp(max=graphs - 1), size)
+    block = torch.arange(nodes // size + graphs, device=ends.device)
+    home = torch.searchsorted(ends, block, right=True).clamp(max=graphs - 1)
+    return _Blocks(_slots(sizes, nodes, (ends - many) * size), home, size)
+
+
+def _padded(sizes: Sizes, nodes: int) -> _Blocks:
+    """As many blocks for every graph as for the largest, so that sums over earlier blocks are those of one graph."""
+    graphs, size = sizes.ptr.numel() - 1, _size(sizes)
+    most = max(1, -(-sizes.max // size))
+    graph = torch.arange(graphs, device=sizes.ptr.device)
+    return _Blocks(_slots(sizes, nodes, graph * most * size), graph.repeat_interleave(most), size)
+
+
+def _size(sizes: Sizes) -> int:
+    return max(1, min(_BLOCK, sizes.max))
+
+
+def _slots(sizes: Sizes, nodes: int, first: Tensor) -> Tensor:
+    """Where each node stands, from the place where its graph begins."""
+    shift = (first - sizes.ptr[:-1]).repeat_interleave(sizes.ptr.diff(), output_size=nodes)
+    return torch.arange(nodes, device=shift.device) + shift

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Norm, Placement, post_norm
 from graphattn.blocks.residual import Residual
+from graphattn.message import Heads
 from graphattn.message.reset import reset
 from graphattn.topology import Topology
 from graphattn.zoo import CrossAttention, SelfAttention
@@ -28,7 +29,7 @@ class DecoderBlock(nn.Module):
 
     Args:
         channels: channels ``F`` of a node, and of the memory.
-        heads: attention heads.
+        heads: attention heads, or :class:`~graphattn.message.Heads` for grouped queries.
         mlp: token-wise network; the paper's, with ReLU and width ``4 F``, if not given.
         dropout: share dropped in training: of attention weights, of hidden channels, and behind each of the three parts.
         bias: whether the linear maps have a bias.
@@ -46,7 +47,7 @@ class DecoderBlock(nn.Module):
     def __init__(
         self,
         channels: int,
-        heads: int = 1,
+        heads: int | Heads = 1,
         mlp: nn.Module | None = None,
         dropout: float = 0.0,
         bias: bool = True,
@@ -56,7 +57,7 @@ class DecoderBlock(nn.Module):
         super().__init__()
         self.self_attention = SelfAttention(channels, heads, bias, dropout=dropout)
         self.cross_attention = CrossAttention(channels, channels, heads, bias, dropout=dropout)
-        self.mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
+        self.mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
         self.around_self_attention = Residual(channels, norm, placement, dropout)
         self.around_cross_attention = Residual(channels, norm, placement, dropout)
         self.around_mlp = Residual(channels, norm, placement, dropout)

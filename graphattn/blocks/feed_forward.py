@@ -25,7 +25,8 @@ def feed_forward(
     torch.Size([3, 8])
     """
     first, second = nn.Linear(channels, hidden, bias), nn.Linear(hidden, channels, bias)
-    return nn.Sequential(first, activation or nn.GELU(), nn.Dropout(dropout), second)
+    between = activation if activation is not None else nn.GELU()
+    return nn.Sequential(first, between, nn.Dropout(dropout), second)
 
 
 @final

@@ -26,8 +26,9 @@ def Graphormer(  # noqa: N802  named as the field names the block
         h = x + \text{attention}(\text{norm}(x)) \qquad x' = h + \text{mlp}(\text{norm}(h))
 
     with a learned number ``b`` for each length of the shortest path, and ``c`` from edge features. Degrees join the states before
-    the first block. The paper's ``c`` is a mean over the edges on the path, each position with its own weights: a
-    ``LinearBias`` of their features, side by side and divided by their number.
+    the first block: ``x + incoming(edges) + outgoing(edges.reverse())``, with a :class:`~graphattn.encoding.DegreeEmbedding`
+    each. The paper's ``c`` is a mean over the edges on the path, each position with its own weights: a ``LinearBias`` of their
+    features, side by side and divided by their number.
 
     Args:
         channels: channels ``F`` of a node.
@@ -47,5 +48,5 @@ def Graphormer(  # noqa: N802  named as the field names the block
     """
     path = ShortestPathBias(farthest, heads)
     bias = path if edge_bias is None else SumOfTerms(path, edge_bias)
-    mlp = mlp or feed_forward(channels, channels, dropout)
+    mlp = mlp if mlp is not None else feed_forward(channels, channels, dropout)
     return Block(SelfAttention(channels, heads, edge_bias=bias), channels, mlp, dropout)

@@ -42,20 +42,23 @@ batch_norm: Norm = partial(BatchNorm, allow_single_element=True)
 def pre_norm(norm: Norm, channels: int) -> Around:
     r"""In front of the branch (Xiong et al. 2020): :math:`x' = x + \text{branch}(\text{norm}(x))`.
 
+    Raises:
+        TypeError: a norm instead of what makes one; as all placements do.
+
     >>> pre_norm(torch.nn.LayerNorm, 8)
     Around(before=LayerNorm((8,), eps=1e-05, elementwise_affine=True...), after=Identity(), outside=Identity())
     """
-    return Around(_told(norm(channels)), nn.Identity(), nn.Identity())
+    return Around(_made(norm, channels), nn.Identity(), nn.Identity())
 
 
 def post_norm(norm: Norm, channels: int) -> Around:
     r"""Behind the sum (Vaswani et al. 2017): :math:`x' = \text{norm}(x + \text{branch}(x))`."""
-    return Around(nn.Identity(), nn.Identity(), _told(norm(channels)))
+    return Around(nn.Identity(), nn.Identity(), _made(norm, channels))
 
 
 def sandwich_norm(norm: Norm, channels: int) -> Around:
     r"""On both sides of the branch (Ding et al. 2021): :math:`x' = x + \text{norm}_2(\text{branch}(\text{norm}_1(x)))`."""
-    return Around(_told(norm(channels)), _told(norm(channels)), nn.Identity())
+    return Around(_made(norm, channels), _made(norm, channels), nn.Identity())
 
 
 def with_layer_scale(placement: Placement, initial: float = 1e-5) -> Placement:
@@ -109,8 +112,11 @@ def _behind(around: Around, part: nn.Module) -> Around:
     return around._replace(after=Chain(around.after, part))
 
 
-def _told(norm: nn.Module) -> nn.Module:
-    return Chain(norm) if _looks_at_graphs(norm) else norm
+def _made(norm: Norm, channels: int) -> nn.Module:
+    if isinstance(norm, nn.Module):
+        raise TypeError(f"expected what makes a norm of so many channels, such as nn.LayerNorm, got the module {norm}")
+    made = norm(channels)
+    return Chain(made) if _looks_at_graphs(made) else made
 
 
 def _looks_at_graphs(part: nn.Module) -> bool:

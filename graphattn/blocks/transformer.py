@@ -13,8 +13,9 @@ from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Around, Norm, Placement, post_norm, pre_norm
 from graphattn.blocks.residual import residual
 from graphattn.layer import GraphLayer
+from graphattn.message import Heads
 from graphattn.message.reset import reset
-from graphattn.slots import Sizes, State
+from graphattn.slots import Positions, Sizes, State
 from graphattn.topology import Topology
 from graphattn.zoo import SelfAttention
 
@@ -41,10 +42,11 @@ class Block(nn.Module):
         norm: makes the norms, from their channels.
         placement: where the norms stand (:mod:`graphattn.blocks.placement`).
 
-    Shapes: ``x [N, F] -> [N, F]``.
+    Shapes: ``x [N, F] -> [N, F]``. Norms and drop path that look at whole graphs go by the topology that knows most graphs: a
+    list of edges knows one, or those of ``Edges(edge_index, ptr=...)``.
 
     Raises:
-        ValueError: in ``forward``, another number of graphs or of edge features than of layers.
+        ValueError: no layer; in ``forward``, another number of graphs or of edge features than of layers.
 
     >>> block = Block(SelfAttention(8, heads=2), channels=8)
     >>> block(torch.randn(5, 8), Full([3, 2])).shape
@@ -62,6 +64,8 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList([layers] if isinstance(layers, GraphLayer) else layers)
+        if len(self.layers) == 0:
+            raise ValueError("expected one layer or more, got none")
         around = placement(norm, channels)
         self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers = around
         self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp = placement(norm, channels)
@@ -72,18 +76,23 @@ class Block(nn.Module):
         """Draw all parameters anew."""
         reset(*self.children())
 
-    def forward(self, x: Tensor, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge] = None) -> Tensor:
-        """A graph, or one for each layer; and features of its edges where the layer takes them."""
-        heard = self._paired(graphs, edges)
-        sizes = _most([graph.receivers for _, graph, _ in heard])
+    def forward(
+        self,
+        x: Tensor,
+        graphs: Topology | Sequence[Topology],
+        edges: Edge | Sequence[Edge] = None,
+        position: Positions | None = None,
+    ) -> Tensor:
+        """A graph, or one for each layer; features of its edges and positions of the nodes where layers take them."""
+        pairs = self._paired(graphs, edges)
+        sizes = _most([graph.receivers for _, graph, _ in pairs])
+        around_layers = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
+        around_mlp = Around(self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp)
+        x = residual(x, lambda x: self._heard(x, pairs, position), around_layers, sizes)
+        return residual(x, lambda x: self.dropout(self.mlp(x)), around_mlp, sizes)
 
-        def hear(x: Tensor) -> Tensor:
-            return reduce(torch.add, [self.dropout(layer(x, graph, edge)) for layer, graph, edge in heard])
-
-        around = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
-        x = residual(x, hear, around, sizes)
-        around = Around(self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp)
-        return residual(x, lambda x: self.dropout(self.mlp(x)), around, sizes)
+    def _heard(self, x: Tensor, pairs: list[tuple[nn.Module, Topology, Edge]], position: Positions | None) -> Tensor:
+        return reduce(torch.add, [self.dropout(layer(x, graph, edge, position)) for layer, graph, edge in pairs])
 
     def _paired(
         self, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge]
@@ -108,7 +117,7 @@ def _most(known: list[Sizes]) -> Sizes:
 
 def EncoderBlock(  # noqa: N802  named as the field names the block
     channels: int,
-    heads: int = 1,
+    heads: int | Heads = 1,
     mlp: nn.Module | None = None,
     dropout: float = 0.0,
     bias: bool = True,
@@ -124,7 +133,7 @@ def EncoderBlock(  # noqa: N802  named as the field names the block
 
     Args:
         channels: channels ``F`` of a node.
-        heads: attention heads.
+        heads: attention heads, or :class:`~graphattn.message.Heads` for grouped queries.
         mlp: token-wise network; the paper's, with ReLU and width ``4 F``, if not given.
         dropout: share dropped in training: of attention weights, of hidden channels, and behind attention and mlp.
         bias: whether the linear maps have a bias.
@@ -136,5 +145,5 @@ def EncoderBlock(  # noqa: N802  named as the field names the block
     torch.Size([5, 8])
     """
     attention = SelfAttention(channels, heads, bias, dropout=dropout)
-    mlp = mlp or feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
+    mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
     return Block(attention, channels, mlp, dropout, norm, placement)

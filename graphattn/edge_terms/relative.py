@@ -67,7 +67,7 @@ class RelativeValue(nn.Module):
     .. math:: u_{ji} = T_{\text{clip}(j - i,\, -K,\, K)}
 
     The paper adds one table to the keys and another to the values: ``Attend(..., edge_key=RelativeValue(...),
-    edge_value=RelativeValue(...))``, its equations 3 and 4.
+    edge_value=RelativeValue(...))``, its equations 3 and 4. ``H C`` numbers are held for each edge.
 
     Args:
         farthest: the distance ``K`` from which on all are alike.

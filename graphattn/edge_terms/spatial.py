@@ -29,12 +29,12 @@ class SpatialBias(nn.Module):
     Args:
         basis: :math:`\psi`, ``[P] -> [P, K]``; where pairs are of kinds, it is given those, too.
         network: ``[P, K] -> [P, H]``.
-        name: the feature that holds positions ``[N, D]``; where senders and receivers are different nodes, ``name_sender``
-            and ``name_receiver``. ``name_kind [E]`` holds the kinds of pairs, if there are any.
+        name: the feature that holds positions ``[N, D]``; ``name_sender`` and ``name_receiver`` where senders and receivers
+            stand elsewhere. ``name_kind [E]`` holds the kinds of pairs, if there are any.
 
     Raises:
-        ValueError: there is no such feature; positions for another number of nodes; one for both where senders and receivers
-            are different nodes.
+        ValueError: there is no such feature; positions for another number of nodes; one for both where there are
+            other numbers of senders than of receivers.
 
     >>> from torch_geometric.nn.models.schnet import GaussianSmearing
     >>> bias = SpatialBias(GaussianSmearing(0, 10, 16), torch.nn.Linear(16, 2))
@@ -58,7 +58,7 @@ class SpatialBias(nn.Module):
 
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         sender, receiver = graph.edge_index()
-        at_sender, at_receiver = self._positions(edge, graph.senders is graph.receivers)
+        at_sender, at_receiver = self._positions(edge, _same_numbers(graph.receivers.ptr, graph.senders.ptr))
         for name, rows, count in (
             ("senders", at_sender, graph.num_senders),
             ("receivers", at_receiver, graph.num_receivers),
@@ -69,27 +69,27 @@ class SpatialBias(nn.Module):
         return self(distance, edge.get(f"{self.name}_kind"))
 
     def on_tile(self, tile: Tile, edge: State) -> Tensor:
-        at_sender, at_receiver = self._positions(edge, _same_nodes(tile))
+        at_sender, at_receiver = self._positions(edge, _same_numbers(tile.receiver, tile.sender))
         distance = (at_receiver[tile.receiver][:, :, None] - at_sender[tile.sender][:, None]).norm(dim=-1)
         kind = edge.get(f"{self.name}_kind")
         return heads_first(self(distance, None if kind is None else kind[tile.edge]), tile)
 
-    def _positions(self, edge: State, same_nodes: bool) -> tuple[Tensor, Tensor]:
+    def _positions(self, edge: State, alike: bool) -> tuple[Tensor, Tensor]:
         if f"{self.name}_sender" in edge:
             return edge[f"{self.name}_sender"], feature(edge, f"{self.name}_receiver")
         both = feature(edge, self.name)
-        if not same_nodes:
+        if not alike:
             raise ValueError(
-                f"expected {self.name}_sender and {self.name}_receiver where senders and receivers are different nodes, "
-                f"got {self.name!r} alone"
+                f"expected {self.name}_sender and {self.name}_receiver where graphs have other numbers of senders than of "
+                f"receivers, got {self.name!r} alone"
             )
         return both, both
 
 
-def _same_nodes(tile: Tile) -> bool:
-    # Comparing numbers would stall a CUDA stream and break a compiled graph: there, shapes must do.
-    waits = tile.receiver.is_cuda or torch.compiler.is_compiling()
-    return tile.receiver.shape == tile.sender.shape and (waits or torch.equal(tile.receiver, tile.sender))
+def _same_numbers(receiver: Tensor, sender: Tensor) -> bool:
+    # Comparing them would stall a CUDA stream and break a compiled graph: there, shapes must do.
+    waits = receiver.is_cuda or torch.compiler.is_compiling()
+    return receiver.shape == sender.shape and (receiver is sender or waits or torch.equal(receiver, sender))
 
 
 @final

@@ -71,7 +71,7 @@ def hub_distance(edge_index: Tensor, num_nodes: int, hubs: int, farthest: int) -
     """Number of edges on the shortest path from the graph's hubs, the nodes that most hear, to each node.
 
     Hubs are in order of how many edges leave them, of the lowest number where that is equal. Where there are fewer nodes than
-    hubs, the missing ones have no path to anybody.
+    hubs, the missing ones have no path to anybody. An ``nn.Embedding`` of ``farthest + 2`` rows makes channels of the numbers.
 
     Args:
         edge_index: ``[2, E]``, sender above receiver.

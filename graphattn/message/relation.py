@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Protocol, final
 
 import torch
 from torch import Tensor, nn
 
 from graphattn.message.edge_values import must_be_one_each
+from graphattn.message.relation_weights import Kernel
 from graphattn.message.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
+from graphattn.topology.lattice import Lattice
 
 
 class RelationWeight(Protocol):
@@ -42,7 +45,8 @@ class Relation(nn.Module):
     Shapes: ``x_j [N_j, F]`` -> value ``[E, B, C / B]``.
 
     Raises:
-        ValueError: no types; types of another number than edges, or out of range.
+        ValueError: no types; types of another number than edges, or out of range; a grid of another
+            kernel than the weight's.
         TypeError: types that are no integers.
 
     >>> from graphattn import GraphLayer, Replace, Sum
@@ -68,7 +72,7 @@ class Relation(nn.Module):
         return {"x": x_j.unflatten(-1, (self.weight.blocks, -1))}, {}
 
     def on_edges(self, graph: Topology, edge: State) -> State:
-        kind = edge[self.name] if self.name in edge else graph.edge_type()
+        kind = edge[self.name] if self.name in edge else self._of(graph)
         if kind is None:
             raise ValueError(
                 f"expected types of edges in edge[{self.name!r}] or a topology that knows them, "
@@ -81,6 +85,20 @@ class Relation(nn.Module):
         must_be_one_each(kind, graph)
         return {"edge_type": kind}
 
+    def check(self, graph: Topology) -> None:
+        """Refuse a grid of another kernel than the weight's."""
+        if isinstance(graph, Lattice):
+            if isinstance(self.weight, Kernel):
+                mine, its = self.weight.kernel_size, tuple(axis.taps for axis in graph.axes)
+            else:
+                mine, its = (self.weight.relations,), (graph.num_edge_types,)
+            if mine != its:
+                raise ValueError(f"expected a grid with a kernel of {list(mine)} weights, got {list(its)} in {graph}")
+
+    def _of(self, graph: Topology) -> Tensor | None:
+        self.check(graph)
+        return graph.edge_type()
+
     def speak(self, sender: State, receiver: State, edge: State) -> tuple[None, Tensor]:
         return None, _by_relation(sender["x"], self.weight(), edge["edge_type"])
 
@@ -89,11 +107,13 @@ def _by_relation(x: Tensor, weight: Tensor, kind: Tensor) -> Tensor:
     """Each row times the weight of its type: ``x [E, B, F], weight [R, B, F, C], kind [E] -> [E, B, C]``."""
     if torch.compiler.is_compiling():
         return _by_choice(x, weight, kind)
-    counts = torch.bincount(kind, minlength=weight.size(0)).tolist()
-    if len(counts) > weight.size(0):
-        raise ValueError(f"expected types of edges below {weight.size(0)}, got {len(counts) - 1}")
-    order = kind.argsort(stable=True)
-    parts = x.index_select(0, order).split(counts)
+    ordered, order = kind.sort(stable=True)
+    ends = torch.searchsorted(ordered, torch.arange(weight.size(0) + 1, device=kind.device)).tolist()
+    if ends[0] > 0 or ends[-1] < kind.numel():
+        raise ValueError(
+            f"expected types of edges from 0 to {weight.size(0) - 1}, got {int(ordered[0])} to {int(ordered[-1])}"
+        )
+    parts = x.index_select(0, order).split([end - start for start, end in pairwise(ends)])
     said = torch.cat([_times(part, matrix) for part, matrix in zip(parts, weight.unbind(), strict=True)])
     return said.index_select(0, order.argsort())
 

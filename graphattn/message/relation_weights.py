@@ -112,7 +112,7 @@ class Kernel(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: tuple[int, ...], groups: int = 1) -> None:
         super().__init__()
         _must_divide("groups", groups, in_channels, out_channels)
-        self.relations, self.blocks = prod(kernel_size), groups
+        self.relations, self.blocks, self.kernel_size = prod(kernel_size), groups, tuple(kernel_size)
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel_size))
         self.reset_parameters()
 

@@ -8,7 +8,7 @@ from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttenti
 from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
 from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 from graphattn.zoo.principal import PNA
-from graphattn.zoo.relational import RGCN, TokenMixing
+from graphattn.zoo.relational import RGCN, GridConv, TokenMixing
 from graphattn.zoo.table import TABLE, Row
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "GatedGraph",
     "GraphSAGE",
     "GraphTransformer",
+    "GridConv",
     "LinearAttention",
     "ResGatedGraph",
     "Row",

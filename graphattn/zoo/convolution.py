@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation import Max, Mean, Sum
+from graphattn.aggregation import Max, Mean, Multi, Sum
 from graphattn.edge_terms import LinearValue, NetworkValue
 from graphattn.layer import GraphLayer
 from graphattn.message import AddEdge, Copy, Difference, Gated, Scale, Scaled, as_weighted, symmetric
@@ -53,7 +53,7 @@ def GraphSAGE(  # noqa: N802
 
     Args:
         in_channels, out_channels: channels of a node before, or ``(senders, receivers)``, and after.
-        aggregation: instead of the mean.
+        aggregation: instead of the mean; PyG's ``aggr=["mean", "max"]`` is ``Multi([Mean(), Max()])``.
         root_weight: whether there is a ``W_2``.
         bias: whether there is a ``b``.
         project: a network that senders go through first, of as many channels in and out; PyG's ``project=True`` is
@@ -64,7 +64,8 @@ def GraphSAGE(  # noqa: N802
     torch.Size([2, 2])
     """
     sender, receiver = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
-    update = ProjectBoth(sender, receiver, out_channels, bias) if root_weight else Project(sender, out_channels, bias)
+    heard = sender * aggregation.times if isinstance(aggregation, Multi) else sender
+    update = ProjectBoth(heard, receiver, out_channels, bias) if root_weight else Project(heard, out_channels, bias)
     update = update if last is None else Then(update, last)
     return GraphLayer(Copy(project), aggregation or Mean(), update, name="GraphSAGE")
 

@@ -24,7 +24,8 @@ def RGCN(  # noqa: N802  named as the field names the layer
 
     .. math:: x_i' = W_0 x_i + b + \sum_r \frac{1}{|N_r(i)|} \sum_{j \in N_r(i)} W_r x_j
 
-    The types of edges are ``edge["edge_type"]``, or the topology's.
+    The types of edges are ``edge["edge_type"]``, or the topology's. PyG's ``aggr="max"`` listens before the weight is applied,
+    relation by relation, which no message of one edge can say.
 
     Args:
         in_channels, out_channels: channels of a node before, or ``(senders, receivers)``, and after.
@@ -52,8 +53,9 @@ def GridConv(  # noqa: N802
 
     .. math:: x_i' = \sum_{j \in N(i)} W_{j - i}\, x_j + b
 
-    Who hears whom is the grid's: kernel size, stride, dilation, padding, and wrapping around (``padding_mode="circular"``).
-    The weight has the layout of torch's convolutions. Where a stride makes receivers other nodes, give ``x=(pixels, None)``.
+    Who hears whom is the topology's, :class:`~graphattn.topology.Grid` or :class:`~graphattn.topology.Line`: stride, dilation,
+    padding, and wrapping around (``padding_mode="circular"``). The weight has the layout of torch's convolutions. Where
+    receivers are other nodes than senders, give ``x=(pixels, None)``.
 
     Args:
         in_channels, out_channels: channels of a pixel before and after.
@@ -61,10 +63,11 @@ def GridConv(  # noqa: N802
         groups: groups of channels that never mix.
         bias: whether there is a ``b``.
 
-    >>> layer = GridConv(4, 2, kernel_size=2)
-    >>> line = {"edge_type": torch.tensor([0, 1, 0, 1])}
-    >>> layer((torch.randn(3, 4), None), Edges(torch.tensor([[0, 1, 1, 2], [0, 0, 1, 1]]), (3, 2)), line).shape
-    torch.Size([2, 2])
+    >>> from graphattn.topology import Grid
+    >>> image = torch.randn(4, 5, 5)
+    >>> layer = GridConv(4, 2, kernel_size=(3, 3))
+    >>> layer((image.flatten(1).T, None), Grid(5, 5, kernel_size=3, stride=2, padding=1)).T.unflatten(1, (3, 3)).shape
+    torch.Size([2, 3, 3])
     """
     extent = (kernel_size,) if isinstance(kernel_size, int) else kernel_size
     message = Relation(Kernel(in_channels, out_channels, extent, groups))

@@ -10,12 +10,12 @@ from torch import nn
 
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
-from graphattn.topology import Topology
+from graphattn.topology import Edges, Topology
 from graphattn.zoo.attention import CrossAttention, LinearAttention, SelfAttention
 from graphattn.zoo.convolution import GCN, GIN, GINE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph
 from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 from graphattn.zoo.principal import PNA
-from graphattn.zoo.relational import RGCN, TokenMixing
+from graphattn.zoo.relational import RGCN, GridConv, TokenMixing
 
 
 class Row(NamedTuple):
@@ -45,6 +45,11 @@ def types(graph: Topology, relations: int = 3) -> State:
     return {"edge_type": (receiver - sender) % relations}
 
 
+def offsets(graph: Topology) -> State:
+    """Types for a list of edges; other topologies know theirs."""
+    return types(graph) if isinstance(graph, Edges) else {}
+
+
 _BOTH = ("Full", "Edges")
 _DEGREES = torch.tensor([0, 4, 3, 1])
 
@@ -66,7 +71,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "LinearAttention",
         lambda: LinearAttention(8, heads=2),
-        ("Full", "Edges"),
+        ("Full", "Causal", "Edges"),
         "Katharopoulos et al. 2020",
         "its quadratic form; with Favor, softmax attention within its error",
     ),
@@ -111,6 +116,14 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("GatedGraph", lambda: GatedGraph(8), _BOTH, "Li et al. 2016", "PyG GatedGraphConv of one step"),
     Row(
+        "GridConv",
+        lambda: GridConv(8, 8, kernel_size=3),
+        ("Line", "Edges"),
+        "LeCun et al. 1989",
+        "torch.nn.Conv1d on Line, torch.nn.Conv2d on Grid",
+        offsets,
+    ),
+    Row(
         "TokenMixing",
         lambda: TokenMixing(300, bias=False),
         ("Full",),
@@ -118,3 +131,21 @@ TABLE: tuple[Row, ...] = (
         "torch.nn.Linear over the tokens",
     ),
 )
+
+
+def as_markdown() -> str:
+    """The table for the docs: what each layer is made of is read from the layer itself.
+
+    >>> print(as_markdown().splitlines()[2])
+    | SelfAttention | Full, Edges | Attend | SoftmaxSum | Project | Vaswani et al. 2017 | torch.nn.MultiheadAttention ... |
+    """
+    head = ("layer", "topology", "message", "aggregation", "update", "paper", "proved equal to")
+    rows = [head, ("---",) * len(head), *(_cells(row) for row in TABLE)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    layer = row.make()
+    parts = (layer.message_function, layer.aggregation, layer.update_function)
+    names = (type(part).__name__ for part in parts)
+    return (row.name, ", ".join(row.topologies), *names, row.paper, row.equal_to)

@@ -53,6 +53,7 @@ def test_averages_move_with_the_module():
     [
         ([], [identity], DEGREES, "at least one aggregation and one scaler, got 0 and 1"),
         ([Mean()], [], DEGREES, "at least one aggregation and one scaler, got 1 and 0"),
+        ([Mean()], [identity, linear], None, "degrees of a training set to scale by, got None"),
         ([Mean(), SoftmaxSum()], [identity], DEGREES, "weigh no scores, got SoftmaxSum"),
         ([Mean()], [identity], torch.tensor([3, 0]), r"a training set with edges, got the histogram \[3, 0\]"),
     ],

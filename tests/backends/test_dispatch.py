@@ -54,8 +54,12 @@ def test_the_explanation_reads_as_a_list():
     assert text.splitlines() == [
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (
-            "   linear: needs a topology of whole graphs (Full, Star), got Edges; "
+            "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
             "needs the aggregation NormalizedSum, got SoftmaxSum"
+        ),
+        (
+            "   closed_form: needs the message Copy, Scaled, ByPlace or Relation, got Attend; "
+            "needs the aggregation Sum, got SoftmaxSum"
         ),
         "-> edgewise: can be used",
     ]
@@ -63,7 +67,10 @@ def test_the_explanation_reads_as_a_list():
 
 def test_an_unknown_backend_is_refused():
     with (
-        pytest.raises(ValueError, match=r"expected one of the backends \['dense', 'edgewise', 'linear'\], got 'fast'"),
+        pytest.raises(
+            ValueError,
+            match=r"expected one of the backends \['closed_form', 'dense', 'edgewise', 'linear'\], got 'fast'",
+        ),
         use_backend("fast"),
     ):
         pass

@@ -57,6 +57,22 @@ def test_graphormer_is_the_paper_s_formula():
         assert_close(ours, its, rtol=1e-9, atol=1e-9)
 
 
+def test_the_paper_s_edge_encoding_is_a_linear_bias_of_the_edges_on_the_path():
+    # The ring's edges by number, on the shortest path from sender to receiver.
+    paths = {(0, 1): [0], (0, 2): [4], (0, 3): [4, 2], (1, 2): [1], (1, 3): [1, 2], (1, 0): [1, 2, 3]}
+    paths |= {(2, 3): [2], (2, 0): [2, 3], (2, 1): [2, 3, 0], (3, 0): [3], (3, 1): [3, 0], (3, 2): [3, 4]}
+    assert all(shortest_path(RING, 4, 5)[to * 4 + start] == len(path) for (start, to), path in paths.items())
+    features = torch.randn(5, 2, dtype=F64)
+    term = LinearBias("path", 3 * 2, heads=4).double()
+    weight = term.linear.weight.view(4, 3, 2)  # w of each head and position
+    rows, truth = torch.zeros(16, 6, dtype=F64), torch.zeros(16, 4, dtype=F64)
+    for (sender, receiver), path in paths.items():
+        on_path = features[path] / len(path)
+        rows[receiver * 4 + sender, : 2 * len(path)] = on_path.flatten()
+        truth[receiver * 4 + sender] = torch.einsum("nf,hnf->h", on_path, weight[:, : len(path)])
+    assert_close(term.on_edges(Full([4]), {"path": rows}), truth)
+
+
 def test_graphormer_without_edge_bias_knows_the_path_alone():
     block = drawn(Graphormer(8, heads=2, farthest=3))
     x, edge = torch.randn(6, 8, dtype=F64), features()

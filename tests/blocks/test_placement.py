@@ -2,6 +2,8 @@ from functools import partial
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 from torch_geometric import nn as pyg
@@ -69,6 +71,20 @@ def test_norms_of_pyg_that_look_at_graphs_see_each_graph_alone(norm):
     assert_close(result, x + theirs(x, BATCH, 5), rtol=1e-9, atol=1e-9)
     alone = [block(part, nn.Identity(), read_sizes([len(part)])) for part in x.split([3, 1, 4])]
     assert_close(result, torch.cat(alone), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("placement", [pre_norm, post_norm, sandwich_norm])
+def test_a_norm_instead_of_what_makes_one_is_refused(placement):
+    with pytest.raises(TypeError, match=r"such as nn.LayerNorm, got the module LayerNorm\(\(4,\)"):
+        placement(nn.LayerNorm(4), 4)
+
+
+@given(sizes=st.lists(st.integers(0, 5), max_size=6))
+def test_a_chain_looks_at_each_graph_of_any_batch_alone(sizes):
+    chain = drawn(Chain(pyg.GraphNorm(3), nn.Tanh()))
+    x = torch.randn(sum(sizes), 3, dtype=F64)
+    alone = [chain(part, read_sizes([len(part)])) for part in x.split(sizes)] if sizes else [x]
+    assert_close(chain(x, read_sizes(sizes)), torch.cat(alone), rtol=1e-9, atol=1e-9)
 
 
 def test_batch_norm_of_one_node_or_none_takes_the_running_statistics():

@@ -4,6 +4,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from graphattn.blocks import Block, EncoderBlock, Stack, feed_forward, post_norm, pre_norm
+from graphattn.message import Heads
 from graphattn.topology import Causal, Edges, Full
 from graphattn.zoo import GCN, SelfAttention
 
@@ -116,6 +117,26 @@ def test_dropout_is_off_outside_training_and_follows_the_seed():
     block.eval()
     assert torch.equal(block(x, [graph]), block(x, [graph]))
     assert [type(part).__name__ for part in feed_forward(8, 16, 0.1)] == ["Linear", "GELU", "Dropout", "Linear"]
+
+
+def test_positions_reach_the_layers_that_turn_by_them():
+    def turned(state, place):
+        return state * (place[:, None, None] + 1)
+
+    block, x, graph = Block(SelfAttention(8, heads=2, rotate=turned), 8), torch.randn(3, 8), Full([3])
+    assert torch.equal(block(x, graph), block(x, graph, position=torch.arange(3)))
+    assert not torch.allclose(block(x, graph), block(x, graph, position=torch.arange(3) + 1))
+
+
+def test_heads_may_share_keys_and_values():
+    block = EncoderBlock(8, Heads(4, 2, shared=1))
+    assert block.layers[0].message_function.key.out_channels == 2
+    assert block(torch.randn(3, 8), Full([3])).shape == (3, 8)
+
+
+def test_a_block_has_a_layer():
+    with pytest.raises(ValueError, match="expected one layer or more, got none"):
+        Block([], channels=8)
 
 
 def test_one_graph_for_each_layer():

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from torch_geometric.nn.models.schnet import GaussianSmearing
 
 from graphattn.edge_terms import GaussianKernels, SpatialBias
-from graphattn.topology import Edges, Full, Star
+from graphattn.topology import Cross, Edges, Full
 from graphattn.zoo import SelfAttention
 
 F64 = torch.float64
@@ -72,12 +72,14 @@ def test_positions_for_other_nodes_are_refused():
         layer(x, edges)
 
 
-def test_one_position_for_different_nodes_is_refused():
-    bias, edge = SpatialBias(GaussianKernels(2), nn.Linear(2, 1)), {"position": torch.randn(10, 3)}
-    star, refusal = Star([9, 1]), r"position_sender and position_receiver where .*, got 'position' alone"
+def test_one_position_for_other_numbers_of_senders_than_receivers_is_refused():
+    bias, edge = SpatialBias(GaussianKernels(2), nn.Linear(2, 1)), {"position": torch.randn(5, 3)}
+    cross, refusal = Cross([2, 3], [3, 2]), r"position_sender and position_receiver where .*, got 'position' alone"
     with pytest.raises(ValueError, match=refusal):
-        bias.on_edges(star, edge)
-    # The hub of the second graph is node 1, its only sender node 9: the tile shows it by numbers only.
-    for tile in star.plan().tiles:
+        bias.on_edges(cross, edge)
+    for tile in cross.plan().tiles:
         with pytest.raises(ValueError, match=refusal):
             bias.on_tile(tile, edge)
+    same = Cross([2, 3], [2, 3])
+    assert_close(bias.on_edges(same, edge), bias.on_edges(Full([2, 3]), edge))
+    assert_close(bias.on_tile(same.plan().tiles[0], edge), bias.on_tile(Full([2, 3]).plan().tiles[0], edge))

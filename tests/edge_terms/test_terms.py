@@ -27,7 +27,7 @@ from graphattn.edge_terms import (
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.testing import assert_backends_agree, assert_batched_equals_alone
-from graphattn.topology import Edges, Full, Star
+from graphattn.topology import Blockwise, Causal, Cross, Edges, Full, Grid, Star, Window
 from graphattn.update import Project
 from graphattn.zoo import SelfAttention
 
@@ -83,8 +83,20 @@ def test_backends_agree(make, sizes):
 
 
 @EACH
-def test_backends_agree_where_receivers_are_other_nodes(make):
-    graph = Star(SIZES, hubs=2)
+@pytest.mark.parametrize(
+    "graph",
+    [Causal(SIZES), Window(SIZES, radius=2, dilation=3), Grid(4, 5, images=2), Full(SIZES) | Causal(SIZES)],
+    ids=lambda graph: type(graph).__name__,
+)
+def test_backends_agree_on_other_graphs(make, graph):
+    x = torch.randn(graph.num_senders, 8, dtype=F64)
+    compared = assert_backends_agree(layer(make()), x, graph, features(graph))
+    assert ("dense" in compared) == isinstance(graph, Blockwise)
+
+
+@EACH
+@pytest.mark.parametrize("graph", [Star(SIZES, hubs=2), Cross(SIZES, [2, 4, 5, 0, 1, 9, 1])], ids=["Star", "Cross"])
+def test_backends_agree_where_receivers_are_other_nodes(make, graph):
     x = (torch.randn(graph.num_senders, 8, dtype=F64), torch.randn(graph.num_receivers, 8, dtype=F64))
     assert "dense" in assert_backends_agree(layer(make()), x, graph, features(graph))
 

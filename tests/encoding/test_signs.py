@@ -23,6 +23,11 @@ def test_a_vector_that_mirrors_itself_starts_positive():
     assert_close(canonical_signs(-mirrored), expected)
 
 
+def test_rounding_does_not_choose_a_sign():
+    almost = torch.tensor([[-0.6, -0.6], [0.6 + 1e-7, 0.6 - 1e-7]])
+    assert (canonical_signs(almost)[0] > 0).all()
+
+
 @pytest.mark.parametrize("nodes", [0, 1])
 def test_signs_of_small_graphs(nodes):
     assert torch.equal(canonical_signs(-torch.ones(nodes, 3)), torch.ones(nodes, 3))

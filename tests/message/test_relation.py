@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from graphattn.aggregation import Sum
 from graphattn.layer import GraphLayer
 from graphattn.message import Bases, Blocks, EachRelation, Kernel, Relation
-from graphattn.topology import Edges, Full
+from graphattn.topology import Edges, Full, Grid, Line
 from graphattn.update import Replace
 
 F64 = torch.float64
@@ -71,15 +71,25 @@ def test_parameters_are_drawn_anew(weight):
 
 
 def test_the_topology_may_know_the_types():
-    class Typed(Full):
-        def edge_type(self):
-            return torch.arange(self.num_edges) % 3
-
-    message = Relation(EachRelation(8, 6, 3))
-    assert message.on_edges(Typed([2]), {})["edge_type"].tolist() == [0, 1, 2, 0]
+    message, line = Relation(EachRelation(8, 6, 3)), Line([2])
+    assert message.on_edges(line, {})["edge_type"].tolist() == [1, 2, 0, 1]
+    assert message.on_edges(line.as_edges(), {})["edge_type"].tolist() == [1, 2, 0, 1]
     own = torch.tensor([1, 1, 1, 1])
-    assert message.on_edges(Typed([2]), {"edge_type": own})["edge_type"] is own
-    assert Relation(EachRelation(8, 6, 3), "bond").on_edges(Typed([2]), {"bond": own})["edge_type"] is own
+    assert message.on_edges(line, {"edge_type": own})["edge_type"] is own
+    assert Relation(EachRelation(8, 6, 3), "bond").on_edges(line, {"bond": own})["edge_type"] is own
+
+
+@pytest.mark.parametrize(
+    ("weight", "graph", "words"),
+    [
+        (EachRelation(8, 6, 3), Line([4], kernel_size=2), r"kernel of \[3\] weights, got \[2\] in Line"),
+        (Kernel(8, 6, (2, 3)), Grid(2, 2, kernel_size=(3, 2)), r"kernel of \[2, 3\] weights, got \[3, 2\] in Grid"),
+    ],
+)
+def test_a_grid_of_another_kernel_is_refused(weight, graph, words):
+    layer = GraphLayer(Relation(weight), Sum(), Replace())
+    with pytest.raises(ValueError, match=words):
+        layer(torch.randn(4, 8), graph)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +100,8 @@ def test_the_topology_may_know_the_types():
         ({"edge_type": KIND.float()}, TypeError, "integer types of edges, got torch.float32"),
         ({"edge_type": KIND[:, None]}, ValueError, r"one row \[E\], got shape \[5, 1\]"),
         ({"edge_type": KIND[:4]}, ValueError, "expected 5 rows of edge features for Edges.*, got 4"),
-        ({"edge_type": KIND + 1}, ValueError, "types of edges below 3, got 3"),
+        ({"edge_type": KIND + 1}, ValueError, "types of edges from 0 to 2, got 1 to 3"),
+        ({"edge_type": KIND - 1}, ValueError, "types of edges from 0 to 2, got -1 to 1"),
     ],
 )
 def test_types_that_do_not_fit_are_refused(edge, error, words):
@@ -116,3 +127,13 @@ def test_a_kernel_starts_as_torchs_convolutions_do():
     own = Kernel(4, 6, (3, 2), groups=2).weight
     torch.manual_seed(0)
     assert torch.equal(own, torch.nn.Conv2d(4, 6, (3, 2), groups=2, bias=False).weight)
+
+
+def test_parts_of_a_union_have_weights_of_their_own():
+    both = GraphLayer(Relation(EachRelation(8, 6, 2)), Sum(), Replace())
+    x, parts = torch.randn(4, 8), (Full([4]), GRAPH)
+    truth = torch.zeros(4, 6)
+    for part, weight in zip(parts, both.message_function.weight.weight, strict=True):
+        sender, receiver = part.edge_index()
+        truth = truth.index_add(0, receiver, x[sender] @ weight)
+    assert_close(both(x, parts[0] | parts[1]), truth)

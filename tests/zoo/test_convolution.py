@@ -17,6 +17,7 @@ from graphattn.aggregation import (
     Max,
     Mean,
     Min,
+    Multi,
     Std,
     Sum,
     Variance,
@@ -28,7 +29,7 @@ from graphattn.aggregation import (
 )
 from graphattn.message import Bases, Blocks, Repeat, Split, as_weighted, by_row, symmetric
 from graphattn.topology import Edges, Full
-from graphattn.zoo import GCN, GIN, GINE, PNA, RGCN, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph, TokenMixing
+from graphattn.zoo import GCN, GIN, GINE, PNA, RGCN, TABLE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph, TokenMixing
 
 F64 = torch.float64
 NONE = torch.zeros(2, 0, dtype=torch.long)
@@ -84,6 +85,7 @@ SAGE = {
     "max": ({"aggregation": Max()}, {"aggr": "max"}),
     "sum": ({"aggregation": Sum()}, {"aggr": "sum"}),
     "std": ({"aggregation": Std()}, {"aggr": aggr.StdAggregation()}),
+    "several": ({"aggregation": Multi([Mean(), Max(), Std()])}, {"aggr": ["mean", "max", "std"]}),
     "without root": ({"root_weight": False}, {"root_weight": False}),
     "without bias": ({"bias": False}, {"bias": False}),
     "normalized": ({"last": normalize}, {"normalize": True}),
@@ -358,4 +360,14 @@ def test_token_mixing_is_a_linear_map_over_tokens():
         lambda x: theirs(x.view(2, 3, 8).transpose(1, 2)).transpose(1, 2).reshape(6, 8),
         [nodes(6)],
         pairs,
+    )
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in row.topologies], ids=lambda row: row.name)
+def test_layers_are_mapped_over_states_on_one_graph(row):
+    graph = Edges(GRAPHS["asymmetric"][1], 6)
+    layer, edge, x = row.make(), row.edge(graph), torch.randn(3, 6, 8)
+    assert_close(
+        torch.func.vmap(lambda each: layer(each, graph, edge))(x), torch.stack([layer(i, graph, edge) for i in x])
     )

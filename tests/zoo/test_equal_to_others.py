@@ -109,3 +109,7 @@ def test_the_table_names_every_layer_of_the_zoo_and_each_is_one_graph_layer():
 def test_heads_must_divide_channels():
     with pytest.raises(ValueError, match="got channels=8 and heads=3"):
         SelfAttention(8, heads=3)
+
+
+def test_the_table_in_the_docs_is_the_table():
+    assert as_markdown() in (ROOT / "docs" / "zoo.md").read_text()

@@ -25,7 +25,7 @@ Names = Annotated[
 Executable = Annotated[Path | None, typer.Option("--chemprop", help="chemprop's command, in its own environment.")]
 Threads = Annotated[int, typer.Option(help="Threads of the forests.")]
 First = Annotated[int, typer.Option("--first", help="Seed of the first split.")]
-MEMBERS = 4
+MEMBERS = 3
 RESULTS = Path("runs/benchmarks")
 BBB = ("forest ecfp4", "forest ecfp4+descriptors", *OURS)
 TIMING = ("chemprop", *OURS)

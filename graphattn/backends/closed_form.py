@@ -1,0 +1,137 @@
+r"""Layers whose edges algebra removes: the same sum for a whole graph, a product of matrices, a convolution.
+
+- On complete graphs a message of the sender alone is heard alike by all receivers of its graph: one sum serves them.
+- Factors of both places (:class:`~graphattn.message.ByPlace`) are one matrix for every graph of equal size.
+- A kernel on a grid (:class:`~graphattn.message.Relation` on ``Grid`` or ``Line``) is torch's convolution.
+
+Letters: ``B`` graphs with ``n`` receivers and ``m`` senders each, ``H`` heads, ``C`` channels per head.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv1d, conv2d
+
+from graphattn.aggregation import LogSumExp, Max, Mean, Min, Multi, Std, Sum, Variance
+from graphattn.backends.watched import watched
+from graphattn.message import ByPlace, Copy, Kernel, Relation, Scaled, as_weighted, by_row, symmetric
+from graphattn.slots import Groups, Inputs
+from graphattn.topology import Cross, Full, Grid, Line, Star, Topology
+from graphattn.topology.lattice import Axis
+
+if TYPE_CHECKING:
+    from graphattn.layer import GraphLayer
+
+_COMPLETE = (Full, Cross, Star)
+_ALIKE = (Sum, Mean, Max, Min, Std, Variance, LogSumExp, Multi)
+
+
+@final
+class ClosedForm:
+    """Sums, matrix products and convolutions where a list of edges would repeat itself."""
+
+    name = "closed_form"
+
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+        message = layer.message_function
+        if isinstance(message, Relation):
+            reasons = _no_convolution(message, graph, inputs)
+        elif isinstance(message, ByPlace):
+            reasons = _no_matrix(graph)
+        elif isinstance(message, (Copy, Scaled)):
+            reasons = _no_single_sum(message, graph, inputs)
+        else:
+            reasons = [f"needs the message Copy, Scaled, ByPlace or Relation, got {type(message).__name__}"]
+        fit = _ALIKE if isinstance(message, (Copy, Scaled)) else (Sum,)
+        if not isinstance(layer.aggregation, fit):
+            names = ", ".join(each.__name__ for each in fit)
+            reasons.append(f"needs the aggregation {names}, got {type(layer.aggregation).__name__}")
+        if inputs.seed is not None:
+            reasons.append("messages are dropped edge by edge")
+        return reasons + watched(layer)
+
+    def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
+        message = layer.message_function
+        if isinstance(message, Relation):
+            return _convolution(message, graph, inputs.senders["x"])
+        if isinstance(message, ByPlace):
+            return _matrix(message, graph, inputs.senders["value"])
+        return _single_sum(layer, graph, inputs.senders["value"])
+
+
+def _no_single_sum(message: Copy | Scaled, graph: Topology, inputs: Inputs) -> list[str]:
+    reasons = []
+    if not isinstance(graph, _COMPLETE):
+        reasons.append(f"needs a topology of whole graphs (Full, Cross, Star), got {type(graph).__name__}")
+    if isinstance(message, Scaled):
+        if message.scale not in (as_weighted, by_row, symmetric):
+            reasons.append(f"needs the scale symmetric, by_row or as_weighted, got {message.scale}")
+        elif message.scale is symmetric and isinstance(graph, (Cross, Star)):
+            reasons.append(f"needs Full for the scale symmetric, got {type(graph).__name__}")
+        if "edge_attr" in inputs.edge:
+            reasons.append("edges have weights of their own")
+    return reasons
+
+
+def _single_sum(layer: GraphLayer, graph: Topology, value: Tensor) -> Tensor:
+    senders, graphs = graph.senders.ptr.diff(), graph.num_graphs
+    home = torch.arange(graphs, device=value.device).repeat_interleave(senders, output_size=graph.num_senders)
+    message = layer.message_function
+    if isinstance(message, Scaled) and message.scale is not as_weighted:
+        value = value / senders.to(value.dtype)[home][:, None, None]
+    heard = layer.aggregation.reduce(value, Groups(home, None, graphs, None))
+    return heard.repeat_interleave(graph.receivers.ptr.diff(), dim=0, output_size=graph.num_receivers)
+
+
+def _no_matrix(graph: Topology) -> list[str]:
+    if not isinstance(graph, _COMPLETE):
+        return [f"needs a topology of whole graphs (Full, Cross, Star), got {type(graph).__name__}"]
+    return [] if graph.senders.equal and graph.receivers.equal else ["needs graphs of equal size"]
+
+
+def _matrix(message: ByPlace, graph: Topology, value: Tensor) -> Tensor:
+    message.check(graph)
+    table = message.table[: graph.receivers.max, : graph.senders.max]
+    laid = value.reshape(graph.num_graphs, graph.senders.max, *value.shape[1:])
+    return torch.einsum("nm,bmhc->bnhc", table, laid).flatten(0, 1)
+
+
+def _no_convolution(message: Relation, graph: Topology, inputs: Inputs) -> list[str]:
+    if not isinstance(graph, (Grid, Line)):
+        return [f"needs a topology of offsets (Grid, Line), got {type(graph).__name__}"]
+    reasons = []
+    if not isinstance(message.weight, Kernel):
+        reasons.append(f"needs the weight Kernel, got {type(message.weight).__name__}")
+    if message.name in inputs.edge:
+        reasons.append("edges have types of their own")
+    if not graph.senders.equal:
+        reasons.append("needs sequences of equal length")
+    if graph.num_senders == 0 or graph.num_receivers == 0:
+        reasons.append("needs at least one sender and one receiver, got an empty graph")
+    return reasons
+
+
+def _convolution(message: Relation, graph: Topology, x: Tensor) -> Tensor:
+    assert isinstance(graph, (Grid, Line))
+    assert isinstance(message.weight, Kernel)
+    message.check(graph)
+    extent = (graph.height, graph.width) if isinstance(graph, Grid) else (graph.senders.max,)
+    image = x.flatten(1).unflatten(0, (graph.num_graphs, *extent)).movedim(-1, 1)
+    for number, (axis, length) in enumerate(zip(graph.axes, extent, strict=True)):
+        image = _around(image, number + 2, axis, length)
+    stride, dilation = [axis.stride for axis in graph.axes], [axis.dilation for axis in graph.axes]
+    convolve = conv2d if len(extent) == 2 else conv1d
+    out = convolve(image, message.weight.weight, None, stride, 0, dilation, message.weight.blocks)
+    return out.movedim(1, -1).flatten(0, -2).unflatten(-1, (message.weight.blocks, -1))
+
+
+def _around(image: Tensor, dim: int, axis: Axis, length: int) -> Tensor:
+    """The image with what the kernel hears beyond its borders: the other side of a circle, else zeros."""
+    if axis.wrap:
+        place = torch.arange(-axis.before, length + axis.after, device=image.device)
+        return image.index_select(dim, place % length)
+    last = image.dim() - 1
+    return torch.nn.functional.pad(image, [0, 0] * (last - dim) + [axis.before, axis.after])
