@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from graphattn.convert.copying import put, refuse
 from graphattn.layer import GraphLayer
 from graphattn.topology import Grid, Line, Topology
-from graphattn.zoo.relational import GridConv
+from graphattn.zoo import GridConv
 
 
 @final
