@@ -9,7 +9,7 @@ from torch_geometric.utils import add_remaining_self_loops
 
 from graphattn.backends import use_backend
 from graphattn.topology import Edges, Full
-from graphattn.zoo import GCN, TABLE, EdgeConv, SelfAttention
+from graphattn.zoo import GCN, SelfAttention
 
 # Asymmetric, with an isolated node (5), a loop and a double edge.
 EDGES = torch.tensor([[0, 1, 2, 0, 4, 4, 3, 3], [1, 2, 1, 3, 0, 4, 1, 1]])
@@ -84,32 +84,3 @@ def test_gcn_on_a_graph_with_self_loops_is_gcn_conv(weighted):
     result, truth = ours(x, *looped), theirs(x, EDGES, weight)
     assert_same(result, truth, x, own, other)
     assert_close(*(torch.autograd.grad(out.sin().sum(), weight)[0] for out in (result, truth)), rtol=1e-9, atol=1e-9)
-
-
-def test_edge_conv_is_edge_conv():
-    network = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4)).double()
-    theirs, ours = pyg.EdgeConv(network, aggr="max"), EdgeConv(network)
-    x = torch.randn(6, 8, dtype=F64, requires_grad=True)
-    own = list(network.parameters())
-    assert_same(ours(x, EDGES), theirs(x, EDGES), x, own, own)
-
-
-def test_the_table_names_every_layer_of_the_zoo_and_each_is_one_graph_layer():
-    import graphattn.zoo as zoo
-    from graphattn.layer import GraphLayer
-
-    public = {name for name in zoo.__all__ if name not in ("TABLE", "Row")}
-    assert {row.name for row in TABLE} == public
-    for row in TABLE:
-        layer = row.make()
-        assert type(layer) is GraphLayer
-        assert repr(layer).startswith(row.name)
-
-
-def test_heads_must_divide_channels():
-    with pytest.raises(ValueError, match="got channels=8 and heads=3"):
-        SelfAttention(8, heads=3)
-
-
-def test_the_table_in_the_docs_is_the_table():
-    assert as_markdown() in (ROOT / "docs" / "zoo.md").read_text()
