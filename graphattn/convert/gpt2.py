@@ -80,6 +80,17 @@ class GPT2(nn.Module):
         dropout: of the embedding.
 
     Shapes: ``input_ids [B, L] -> [B, L, F]``, zero where padded; a batch of ``N`` tokens ``-> [N, F]``.
+
+    >>> import pytest
+    >>> transformers = pytest.importorskip("transformers", reason="needs pip install 'graphattn[convert]'")
+    >>> sizes = {"n_embd": 8, "n_layer": 1, "n_head": 2, "vocab_size": 30, "bos_token_id": 29, "eos_token_id": 29}
+    >>> original = transformers.GPT2Model(transformers.GPT2Config(**sizes)).eval()
+    >>> from graphattn.convert import from_transformers
+    >>> network, tokens = from_transformers(original), torch.tensor([[5, 6, 7]])
+    >>> begun = network(tokens[:, :2])
+    >>> continued = network(tokens[:, 2:], begun.past_key_values)
+    >>> torch.allclose(continued.last_hidden_state, original(tokens).last_hidden_state[:, 2:], atol=1e-5)
+    True
     """
 
     def __init__(

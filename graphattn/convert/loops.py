@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.utils import add_remaining_self_loops, add_self_loops, remove_self_loops
 
@@ -24,6 +25,9 @@ class WithLoops(nn.Module):
     Args:
         layer: the layer.
         add: adds the loops, and what their features are.
+
+    Raises:
+        TypeError: a ``torch.sparse`` matrix.
     """
 
     def __init__(self, layer: GraphLayer, add: AddLoops) -> None:
@@ -38,13 +42,20 @@ class WithLoops(nn.Module):
         edge_attr: Tensor | None = None,
     ) -> Tensor:
         """As :class:`~graphattn.layer.GraphLayer`."""
-        x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        known = edge_index if isinstance(edge_index, Topology) else None
-        receivers = x_j if x_i is None and known is None else x_i
-        size = (x_j.size(0), receivers.size(0) if receivers is not None else known.num_receivers)  # pyright: ignore[reportOptionalMemberAccess]
-        edges = known.edge_index() if known is not None else edge_index
-        looped, edge_attr = self.add(edges, edge_attr, min(size))  # pyright: ignore[reportArgumentType]
-        return self.layer(x, Edges(looped, size[0] if x_i is x_j else size), edge_attr)
+        graph = edge_index if isinstance(edge_index, Topology) else _as_edges(edge_index, x)
+        size = graph.num_senders, graph.num_receivers
+        edges, edge_attr = self.add(graph.edge_index(), edge_attr, min(size))
+        return self.layer(x, Edges(edges, size[0] if graph.senders is graph.receivers else size), edge_attr)
+
+
+def _as_edges(edge_index: Tensor, x: Tensor | tuple[Tensor, Tensor | None]) -> Edges:
+    if edge_index.layout != torch.strided:
+        raise TypeError(
+            f"expected an edge_index of shape [2, E] or a topology to add self-loops to, got {edge_index.layout}"
+        )
+    if isinstance(x, Tensor):
+        return Edges(edge_index, x.size(0))
+    return Edges(edge_index, (x[0].size(0), x[0].size(0) if x[1] is None else x[1].size(0)))
 
 
 def anew(

@@ -80,6 +80,15 @@ class ViT(nn.Module):
 
     Shapes: ``pixel_values [B, channels, height, width] -> [B, 1 + P, F]``; a batch of ``N`` patches ``-> [N + B, F]``, the
     class node before its patches.
+
+    >>> import pytest
+    >>> transformers = pytest.importorskip("transformers", reason="needs pip install 'graphattn[convert]'")
+    >>> sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    >>> original = transformers.ViTModel(transformers.ViTConfig(image_size=8, patch_size=4, **sizes)).eval()
+    >>> from graphattn.convert import from_transformers
+    >>> network, pixels = from_transformers(original), torch.randn(2, 3, 8, 8)
+    >>> torch.allclose(network(pixels).last_hidden_state, original(pixels).last_hidden_state, atol=1e-5)
+    True
     """
 
     def __init__(

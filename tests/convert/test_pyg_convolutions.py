@@ -146,6 +146,12 @@ def test_a_topology_serves_as_well_as_an_edge_index(stirred):
     assert isinstance(layer, GraphLayer)
 
 
+def test_loops_are_not_added_to_a_sparse_matrix(stirred):
+    matrix = torch.sparse_coo_tensor(EDGES.flip(0), torch.rand(9, dtype=F64), (6, 6), check_invariants=True)
+    with pytest.raises(TypeError, match=r"to add self-loops to, got torch\.sparse_coo"):
+        from_torch(stirred(pyg.GCNConv(8, 4)))(torch.randn(6, 8, dtype=F64), matrix)
+
+
 def test_lazy_channels_are_converted_once_known(stirred):
     original, x = pyg.SAGEConv(-1, 4).double(), torch.randn(6, 8, dtype=F64)
     with pytest.raises(ValueError, match=r"channels to be known, got Linear\(-1, 4.*call the original once"):
