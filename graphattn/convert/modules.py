@@ -35,6 +35,8 @@ _PYG: dict[type[nn.Module], tuple[Callable[[Any], nn.Module], tuple[str, ...]]] 
     pyg.GINEConv: (pyg_convolutions.gine_conv, _SUM),
     pyg.EdgeConv: (pyg_convolutions.edge_conv, _ANY),
     pyg.RGCNConv: (pyg_convolutions.rgcn_conv, ("mean", *_SUM)),
+    pyg.ResGatedGraphConv: (pyg_convolutions.res_gated_graph_conv, _SUM),
+    pyg.PNAConv: (pyg_convolutions.pna_conv, ()),
 }
 
 
@@ -54,8 +56,9 @@ def from_torch(module: nn.Module) -> nn.Module:
 
     ``x`` is ``[N, F]``, of all sequences one behind the other. Masks are graphs: no mask is ``Full``, one that hides what comes
     later is ``Causal``, another's keys are ``Cross``; :func:`unpadded` makes nodes and their graph of padded sequences and
-    torch's masks. PyG's convolutions are TransformerConv, GATConv, GATv2Conv, GCNConv, SAGEConv, GINConv, GINEConv, EdgeConv and
-    RGCNConv (which takes ``{"edge_type": ...}``); the loops that some of them add are added here, too.
+    torch's masks. PyG's convolutions are TransformerConv, GATConv, GATv2Conv, GCNConv, SAGEConv, GINConv, GINEConv, EdgeConv,
+    RGCNConv (which takes ``{"edge_type": ...}``), ResGatedGraphConv and PNAConv; the loops that some of them add are added here,
+    too.
 
     Args:
         module: the original; a subclass is refused, as it may compute something else.
@@ -76,5 +79,5 @@ def from_torch(module: nn.Module) -> nn.Module:
         known = ", ".join(each.__name__ for each in [*_TORCH, *_PYG])
         raise TypeError(f"expected one of {known}, got {kind.__name__}")
     convert, aggregations = _PYG[kind]
-    refuse(kind.__name__, module, {"flow": ("source_to_target",), "aggr": aggregations})
+    refuse(kind.__name__, module, {"flow": ("source_to_target",)} | ({"aggr": aggregations} if aggregations else {}))
     return convert(module).train(module.training)

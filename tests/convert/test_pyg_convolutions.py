@@ -32,6 +32,9 @@ def network(channels=8):
     return nn.Sequential(nn.Linear(channels, 5), nn.ReLU(), nn.Linear(5, 4))
 
 
+DEGREES = torch.tensor([1, 3, 2, 1])
+MANY = ["mean", "max", "min", "std", "sum", "var"]
+SCALERS = ["identity", "amplification", "attenuation", "linear", "inverse_linear"]
 NODES = [
     pyg.TransformerConv(8, 4, heads=2),
     pyg.TransformerConv(8, 4, heads=2, concat=False, beta=True, bias=False),
@@ -51,10 +54,17 @@ NODES = [
     pyg.SAGEConv(8, 4, aggr="add", root_weight=False, bias=False),
     pyg.SAGEConv(8, 4, aggr="min"),
     pyg.SAGEConv(8, 4, aggr="std"),
+    pyg.SAGEConv(8, 4, aggr="var"),
     pyg.GINConv(network(), eps=0.3),
     pyg.GINConv(network(), eps=0.3, train_eps=True),
     pyg.EdgeConv(network(16)),
     pyg.EdgeConv(network(16), aggr="mean"),
+    pyg.ResGatedGraphConv(8, 4),
+    pyg.ResGatedGraphConv(8, 4, act=nn.Tanh(), root_weight=False, bias=False),
+    pyg.ResGatedGraphConv(8, 4, root_weight=False),
+    pyg.PNAConv(8, 4, MANY, SCALERS, DEGREES),
+    pyg.PNAConv(8, 4, ["mean"], ["attenuation"], DEGREES, towers=2, pre_layers=2, post_layers=2, act="tanh"),
+    pyg.PNAConv(8, 4, ["max", "mean"], ["identity"], DEGREES, towers=2, divide_input=True),
 ]
 BOTH = pytest.mark.parametrize("original", NODES, ids=lambda conv: type(conv).__name__)
 
@@ -77,6 +87,8 @@ WITH_EDGES = [
     (pyg.GATv2Conv(8, 4, heads=2, edge_dim=3, fill_value="max"), 3),
     (pyg.GATv2Conv(8, 4, heads=2, edge_dim=3, add_self_loops=False), 3),
     (pyg.GINEConv(network()), 8),
+    (pyg.ResGatedGraphConv(8, 4, edge_dim=3), 3),
+    (pyg.PNAConv(8, 4, ["mean", "max"], ["identity", "linear"], DEGREES, edge_dim=3, towers=2), 3),
     (pyg.GINEConv(network(), train_eps=True, edge_dim=3), 3),
 ]
 
@@ -98,6 +110,7 @@ BIPARTITE = [
     pyg.GATConv((8, 6), 4, heads=2, residual=True),
     pyg.GATv2Conv((8, 6), 4, heads=2),
     pyg.SAGEConv((8, 6), 4),
+    pyg.ResGatedGraphConv((8, 6), 4),
 ]
 
 
@@ -165,6 +178,8 @@ def test_lazy_channels_are_converted_once_known(stirred):
     [
         (pyg.SAGEConv(8, 4, aggr="softmax"), "to convert SAGEConv, got aggr='softmax'"),
         (pyg.SAGEConv(8, 4, aggr=["mean", "max"]), r"to convert SAGEConv, got aggr=\['mean', 'max'\]"),
+        (pyg.PNAConv(8, 4, ["mean"], ["linear"], DEGREES, train_norm=True), "PNAConv, got train_norm=True"),
+        (pyg.PNAConv(8, 4, ["mean", "median"], ["linear"], DEGREES), "aggregators add, .* PNAConv, got median"),
         (pyg.GCNConv(8, 4, aggr="max"), "aggr='add' or aggr='sum' to convert GCNConv, got aggr='max'"),
         (pyg.GATConv(8, 4, flow="target_to_source"), "flow='source_to_target' .* got flow='target_to_source'"),
     ],

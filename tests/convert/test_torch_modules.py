@@ -179,7 +179,7 @@ class Special(nn.TransformerEncoderLayer):
 @pytest.mark.parametrize(
     ("module", "said"),
     [
-        (nn.LSTM(2, 2), r"expected one of MultiheadAttention, .*RGCNConv, got LSTM"),
+        (nn.LSTM(2, 2), r"expected one of MultiheadAttention, .*PNAConv, got LSTM"),
         (Special(8, 2), "got Special"),
         (
             nn.TransformerEncoder(Special(8, 2), 1, enable_nested_tensor=False),
