@@ -108,8 +108,12 @@ class GraphLayer(MessagePassing):
                 of an aggregation that weighs no scores.
         """
         x_i, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
-        out = self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
+        out = self.become(x_i, graph, inputs)
         return (out, (graph.edge_index(), self._attention(graph, inputs))) if return_attention_weights else out
+
+    def become(self, x_i: Tensor | None, graph: Topology, inputs: Inputs) -> Tensor:
+        """What every node becomes from what ``prepare`` gave, or from that and what senders said before (a KV cache)."""
+        return self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
 
     def attention(
         self,
