@@ -86,7 +86,7 @@ def draw_nodes(graph: Topology, axes: Axes, receiver: int | None = None) -> None
         itself[:] = False
     axes.scatter(*layout.receivers.T, s=46, c=np.where(itself, INK, "white"), edgecolors=INK, linewidths=1.2, zorder=3)
     axes.autoscale_view()
-    axes.margins(0.12)
+    axes.margins(0.18)
     axes.set_aspect("equal", adjustable="datalim")
     axes.axis("off")
 
@@ -135,7 +135,7 @@ def _layout(graph: Topology) -> Layout:
     if isinstance(graph, Causal | Window | Prefix | Line | Reversed):
         where = np.stack([_along(graph.receivers.ptr.cpu().numpy(), 1.0), np.zeros(graph.num_receivers)], axis=1)
         # Bent to one side: arrows to the right pass above, arrows to the left below.
-        return Layout(where, where, -0.5)
+        return Layout(where, where, -0.8)
     where = _circles(graph)
     return Layout(where, where, 0.08)
 
