@@ -99,7 +99,8 @@ def draw_matrix(graph: Topology, axes: Axes, receiver: int | None = None) -> Non
     (sender, listener), colours = _ends(graph), np.array([to_rgb(colour) for colour in _colours(graph)]).reshape(-1, 3)
     loud = np.full(len(sender), True) if receiver is None else listener == receiver
     cells[listener, sender] = np.where(loud[:, None], colours, 1 - 0.45 * (1 - colours))
-    axes.imshow(cells, interpolation="none", aspect="auto" if graph.senders is not graph.receivers else "equal")
+    if cells.size:
+        axes.imshow(cells, interpolation="none", aspect="auto" if graph.senders is not graph.receivers else "equal")
     axes.set_xticks(np.arange(graph.num_senders + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(graph.num_receivers + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=LINES, linewidth=0.6)
