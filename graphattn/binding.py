@@ -1,0 +1,121 @@
+"""What a caller gives a layer, bound to a topology and checked by shapes, dtypes and devices, never by values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
+from torch_geometric.nn import Linear
+from torch_geometric.utils import to_edge_index
+
+from graphattn.slots import Message, State
+from graphattn.topology import Edges, Topology
+
+_SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_MISFITS = ("shapes cannot be multiplied", "size of tensor", "must match", "same dtype", "scalar type", "device")
+
+
+def bind(
+    message: Message, x_j: Tensor, x_i: Tensor | None, edge_index: Tensor | Topology, edge_attr: Tensor | State | None
+) -> tuple[Topology, State]:
+    """The topology of ``edge_index``, and edge features by name; what does not fit them is refused.
+
+    Raises:
+        ValueError: another number of rows than the topology has nodes or edges; several devices; edge features for a message
+            that takes none.
+        TypeError: senders and receivers of different dtypes.
+    """
+    graph = edge_index if isinstance(edge_index, Topology) else as_edges(edge_index, x_j, x_i)
+    edge = _by_name(message, edge_index, edge_attr)
+    _check_devices(graph, x_j, x_i, edge)
+    if x_j.size(0) != graph.num_senders:
+        raise ValueError(f"expected {graph.num_senders} rows of senders in x for {graph}, got {x_j.size(0)}")
+    if x_i is not None:
+        if x_i.size(0) != graph.num_receivers:
+            raise ValueError(f"expected {graph.num_receivers} rows of receivers in x for {graph}, got {x_i.size(0)}")
+        # Autocast casts what meets in a product; a model may then hold both dtypes on purpose.
+        if x_i.dtype != x_j.dtype and not _autocast(x_j):
+            raise TypeError(f"expected senders and receivers of one dtype, got {x_j.dtype} and {x_i.dtype}")
+    if isinstance(edge_attr, Tensor) and edge_attr.size(0) != graph.num_edges:
+        raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
+    return graph, edge
+
+
+def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
+    """The ``Edges`` of a plain ``edge_index``, remembered as long as the tensor lives and stays as it is.
+
+    Receivers without a state are as many as there are senders, as in PyG; ``Edges(edge_index, (senders, receivers))`` says
+    otherwise.
+    """
+    size = (x_j.size(0), x_i.size(0)) if x_i is not None and x_i is not x_j else x_j.size(0)
+    if edge_index.layout != torch.strided:
+        size = None  # a matrix knows its own
+    # Tensors made under inference_mode do not tell when they change.
+    if torch.compiler.is_compiling() or edge_index.is_inference():
+        return Edges(edge_index, size)
+    key = (size, edge_index._version)
+    seen = _SEEN.get(edge_index)
+    if seen is None or seen[0] != key:
+        # An alias: the entry must not keep its own key alive.
+        alias = edge_index.detach() if edge_index.layout == torch.strided else edge_index
+        seen = _SEEN[edge_index] = (key, Edges(alias, size))
+    return seen[1]
+
+
+def misfit(
+    error: RuntimeError, layer: nn.Module, x: Tensor | tuple[Tensor, Tensor | None], edge_attr: Tensor | State | None
+) -> ValueError | None:
+    """What does not fit in words, where torch's error is one of shapes, dtypes or devices; None for any other error."""
+    if type(error) is not RuntimeError or not any(sign in str(error) for sign in _MISFITS):
+        return None
+    wanted = [
+        f"{name} of {_channels(module)} channels in {_of(module.weight)}"
+        for name, module in layer.named_modules()
+        if isinstance(module, Linear | nn.Linear)
+    ]
+    senders, receivers = x if isinstance(x, tuple) else (x, None)
+    edge = {"edge_attr": edge_attr} if isinstance(edge_attr, Tensor) else edge_attr or {}
+    given = {"x": senders, "receivers": receivers, **edge}
+    got = [
+        f"{name} {list(value.shape)} in {_of(value)}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    return ValueError(f"expected inputs that fit {'; '.join(wanted) or type(layer).__name__}, got {'; '.join(got)}: {error}")
+
+
+def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor | State | None) -> State:
+    takes = getattr(message, "takes_edges", True)
+    if isinstance(edge_attr, Tensor):
+        if not takes:
+            raise ValueError(
+                f"expected no edge_attr, as the message {type(message).__name__} takes no edge features, "
+                f"got edge_attr of shape {list(edge_attr.shape)}"
+            )
+        return {"edge_attr": edge_attr}
+    if edge_attr is None and takes and isinstance(edge_index, Tensor) and edge_index.layout != torch.strided:
+        value = to_edge_index(edge_index)[1]
+        # PyG's reading of adj_t: numbers are edge weights, rows are edge features.
+        return {"edge_attr": value} if value.dim() > 1 or not message.scored else {}
+    return {} if edge_attr is None else edge_attr
+
+
+def _check_devices(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:
+    device = graph.receivers.ptr.device
+    if x_j.device == device and (x_i is None or x_i.device == device) and all(e.device == device for e in edge.values()):
+        return
+    given = {"senders": x_j, "receivers": x_i, **{f"edge feature {name!r}": value for name, value in edge.items()}}
+    found = ", ".join(f"{name} on {value.device}" for name, value in given.items() if value is not None)
+    raise ValueError(f"expected everything on {device}, where {graph} is, got {found}: move the graph with graph.to(device)")
+
+
+def _channels(module: Linear | nn.Linear) -> int:
+    return module.in_channels if isinstance(module, Linear) else module.in_features
+
+
+def _of(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+
+
+def _autocast(x: Tensor) -> bool:
+    return torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
