@@ -22,6 +22,11 @@ def lists(sizes):
     return Edges(torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T, sum(sizes))
 
 
+def wide(row):
+    """The row's edge features in float64."""
+    return lambda graph: {name: value.double() if value.is_floating_point() else value for name, value in row.edge(graph).items()}
+
+
 BUILDERS = {"Full": Full, "Edges": lists}
 ROWS = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 PAIRS = pytest.mark.parametrize(
@@ -36,7 +41,7 @@ ON_EDGES = pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in ro
 @pytest.mark.parametrize("sizes", [[4, 2, 9, 1], [3, 3], [0], [], [1], [2, 0, 5, 0]], ids=str)
 def test_backends_agree(row, topology, sizes):
     layer, graph = row.make().double(), topology(sizes)
-    compared = assert_backends_agree(layer, torch.randn(sum(sizes), 8, dtype=F64), graph, row.edge(graph))
+    compared = assert_backends_agree(layer, torch.randn(sum(sizes), 8, dtype=F64), graph, wide(row)(graph))
     assert "edgewise" in compared
 
 
@@ -44,22 +49,22 @@ def test_backends_agree(row, topology, sizes):
 def test_backends_drop_the_same_edges(row, topology):
     layer, graph = row.make().double().train(), topology([5, 9])
     layer.dropout = 0.4
-    x = torch.randn(14, 8, dtype=F64)
-    assert "edgewise" in assert_backends_agree(layer, x, graph, row.edge(graph))
-    assert not torch.equal(layer(x, graph, row.edge(graph)), layer.eval()(x, graph, row.edge(graph)))
+    x, edge = torch.randn(14, 8, dtype=F64), wide(row)(graph)
+    assert "edgewise" in assert_backends_agree(layer, x, graph, edge)
+    assert not torch.equal(layer(x, graph, edge), layer.eval()(x, graph, edge))
 
 
 @PAIRS
 @pytest.mark.parametrize("sizes", [[4, 2, 9, 1], [0, 3, 0]], ids=str)
 def test_batched_equals_alone(row, topology, sizes):
     x = torch.randn(sum(sizes), 8, dtype=F64)
-    assert_batched_equals_alone(row.make().double(), x, sizes, topology, row.edge)
+    assert_batched_equals_alone(row.make().double(), x, sizes, topology, wide(row))
 
 
 @ON_EDGES
 def test_renumbered_nodes_give_renumbered_results(row):
     graph = lists([7])
-    layer, edge, x = row.make().double(), row.edge(graph), torch.randn(9, 8, dtype=F64)
+    layer, edge, x = row.make().double(), wide(row)(graph), torch.randn(9, 8, dtype=F64)
     assert_permutation_equivariant(lambda x, ends: layer(x, ends, edge), x, graph.edge_index(), torch.randperm(9))
 
 

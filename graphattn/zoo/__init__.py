@@ -6,6 +6,7 @@ They never add self-loops: ``graph.with_self_loops()`` does. PyG uses some of th
 
 from graphattn.zoo.attention import SelfAttention
 from graphattn.zoo.convolution import GCN, EdgeConv
+from graphattn.zoo.graph_attention import GAT, GATv2, GraphTransformer
 from graphattn.zoo.table import TABLE, Row
 
-__all__ = ["GCN", "TABLE", "EdgeConv", "Row", "SelfAttention"]
+__all__ = ["GAT", "GCN", "TABLE", "EdgeConv", "GATv2", "GraphTransformer", "Row", "SelfAttention"]
