@@ -76,12 +76,10 @@ def misfit(
     senders, receivers = x if isinstance(x, tuple) else (x, None)
     edge = {"edge_attr": edge_attr} if isinstance(edge_attr, Tensor) else edge_attr or {}
     given = {"x": senders, "receivers": receivers, **edge}
-    got = [
-        f"{name} {list(value.shape)} in {_of(value)}"
-        for name, value in given.items()
-        if value is not None
-    ]
-    return ValueError(f"expected inputs that fit {'; '.join(wanted) or type(layer).__name__}, got {'; '.join(got)}: {error}")
+    got = [f"{name} {list(value.shape)} in {_of(value)}" for name, value in given.items() if value is not None]
+    return ValueError(
+        f"expected inputs that fit {'; '.join(wanted) or type(layer).__name__}, got {'; '.join(got)}: {error}"
+    )
 
 
 def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor | State | None) -> State:
@@ -102,11 +100,17 @@ def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor 
 
 def _check_devices(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:
     device = graph.receivers.ptr.device
-    if x_j.device == device and (x_i is None or x_i.device == device) and all(e.device == device for e in edge.values()):
+    if (
+        x_j.device == device
+        and (x_i is None or x_i.device == device)
+        and all(e.device == device for e in edge.values())
+    ):
         return
     given = {"senders": x_j, "receivers": x_i, **{f"edge feature {name!r}": value for name, value in edge.items()}}
     found = ", ".join(f"{name} on {value.device}" for name, value in given.items() if value is not None)
-    raise ValueError(f"expected everything on {device}, where {graph} is, got {found}: move the graph with graph.to(device)")
+    raise ValueError(
+        f"expected everything on {device}, where {graph} is, got {found}: move the graph with graph.to(device)"
+    )
 
 
 def _channels(module: Linear | nn.Linear) -> int:

@@ -57,7 +57,9 @@ class TransformerConv(DropIn, pyg.TransformerConv):
         graph, layer = graph_of(edge_index, x_j, x_i), self._layer()
         inputs = prepared(layer, graph, x_j, x_i, edge_attr, self.dropout if self.training else 0.0)
         out = self._finish(_joined(self, heard(layer, graph, inputs)), x_i)
-        return (out, (listed(edge_index), layer.weights(graph, inputs))) if return_attention_weights is not None else out
+        return (
+            (out, (listed(edge_index), layer.weights(graph, inputs))) if return_attention_weights is not None else out
+        )
 
     def _layer(self) -> GraphLayer:
         shape = (self.heads, self.out_channels)
@@ -182,9 +184,7 @@ def _joined(conv: AnyGAT | TransformerConv, heard: Tensor) -> Tensor:
     return heard.flatten(1) if conv.concat else heard.mean(1)
 
 
-def _features_misplaced(
-    conv: TransformerConv | GATv2Conv, edge_index: object, edge_attr: Tensor | None
-) -> list[str]:
+def _features_misplaced(conv: TransformerConv | GATv2Conv, edge_index: object, edge_attr: Tensor | None) -> list[str]:
     reasons = []
     if conv.lin_edge is None and edge_attr is not None:
         reasons.append("it has no edge_dim, and edge_attr is given")

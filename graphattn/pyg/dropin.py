@@ -53,9 +53,9 @@ def calls() -> dict[str, Calls]:
     >>> from graphattn.pyg import SAGEConv, calls, forget_calls
     >>> forget_calls()
     >>> x, edge_index = torch.randn(3, 4), torch.tensor([[0, 1], [1, 2]])
-    >>> _ = SAGEConv(4, 4)(x, edge_index), SAGEConv(4, 4, aggr="median")(x, edge_index)
+    >>> _ = SAGEConv(4, 4)(x, edge_index), SAGEConv(4, 4, aggr="softmax")(x, edge_index)
     >>> calls()
-    {'SAGEConv': Calls(ours=1, theirs={'it aggregates with MedianAggregation': 1})}
+    {'SAGEConv': Calls(ours=1, theirs={'it aggregates with SoftmaxAggregation': 1})}
     """
     names = sorted({*_OURS, *_THEIRS})
     return {name: Calls(_OURS[name], dict(_THEIRS.get(name, {}))) for name in names}
@@ -97,7 +97,7 @@ def refusals(layer: MessagePassing) -> list[str]:
     if type(layer.aggr_module) not in AGGREGATIONS:
         reasons.append(f"it aggregates with {type(layer.aggr_module).__name__}")
     if not _OWN.isdisjoint(layer.__dict__):
-        reasons.append(f"its {sorted(_OWN & layer.__dict__.keys())[0]} was replaced")
+        reasons.append(f"its {min(_OWN & layer.__dict__.keys())} was replaced")
     return reasons
 
 
@@ -109,7 +109,9 @@ def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list
     if any(getattr(layer, hooks) for hooks in _HOOKS):
         reasons.append("a hook wants to see every edge")
     ends = x if isinstance(x, tuple) else (x,)
-    if not all(end is None or (isinstance(end, Tensor) and end.dim() == 2 and end.layout == torch.strided) for end in ends):
+    if not all(
+        end is None or (isinstance(end, Tensor) and end.dim() == 2 and end.layout == torch.strided) for end in ends
+    ):
         reasons.append("x is not one dense row for each node")
     if layer.node_dim not in (0, -2):
         reasons.append(f"it propagates along dimension {layer.node_dim}")
