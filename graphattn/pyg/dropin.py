@@ -84,6 +84,12 @@ class DropIn:
         # A copy makes its own layer from its own parameters.
         return {name: value for name, value in self.__dict__.items() if name != _MADE}
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        # TorchScript compiles PyG's own forward.
+        plain = self.theirs.__new__(self.theirs)
+        plain.__setstate__(self.__getstate__())
+        return plain
+
 
 def refusals(layer: MessagePassing) -> list[str]:
     """Why PyG must answer every call of this layer, whatever it is called with."""
