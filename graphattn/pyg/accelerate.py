@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from torch import nn
 from torch_geometric import nn as pyg
@@ -78,7 +78,7 @@ def accelerate(model: Model, inplace: bool = False) -> Model:
     model = model if inplace else copy.deepcopy(model)
     report = survey(model)
     for path in report.swapped:
-        module = model.get_submodule(path)
+        module: Any = model.get_submodule(path)
         if not isinstance(module, DropIn):
             module.__class__ = DROP_INS[type(module)]
     print(report)  # noqa: T201
@@ -99,14 +99,16 @@ def deaccelerate(model: Model, inplace: bool = False) -> Model:
     True
     """
     model = model if inplace else copy.deepcopy(model)
-    ours = [module for module in model.modules() if isinstance(module, DropIn) and "theirs" in vars(type(module))]
+    ours: list[Any] = [
+        module for module in model.modules() if isinstance(module, DropIn) and "theirs" in vars(type(module))
+    ]
     forget(ours)
     for module in ours:
         module.__class__ = module.theirs
     return model
 
 
-def _why_left(module: nn.Module) -> str:
+def _why_left(module: MessagePassing | pyg.GPSConv) -> str:
     name = type(module).__name__
     if type(module) not in DROP_INS and type(module) not in DROP_INS.values():
         parents = [parent.__name__ for parent in type(module).__mro__[1:] if parent in DROP_INS]

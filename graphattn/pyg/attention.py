@@ -13,11 +13,10 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.edge_terms import LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
-from graphattn.pyg.dropin import DropIn, Ends, answered, graph_of, heard, listed, made_of, prepared, put, why_not
+from graphattn.pyg.dropin import DropIn, Ends, Graph, answered, graph_of, heard, listed, made_of, prepared, put, why_not
 from graphattn.pyg.edge_key import ProductKey
 from graphattn.score import Additive, SplitAdditive
 from graphattn.slots import EdgeValue, Score
-from graphattn.topology import Topology
 from graphattn.update import Replace
 
 
@@ -46,9 +45,9 @@ class TransformerConv(DropIn, pyg.TransformerConv):
     def forward(
         self,
         x: Tensor | Ends,
-        edge_index: Tensor | Topology,
+        edge_index: Graph,
         edge_attr: Tensor | None = None,
-        return_attention_weights: bool | None = None,
+        return_attention_weights: Any = None,
     ) -> Any:
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *_features_misplaced(self, edge_index, edge_attr)]):
@@ -96,10 +95,10 @@ class GATConv(DropIn, pyg.GATConv):
     def forward(
         self,
         x: Tensor | Ends,
-        edge_index: Tensor | Topology,
+        edge_index: Graph,
         edge_attr: Tensor | None = None,
         size: tuple[int, int] | None = None,
-        return_attention_weights: bool | None = None,
+        return_attention_weights: Any = None,
     ) -> Any:
         """As PyG's."""
         reasons = [*why_not(self, x, edge_index), *_beyond_gat(self, x, edge_index, size, return_attention_weights)]
@@ -136,9 +135,9 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
     def forward(
         self,
         x: Tensor | Ends,
-        edge_index: Tensor | Topology,
+        edge_index: Graph,
         edge_attr: Tensor | None = None,
-        return_attention_weights: bool | None = None,
+        return_attention_weights: Any = None,
     ) -> Any:
         """As PyG's."""
         reasons = [*why_not(self, x, edge_index), *_beyond_gat(self, x, edge_index, None, return_attention_weights)]
@@ -159,9 +158,9 @@ def _gat(
     conv: AnyGAT,
     layer: GraphLayer,
     x: Tensor | Ends,
-    edge_index: Tensor | Topology,
+    edge_index: Graph,
     edge_attr: Tensor | None,
-    return_attention_weights: bool | None,
+    return_attention_weights: Any,
 ) -> Any:
     x_j, x_i = x if isinstance(x, tuple) else (x, x)
     assert x_i is not None
@@ -194,7 +193,7 @@ def _features_misplaced(conv: TransformerConv | GATv2Conv, edge_index: object, e
 
 
 def _beyond_gat(
-    conv: AnyGAT, x: Tensor | Ends, edge_index: object, size: tuple[int, int] | None, weights: bool | None
+    conv: AnyGAT, x: Tensor | Ends, edge_index: object, size: tuple[int, int] | None, weights: Any
 ) -> list[str]:
     reasons = []
     ends = x if isinstance(x, tuple) else (x, x)

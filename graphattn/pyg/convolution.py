@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from torch_geometric import nn as pyg
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
-from torch_geometric.typing import Adj, OptTensor
+from torch_geometric.typing import Size
 
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy, Difference, Scaled, as_weighted
@@ -18,6 +18,7 @@ from graphattn.pyg.dropin import (
     AGGREGATIONS,
     DropIn,
     Ends,
+    Graph,
     answered,
     graph_of,
     heard,
@@ -29,8 +30,6 @@ from graphattn.pyg.dropin import (
 )
 from graphattn.topology import Topology
 from graphattn.update import Replace
-
-Size = tuple[int, int]
 
 
 @final
@@ -49,7 +48,7 @@ class GCNConv(DropIn, pyg.GCNConv):
     theirs = pyg.GCNConv
     propagate_type = {"x": "Tensor", "edge_weight": "OptTensor"}  # noqa: RUF012
 
-    def forward(self, x: Tensor, edge_index: Adj, edge_weight: OptTensor = None) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Graph, edge_weight: Tensor | None = None) -> Tensor:
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *self._own_reasons(x, edge_index, edge_weight)]):
             return super().forward(x, listed(edge_index), edge_weight)
@@ -59,12 +58,12 @@ class GCNConv(DropIn, pyg.GCNConv):
         out = heard(layer, graph, prepared(layer, graph, x, x, weight)).flatten(1)
         return out if self.bias is None else out + self.bias
 
-    def _normalised(self, x: Tensor, edges: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _normalised(self, x: Tensor, edges: Tensor, weight: Tensor | None) -> Any:
         if not self.normalize:
             return edges, weight
         if self._cached_edge_index is not None:
             return self._cached_edge_index[0], self._cached_edge_index[1]
-        result = gcn_norm(edges, weight, x.size(0), self.improved, self.add_self_loops, self.flow, x.dtype)
+        result: Any = gcn_norm(edges, weight, x.size(0), self.improved, self.add_self_loops, self.flow, x.dtype)
         if self.cached:
             self._cached_edge_index = result
         return result
@@ -97,7 +96,7 @@ class SAGEConv(DropIn, pyg.SAGEConv):
     theirs = pyg.SAGEConv
     propagate_type = {"x": "OptPairTensor"}  # noqa: RUF012
 
-    def forward(self, x: Tensor | Ends, edge_index: Tensor | Topology, size: Size | None = None) -> Tensor:
+    def forward(self, x: Tensor | Ends, edge_index: Graph, size: Size = None) -> Tensor:
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(x, edge_index, size)]):
             return super().forward(x, listed(edge_index), size)
@@ -122,7 +121,7 @@ class GINConv(DropIn, pyg.GINConv):
     theirs = pyg.GINConv
     propagate_type = {"x": "OptPairTensor"}  # noqa: RUF012
 
-    def forward(self, x: Tensor | Ends, edge_index: Tensor | Topology, size: Size | None = None) -> Tensor:
+    def forward(self, x: Tensor | Ends, edge_index: Graph, size: Size = None) -> Tensor:
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(x, edge_index, size)]):
             return super().forward(x, listed(edge_index), size)
@@ -145,7 +144,7 @@ class EdgeConv(DropIn, pyg.EdgeConv):
     theirs = pyg.EdgeConv
     propagate_type = {"x": "PairTensor"}  # noqa: RUF012
 
-    def forward(self, x: Tensor | Ends, edge_index: Tensor | Topology) -> Tensor:
+    def forward(self, x: Tensor | Ends, edge_index: Graph) -> Tensor:
         """As PyG's."""
         alone = ["receivers have no state"] if isinstance(x, tuple) and x[1] is None else []
         if not answered(self, [*why_not(self, x, edge_index), *alone]):
@@ -161,7 +160,7 @@ def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, graph: To
     return heard(layer, graph, prepared(layer, graph, x_j, x_i, None)).flatten(1)
 
 
-def _beyond_sums(x: Tensor | Ends, edge_index: object, size: Size | None) -> list[str]:
+def _beyond_sums(x: Tensor | Ends, edge_index: object, size: Size) -> list[str]:
     if _is_sparse(edge_index):
         return ["PyG multiplies sparse matrices"]
     x_j, x_i = x if isinstance(x, tuple) else (x, x)

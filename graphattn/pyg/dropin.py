@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.aggr import MaxAggregation, MeanAggregation, SumAggregation
+from torch_geometric.typing import Adj
 
 from graphattn import backends
 from graphattn.aggregation import Max, Mean, Sum
@@ -27,8 +28,11 @@ AGGREGATIONS: dict[type, Callable[[], Aggregation]] = {
 }
 """PyG's aggregations that are ours."""
 
-Ends = tuple[Tensor, "Tensor | None"]
-"""States of senders and receivers, as PyG takes them for bipartite graphs."""
+Ends = tuple[Tensor, Any]
+"""States of senders and of receivers (or None), as PyG takes them for bipartite graphs."""
+
+Graph = Adj | Topology
+"""What a drop-in takes for a graph: all that PyG takes, and a topology."""
 
 _STEPS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
 _HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("pre_", ""))
@@ -141,7 +145,7 @@ def listed(edge_index: Any) -> Any:
     return edge_index.edge_index() if isinstance(edge_index, Topology) else edge_index
 
 
-def graph_of(edge_index: Tensor | Topology, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
+def graph_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
     """The topology of what PyG takes; ``size`` is PyG's ``(senders, receivers)``."""
     if isinstance(edge_index, Topology):
         return edge_index
@@ -192,7 +196,7 @@ def _unreadable(edge_index: object) -> list[str]:
         return []
     if not isinstance(edge_index, Tensor):
         return [f"edge_index is a {type(edge_index).__name__}"]
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         return ["a plain edge_index is being compiled"]
     if edge_index.layout == torch.strided and not isinstance(edge_index, EdgeIndex):
         integers = not edge_index.is_floating_point() and edge_index.dtype != torch.bool

@@ -16,9 +16,9 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
-from graphattn.pyg.dropin import DropIn, answered, heard, listed, made_of
+from graphattn.pyg.dropin import DropIn, Graph, answered, heard, listed, made_of
 from graphattn.slots import Inputs
-from graphattn.topology import Full, Topology
+from graphattn.topology import Full
 from graphattn.update import Replace
 
 
@@ -44,7 +44,7 @@ class GPSConv(DropIn, pyg.GPSConv):
 
     theirs = pyg.GPSConv
 
-    def forward(self, x: Tensor, edge_index: Tensor | Topology, batch: Tensor | None = None, **kwargs: Any) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Graph, batch: Tensor | None = None, **kwargs: Any) -> Tensor:
         """As PyG's; ``kwargs`` go to the local layer."""
         if not answered(self, attention_refusals(self)):
             return super().forward(x, listed(edge_index), batch, **kwargs)
@@ -110,7 +110,8 @@ def _performer(attention: PerformerAttention, x: Tensor, batch: Tensor | None) -
     query, key, value = (
         maps(dense).unflatten(-1, shape).transpose(1, 2) for maps in (attention.q, attention.k, attention.v)
     )
-    query, key = (generalized_kernel(part, projection.projection_matrix, projection.kernel) for part in (query, key))
+    matrix: Any = projection.projection_matrix
+    query, key = (generalized_kernel(part, matrix, projection.kernel) for part in (query, key))
     key = key * real[:, None, :, None]  # [B, H, n, M]; PyG leaves the padding's in
     norm = query @ key.sum(-2).unsqueeze(-1)
     heard_of = query @ (key.transpose(-1, -2) @ value) / torch.where(norm == 0, 1, norm)
