@@ -12,7 +12,8 @@ from graphattn.slots import Message, State
 from graphattn.topology import Edges, Topology
 
 _SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-_MISFITS = ("shapes cannot be multiplied", "size of tensor", "must match", "same dtype", "scalar type", "device")
+_SHAPES = ("shapes cannot be multiplied", "size of tensor", "must match", "source.size(dim)", "on device")
+_DTYPES = ("same dtype", "scalar type")
 
 
 def bind(
@@ -21,8 +22,7 @@ def bind(
     """The topology of ``edge_index``, and edge features by name; what does not fit them is refused.
 
     Raises:
-        ValueError: another number of rows than the topology has nodes or edges; several devices; edge features for a message
-            that takes none.
+        ValueError: another number of rows than the topology has nodes or edges; several devices.
         TypeError: senders and receivers of different dtypes.
     """
     graph = edge_index if isinstance(edge_index, Topology) else as_edges(edge_index, x_j, x_i)
@@ -50,6 +50,8 @@ def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
     size = (x_j.size(0), x_i.size(0)) if x_i is not None and x_i is not x_j else x_j.size(0)
     if edge_index.layout != torch.strided:
         size = None  # a matrix knows its own
+    if edge_index.device != x_j.device:
+        raise ValueError(f"expected edge_index and x on one device, got {edge_index.device} and {x_j.device}")
     # Tensors made under inference_mode do not tell when they change.
     if torch.compiler.is_compiling() or edge_index.is_inference():
         return Edges(edge_index, size)
@@ -63,35 +65,29 @@ def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
 
 
 def misfit(
-    error: RuntimeError, layer: nn.Module, x: Tensor | tuple[Tensor, Tensor | None], edge_attr: Tensor | State | None
-) -> ValueError | None:
+    error: RuntimeError, message: Message, x: Tensor | tuple[Tensor, Tensor | None], edge_attr: Tensor | State | None
+) -> ValueError | TypeError | None:
     """What does not fit in words, where torch's error is one of shapes, dtypes or devices; None for any other error."""
-    if type(error) is not RuntimeError or not any(sign in str(error) for sign in _MISFITS):
+    text = str(error)
+    if type(error) is not RuntimeError or not any(sign in text for sign in (*_SHAPES, *_DTYPES)):
         return None
     wanted = [
-        f"{name} of {_channels(module)} channels in {_of(module.weight)}"
-        for name, module in layer.named_modules()
+        f"{_channels(module)} channels in {_of(module.weight)} for {name or type(message).__name__}"
+        for name, module in (message.named_modules() if isinstance(message, nn.Module) else ())
         if isinstance(module, Linear | nn.Linear)
     ]
     senders, receivers = x if isinstance(x, tuple) else (x, None)
     edge = {"edge_attr": edge_attr} if isinstance(edge_attr, Tensor) else edge_attr or {}
     given = {"x": senders, "receivers": receivers, **edge}
     got = [f"{name} {list(value.shape)} in {_of(value)}" for name, value in given.items() if value is not None]
-    return ValueError(
-        f"expected inputs that fit {'; '.join(wanted) or type(layer).__name__}, got {'; '.join(got)}: {error}"
-    )
+    kind = TypeError if any(sign in text for sign in _DTYPES) else ValueError
+    return kind(f"expected {', '.join(wanted) or 'inputs that fit'}, got {', '.join(got)}: {text}")
 
 
 def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor | State | None) -> State:
-    takes = getattr(message, "takes_edges", True)
     if isinstance(edge_attr, Tensor):
-        if not takes:
-            raise ValueError(
-                f"expected no edge_attr, as the message {type(message).__name__} takes no edge features, "
-                f"got edge_attr of shape {list(edge_attr.shape)}"
-            )
         return {"edge_attr": edge_attr}
-    if edge_attr is None and takes and isinstance(edge_index, Tensor) and edge_index.layout != torch.strided:
+    if edge_attr is None and isinstance(edge_index, Tensor) and edge_index.layout != torch.strided:
         value = to_edge_index(edge_index)[1]
         # PyG's reading of adj_t: numbers are edge weights, rows are edge features.
         return {"edge_attr": value} if value.dim() > 1 or not message.scored else {}
@@ -99,7 +95,8 @@ def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor 
 
 
 def _check_devices(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:
-    device = graph.receivers.ptr.device
+    # A compiled graph is specialised to the sizes of all tensors it touches: of a list of edges, only the list.
+    device = (graph.edge_index() if isinstance(graph, Edges) else graph.receivers.ptr).device
     if (
         x_j.device == device
         and (x_i is None or x_i.device == device)

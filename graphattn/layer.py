@@ -68,6 +68,7 @@ class GraphLayer(MessagePassing):
                 f"({'needs' if aggregation.scored else 'takes no'} scores)"
             )
         self.message_function = message
+        self._hears_edges: bool | None = None
         self.aggregation = aggregation
         if not 0 <= dropout < 1:
             raise ValueError(f"expected a dropout of at least 0 and below 1, got {dropout}")
@@ -114,7 +115,7 @@ class GraphLayer(MessagePassing):
             x_i, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
             out = self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
         except RuntimeError as error:
-            raise misfit(error, self, x, edge_attr) or error from None
+            raise misfit(error, self.message_function, x, edge_attr) or error from None
         return (out, (graph.edge_index(), self.weights(graph, inputs))) if return_attention_weights else out
 
     def attention(
@@ -144,6 +145,8 @@ class GraphLayer(MessagePassing):
         """Receivers' states, the topology, and what backends compute with; takes what ``forward`` takes."""
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
         graph, edge = bind(self.message_function, x_j, x_i, edge_index, edge_attr)
+        if isinstance(edge_attr, Tensor):
+            self._check_heard(graph, edge)
         seed = draw_seed() if self.training and self.dropout else None
         return x_i, graph, Inputs(*self.message_function.project(x_j, x_i, graph, position), edge, seed)
 
@@ -199,6 +202,16 @@ class GraphLayer(MessagePassing):
         alpha, _ = self._weighed(inputs._replace(edge=edge), graph.edge_index(), graph.num_receivers)
         assert alpha is not None
         return alpha
+
+    def _check_heard(self, graph: Topology, edge: State) -> None:
+        # What a message makes of edges is all that it says about them: asked once, not on every call.
+        if self._hears_edges is None and not torch.compiler.is_compiling():
+            self._hears_edges = bool(self.message_function.on_edges(graph, edge))
+        if self._hears_edges is False:
+            raise ValueError(
+                f"expected no edge_attr, as the message {type(self.message_function).__name__} takes no edge features here, "
+                f"got edge_attr of shape {list(edge['edge_attr'].shape)}"
+            )
 
     def _weighed(self, inputs: Inputs, ends: Tensor, size: int) -> tuple[Tensor | None, Tensor]:
         sender = {name: state.index_select(0, ends[0]) for name, state in inputs.senders.items()}
