@@ -24,7 +24,9 @@ def lists(sizes):
 
 def wide(row):
     """The row's edge features in float64."""
-    return lambda graph: {name: value.double() if value.is_floating_point() else value for name, value in row.edge(graph).items()}
+    return lambda graph: {
+        name: value.double() if value.is_floating_point() else value for name, value in row.edge(graph).items()
+    }
 
 
 BUILDERS = {"Full": Full, "Edges": lists}

@@ -39,7 +39,8 @@ def assert_same_layer(ours, theirs, made_of, x, edge_index, edge_attr=None):
     assert_close(result, truth, rtol=1e-9, atol=1e-9)
     wanted = [*inputs, *theirs.parameters()]
     gradients = [
-        torch.autograd.grad(out.sin().sum(), wanted, retain_graph=True, materialize_grads=True) for out in (result, truth)
+        torch.autograd.grad(out.sin().sum(), wanted, retain_graph=True, materialize_grads=True)
+        for out in (result, truth)
     ]
     for mine, its in zip(*gradients, strict=True):
         assert_close(mine, its, rtol=1e-9, atol=1e-9)
@@ -120,7 +121,9 @@ def gat_pair(channels, edge_dim=None, heads=HEADS, concat=True, residual=False, 
         merged = torch.einsum("hc,hcf->hf", theirs.att_edge[0], theirs.lin_edge.weight.unflatten(0, (heads, -1)))
         made_of["message_function.edge_key.linear.weight"] = merged
     if isinstance(channels, tuple):
-        made_of |= of_linear("message_function.query", theirs.lin_dst) | of_linear("message_function.key", theirs.lin_src)
+        made_of |= of_linear("message_function.query", theirs.lin_dst) | of_linear(
+            "message_function.key", theirs.lin_src
+        )
     else:
         made_of |= of_linear("message_function.query", theirs.lin)
     return ours, theirs, made_of
@@ -182,9 +185,7 @@ def gatv2_pair(channels, edge_dim=None, heads=HEADS, concat=True, residual=False
         share_weights=share,
         residual=residual,
     )
-    ours = GATv2(
-        channels, WIDTH, heads, edge_dim, bias, share, gat_update(channels, heads, concat, residual, bias)
-    )
+    ours = GATv2(channels, WIDTH, heads, edge_dim, bias, share, gat_update(channels, heads, concat, residual, bias))
     theirs, made_of = drawn(theirs), gat_update_made_of(theirs, concat, residual)
     made_of["message_function.score.weight"] = theirs.att[0]
     if edge_dim:
@@ -238,8 +239,12 @@ def test_attention_weights_are_theirs(pair):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda **dropout: GraphTransformer(8, 4, 2, **dropout), lambda **dropout: GAT(8, 4, 2, **dropout),
-             lambda **dropout: GATv2(8, 4, 2, **dropout)]
+    "make",
+    [
+        lambda **dropout: GraphTransformer(8, 4, 2, **dropout),
+        lambda **dropout: GAT(8, 4, 2, **dropout),
+        lambda **dropout: GATv2(8, 4, 2, **dropout),
+    ],
 )
 def test_rows_drop_messages_in_training_alone(make):
     layer, x = make(dropout=0.5), torch.randn(6, 8)
