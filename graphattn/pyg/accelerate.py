@@ -117,5 +117,6 @@ def _why_left(module: MessagePassing | pyg.GPSConv) -> str:
             if parents
             else f"{name} has no drop-in"
         )
-    reasons = refusals(module) if isinstance(module, MessagePassing) else attention_refusals(module)
+    drop_in = type(module) if isinstance(module, DropIn) else DROP_INS[type(module)]
+    reasons = refusals(module, drop_in) if isinstance(module, MessagePassing) else attention_refusals(module)
     return f"{name}, because {reasons[0]}" if reasons else ""

@@ -7,6 +7,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
+from torch_geometric.nn.aggr import SumAggregation
 from torch_geometric.utils import add_self_loops, remove_self_loops
 
 from graphattn.aggregation import SoftmaxSum
@@ -35,6 +36,7 @@ class TransformerConv(DropIn, pyg.TransformerConv):
     """
 
     theirs = pyg.TransformerConv
+    aggregations = frozenset({SumAggregation})
     propagate_type = {  # noqa: RUF012
         "query": "Tensor",
         "key": "Tensor",
@@ -89,6 +91,7 @@ class GATConv(DropIn, pyg.GATConv):
     """
 
     theirs = pyg.GATConv
+    aggregations = frozenset({SumAggregation})
     propagate_type = {"x": "OptPairTensor", "alpha": "Tensor"}  # noqa: RUF012
     edge_updater_type = {"alpha": "OptPairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
 
@@ -129,6 +132,7 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
     """
 
     theirs = pyg.GATv2Conv
+    aggregations = frozenset({SumAggregation})
     propagate_type = {"x": "PairTensor", "alpha": "Tensor"}  # noqa: RUF012
     edge_updater_type = {"x": "PairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
 

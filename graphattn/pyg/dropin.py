@@ -75,6 +75,7 @@ class DropIn:
     """What a drop-in adds to PyG's class ``theirs``: PyG must know that it is a subclass, and copies must not share."""
 
     theirs: type[nn.Module]
+    aggregations: frozenset[type] = frozenset(AGGREGATIONS)
 
     def _set_jittable_templates(self, raise_on_error: bool = False) -> None:
         # PyG takes the generated `propagate` that it finds for the plain one, which an explainer needs: the one
@@ -95,8 +96,8 @@ class DropIn:
         return plain
 
 
-def refusals(layer: MessagePassing) -> list[str]:
-    """Why PyG must answer every call of this layer, whatever it is called with."""
+def refusals(layer: MessagePassing, drop_in: type[DropIn]) -> list[str]:
+    """Why PyG must answer every call of this layer, whatever it is called with; ``drop_in`` is its class, or would be."""
     reasons = []
     if isinstance(layer, DropIn) and "theirs" not in vars(type(layer)):
         reasons.append(f"{type(layer).__name__} is a subclass, which may compute something else")
@@ -104,7 +105,7 @@ def refusals(layer: MessagePassing) -> list[str]:
         reasons.append(f"its flow is {layer.flow}")
     if layer.decomposed_layers != 1:
         reasons.append("its channels are decomposed")
-    if type(layer.aggr_module) not in AGGREGATIONS:
+    if type(layer.aggr_module) not in drop_in.aggregations:
         reasons.append(f"it aggregates with {type(layer.aggr_module).__name__}")
     if not _OWN.isdisjoint(layer.__dict__):
         reasons.append(f"its {min(_OWN & layer.__dict__.keys())} was replaced")
@@ -113,7 +114,8 @@ def refusals(layer: MessagePassing) -> list[str]:
 
 def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list[str]:
     """Why PyG must answer this call; empty where graphattn does."""
-    reasons = refusals(layer)
+    assert isinstance(layer, DropIn)
+    reasons = refusals(layer, type(layer))
     if layer.explain:
         reasons.append("an explainer masks its edges")
     if any(getattr(layer, hooks) for hooks in _HOOKS):
