@@ -45,11 +45,7 @@ class TransformerConv(DropIn, pyg.TransformerConv):
     }
 
     def forward(
-        self,
-        x: Tensor | Ends,
-        edge_index: Graph,
-        edge_attr: Tensor | None = None,
-        return_attention_weights: Any = None,
+        self, x: Tensor | Ends, edge_index: Graph, edge_attr: Tensor | None = None, return_attention_weights: Any = None
     ) -> Any:
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *_features_misplaced(self, edge_index, edge_attr)]):
@@ -137,11 +133,7 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
     edge_updater_type = {"x": "PairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
 
     def forward(
-        self,
-        x: Tensor | Ends,
-        edge_index: Graph,
-        edge_attr: Tensor | None = None,
-        return_attention_weights: Any = None,
+        self, x: Tensor | Ends, edge_index: Graph, edge_attr: Tensor | None = None, return_attention_weights: Any = None
     ) -> Any:
         """As PyG's."""
         reasons = [*why_not(self, x, edge_index), *_beyond_gat(self, x, edge_index, None, return_attention_weights)]
