@@ -14,7 +14,20 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.edge_terms import LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
-from graphattn.pyg.dropin import DropIn, Ends, Graph, answered, graph_of, heard, listed, made_of, prepared, put, why_not
+from graphattn.pyg.dropin import (
+    DropIn,
+    Ends,
+    Graph,
+    answered,
+    bare,
+    graph_of,
+    heard,
+    listed,
+    made_of,
+    prepared,
+    put,
+    why_not,
+)
 from graphattn.pyg.edge_key import ProductKey
 from graphattn.score import Additive, SplitAdditive
 from graphattn.slots import EdgeValue, Score
@@ -226,7 +239,8 @@ def _split(
     edge: nn.Module | None,
     att_edge: Tensor | None,
 ) -> GraphLayer:
-    score = SplitAdditive(heads, channels, nn.LeakyReLU(slope))
+    score = bare(SplitAdditive)
+    score.activation = nn.LeakyReLU(slope)
     put(score, "key_weight", att_src)
     put(score, "query_weight", att_dst)
     said = None if edge is None or att_edge is None else ProductKey(edge, att_edge)
@@ -236,7 +250,8 @@ def _split(
 def _additive(
     heads: int, channels: int, slope: float, source: nn.Module, target: nn.Module, att: Tensor, edge: nn.Module | None
 ) -> GraphLayer:
-    score = Additive(heads, channels, nn.LeakyReLU(slope))
+    score = bare(Additive)
+    score.activation = nn.LeakyReLU(slope)
     put(score, "weight", att)
     said = None if edge is None else _linear_value(edge, heads, channels)
     return _attention(heads, channels, score, (target, source, source), said, None)
@@ -250,11 +265,11 @@ def _attention(
     edge_key: EdgeValue | None,
     edge_value: EdgeValue | None,
 ) -> GraphLayer:
-    message = Attend(1, Heads(heads, channels), score, edge_key=edge_key, edge_value=edge_value).set_maps(*maps)
+    message = Attend(-1, Heads(heads, channels), score, edge_key=edge_key, edge_value=edge_value).set_maps(*maps)
     return GraphLayer(message, SoftmaxSum(), Replace())
 
 
 def _linear_value(linear: nn.Module, heads: int, channels: int) -> LinearValue:
-    said = LinearValue("edge_attr", 1, heads, channels)
+    said = LinearValue("edge_attr", -1, heads, channels)
     put(said, "linear", linear)
     return said

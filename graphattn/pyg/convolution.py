@@ -77,6 +77,8 @@ class GCNConv(DropIn, pyg.GCNConv):
         cache = self._cached_edge_index
         if _is_sparse(edge_index) or (cache is not None and _is_sparse(cache[0])):
             reasons.append("PyG multiplies sparse matrices")
+        if torch.compiler.is_compiling() and self.normalize:
+            reasons.append("a graph would have to be made inside a compiled graph")
         return reasons
 
 
@@ -175,7 +177,7 @@ def _is_sparse(edge_index: object) -> bool:
 
 
 def _scaled(linear: nn.Module, aggregation: type[Aggregation]) -> GraphLayer:
-    message = Scaled(1, 1, as_weighted)
+    message = Scaled(-1, 1, as_weighted)
     put(message, "linear", linear)
     return GraphLayer(message, AGGREGATIONS[aggregation](), Replace())
 

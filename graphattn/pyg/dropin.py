@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,8 @@ Ends = tuple[Tensor, Any]
 
 Graph = Adj | Topology
 """What a drop-in takes for a graph: all that PyG takes, and a topology."""
+
+Module = TypeVar("Module", bound=nn.Module)
 
 _STEPS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
 _HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("pre_", ""))
@@ -127,6 +129,8 @@ def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list
         reasons.append("x is not one dense row for each node")
     if layer.node_dim not in (0, -2):
         reasons.append(f"it propagates along dimension {layer.node_dim}")
+    if torch.compiler.is_compiling() and (_MADE not in layer.__dict__ or getattr(layer, "add_self_loops", False)):
+        reasons.append("a graph or a layer would have to be made inside a compiled graph")
     return [*reasons, *_unreadable(edge_index)]
 
 
@@ -178,6 +182,13 @@ def prepared(
 def heard(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
     """What every receiver hears, ``[N_i, H, C]``, by the first backend that can."""
     return backends.choose(layer, graph, inputs).heard(layer, graph, inputs)
+
+
+def bare(kind: type[Module]) -> Module:
+    """A module without its constructor: its parts are put in, so that none is drawn at random and no generator moves on."""
+    module = kind.__new__(kind)
+    nn.Module.__init__(module)
+    return module
 
 
 def put(module: nn.Module, name: str, value: object) -> None:

@@ -46,7 +46,9 @@ class GPSConv(DropIn, pyg.GPSConv):
 
     def forward(self, x: Tensor, edge_index: Graph, batch: Tensor | None = None, **kwargs: Any) -> Tensor:
         """As PyG's; ``kwargs`` go to the local layer."""
-        if not answered(self, attention_refusals(self)):
+        # The sizes of graphs are read outside of a compiled graph; PyG's result is the same where it does not leak.
+        compiling = torch.compiler.is_compiling() and isinstance(self.attn, nn.MultiheadAttention)
+        if compiling or not answered(self, attention_refusals(self)):
             return super().forward(x, listed(edge_index), batch, **kwargs)
         heard_of = []
         if self.conv is not None:
@@ -72,7 +74,7 @@ class GPSConv(DropIn, pyg.GPSConv):
             part.unflatten(-1, (self.heads, -1))
             for part in linear(x, self.attn.in_proj_weight, self.attn.in_proj_bias).chunk(3, dim=-1)
         )
-        layer = made_of(self, (self.heads, self.channels // self.heads), _softmax)
+        layer = made_of(self, (self.heads, self.channels), _softmax)
         layer.dropout = self.attn.dropout
         seed = draw_seed() if self.attn.dropout and self.training else None
         inputs = Inputs({"key": key, "value": value}, {"query": query}, {}, seed)
@@ -119,4 +121,4 @@ def _performer(attention: PerformerAttention, x: Tensor, batch: Tensor | None) -
 
 
 def _softmax(heads: int, channels: int) -> GraphLayer:
-    return GraphLayer(Attend(1, Heads(heads, channels)), SoftmaxSum(), Replace())
+    return GraphLayer(Attend(-1, Heads(heads, channels // heads)), SoftmaxSum(), Replace())

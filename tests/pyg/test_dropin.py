@@ -3,7 +3,19 @@ import torch
 from torch_geometric import nn as pyg
 from torch_geometric.nn import MessagePassing
 
-from graphattn.pyg import DROP_INS, GCNConv, SAGEConv, TransformerConv, calls, forget_calls
+from graphattn.pyg import (
+    DROP_INS,
+    EdgeConv,
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    GINConv,
+    SAGEConv,
+    TransformerConv,
+    calls,
+    deaccelerate,
+    forget_calls,
+)
 from graphattn.topology import Edges
 
 EDGES = torch.tensor([[0, 1, 2], [1, 2, 0]])
@@ -59,12 +71,63 @@ def test_nothing_of_ours_is_a_child_or_a_parameter():
     assert "_graphattn" not in layer.__getstate__()
 
 
-def test_a_prebuilt_graph_is_ours_inside_a_compiled_graph():
-    layer, graph = SAGEConv(4, 4), Edges(EDGES, 3)
-    truth = layer(X, graph)
+MAKE = {
+    "TransformerConv": lambda: TransformerConv(4, 4),
+    "GATConv": lambda: GATConv(4, 4, add_self_loops=False),
+    "GATv2Conv": lambda: GATv2Conv(4, 4, add_self_loops=False),
+    "GCNConv": lambda: GCNConv(4, 4, add_self_loops=False),
+    "SAGEConv": lambda: SAGEConv(4, 4),
+    "GINConv": lambda: GINConv(torch.nn.Linear(4, 4)),
+    "EdgeConv": lambda: EdgeConv(torch.nn.Linear(8, 4)),
+}
+EACH = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+
+
+@EACH
+@pytest.mark.parametrize("called", [False, True])
+def test_layers_compile_into_one_graph(make, called):
+    layer, graph = make(), Edges(EDGES, 3)
+    if called:
+        layer(X, graph)
     torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(X, graph), truth)
+    results = [compiled(X, each) for each in (graph, EDGES)]
+    for result in results:
+        torch.testing.assert_close(result, layer(X, graph))
+
+
+@EACH
+def test_many_states_of_one_graph_are_mapped(make):
+    layer, many = make(), torch.stack([X, X + 1])
+    mapped = torch.func.vmap(lambda x: layer(x, EDGES))(many)
+    torch.testing.assert_close(mapped, torch.stack([layer(x, EDGES) for x in many]))
+
+
+@EACH
+def test_autocast_gives_pygs_dtype(make):
+    layer = make()
+    plain = deaccelerate(layer)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, theirs = layer(X, EDGES), plain(X, EDGES)
+    assert ours.dtype == theirs.dtype
+    torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
+
+
+@EACH
+def test_no_random_number_is_drawn(make):
+    layer = make()
+    before = torch.get_rng_state()
+    layer(X, EDGES)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@EACH
+def test_a_layer_is_made_once(make):
+    layer = make()
+    layer(X, EDGES)
+    made = layer.__dict__["_graphattn"][1]
+    layer(X + 1, EDGES)
+    assert layer.__dict__["_graphattn"][1] is made
 
 
 # torch deprecates its script compiler.

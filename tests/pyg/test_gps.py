@@ -105,3 +105,16 @@ def test_the_local_layer_may_be_a_drop_in():
     block = GPSConv(8, conv=SAGEConv(8, 8), heads=2)
     copy.deepcopy(block)(torch.randn(7, 8), EDGES, BATCH)
     assert {name: made.ours for name, made in calls().items()} == {"GPSConv": 1, "SAGEConv": 1}
+
+
+# torch's compiler asks for gradients of tensors between its graphs.
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+@KINDS
+def test_a_compiled_block_computes_the_same_with_no_more_breaks_than_pygs(attention):
+    theirs, ours = (each.eval() for each in layers(attention, norm=None))
+    x = states()
+    torch._dynamo.reset()
+    compiled = torch.compile(ours, backend="eager")
+    assert_close(compiled(x, EDGES, BATCH), ours(x, EDGES, BATCH))
+    breaks = [torch._dynamo.explain(each)(x, EDGES, BATCH).graph_break_count for each in (ours, theirs)]
+    assert breaks[0] <= breaks[1]
