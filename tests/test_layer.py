@@ -1,4 +1,5 @@
 import gc
+import random
 
 import pytest
 import torch
@@ -77,6 +78,7 @@ def test_layers_live_in_pyg_containers():
     assert {name: value.shape for name, value in out.items()} == {"a": (4, 8), "b": (5, 8)}
     convolution = HeteroConv({kind: SelfAttention(8) for kind in edges})
     assert convolution(x, edges)["b"].shape == (5, 8)
+    random.seed("containers")  # PyG's Sequential names its code by chance: one seed, one code
     chain = Sequential(
         "x, edge_index", [(GCN(8, 8), "x, edge_index -> x"), nn.ReLU(), (GCN(8, 2), "x, edge_index -> x")]
     )
@@ -105,6 +107,7 @@ def test_the_memory_of_plain_edge_indexes_is_weak():
     layer(x, edge_index)
     layer(x, edge_index)
     assert edge_index in binding._SEEN
+    gc.collect()
     before = len(binding._SEEN)
     del edge_index
     gc.collect()

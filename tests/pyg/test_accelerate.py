@@ -1,6 +1,7 @@
 import copy
 import io
 import pickle
+import random
 
 import pytest
 import torch
@@ -15,6 +16,13 @@ from graphattn.pyg import DROP_INS, accelerate, calls, deaccelerate, forget_call
 from graphattn.zoo import GCN
 
 X = torch.randn(6, 8)
+
+
+def chain():
+    random.seed("chain")  # PyG's Sequential names its code by chance: one seed, one code
+    return pyg.Sequential("x, e", [(pyg.TransformerConv(8, 4), "x, e -> x"), (pyg.GCNConv(4, 4), "x, e -> x")])
+
+
 MODELS = {
     "GCN": lambda: models.GCN(8, 16, 2, 4),
     "GraphSAGE": lambda: models.GraphSAGE(8, 16, 2, 4),
