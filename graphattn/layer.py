@@ -9,10 +9,10 @@ from typing import Dict, Optional, final  # noqa: UP035  PyG's inspector reads t
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.nn import MessagePassing
 
 from graphattn import backends
+from graphattn.binding import bind, misfit
 from graphattn.dropout import draw_seed, loudness
 from graphattn.slots import Aggregation, Groups, Inputs, Message, Positions, State
 from graphattn.topology import Edges, Topology
@@ -68,6 +68,7 @@ class GraphLayer(MessagePassing):
                 f"({'needs' if aggregation.scored else 'takes no'} scores)"
             )
         self.message_function = message
+        self._hears_edges: bool | None = None
         self.aggregation = aggregation
         if not 0 <= dropout < 1:
             raise ValueError(f"expected a dropout of at least 0 and below 1, got {dropout}")
@@ -95,7 +96,8 @@ class GraphLayer(MessagePassing):
 
         Args:
             x: node states ``[N, F]``, or ``(senders [N_j, F_j], receivers [N_i, F_i] | None)``.
-            edge_index: a topology, or a plain PyG ``edge_index``.
+            edge_index: a topology, or what PyG takes: a plain ``edge_index``, an ``EdgeIndex``, or a ``torch.sparse`` matrix
+                ``[receiver, sender]`` (``adj_t``), whose rows of values are edge features.
             edge_attr: edge features ``[E, D]`` in the topology's edge order, or several by name.
             position: positions of the nodes, for messages that use them.
             return_attention_weights: whether to return alpha, too.
@@ -104,12 +106,21 @@ class GraphLayer(MessagePassing):
             ``[N_i, F']``; or that and ``(edge_index [2, E], alpha [E, H])``, alpha before dropout.
 
         Raises:
-            ValueError: ``x`` or ``edge_attr`` with another number of rows than the topology has nodes or edges; attention weights
-                of an aggregation that weighs no scores.
+            ValueError: ``x`` or ``edge_attr`` with another number of rows than the topology has nodes or edges, with other
+                channels than the layer has, on another device, or where the message takes none; attention weights of an
+                aggregation that weighs no scores.
+            TypeError: senders and receivers of different dtypes.
         """
-        x_i, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
-        out = self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
-        return (out, (graph.edge_index(), self._attention(graph, inputs))) if return_attention_weights else out
+        try:
+            x_i, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
+            out = self.become(x_i, graph, inputs)
+        except RuntimeError as error:
+            raise misfit(error, self.message_function, x, edge_attr) or error from None
+        return (out, (graph.edge_index(), self.weights(graph, inputs))) if return_attention_weights else out
+
+    def become(self, x_i: Tensor | None, graph: Topology, inputs: Inputs) -> Tensor:
+        """What every node becomes from what ``prepare`` gave, or from that and what senders said before (a KV cache)."""
+        return self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
 
     def attention(
         self,
@@ -126,7 +137,7 @@ class GraphLayer(MessagePassing):
             ValueError: a layer whose aggregation weighs no scores; and as ``forward`` does.
         """
         _, graph, inputs = self.prepare(x, edge_index, edge_attr, position)
-        return self._attention(graph, inputs)
+        return self.weights(graph, inputs)
 
     def prepare(
         self,
@@ -137,7 +148,9 @@ class GraphLayer(MessagePassing):
     ) -> tuple[Tensor | None, Topology, Inputs]:
         """Receivers' states, the topology, and what backends compute with; takes what ``forward`` takes."""
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph, edge = _bind(x_j, x_i, edge_index, edge_attr)
+        graph, edge = bind(self.message_function, x_j, x_i, edge_index, edge_attr)
+        if isinstance(edge_attr, Tensor):
+            self._check_heard(graph, edge)
         seed = draw_seed() if self.training and self.dropout else None
         return x_i, graph, Inputs(*self.message_function.project(x_j, x_i, graph, position), edge, seed)
 
@@ -185,13 +198,24 @@ class GraphLayer(MessagePassing):
         factor = loudness(seed, edge_index_i, edge_index_j, number, heard.size(1), self.dropout, heard.dtype)
         return heard * factor.unsqueeze(-1)
 
-    def _attention(self, graph: Topology, inputs: Inputs) -> Tensor:
+    def weights(self, graph: Topology, inputs: Inputs) -> Tensor:
+        """The same of what ``prepare`` gave."""
         if not self.aggregation.scored:
             raise ValueError(f"expected an aggregation that weighs scores, got {type(self.aggregation).__name__}")
         edge = self.message_function.on_edges(graph, inputs.edge)
         alpha, _ = self._weighed(inputs._replace(edge=edge), graph.edge_index(), graph.num_receivers)
         assert alpha is not None
         return alpha
+
+    def _check_heard(self, graph: Topology, edge: State) -> None:
+        # What a message makes of edges is all that it says about them: asked once, not on every call.
+        if self._hears_edges is None and not torch.compiler.is_compiling():
+            self._hears_edges = bool(self.message_function.on_edges(graph, edge))
+        if self._hears_edges is False:
+            raise ValueError(
+                f"expected no edge_attr, as the message {type(self.message_function).__name__} takes no edge features here, "
+                f"got edge_attr of shape {list(edge['edge_attr'].shape)}"
+            )
 
     def _weighed(self, inputs: Inputs, ends: Tensor, size: int) -> tuple[Tensor | None, Tensor]:
         sender = {name: state.index_select(0, ends[0]) for name, state in inputs.senders.items()}
@@ -214,37 +238,6 @@ class GraphLayer(MessagePassing):
 
     def __repr__(self) -> str:
         return nn.Module.__repr__(self)
-
-
-_SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-
-
-def _bind(
-    x_j: Tensor, x_i: Tensor | None, edge_index: Tensor | Topology, edge_attr: Tensor | State | None
-) -> tuple[Topology, State]:
-    graph = edge_index if isinstance(edge_index, Topology) else _as_edges(edge_index, x_j, x_i)
-    if x_j.size(0) != graph.num_senders:
-        raise ValueError(f"expected {graph.num_senders} rows of senders in x for {graph}, got {x_j.size(0)}")
-    if x_i is not None and x_i.size(0) != graph.num_receivers:
-        raise ValueError(f"expected {graph.num_receivers} rows of receivers in x for {graph}, got {x_i.size(0)}")
-    if isinstance(edge_attr, Tensor):
-        if edge_attr.size(0) != graph.num_edges:
-            raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
-        return graph, {"edge_attr": edge_attr}
-    return graph, {} if edge_attr is None else edge_attr
-
-
-def _as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
-    size = None if x_i is None else (x_j.size(0), x_i.size(0)) if x_i is not x_j else x_j.size(0)
-    if torch.compiler.is_compiling():
-        return Edges(edge_index, size)
-    key = (size, edge_index._version)
-    seen = _SEEN.get(edge_index)
-    if seen is None or seen[0] != key:
-        # An alias: the entry must not keep its own key alive.
-        alias = edge_index.detach() if edge_index.layout == torch.strided else edge_index
-        seen = _SEEN[edge_index] = (key, Edges(alias, size))
-    return seen[1]
 
 
 def _known(size: int | None) -> int:

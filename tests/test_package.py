@@ -92,7 +92,9 @@ def test_citation_has_the_version_of_the_package():
 def test_every_imported_library_is_declared():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     imported = set()
-    for tree in TREES.values():
+    for path, tree in TREES.items():
+        if path == "testing/swap.py":  # a plugin: pytest is what imports it
+            continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}

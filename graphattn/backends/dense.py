@@ -156,7 +156,8 @@ def _collect(graph: Blockwise, value: Tensor, rows: list[Tensor]) -> Tensor:
     flat = [tile_rows.permute(1, 2, 0, 3).flatten(0, 1) for tile_rows in rows]
     if len(flat) == 1 and graph.plan().tiles[0].whole and flat[0].size(0) == graph.num_receivers:
         return flat[0]
-    return torch.cat([*flat, value.new_zeros(1, *value.shape[1:])]).index_select(0, graph.plan().row)
+    # No rows of value: a batch without edges still belongs to the graph of gradients.
+    return torch.cat([*flat, value[:0], value.new_zeros(1, *value.shape[1:])]).index_select(0, graph.plan().row)
 
 
 def _said_on_edges(graph: Blockwise, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:

@@ -141,11 +141,11 @@ class Topology(ABC):
         graph.add_edges_from((senders[j], receivers[i]) for j, i in self.edge_index().T.tolist())
         return graph
 
-    def draw(self, title: str | None = None) -> Figure:
+    def draw(self, title: str | None = None, receiver: int | None = None) -> Figure:
         """A picture of the graph: nodes and arrows beside the matrix (:mod:`graphattn.explain.topology`)."""
         from graphattn.explain.topology import draw
 
-        return draw(self, title)
+        return draw(self, title, receiver)
 
     def __or__(self, other: Topology) -> Union:
         """All edges of both, as a multigraph: :class:`~graphattn.topology.Union`."""

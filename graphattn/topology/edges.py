@@ -215,7 +215,7 @@ class Edges(Topology):
 
 def _read_edges(edge_index: Tensor) -> tuple[Tensor, int | tuple[int, int] | None]:
     if edge_index.layout != torch.strided:
-        receivers, senders = edge_index.shape
+        receivers, senders = edge_index.shape[:2]
         known = senders if senders == receivers else (senders, receivers)
         receiver, sender = to_edge_index(edge_index)[0]
         return torch.stack([sender, receiver]), known

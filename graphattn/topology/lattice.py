@@ -82,14 +82,26 @@ class Lattice(Topology):
         self.receivers = sizes if same else from_ptr(torch.cat([many.new_zeros(1), many.cumsum(0)]))
         self.num_senders, self.num_receivers = int(self.senders.ptr[-1]), int(self.receivers.ptr[-1])
 
+    def coordinates(self, node: Tensor, *, out: bool) -> list[Tensor]:
+        """Where receivers (``out``) or senders stand on each axis, row-major in their graph: of the shape of ``node``."""
+        sizes = self.receivers if out else self.senders
+        graph = graph_of(sizes.ptr, node)
+        place = node - sizes.ptr[graph]
+        coordinates: list[Tensor] = []
+        for axis, length in reversed(list(zip(self.axes, self.lengths, strict=True))):
+            size = (axis.positions(length) if out else length)[graph].clamp(min=1)
+            coordinates.insert(0, place % size)
+            place = place // size
+        return coordinates
+
     def keep(self, receiver: Tensor, sender: Tensor) -> Tensor:
         if self.num_senders == 0 or self.num_receivers == 0:
             shape = torch.broadcast_shapes(receiver.shape, sender.shape)
             return torch.zeros(shape, dtype=torch.bool, device=receiver.device)
         graph = graph_of(self.receivers.ptr, receiver)
         heard = graph == graph_of(self.senders.ptr, sender)
-        positions = self._coordinates(receiver, self.receivers, out=True)
-        places = self._coordinates(sender, self.senders, out=False)
+        positions = self.coordinates(receiver, out=True)
+        places = self.coordinates(sender, out=False)
         for axis, length, position, place in zip(self.axes, self.lengths, positions, places, strict=True):
             falls = [axis.place(position, tap, length[graph]) == place for tap in range(axis.taps)]
             heard = heard & torch.stack(torch.broadcast_tensors(*falls)).any(0)
@@ -144,7 +156,7 @@ class Lattice(Topology):
     def _kernels(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """For each axis, of each receiver: its position, the axis' length, its first tap inside, and how many are."""
         node = torch.arange(self.num_receivers, device=self.receivers.ptr.device)
-        positions = self._coordinates(node, self.receivers, out=True)
+        positions = self.coordinates(node, out=True)
         many = self.receivers.ptr.diff()
         kernels = []
         for axis, length, position in zip(self.axes, self.lengths, positions, strict=True):
@@ -175,17 +187,6 @@ class Lattice(Topology):
             rank, stride, weights = rank // count, stride * length, weights * axis.taps
         start = self.senders.ptr[:-1].repeat_interleave(self.receivers.ptr.diff(), output_size=self.num_receivers)
         return torch.stack([sender + start[receiver], receiver]), edge_type
-
-    def _coordinates(self, node: Tensor, sizes: Sizes, *, out: bool) -> list[Tensor]:
-        """Where nodes stand on each axis, row-major in their graph."""
-        graph = graph_of(sizes.ptr, node)
-        place = node - sizes.ptr[graph]
-        coordinates: list[Tensor] = []
-        for axis, length in reversed(list(zip(self.axes, self.lengths, strict=True))):
-            size = (axis.positions(length) if out else length)[graph].clamp(min=1)
-            coordinates.insert(0, place % size)
-            place = place // size
-        return coordinates
 
 
 def make_axes(

@@ -67,7 +67,7 @@ def graph_of(ptr: Tensor, node: Tensor) -> Tensor:
     >>> graph_of(torch.tensor([0, 2, 2, 5]), torch.tensor([1, 2, 4]))
     tensor([0, 2, 2])
     """
-    return torch.searchsorted(ptr[1:].contiguous(), node, right=True)
+    return torch.searchsorted(ptr[1:].contiguous(), node.contiguous(), right=True)
 
 
 def spans(sizes: Sizes, count: int) -> tuple[Tensor, Tensor]:

@@ -137,7 +137,7 @@ def as_markdown() -> str:
     """The table for the docs: what each layer is made of is read from the layer itself.
 
     >>> print(as_markdown().splitlines()[2])
-    | SelfAttention | Full, Edges | Attend | SoftmaxSum | Project | Vaswani et al. 2017 | torch.nn.MultiheadAttention ... |
+    | SelfAttention | Full, ... | Attend | SoftmaxSum | Project | Vaswani et al. 2017 | torch.nn.MultiheadAttention on Full, ...
     """
     head = ("layer", "topology", "message", "aggregation", "update", "paper", "proved equal to")
     rows = [head, ("---",) * len(head), *(_cells(row) for row in TABLE)]

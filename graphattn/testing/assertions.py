@@ -1,4 +1,4 @@
-"""Assertions about layers that hold for every layer here, and that users can hold their own layers to."""
+"""Assertions: backends agree, batched equals alone, renumbered equals renumbered."""
 
 from __future__ import annotations
 

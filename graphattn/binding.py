@@ -1,0 +1,122 @@
+"""What a caller gives a layer, bound to a topology and checked by shapes, dtypes and devices, never by values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
+from torch_geometric.nn import Linear
+from torch_geometric.utils import to_edge_index
+
+from graphattn.slots import Message, State
+from graphattn.topology import Edges, Topology
+
+_SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_SHAPES = ("shapes cannot be multiplied", "size of tensor", "must match", "source.size(dim)", "on device")
+_DTYPES = ("same dtype", "scalar type")
+
+
+def bind(
+    message: Message, x_j: Tensor, x_i: Tensor | None, edge_index: Tensor | Topology, edge_attr: Tensor | State | None
+) -> tuple[Topology, State]:
+    """The topology of ``edge_index``, and edge features by name; what does not fit them is refused.
+
+    Raises:
+        ValueError: another number of rows than the topology has nodes or edges; several devices.
+        TypeError: senders and receivers of different dtypes.
+    """
+    graph = edge_index if isinstance(edge_index, Topology) else as_edges(edge_index, x_j, x_i)
+    edge = _by_name(message, edge_index, edge_attr)
+    _check_devices(graph, x_j, x_i, edge)
+    if x_j.size(0) != graph.num_senders:
+        raise ValueError(f"expected {graph.num_senders} rows of senders in x for {graph}, got {x_j.size(0)}")
+    if x_i is not None:
+        if x_i.size(0) != graph.num_receivers:
+            raise ValueError(f"expected {graph.num_receivers} rows of receivers in x for {graph}, got {x_i.size(0)}")
+        # Autocast casts what meets in a product; a model may then hold both dtypes on purpose.
+        if x_i.dtype != x_j.dtype and not _autocast(x_j):
+            raise TypeError(f"expected senders and receivers of one dtype, got {x_j.dtype} and {x_i.dtype}")
+    if isinstance(edge_attr, Tensor) and edge_attr.size(0) != graph.num_edges:
+        raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
+    return graph, edge
+
+
+def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
+    """The ``Edges`` of a plain ``edge_index``, remembered as long as the tensor lives and stays as it is.
+
+    Receivers without a state are as many as there are senders, as in PyG; ``Edges(edge_index, (senders, receivers))`` says
+    otherwise.
+    """
+    size = (x_j.size(0), x_i.size(0)) if x_i is not None and x_i is not x_j else x_j.size(0)
+    if edge_index.layout != torch.strided:
+        size = None  # a matrix knows its own
+    if edge_index.device != x_j.device:
+        raise ValueError(f"expected edge_index and x on one device, got {edge_index.device} and {x_j.device}")
+    # Tensors made under inference_mode do not tell when they change.
+    if torch.compiler.is_compiling() or edge_index.is_inference():
+        return Edges(edge_index, size)
+    key = (size, edge_index._version)
+    seen = _SEEN.get(edge_index)
+    if seen is None or seen[0] != key:
+        # An alias: the entry must not keep its own key alive.
+        alias = edge_index.detach() if edge_index.layout == torch.strided else edge_index
+        seen = _SEEN[edge_index] = (key, Edges(alias, size))
+    return seen[1]
+
+
+def misfit(
+    error: RuntimeError, message: Message, x: Tensor | tuple[Tensor, Tensor | None], edge_attr: Tensor | State | None
+) -> ValueError | TypeError | None:
+    """What does not fit in words, where torch's error is one of shapes, dtypes or devices; None for any other error."""
+    text = str(error)
+    if type(error) is not RuntimeError or not any(sign in text for sign in (*_SHAPES, *_DTYPES)):
+        return None
+    wanted = [
+        f"{_channels(module)} channels in {_of(module.weight)} for {name or type(message).__name__}"
+        for name, module in (message.named_modules() if isinstance(message, nn.Module) else ())
+        if isinstance(module, Linear | nn.Linear)
+    ]
+    senders, receivers = x if isinstance(x, tuple) else (x, None)
+    edge = {"edge_attr": edge_attr} if isinstance(edge_attr, Tensor) else edge_attr or {}
+    given = {"x": senders, "receivers": receivers, **edge}
+    got = [f"{name} {list(value.shape)} in {_of(value)}" for name, value in given.items() if value is not None]
+    kind = TypeError if any(sign in text for sign in _DTYPES) else ValueError
+    return kind(f"expected {', '.join(wanted) or 'inputs that fit'}, got {', '.join(got)}: {text}")
+
+
+def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor | State | None) -> State:
+    if isinstance(edge_attr, Tensor):
+        return {"edge_attr": edge_attr}
+    if edge_attr is None and isinstance(edge_index, Tensor) and edge_index.layout != torch.strided:
+        value = to_edge_index(edge_index)[1]
+        # PyG's reading of adj_t: numbers are edge weights, rows are edge features.
+        return {"edge_attr": value} if value.dim() > 1 or not message.scored else {}
+    return {} if edge_attr is None else edge_attr
+
+
+def _check_devices(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:
+    # A compiled graph is specialised to the sizes of all tensors it touches: of a list of edges, only the list.
+    device = (graph.edge_index() if isinstance(graph, Edges) else graph.receivers.ptr).device
+    if (
+        x_j.device == device
+        and (x_i is None or x_i.device == device)
+        and all(e.device == device for e in edge.values())
+    ):
+        return
+    given = {"senders": x_j, "receivers": x_i, **{f"edge feature {name!r}": value for name, value in edge.items()}}
+    found = ", ".join(f"{name} on {value.device}" for name, value in given.items() if value is not None)
+    raise ValueError(
+        f"expected everything on {device}, where {graph} is, got {found}: move the graph with graph.to(device)"
+    )
+
+
+def _channels(module: Linear | nn.Linear) -> int:
+    return module.in_channels if isinstance(module, Linear) else module.in_features
+
+
+def _of(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+
+
+def _autocast(x: Tensor) -> bool:
+    return torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)

@@ -1,0 +1,116 @@
+"""Lists of edges: batches of bipartite graphs, types, attention masks as graphs."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from graphattn.topology import Edges, Full
+from graphattn.zoo import SelfAttention
+
+ENDS = torch.tensor([[0, 2, 3], [0, 0, 2]])
+PTR = (torch.tensor([0, 3, 3, 5]), torch.tensor([0, 1, 2, 3]))
+
+
+def attention():
+    """Torch's attention and ours with the same parameters, float64."""
+    theirs = nn.MultiheadAttention(8, 2, batch_first=True, dtype=torch.float64)
+    ours = SelfAttention(8, heads=2).double()
+    said, out = ours.message_function, ours.update_function.linear
+    with torch.no_grad():
+        parts = zip(
+            (said.query, said.key, said.value),
+            theirs.in_proj_weight.chunk(3),
+            theirs.in_proj_bias.chunk(3),
+            strict=True,
+        )
+        for linear, weight, bias in parts:
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
+    out.load_state_dict(theirs.out_proj.state_dict())
+    return theirs, ours
+
+
+def test_a_batch_of_bipartite_graphs():
+    graph = Edges(ENDS, ptr=PTR)
+    assert (graph.num_senders, graph.num_receivers, graph.num_graphs) == (5, 3, 3)
+    assert graph.places()[0].tolist() == [0, 1, 2, 0, 1]
+    assert graph.reverse().receivers.ptr.tolist() == PTR[0].tolist()
+    part = graph.subgraph((torch.tensor([2, 3]), torch.tensor([0, 2])))
+    assert part.edge_index().tolist() == [[0, 1], [0, 1]]
+    assert part.senders.ptr.tolist() == [0, 1, 1, 2]
+
+
+def test_types_follow_their_edges():
+    graph = Edges(torch.tensor([[0, 1, 2, 2], [1, 2, 2, 0]]), 3, edge_type=torch.tensor([4, 1, 0, 1]))
+    assert graph.num_edge_types == 5
+    assert graph.reverse().edge_type().tolist() == [4, 1, 0, 1]
+    assert graph.subgraph(torch.tensor([0, 2])).edge_type().tolist() == [0, 1]
+    assert graph.with_self_loops().edge_type().tolist() == [4, 1, 0, 1, 5, 5]
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 5), (3, 4, 4), (3, 2, 5), (2, 0, 3), (0, 2, 2)])
+def test_a_mask_is_the_mask_of_its_graph(shape):
+    mask = torch.rand(shape) < 0.5
+    graph = Edges.from_mask(mask)
+    blocks = mask if mask.dim() == 3 else mask[None]
+    assert torch.equal(
+        graph.mask(), torch.block_diag(*blocks.int()).bool().view(graph.num_receivers, graph.num_senders)
+    )
+    assert graph.num_graphs == len(blocks)
+    assert (graph.senders is graph.receivers) == (shape[-1] == shape[-2])
+
+
+def test_an_attention_mask_means_what_it_means_to_torch():
+    theirs, ours = attention()
+    heard = (torch.rand(5, 5) < 0.5) | torch.eye(5, dtype=torch.bool)
+    x = torch.randn(3, 5, 8, dtype=torch.float64)
+    truth = theirs(x, x, x, attn_mask=~heard)[0]
+    result = ours(x.flatten(0, 1), Edges.from_mask(heard.expand(3, 5, 5)))
+    assert_close(result.view_as(truth), truth, rtol=1e-9, atol=1e-9)
+
+
+def test_a_key_padding_mask_means_what_it_means_to_torch_and_full_needs_none():
+    theirs, ours = attention()
+    sizes, x = [5, 2, 3], torch.randn(3, 5, 8, dtype=torch.float64)
+    padding = torch.arange(5) >= torch.tensor(sizes)[:, None]
+    truth = theirs(x, x, x, key_padding_mask=padding)[0]
+    result = ours(x.flatten(0, 1), Edges.from_padding(padding))
+    assert_close(result.view_as(truth), truth, rtol=1e-9, atol=1e-9)
+    assert_close(ours(x[~padding], Full(sizes)), truth[~padding], rtol=1e-9, atol=1e-9)
+
+
+def test_key_padding_of_other_nodes_than_those_that_hear():
+    theirs, ours = attention()
+    x_j, x_i = torch.randn(2, 4, 8, dtype=torch.float64), torch.randn(2, 3, 8, dtype=torch.float64)
+    padding = torch.tensor([[False, False, True, True], [False, True, False, False]])
+    truth = theirs(x_i, x_j, x_j, key_padding_mask=padding)[0]
+    graph = Edges.from_padding(padding, receivers=3)
+    result = ours((x_j.flatten(0, 1), x_i.flatten(0, 1)), graph)
+    assert_close(result.view_as(truth), truth, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: Edges(ENDS, (5, 3), ptr=PTR[0]),
+            r"\(senders, receivers\) in ptr for 5 senders and 3 receivers, got one",
+        ),
+        (lambda: Edges(ENDS, 5, ptr=PTR), r"one ptr for 5 nodes that are senders and receivers, got two"),
+        (lambda: Edges(ENDS, (5, 4), ptr=PTR), r"expected ptr to end at 4 receivers, got 3"),
+        (lambda: Edges(ENDS, (6, 3), ptr=PTR), r"expected ptr to end at 6 senders, got 5"),
+        (
+            lambda: Edges(ENDS, ptr=(PTR[0][[0, 1, 3]], PTR[1])),
+            r"as many graphs of senders as of receivers, got 2 and 3",
+        ),
+        (lambda: Edges(ENDS, ptr=torch.tensor([0, 2, 4])), r"within one graph, got one from sender 2 to receiver 0"),
+        (lambda: Edges(ENDS, edge_type=torch.tensor([1])), r"expected 3 types of edges, got \[1\]"),
+        (lambda: Edges.from_mask(torch.zeros(2, 2)), r"bool mask .* got torch.float32 of shape \[2, 2\]"),
+        (lambda: Edges.from_mask(torch.ones(2, dtype=torch.bool)), r"got torch.bool of shape \[2\]"),
+        (lambda: Edges.from_padding(torch.ones(2, dtype=torch.bool)), r"mask of shape \[B, m\], got \[2\]"),
+    ],
+)
+def test_wrong_lists_are_refused_with_their_values(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
