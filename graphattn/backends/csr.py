@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.backends.watched import watched
+from graphattn.dropout import loudness
 from graphattn.message import Attend, Copy, Scaled
 from graphattn.score import ProductScore
 from graphattn.slots import Inputs
@@ -28,6 +29,8 @@ class Csr:
         message, reasons = layer.message_function, []
         if not isinstance(graph, Edges):
             reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
+        elif torch.compiler.is_compiling() and not graph.grouped:
+            reasons.append("needs edges that were grouped before compiling: call graph.by_sender()")
         if isinstance(message, Attend):
             reasons.extend(_why_no_attention(layer, message))
         elif not isinstance(message, Scaled | Copy):
@@ -50,13 +53,25 @@ class Csr:
             query = query * message.score.factor(query.size(-1))
             bias = None if message.edge_bias is None else message.edge_bias.on_edges(graph, inputs.edge)
             return functions.attention(query, inputs.senders["key"], value, bias, graph, inputs.seed, layer.dropout)
-        grouped = graph.by_receiver()
         scale = message.on_edges(graph, inputs.edge).get("scale")
-        weight = value.new_ones(graph.num_edges) if scale is None else scale.to(value.dtype)[grouped.number]
-        total = functions.weighted_sum(weight.unsqueeze(-1), value, graph)
+        total = functions.weighted_sum(_weights(scale, value, graph, inputs.seed, layer.dropout), value, graph)
         if isinstance(layer.aggregation, Sum):
             return total
-        return total / grouped.ptr.diff().clamp(min=1).to(value.dtype)[:, None, None]
+        return total / graph.by_receiver().ptr.diff().clamp(min=1).to(value.dtype)[:, None, None]
+
+
+def _weights(scale: Tensor | None, value: Tensor, graph: Edges, seed: Tensor | None, dropout: float) -> Tensor:
+    """How much of its sender each edge says, ``[E, H]`` in the order of the receivers' groups."""
+    heads, order = value.size(1), graph.by_receiver().number.long()
+    weight = (
+        value.new_ones(graph.num_edges, heads)
+        if scale is None
+        else scale.to(value.dtype)[order, None].expand(-1, heads)
+    )
+    if seed is None:
+        return weight
+    sender, receiver = graph.edge_index()[:, order]
+    return weight * loudness(seed, receiver, sender, order, heads, dropout, value.dtype)
 
 
 def _why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:

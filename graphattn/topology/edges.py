@@ -126,6 +126,11 @@ class Edges(Topology):
     def edge_type(self) -> Tensor | None:
         return self._edge_type
 
+    @property
+    def grouped(self) -> bool:
+        """Whether the edges are grouped by both ends already, so that no kernel has to wait for it."""
+        return self._by_receiver is not None and self._by_sender is not None
+
     def by_receiver(self) -> Compressed:
         """The edges grouped by receiver (CSR); made once."""
         if self._by_receiver is None:
