@@ -399,3 +399,27 @@ def test_self_loops_are_those_of_pyg_and_full_has_them():
 def test_wrong_topologies_are_refused_with_their_values(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    "graph", [Causal([3, 2]), Line([3, 2]), Causal([5]) | Line([5])], ids=lambda g: type(g).__name__
+)
+def test_a_model_that_holds_its_graph_is_exported_and_the_trace_leaves_nothing_behind(graph):
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = SelfAttention(8)
+
+        def forward(self, x):
+            return self.layer(x, graph)
+
+    model, x = Model(), torch.randn(5, 8)
+    fresh = Line([3, 2]) if isinstance(graph, Line) else graph
+    truth = model(x)
+    assert torch.equal(torch.export.export(model, (x,)).module()(x), truth)
+    torch._dynamo.reset()
+    layer = model.layer
+    assert torch.equal(torch.compile(layer, fullgraph=True, backend="eager")(x, fresh), truth)
+    for graph_after in (graph, fresh):
+        assert type(graph_after.edge_index()) is torch.Tensor
+        assert type(graph_after.num_edges) is int
