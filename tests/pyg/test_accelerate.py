@@ -35,9 +35,7 @@ MODELS = {
     "GAT": lambda: models.GAT(8, 16, 2, 4, heads=2),
     "GATv2": lambda: models.GAT(8, 16, 2, 4, v2=True),
     "EdgeCNN": lambda: models.EdgeCNN(8, 16, 2, 4),
-    "list": lambda: pyg.Sequential(
-        "x, e", [(pyg.TransformerConv(8, 4), "x, e -> x"), (pyg.GCNConv(4, 4), "x, e -> x")]
-    ),
+    "list": Chain,
     "GPS": lambda: pyg.GPSConv(8, pyg.GATConv(8, 8)),
     "one layer": lambda: pyg.GCNConv(8, 4),
 }
