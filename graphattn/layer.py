@@ -208,9 +208,12 @@ class GraphLayer(MessagePassing):
         return alpha
 
     def _check_heard(self, graph: Topology, edge: State) -> None:
-        # What a message makes of edges is all that it says about them: asked once, not on every call.
+        # A message without a word about edges that have no features, and no complaint, takes none. Asked once.
         if self._hears_edges is None and not torch.compiler.is_compiling():
-            self._hears_edges = bool(self.message_function.on_edges(graph, edge))
+            try:
+                self._hears_edges = bool(self.message_function.on_edges(graph, {}))
+            except (ValueError, KeyError):
+                self._hears_edges = True
         if self._hears_edges is False:
             raise ValueError(
                 f"expected no edge_attr, as the message {type(self.message_function).__name__} takes no edge features here, "

@@ -117,7 +117,7 @@ class EdgeTerm(Protocol):
         ...
 
     def on_tile(self, tile: Tile, edge: State) -> Tensor | None:
-        """The same laid out as ``[H, b, n, m]``, anything where padded; None if the term has no shorter way than ``on_edges``."""
+        """The same laid out as ``[H, b, n, m]``, anything where there is no edge; None if ``on_edges`` is the shortest way."""
         ...
 
 

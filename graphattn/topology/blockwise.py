@@ -21,11 +21,12 @@ class Run(NamedTuple):
     many: Tensor
     step: int = 1
 
-    def edge_index(self) -> Tensor:
+    def edge_index(self, num_edges: int) -> Tensor:
         """The edges from the nodes of each run to the run's node, in this order, ``[2, E]``."""
         device = self.many.device
-        receiver = torch.arange(self.many.numel(), device=device).repeat_interleave(self.many)
-        number = torch.arange(receiver.numel(), device=device)
+        node = torch.arange(self.many.numel(), device=device)
+        receiver = node.repeat_interleave(self.many, output_size=num_edges)
+        number = torch.arange(num_edges, device=device)
         return torch.stack([self.node(receiver, number), receiver])
 
     def node(self, receiver: Tensor, number: Tensor) -> Tensor:
@@ -51,6 +52,7 @@ class Blockwise(Topology):
     """
 
     _plan: Plan | None = None
+    _num_edges: int | None = None
 
     @abstractmethod
     def within(self, receiver: Tensor, sender: Tensor) -> Tensor:
@@ -70,13 +72,19 @@ class Blockwise(Topology):
 
     @property
     def num_edges(self) -> int:
-        return int(self.degrees().sum())
+        if self._num_edges is not None:
+            return self._num_edges
+        number = int(self.degrees().sum())
+        # What a compiler traces is a symbol, which must not outlive the trace.
+        if not torch.compiler.is_compiling():
+            self._num_edges = number
+        return number
 
     def degrees(self) -> Tensor:
         return self.heard().many
 
     def edge_index(self) -> Tensor:
-        return self.heard().edge_index()
+        return self.heard().edge_index(self.num_edges)
 
     def edge_number(self, receiver: Tensor, sender: Tensor) -> Tensor:
         """Where the edge from ``sender`` to ``receiver`` stands in ``edge_index()``, without building it.

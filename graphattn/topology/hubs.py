@@ -71,11 +71,14 @@ class WithHubs(Topology):
         return served | (self.graph.keep(node, speaking_node) & ~hub & ~speaking_hub)
 
     def edge_index(self) -> Tensor:
-        return torch.cat([self.node_rows[self.graph.edge_index()], self._hub_run().edge_index()], dim=1)
+        served = self._hub_run().edge_index(self.num_edges - self.graph.num_edges)
+        return torch.cat([self.node_rows[self.graph.edge_index()], served], dim=1)
 
     @property
     def num_edges(self) -> int:
-        return self.graph.num_edges + int(self._hub_run().many.sum())
+        # Every node hears the hubs of its graph, every hub hears all of it.
+        nodes, hubs = self.graph.num_receivers, self.hubs * self.num_graphs
+        return self.graph.num_edges + 2 * nodes * self.hubs + hubs * self.hubs
 
     @property
     def num_edge_types(self) -> int:
@@ -86,7 +89,9 @@ class WithHubs(Topology):
         known, device = self.graph.edge_type(), self.receivers.ptr.device
         plain = torch.zeros(self.graph.num_edges, dtype=torch.long, device=device) if known is None else known
         hub, _ = self._read(torch.arange(self.num_receivers, device=device))
-        types = self.graph.num_edge_types + hub.long().repeat_interleave(self._hub_run().many)
+        types = self.graph.num_edge_types + hub.long().repeat_interleave(
+            self._hub_run().many, output_size=self.num_edges - self.graph.num_edges
+        )
         return torch.cat([plain, types])
 
     def degrees(self) -> Tensor:

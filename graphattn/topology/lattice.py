@@ -67,6 +67,7 @@ class Lattice(Topology):
     padding: Padding
     wrap: bool
     axes: tuple[Axis, ...]
+    _num_edges: int
     lengths: tuple[Tensor, ...]  # of the input, [B] for each axis
     _listed: tuple[Tensor, Tensor] | None = None
 
@@ -81,6 +82,7 @@ class Lattice(Topology):
         self.senders = sizes
         self.receivers = sizes if same else from_ptr(torch.cat([many.new_zeros(1), many.cumsum(0)]))
         self.num_senders, self.num_receivers = int(self.senders.ptr[-1]), int(self.receivers.ptr[-1])
+        self._num_edges = int(self.degrees().sum())
 
     def coordinates(self, node: Tensor, *, out: bool) -> list[Tensor]:
         """Where receivers (``out``) or senders stand on each axis, row-major in their graph: of the shape of ``node``."""
@@ -109,7 +111,7 @@ class Lattice(Topology):
 
     @property
     def num_edges(self) -> int:
-        return int(self.degrees().sum())
+        return self._num_edges
 
     @property
     def num_edge_types(self) -> int:
@@ -169,13 +171,18 @@ class Lattice(Topology):
         if self._listed is None:
             # What inference mode makes cannot take part in training later.
             with torch.inference_mode(False):
-                self._listed = self._make_list()
+                listed = self._make_list()
+            # What a compiler traces must not outlive the trace.
+            if torch.compiler.is_compiling():
+                return listed
+            self._listed = listed
         return self._listed
 
     def _make_list(self) -> tuple[Tensor, Tensor]:
         degrees = self.degrees()
-        receiver = torch.arange(self.num_receivers, device=degrees.device).repeat_interleave(degrees)
-        rank = torch.arange(receiver.numel(), device=degrees.device) - (degrees.cumsum(0) - degrees)[receiver]
+        node = torch.arange(self.num_receivers, device=degrees.device)
+        receiver = node.repeat_interleave(degrees, output_size=self.num_edges)
+        rank = torch.arange(self.num_edges, device=degrees.device) - (degrees.cumsum(0) - degrees)[receiver]
         sender, edge_type = torch.zeros_like(rank), torch.zeros_like(rank)
         stride, weights = torch.ones_like(rank), 1
         # The last axis runs fastest, in nodes and in weights.

@@ -72,29 +72,36 @@ def _alike(graph: Blockwise) -> list[tuple[Tensor, bool]]:
 def _tile(graph: Blockwise, run: Run, graphs: Tensor, *, whole: bool) -> Tile:
     receiver, real_receiver = _laid_out(graph.receivers.ptr, graphs)
     sender, real_sender = _laid_out(graph.senders.ptr, graphs)
-    # Offsets from the first sender heard, by place: what stands for padding must not count.
-    start = graph.senders.ptr[graphs][:, None, None]
-    column = start + torch.arange(sender.size(1), device=sender.device)
-    offset = column - run.first[receiver][:, :, None]
-    edge = run.before()[receiver][:, :, None] + offset.div(run.step, rounding_mode="floor")
-    many = run.many[receiver]
+    first, many = run.first[receiver], run.many[receiver]
     senders = graph.senders.ptr.diff()[graphs][:, None]
-    complete = _everywhere(many == senders, real_receiver)
-    heard = None if complete else graph.keep(receiver[:, :, None], sender[:, None, :])
-    for real in (
-        None if real_receiver is None else real_receiver[:, :, None],
-        None if real_sender is None else real_sender[:, None, :],
-        heard,
-    ):
-        edge = edge if real is None else edge.masked_fill(~real, 0)
+    heard = None
+    if not _everywhere(many == senders, real_receiver):
+        heard = graph.keep(receiver[:, :, None], sender[:, None, :])
+        heard = heard if real_sender is None else heard & real_sender[:, None, :]
+    edge = _numbers(run, receiver, graph.senders.ptr[graphs][:, None] + _count_to(sender))
+    real = real_sender[:, None, :] if heard is None and real_sender is not None else heard
+    if real_receiver is not None:
+        real = real_receiver[:, :, None] if real is None else real & real_receiver[:, :, None]
+    edge = edge if real is None else edge.masked_fill(~real, 0)
     if heard is None:
         return Tile(receiver, sender, edge, real_receiver, real_sender, whole)
-    heard = heard if real_sender is None else heard & real_sender[:, None, :]
     heard = heard if real_receiver is None else heard | ~real_receiver[:, :, None]
-    place = torch.arange(receiver.size(1), device=receiver.device)
-    triangle = (run.first[receiver] == start[:, :, 0]) & (many == place + 1)
+    triangle = (first == graph.senders.ptr[graphs][:, None]) & (many == _count_to(receiver) + 1)
     causal = run.step == 1 and receiver.shape == sender.shape and _everywhere(triangle, real_receiver)
     return Tile(receiver, sender, edge, real_receiver, real_sender, whole, heard, causal)
+
+
+def _numbers(run: Run, receiver: Tensor, column: Tensor) -> Tensor:
+    """The numbers of edges from the nodes ``column [b, m]``, where there is an edge; ``[b, n, m]``."""
+    before = run.before()
+    if run.step == 1:
+        return (before - run.first)[receiver][:, :, None] + column[:, None, :]
+    steps = (column[:, None, :] - run.first[receiver][:, :, None]).div(run.step, rounding_mode="floor")
+    return before[receiver][:, :, None] + steps
+
+
+def _count_to(node: Tensor) -> Tensor:
+    return torch.arange(node.size(1), device=node.device)
 
 
 def _everywhere(true: Tensor, real: Tensor | None) -> bool:

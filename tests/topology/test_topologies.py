@@ -399,3 +399,28 @@ def test_self_loops_are_those_of_pyg_and_full_has_them():
 def test_wrong_topologies_are_refused_with_their_values(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+class Holding(torch.nn.Module):
+    """A model that holds its graph."""
+
+    def __init__(self, graph):
+        super().__init__()
+        self.layer, self.graph = SelfAttention(8), graph
+
+    def forward(self, x):
+        return self.layer(x, self.graph)
+
+
+@pytest.mark.parametrize("graph", [Causal([3, 2]), Causal([5]) | Line([5])], ids=lambda graph: type(graph).__name__)
+def test_a_model_that_was_called_once_is_exported_with_its_graph(graph):
+    model, x = Holding(graph), torch.randn(5, 8)
+    truth = model(x)
+    assert torch.equal(torch.export.export(model, (x,)).module()(x), truth)
+
+
+def test_a_trace_leaves_nothing_behind_in_the_graph():
+    model, x = Holding(Line([3, 2])), torch.randn(5, 8)
+    exported = torch.export.export(model, (x,)).module()(x)
+    assert type(model.graph.edge_index()) is torch.Tensor
+    assert torch.equal(exported, model(x))
