@@ -69,6 +69,7 @@ class GraphLayer(MessagePassing):
             )
         self.message_function = message
         self._hears_edges: bool | None = None
+        self._alpha: Optional[Tensor] = None
         self.aggregation = aggregation
         if not 0 <= dropout < 1:
             raise ValueError(f"expected a dropout of at least 0 and below 1, got {dropout}")

@@ -87,7 +87,8 @@ def explain_backend(
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
        closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
-    -> edgewise: can be used
+    -> csr: can be used
+       edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)
     reasons = {backend.name: backend.unsupported(layer, graph, inputs) for backend in BACKENDS}

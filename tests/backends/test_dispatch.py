@@ -20,7 +20,7 @@ class Dot:
 
 def test_the_first_backend_that_can_is_taken():
     assert explain_backend(SelfAttention(8), X, Full([3])).chosen == "dense"
-    assert explain_backend(SelfAttention(8), X, RING).chosen == "edgewise"
+    assert explain_backend(SelfAttention(8), X, RING).chosen == "csr"
 
 
 def test_every_reason_is_told():
@@ -61,7 +61,8 @@ def test_the_explanation_reads_as_a_list():
             "   closed_form: needs the message Copy, Scaled, ByPlace or Relation, got Attend; "
             "needs the aggregation Sum, got SoftmaxSum"
         ),
-        "-> edgewise: can be used",
+        "-> csr: can be used",
+        "   edgewise: can be used",
     ]
 
 
@@ -69,7 +70,7 @@ def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
             ValueError,
-            match=r"expected one of the backends \['closed_form', 'dense', 'edgewise', 'linear'\], got 'fast'",
+            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear'\], got 'fast'",
         ),
         use_backend("fast"),
     ):

@@ -33,7 +33,10 @@ def attention(
     >>> attention(q, k, v, None, graph, None, 0.0).shape
     torch.Size([3, 2, 4])
     """
-    return _Attention.apply(query, key, value, bias, seed, dropout, *graph.by_receiver(), *graph.by_sender())[0]
+    grouped = graph.by_receiver()
+    if not _differentiated(query, key, value, bias):
+        return ops.attend(query, key, value, bias, seed, dropout, *grouped)[0]
+    return _Attention.apply(query, key, value, bias, seed, dropout, *grouped, *graph.by_sender())[0]
 
 
 def weighted_sum(weight: Tensor, x: Tensor, graph: Edges) -> Tensor:
@@ -45,7 +48,19 @@ def weighted_sum(weight: Tensor, x: Tensor, graph: Edges) -> Tensor:
     >>> weighted_sum(torch.ones(3, 1), torch.arange(3.0).view(3, 1, 1), graph).flatten()
     tensor([2., 1., 0.])
     """
-    return _WeightedSum.apply(weight, x, *graph.by_receiver(), *graph.by_sender())
+    grouped = graph.by_receiver()
+    if not _differentiated(weight, x):
+        return ops.weighted_sum(weight, x, grouped.ptr, grouped.other, _in_order(grouped.number))
+    return _WeightedSum.apply(weight, x, *grouped, *graph.by_sender())
+
+
+def _differentiated(*tensors: Tensor | None) -> bool:
+    # Without gradients no grouping by senders is needed, and torch.compile stumbles over a Function that wants none.
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+
+
+def _in_order(number: Tensor) -> Tensor:
+    return torch.arange(number.size(0), dtype=number.dtype)
 
 
 class _Order(NamedTuple):
@@ -125,7 +140,7 @@ class _WeightedSum(torch.autograd.Function):
     @staticmethod
     def forward(weight, x, *order):  # noqa: ANN001, ANN002, ANN205
         ptr, sender, number = order[:3]
-        return ops.weighted_sum(weight, x, ptr, sender, torch.arange(number.size(0), dtype=number.dtype))
+        return ops.weighted_sum(weight, x, ptr, sender, _in_order(number))
 
     @staticmethod
     def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
@@ -143,7 +158,6 @@ class _WeightedSum(torch.autograd.Function):
             return weight_grad, x_grad, *([None] * 6)
         weight_grad = None
         if ctx.needs_input_grad[0]:
-            place = torch.arange(order.number.size(0), dtype=order.number.dtype)
-            weight_grad = ops.edge_products(grad, x, order.ptr, order.sender, place)
+            weight_grad = ops.edge_products(grad, x, order.ptr, order.sender, _in_order(order.number))
         x_grad = ops.weighted_sum(weight, grad, order.sender_ptr, order.receiver, order.place)
         return weight_grad, x_grad, *([None] * 6)

@@ -156,7 +156,7 @@ def _(left, right, ptr, other, place):  # noqa: ANN001, ANN202
 
 
 def _over_heads(operator: Callable[..., Any], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
-    """The rule of ``vmap``: what is mapped becomes further heads of the first arguments, ``nodes`` in number, ``[rows, H, ...]``."""
+    """The rule of ``vmap``: what is mapped becomes further heads of the first ``nodes`` arguments, ``[rows, H, ...]``."""
 
     def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
         size = info.batch_size

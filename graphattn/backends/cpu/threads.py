@@ -39,7 +39,7 @@ def ranges(ptr: torch.Tensor, work_per_edge: int) -> list[int]:
         work_per_edge: numbers touched for an edge.
 
     >>> ranges(torch.tensor([0, 50_000, 50_000, 100_000]), work_per_edge=4)
-    [0, 1, 3]
+    [0, 2, 3]
     """
     rows = ptr.numel() - 1
     cost = ptr.long() + torch.arange(rows + 1)
