@@ -60,8 +60,7 @@ def _dot(typingctx, a, at, b, bt, lanes):
         right = _pointer(context, builder, signature.args[2], arguments[2], arguments[3], vector)
         align = 4 if isinstance(real, ir.FloatType) else 8
         product = builder.fmul(builder.load(left, align=align), builder.load(right, align=align), flags=_MATH)
-        kind = "f32" if isinstance(real, ir.FloatType) else "f64"
-        name = f"llvm.vector.reduce.fadd.v{width}{kind}"
+        name = f"llvm.vector.reduce.fadd.v{width}f{8 * align}"
         total = cgutils.get_or_insert_function(builder.module, ir.FunctionType(real, [real, vector]), name)
         return builder.call(total, [ir.Constant(real, 0.0), product], fastmath=_MATH)
 
@@ -75,13 +74,13 @@ def _add(typingctx, y, yt, factor, x, xt, lanes):
 
     def generate(context, builder, signature, arguments):
         real = _real(signature.args[0])
-        vector, integer = ir.VectorType(real, width), ir.IntType(32)
+        vector = ir.VectorType(real, width)
         to = _pointer(context, builder, signature.args[0], arguments[0], arguments[1], vector)
         read = _pointer(context, builder, signature.args[3], arguments[3], arguments[4], vector)
         align = 4 if isinstance(real, ir.FloatType) else 8
         nothing = ir.Constant(vector, ir.Undefined)
-        first = builder.insert_element(nothing, arguments[2], ir.Constant(integer, 0))
-        spread = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(integer, width), [0] * width))
+        first = builder.insert_element(nothing, arguments[2], ir.Constant(ir.IntType(32), 0))
+        spread = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width))
         scaled = builder.fmul(spread, builder.load(read, align=align), flags=_MATH)
         builder.store(builder.fadd(builder.load(to, align=align), scaled, flags=_MATH), to, align=align)
         return context.get_dummy_value()
@@ -235,26 +234,8 @@ def attention(low, high, lanes, ptr, sender, number, query, key, value, bias, se
 
 @_compiled
 def attention_to_receivers(
-    low,
-    high,
-    lanes,
-    ptr,
-    sender,
-    number,
-    query,
-    key,
-    value,
-    bias,
-    seed,
-    threshold,
-    loud,
-    out,
-    lse,
-    grad,
-    heard,
-    pull,
-    query_grad,
-):
+    low, high, lanes, ptr, sender, number, query, key, value, bias, seed, threshold, loud, out, lse, grad, heard, pull, query_grad
+):  # fmt: skip
     """Back to receivers: how loud each edge was, ``heard [E, H]``, the score's gradient ``pull [E, H]``, and the query's."""
     heads = lse.shape[1]
     channels, wide = query.size // max(lse.size, 1), out.size // max(lse.size, 1)
