@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.nn.aggr import SumAggregation
-from torch_geometric.utils import add_self_loops, remove_self_loops
+from torch_geometric.utils import add_self_loops, is_torch_sparse_tensor, remove_self_loops
 from torch_geometric.utils.sparse import set_sparse_value
 
 from graphattn.layer import GraphLayer
@@ -20,7 +20,6 @@ from graphattn.pyg.dropin import (
     answered,
     graph_of,
     heard,
-    is_sparse,
     listed,
     made_of,
     prepared,
@@ -217,7 +216,7 @@ def _silence(x_j: Tensor, receivers: int, heads: int) -> Tensor:
 
 def _with_weights(edges: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     """What PyG's GAT returns beside its result: a matrix holds the attention weights itself."""
-    return set_sparse_value(edges, alpha) if is_sparse(edges) else edges, alpha
+    return set_sparse_value(edges, alpha) if is_torch_sparse_tensor(edges) else edges, alpha
 
 
 def _joined(conv: AnyGAT | TransformerConv, heard: Tensor) -> Tensor:
@@ -228,7 +227,7 @@ def _features_misplaced(conv: TransformerConv | GATv2Conv, edge_index: object, e
     reasons = []
     if conv.lin_edge is None and edge_attr is not None:
         reasons.append("it has no edge_dim, and edge_attr is given")
-    if is_sparse(edge_index) and edge_attr is None and conv.lin_edge is not None:
+    if is_torch_sparse_tensor(edge_index) and edge_attr is None and conv.lin_edge is not None:
         reasons.append("edge features stand in a sparse matrix")
     return reasons
 
@@ -244,6 +243,6 @@ def _beyond_gat(
         reasons.append("size is not that of x")
     if conv.training and conv.dropout and weights:
         reasons.append("attention weights behind dropout are asked for")
-    if is_sparse(edge_index) and conv.lin_edge is not None:
+    if is_torch_sparse_tensor(edge_index) and conv.lin_edge is not None:
         reasons.append("edge features stand in a sparse matrix")
     return reasons

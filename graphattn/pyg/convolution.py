@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from torch_geometric import nn as pyg
 from torch_geometric.nn.aggr import MeanAggregation, SumAggregation
 from torch_geometric.typing import Size
+from torch_geometric.utils import is_torch_sparse_tensor
 
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy, Difference, Scaled, as_weighted
@@ -20,7 +21,6 @@ from graphattn.pyg.dropin import (
     answered,
     graph_of,
     heard,
-    is_sparse,
     kinds_of,
     listed,
     made_of,
@@ -62,7 +62,7 @@ class GCNConv(DropIn, pyg.GCNConv):
     def _weighted(self, x: Tensor, edge_index: Graph, weight: Tensor | None) -> tuple[Topology, Tensor | None]:
         edges: Any = listed(edge_index)
         if not self.normalize:
-            return graph_of(edge_index, x, x), edges.values() if is_sparse(edges) else weight
+            return graph_of(edge_index, x, x), edges.values() if is_torch_sparse_tensor(edges) else weight
         if self._cached_edge_index is None:
             graph, weight = normalised(edges, weight, x, improved=self.improved, loops=self.add_self_loops)
             if not self.cached:
@@ -75,12 +75,12 @@ class GCNConv(DropIn, pyg.GCNConv):
         if isinstance(x, tuple | list):
             return ["senders and receivers are different nodes"]
         reasons = _unlike_a_product(self, edge_index, x, frozenset({SumAggregation}))
-        if is_sparse(edge_index):
+        if is_torch_sparse_tensor(edge_index):
             if self.normalize and (self.cached or edge_index.layout == torch.sparse_csc):
                 reasons.append("PyG normalises this matrix")
         elif weight is not None and weight.dtype != x.dtype:
             reasons.append("edge weights are of another dtype than x")
-        if self._cached_edge_index is not None and is_sparse(self._cached_edge_index[0]):
+        if self._cached_edge_index is not None and is_torch_sparse_tensor(self._cached_edge_index[0]):
             reasons.append("PyG keeps a sparse matrix")
         if torch.compiler.is_compiling() and self.normalize:
             reasons.append("a graph would have to be made inside a compiled graph")
@@ -164,7 +164,7 @@ class EdgeConv(DropIn, pyg.EdgeConv):
 
 def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, edge_index: Any, size: Size) -> Tensor:
     graph, kinds = graph_of(edge_index, x_j, x_i, size), kinds_of(conv.aggr_module)
-    if is_sparse(edge_index):
+    if is_torch_sparse_tensor(edge_index):
         layer, weight = made_of(conv, (_AS_IT_IS, *kinds), _scaled), edge_index.values()
     else:
         layer, weight = made_of(conv, kinds, _copy), None
@@ -182,7 +182,7 @@ def _beyond_sums(conv: SAGEConv | GINConv, x: Tensor | Ends, edge_index: Any, si
 
 def _unlike_a_product(conv: Products, edge_index: Any, x: Tensor, reductions: frozenset[type]) -> list[str]:
     """Why a sparse matrix must be multiplied by PyG: whose entries are ours are weights of the edges."""
-    if not is_sparse(edge_index):
+    if not is_torch_sparse_tensor(edge_index):
         return []
     reasons = []
     if not conv.fuse or type(conv.aggr_module) not in reductions:

@@ -219,11 +219,6 @@ def ours_of(kinds: tuple[type, ...]) -> Aggregation:
     return ours[0] if len(ours) == 1 else Multi(ours)
 
 
-def is_sparse(edge_index: object) -> bool:
-    """Whether a graph is a ``torch.sparse`` matrix."""
-    return isinstance(edge_index, Tensor) and edge_index.layout != torch.strided
-
-
 def bare(kind: type[Module]) -> Module:
     """A module without its constructor: its parts are put in, so that none is drawn at random and no generator moves on."""
     module = kind.__new__(kind)

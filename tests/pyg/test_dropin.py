@@ -132,7 +132,11 @@ def test_a_layer_is_made_once(make):
 
 # torch deprecates its script compiler.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_torchscript_compiles_pygs_forward():
+@pytest.mark.parametrize("changed", [False, True])
+def test_torchscript_compiles_pygs_forward(changed):
     layer = GCNConv(4, 4)
+    if changed:
+        # PyG then generates the code of a method with the names of our module in scope.
+        layer.decomposed_layers = 2
     torch.testing.assert_close(torch.jit.script(layer)(X, EDGES), layer(X, EDGES))
     assert type(layer) is GCNConv
