@@ -138,15 +138,18 @@ class Edges(Topology):
     def by_receiver(self) -> Compressed:
         """The edges grouped by receiver (CSR); made once."""
         if self._by_receiver is None:
-            sender, receiver = self._edge_index
-            self._by_receiver = compress(receiver, sender, self.num_receivers)
+            # What inference mode makes cannot take part in training later.
+            with torch.inference_mode(False):
+                sender, receiver = self._edge_index
+                self._by_receiver = compress(receiver, sender, self.num_receivers)
         return self._by_receiver
 
     def by_sender(self) -> Compressed:
         """The edges grouped by sender (CSC), numbered as they stand in ``by_receiver()``; made once."""
         if self._by_sender is None:
-            sender, receiver = self._edge_index[:, self.by_receiver().number.long()]
-            self._by_sender = compress(sender, receiver, self.num_senders)
+            with torch.inference_mode(False):
+                sender, receiver = self._edge_index[:, self.by_receiver().number.long()]
+                self._by_sender = compress(sender, receiver, self.num_senders)
         return self._by_sender
 
     @property
