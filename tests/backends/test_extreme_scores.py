@@ -1,5 +1,7 @@
 """Scores of any size: whatever computes the weights, they are finite and sum to one, or the receiver hears zero."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -14,7 +16,15 @@ from graphattn.update import Replace
 
 SIZES = [3, 0, 6, 1]
 CLOSE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}
-FLOATS = pytest.mark.parametrize("dtype", list(CLOSE), ids=str)
+capped, exponential = Then(ScaledDot(), SoftCap(1e4)), Then(ScaledDot(), Exponential())
+
+
+def prefix(sizes):
+    return Prefix(sizes, prefix=2)
+
+
+def full_list(sizes):
+    return Full(sizes).as_edges()
 
 
 class Given:
@@ -55,20 +65,15 @@ def heard_of(layer, graph, dtype, edge, backend):
     return heard.double()
 
 
-@FLOATS
 @pytest.mark.parametrize(
-    ("topology", "backend"),
+    ("topology", "backend", "score", "dtype"),
     [
-        *[(topology, backend) for topology in (Full, Causal) for backend in ("dense", "edgewise")],
-        (lambda sizes: Prefix(sizes, prefix=2), "dense"),
-        (lambda sizes: Full(sizes).as_edges(), "csr"),
-        (lambda sizes: Causal(sizes).as_edges(), "edgewise"),
+        *product((Full, Causal, prefix), ("dense", "edgewise"), (ScaledDot(), Cosine(), capped), CLOSE),
+        *product((full_list,), ("edgewise",), (ScaledDot(), Cosine(), capped), CLOSE),
+        *product((full_list,), ("csr",), (ScaledDot(), Cosine()), (torch.float64, torch.float32)),
     ],
 )
-@pytest.mark.parametrize("score", [ScaledDot(), Cosine(), Then(ScaledDot(), SoftCap(1e4))], ids=repr)
 def test_softmax_of_extreme_scores_sums_to_one(topology, backend, score, dtype):
-    if backend == "csr" and (dtype == torch.bfloat16 or isinstance(score, Then)):
-        pytest.skip("computed by edgewise")
     graph = topology(SIZES)
     bias = extremes(graph, dtype)
     heard = heard_of(saying_ones(score, SoftmaxSum(), Given()), graph, dtype, {"bias": bias}, backend)
@@ -78,18 +83,14 @@ def test_softmax_of_extreme_scores_sums_to_one(topology, backend, score, dtype):
     torch.testing.assert_close(heard, audible.double()[:, None].expand_as(heard), rtol=0, atol=CLOSE[dtype])
 
 
-@FLOATS
 @pytest.mark.parametrize(
-    ("topology", "backend"),
+    ("topology", "backend", "score", "dtype"),
     [
-        *[(topology, backend) for topology in (Full, Causal) for backend in ("linear", "edgewise")],
-        (lambda sizes: Causal(sizes).as_edges(), "edgewise"),
+        *product((Full, Causal), ("linear", "edgewise"), (EluKernel(), Favor(2, features=8)), CLOSE),
+        *product((Full, full_list), ("edgewise",), (EluKernel(), exponential), CLOSE),
     ],
 )
-@pytest.mark.parametrize("score", [EluKernel(), Favor(2, features=8), Then(ScaledDot(), Exponential())], ids=repr)
 def test_kernels_of_extreme_states_are_shared_out_or_not_heard(topology, backend, score, dtype):
-    if backend == "linear" and isinstance(score, Then):
-        pytest.skip("computed by edgewise")
     graph = topology(SIZES)
     heard = heard_of(saying_ones(score, NormalizedSum()), graph, dtype, {}, backend)
     near = torch.minimum(heard.abs(), (heard - 1).abs())
@@ -98,7 +99,7 @@ def test_kernels_of_extreme_states_are_shared_out_or_not_heard(topology, backend
     assert (heard > 0.5).any()
 
 
-@pytest.mark.parametrize("topology", [Full, Causal, lambda sizes: Full(sizes).as_edges()])
+@pytest.mark.parametrize("topology", [Full, Causal, full_list])
 def test_backends_agree_on_extreme_scores(topology):
     graph = topology(SIZES)
     layer = saying_ones(ScaledDot(), SoftmaxSum(), Given()).double()
