@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
+from graphattn.edge_terms.factored import OfFeatures, OfKinds
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 
@@ -82,6 +84,16 @@ class LinearValue(nn.Module):
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
         value = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
         return edge.get(f"{self.name}_number"), value.unflatten(-1, self.by_head)
+
+    def on_tile(self, tile: Tile, edge: State) -> OfKinds | OfFeatures | None:
+        rows, kind = feature(edge, self.name), edge.get(f"{self.name}_kind")
+        if f"{self.name}_number" in edge:
+            return None
+        if kind is not None:
+            return OfKinds(kind[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
+        # The map itself is what it makes of the unit vectors; asked so, a lazy one learns its channels.
+        unit = torch.eye(rows.size(1), dtype=rows.dtype, device=rows.device)
+        return OfFeatures(rows[tile.edge], self.linear(unit).unflatten(-1, self.by_head))
 
 
 def _of_kind(rows: Tensor, kind: Tensor | None) -> Tensor:
