@@ -150,9 +150,7 @@ def test_a_compiled_model_is_one_graph():
 # torch's export warns of torch's tree maps.
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_model_with_a_prebuilt_graph_is_exported(make, graph):
-    if isinstance(graph, Full):
-        graph.plan()
-    model, x = Net(make, graph).eval(), torch.randn(5, 8)
+    model, x = Net(make, graph.prepare()).eval(), torch.randn(5, 8)
     exported = torch.export.export(model, (x,))
     other = torch.randn(5, 8)
     assert_close(exported.module()(other), model(other))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -117,6 +117,11 @@ class Blockwise(Topology):
         from graphattn.topology.reversed import Reversed
 
         return Reversed(self)
+
+    def prepare(self) -> Self:
+        self.plan()
+        self._num_edges = self.num_edges
+        return self
 
     def plan(self) -> Plan:
         """The batch as a few tiles of graphs of similar size; graphs without senders or receivers are in none.

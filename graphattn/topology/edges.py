@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
 
 import torch
 from torch import Tensor
@@ -130,6 +130,10 @@ class Edges(Topology):
     def grouped(self) -> bool:
         """Whether the edges are grouped by both ends already, so that no kernel has to wait for it."""
         return self._by_receiver is not None and self._by_sender is not None
+
+    def prepare(self) -> Self:
+        self.by_sender()
+        return self
 
     def by_receiver(self) -> Compressed:
         """The edges grouped by receiver (CSR); made once."""

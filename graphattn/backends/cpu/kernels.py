@@ -60,8 +60,7 @@ def _dot(typingctx, a, at, b, bt, lanes):
         right = _pointer(context, builder, signature.args[2], arguments[2], arguments[3], vector)
         align = 4 if isinstance(real, ir.FloatType) else 8
         product = builder.fmul(builder.load(left, align=align), builder.load(right, align=align), flags=_MATH)
-        kind = "f32" if isinstance(real, ir.FloatType) else "f64"
-        name = f"llvm.vector.reduce.fadd.v{width}{kind}"
+        name = f"llvm.vector.reduce.fadd.v{width}f{8 * align}"
         total = cgutils.get_or_insert_function(builder.module, ir.FunctionType(real, [real, vector]), name)
         return builder.call(total, [ir.Constant(real, 0.0), product], fastmath=_MATH)
 
@@ -75,13 +74,13 @@ def _add(typingctx, y, yt, factor, x, xt, lanes):
 
     def generate(context, builder, signature, arguments):
         real = _real(signature.args[0])
-        vector, integer = ir.VectorType(real, width), ir.IntType(32)
+        vector = ir.VectorType(real, width)
         to = _pointer(context, builder, signature.args[0], arguments[0], arguments[1], vector)
         read = _pointer(context, builder, signature.args[3], arguments[3], arguments[4], vector)
         align = 4 if isinstance(real, ir.FloatType) else 8
         nothing = ir.Constant(vector, ir.Undefined)
-        first = builder.insert_element(nothing, arguments[2], ir.Constant(integer, 0))
-        spread = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(integer, width), [0] * width))
+        first = builder.insert_element(nothing, arguments[2], ir.Constant(ir.IntType(32), 0))
+        spread = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width))
         scaled = builder.fmul(spread, builder.load(read, align=align), flags=_MATH)
         builder.store(builder.fadd(builder.load(to, align=align), scaled, flags=_MATH), to, align=align)
         return context.get_dummy_value()
@@ -158,10 +157,49 @@ def _factor(word, head, threshold, loud):
     return loud if np.uint64(_mixed(np.uint32(word ^ np.uint32(head)))) >= threshold else type(loud)(0)
 
 
+@numba.njit(inline="always", fastmath=set(_MATH))
+def _inner(a, at, b, bt, channels, lanes):
+    total = _dot(a, at, b, bt, lanes)
+    for c in range(_width(lanes), channels, _width(lanes)):
+        total += _dot(a, at + c, b, bt + c, lanes)
+    return total
+
+
+@numba.njit(inline="always")
+def _add_all(y, yt, factor, x, xt, channels, lanes):
+    for c in range(0, channels, _width(lanes)):
+        _add(y, yt + c, factor, x, xt + c, lanes)
+
+
+@numba.njit(inline="always")
+def _score(scores, e, query, i, key, j, channels, bias, number, lanes):
+    heads = scores.shape[1]
+    for h in range(heads):
+        scores[e, h] = _inner(query, (i * heads + h) * channels, key, (j * heads + h) * channels, channels, lanes)
+    if bias.shape[0]:
+        for h in range(heads):
+            scores[e, h] += bias[number, h]
+
+
+@numba.njit(inline="always")
+def _pull(heard, pull, e, mean, lse, i, word, threshold, loud):
+    # The softmax's derivative: scores become weights, and what the values want becomes what the scores want.
+    for h in range(heard.shape[1]):
+        heard[e, h] = _exp(heard[e, h] - lse[i, h])
+    if threshold:
+        for h in range(heard.shape[1]):
+            factor = _factor(word, h, threshold, loud)
+            pull[e, h] = heard[e, h] * (factor * pull[e, h] - mean[h])
+            heard[e, h] *= factor
+    else:
+        for h in range(heard.shape[1]):
+            pull[e, h] = heard[e, h] * (pull[e, h] - mean[h])
+
+
 @_compiled
 def attention(low, high, lanes, ptr, sender, number, query, key, value, bias, seed, threshold, loud, out, lse):
     """Softmax-weighted sums; ``lse [N_i, H]`` becomes the logarithm of each row's sum, infinity for a row that hears nobody."""
-    heads, width = lse.shape[1], _width(lanes)
+    heads = lse.shape[1]
     channels, wide = query.size // max(lse.size, 1), out.size // max(lse.size, 1)
     most = 0
     for i in range(low, high):
@@ -174,15 +212,7 @@ def attention(low, high, lanes, ptr, sender, number, query, key, value, bias, se
         total[:] = 0
         out[i * heads * wide : (i + 1) * heads * wide] = 0
         for e in range(degree):
-            j = np.int64(sender[first + e]) * heads
-            for h in range(heads):
-                score = _dot(query, (i * heads + h) * channels, key, (j + h) * channels, lanes)
-                for c in range(width, channels, width):
-                    score += _dot(query, (i * heads + h) * channels + c, key, (j + h) * channels + c, lanes)
-                weight[e, h] = score
-            if bias.shape[0]:
-                for h in range(heads):
-                    weight[e, h] += bias[number[first + e], h]
+            _score(weight, e, query, i, key, np.int64(sender[first + e]), channels, bias, number[first + e], lanes)
             for h in range(heads):
                 top[h] = max(top[h], weight[e, h])
         for h in range(heads):
@@ -195,104 +225,59 @@ def attention(low, high, lanes, ptr, sender, number, query, key, value, bias, se
             lse[i, h] = top[h] + math.log(total[h]) if total[h] > 0 else np.inf
             total[h] = 1 / total[h] if total[h] > 0 else 0
         for e in range(degree):
-            j = np.int64(sender[first + e]) * heads
+            j = np.int64(sender[first + e])
+            word = _word(seed, i, j, number[first + e]) if threshold else np.uint32(0)
             for h in range(heads):
-                weight[e, h] *= total[h]
-            if threshold:
-                word = _word(seed, i, sender[first + e], number[first + e])
-                for h in range(heads):
-                    weight[e, h] *= _factor(word, h, threshold, loud)
-            for h in range(heads):
-                for c in range(0, wide, width):
-                    _add(out, (i * heads + h) * wide + c, weight[e, h], value, (j + h) * wide + c, lanes)
+                share = weight[e, h] * total[h] * (_factor(word, h, threshold, loud) if threshold else loud)
+                _add_all(out, (i * heads + h) * wide, share, value, (j * heads + h) * wide, wide, lanes)
 
 
 @_compiled
 def attention_to_receivers(
-    low,
-    high,
-    lanes,
-    ptr,
-    sender,
-    number,
-    query,
-    key,
-    value,
-    bias,
-    seed,
-    threshold,
-    loud,
-    out,
-    lse,
-    grad,
-    heard,
-    pull,
-    query_grad,
-):
+    low, high, lanes, ptr, sender, number, query, key, value, bias, seed, threshold, loud, out, lse, grad, heard, pull, query_grad
+):  # fmt: skip
     """Back to receivers: how loud each edge was, ``heard [E, H]``, the score's gradient ``pull [E, H]``, and the query's."""
-    heads, width = lse.shape[1], _width(lanes)
+    heads = lse.shape[1]
     channels, wide = query.size // max(lse.size, 1), out.size // max(lse.size, 1)
     mean = np.empty(heads, out.dtype)
     for i in range(low, high):
         query_grad[i * heads * channels : (i + 1) * heads * channels] = 0
         for h in range(heads):
-            mean[h] = 0
-            for c in range(0, wide, width):
-                mean[h] += _dot(grad, (i * heads + h) * wide + c, out, (i * heads + h) * wide + c, lanes)
+            mean[h] = _inner(grad, (i * heads + h) * wide, out, (i * heads + h) * wide, wide, lanes)
         for e in range(ptr[i], ptr[i + 1]):
-            j = np.int64(sender[e]) * heads
+            j = np.int64(sender[e])
+            _score(heard, e, query, i, key, j, channels, bias, number[e], lanes)
             for h in range(heads):
-                score = _dot(query, (i * heads + h) * channels, key, (j + h) * channels, lanes)
-                for c in range(width, channels, width):
-                    score += _dot(query, (i * heads + h) * channels + c, key, (j + h) * channels + c, lanes)
-                want = _dot(grad, (i * heads + h) * wide, value, (j + h) * wide, lanes)
-                for c in range(width, wide, width):
-                    want += _dot(grad, (i * heads + h) * wide + c, value, (j + h) * wide + c, lanes)
-                heard[e, h] = score
-                pull[e, h] = want
-            if bias.shape[0]:
-                for h in range(heads):
-                    heard[e, h] += bias[number[e], h]
+                pull[e, h] = _inner(grad, (i * heads + h) * wide, value, (j * heads + h) * wide, wide, lanes)
+            word = _word(seed, i, j, number[e]) if threshold else np.uint32(0)
+            _pull(heard, pull, e, mean, lse, i, word, threshold, loud)
             for h in range(heads):
-                heard[e, h] = _exp(heard[e, h] - lse[i, h])
-            if threshold:
-                word = _word(seed, i, sender[e], number[e])
-                for h in range(heads):
-                    factor = _factor(word, h, threshold, loud)
-                    pull[e, h] = heard[e, h] * (factor * pull[e, h] - mean[h])
-                    heard[e, h] *= factor
-            else:
-                for h in range(heads):
-                    pull[e, h] = heard[e, h] * (pull[e, h] - mean[h])
-            for h in range(heads):
-                for c in range(0, channels, width):
-                    _add(query_grad, (i * heads + h) * channels + c, pull[e, h], key, (j + h) * channels + c, lanes)
+                change = pull[e, h]
+                _add_all(
+                    query_grad, (i * heads + h) * channels, change, key, (j * heads + h) * channels, channels, lanes
+                )
 
 
 @_compiled
 def weighted_sum(low, high, lanes, ptr, other, place, weight, x, out):
     """Sums over a row's edges, ``out_r = sum_e weight[place_e] x[other_e]``; ``weight [E, H]``."""
-    heads, width = weight.shape[1], _width(lanes)
+    heads = weight.shape[1]
     channels = out.size // max((ptr.size - 1) * heads, 1)
     for r in range(low, high):
         out[r * heads * channels : (r + 1) * heads * channels] = 0
         for e in range(ptr[r], ptr[r + 1]):
             i, at = np.int64(other[e]) * heads, place[e]
             for h in range(heads):
-                for c in range(0, channels, width):
-                    _add(out, (r * heads + h) * channels + c, weight[at, h], x, (i + h) * channels + c, lanes)
+                _add_all(out, (r * heads + h) * channels, weight[at, h], x, (i + h) * channels, channels, lanes)
 
 
 @_compiled
 def edge_products(low, high, lanes, ptr, other, place, left, right, out):
     """Inner products of a row and the other end of each of its edges, ``out[place_e] = left_r . right[other_e]``, ``[E, H]``."""
-    heads, width = out.shape[1], _width(lanes)
+    heads = out.shape[1]
     channels = left.size // max((ptr.size - 1) * heads, 1)
     for r in range(low, high):
         for e in range(ptr[r], ptr[r + 1]):
             i, at = np.int64(other[e]) * heads, place[e]
             for h in range(heads):
-                total = _dot(left, (r * heads + h) * channels, right, (i + h) * channels, lanes)
-                for c in range(width, channels, width):
-                    total += _dot(left, (r * heads + h) * channels + c, right, (i + h) * channels + c, lanes)
-                out[at, h] = total
+                out[at, h] = _inner(left, (r * heads + h) * channels, right, (i + h) * channels, channels, lanes)
