@@ -19,7 +19,8 @@ the same, faster      which code computes it?         ``backends/``
 ====================  ==============================  ==========================================
 
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
-``[receiver, sender]``. Around the layer: whole models in ``models/``, data in ``data/``, training in ``training/``,
+``[receiver, sender]``. Around the layer: drop-ins for PyG's layers in ``pyg/``, trained transformers as graph networks in
+``convert/``, whole models in ``models/``, data in ``data/``, training in ``training/``,
 drawings in ``explain/``, scikit-learn estimators in ``estimators.py``, the command line in ``cli.py``.
 
 Names are resolved when they are first used, so that ``import graphattn`` costs nothing:
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from graphattn.aggregation import Max, Mean, SoftmaxSum, Sum
     from graphattn.backends import explain_backend, use_backend
     from graphattn.blocks import GPS, Block, DecoderBlock, EncoderBlock, Graphormer, Mixer, Perceiver, Readout, Stack
+    from graphattn.convert import from_torch, from_transformers
     from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
     from graphattn.layer import GraphLayer
     from graphattn.message import Attend, Copy, Difference, Heads, Scaled
     from graphattn.models import MoleculeTransformer
+    from graphattn.pyg import accelerate, deaccelerate
     from graphattn.score import ScaledDot
     from graphattn.topology import (
         Causal,
@@ -137,9 +140,13 @@ _PUBLIC = {
     "Union": "topology",
     "Window": "topology",
     "WithHubs": "topology",
+    "accelerate": "pyg",
     "collate": "topology",
     "data": "data",
+    "deaccelerate": "pyg",
     "explain_backend": "backends",
+    "from_torch": "convert",
+    "from_transformers": "convert",
     "use_backend": "backends",
     "with_hubs": "topology",
 }
@@ -200,9 +207,13 @@ __all__ = [
     "Union",
     "Window",
     "WithHubs",
+    "accelerate",
     "collate",
     "data",
+    "deaccelerate",
     "explain_backend",
+    "from_torch",
+    "from_transformers",
     "use_backend",
     "with_hubs",
 ]
