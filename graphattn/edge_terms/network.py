@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import final
 
 from torch import Tensor, nn
-from torch_geometric.nn.inits import reset
 
 from graphattn.edge_terms.factored import OfKinds
 from graphattn.edge_terms.linear import feature
+from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graphattn.message.edge_values import must_be_one_each
 from graphattn.message.relation_weights import Kernel
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
 from graphattn.topology.lattice import Lattice

@@ -20,12 +20,13 @@ from graphattn.pyg.dropin import (
     Graph,
     answered,
     bare,
-    graph_of,
     heard,
+    is_sparse,
     listed,
     made_of,
     prepared,
     put,
+    topology_of,
     why_not,
 )
 from graphattn.pyg.edge_key import ProductKey
@@ -64,7 +65,7 @@ class TransformerConv(DropIn, pyg.TransformerConv):
         if not answered(self, [*why_not(self, x, edge_index), *_features_misplaced(self, edge_index, edge_attr)]):
             return super().forward(x, listed(edge_index), edge_attr, return_attention_weights)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph, layer = graph_of(edge_index, x_j, x_i), self._layer()
+        graph, layer = topology_of(edge_index, x_j, x_i), self._layer()
         inputs = prepared(layer, graph, x_j, x_i, edge_attr, self.dropout if self.training else 0.0)
         out = self._finish(_joined(self, heard(layer, graph, inputs)), x_i)
         return (
@@ -180,7 +181,7 @@ def _gat(
         edges, edge_attr = remove_self_loops(edges, edge_attr)
         nodes = min(x_j.size(0), x_i.size(0))
         edges, edge_attr = add_self_loops(edges, edge_attr, fill_value=conv.fill_value, num_nodes=nodes)
-    graph = graph_of(edges if conv.add_self_loops else edge_index, x_j, x_i)
+    graph = topology_of(edges if conv.add_self_loops else edge_index, x_j, x_i)
     inputs = prepared(layer, graph, x_j, x_i, edge_attr, conv.dropout if conv.training else 0.0)
     out = _joined(conv, heard(layer, graph, inputs))
     out = out if conv.res is None else out + conv.res(x_i)
@@ -196,7 +197,7 @@ def _features_misplaced(conv: TransformerConv | GATv2Conv, edge_index: object, e
     reasons = []
     if conv.lin_edge is None and edge_attr is not None:
         reasons.append("it has no edge_dim, and edge_attr is given")
-    if _is_sparse(edge_index) and edge_attr is None and conv.lin_edge is not None:
+    if is_sparse(edge_index) and edge_attr is None and conv.lin_edge is not None:
         reasons.append("edge features stand in a sparse matrix")
     return reasons
 
@@ -212,13 +213,9 @@ def _beyond_gat(
         reasons.append("size is not that of x")
     if conv.training and conv.dropout and weights:
         reasons.append("attention weights behind dropout are asked for")
-    if _is_sparse(edge_index) and (weights or conv.lin_edge is not None):
+    if is_sparse(edge_index) and (weights or conv.lin_edge is not None):
         reasons.append("edge features or attention weights stand in a sparse matrix")
     return reasons
-
-
-def _is_sparse(edge_index: object) -> bool:
-    return isinstance(edge_index, Tensor) and edge_index.layout != torch.strided
 
 
 def _transformer(

@@ -20,12 +20,13 @@ from graphattn.pyg.dropin import (
     Ends,
     Graph,
     answered,
-    graph_of,
     heard,
+    is_sparse,
     listed,
     made_of,
     prepared,
     put,
+    topology_of,
     why_not,
 )
 from graphattn.topology import Topology
@@ -53,7 +54,7 @@ class GCNConv(DropIn, pyg.GCNConv):
         if not answered(self, [*why_not(self, x, edge_index), *self._own_reasons(x, edge_index, edge_weight)]):
             return super().forward(x, listed(edge_index), edge_weight)
         edges, weight = self._normalised(x, listed(edge_index), edge_weight)
-        graph = graph_of(edges if self.normalize else edge_index, x, x)
+        graph = topology_of(edges if self.normalize else edge_index, x, x)
         layer = made_of(self, (self.lin, type(self.aggr_module)), _scaled)
         out = heard(layer, graph, prepared(layer, graph, x, x, weight)).flatten(1)
         return out if self.bias is None else out + self.bias
@@ -75,7 +76,7 @@ class GCNConv(DropIn, pyg.GCNConv):
         elif weight is not None and weight.dtype != x.dtype:
             reasons.append("edge weights are of another dtype than x")
         cache = self._cached_edge_index
-        if _is_sparse(edge_index) or (cache is not None and _is_sparse(cache[0])):
+        if is_sparse(edge_index) or (cache is not None and is_sparse(cache[0])):
             reasons.append("PyG multiplies sparse matrices")
         if torch.compiler.is_compiling() and self.normalize:
             reasons.append("a graph would have to be made inside a compiled graph")
@@ -104,7 +105,7 @@ class SAGEConv(DropIn, pyg.SAGEConv):
             return super().forward(x, listed(edge_index), size)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
         said = self.lin(x_j).relu() if self.project and hasattr(self, "lin") else x_j
-        out = self.lin_l(_copied(self, said, x_i, graph_of(edge_index, x_j, x_i, size)))
+        out = self.lin_l(_copied(self, said, x_i, topology_of(edge_index, x_j, x_i, size)))
         out = out + self.lin_r(x_i) if self.root_weight and x_i is not None else out
         return normalize(out, p=2.0, dim=-1) if self.normalize else out
 
@@ -128,7 +129,7 @@ class GINConv(DropIn, pyg.GINConv):
         if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(x, edge_index, size)]):
             return super().forward(x, listed(edge_index), size)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        out = _copied(self, x_j, x_i, graph_of(edge_index, x_j, x_i, size))
+        out = _copied(self, x_j, x_i, topology_of(edge_index, x_j, x_i, size))
         return self.nn(out if x_i is None else out + (1 + self.eps) * x_i)
 
 
@@ -152,7 +153,7 @@ class EdgeConv(DropIn, pyg.EdgeConv):
         if not answered(self, [*why_not(self, x, edge_index), *alone]):
             return super().forward(x, listed(edge_index))
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph = graph_of(edge_index, x_j, x_i)
+        graph = topology_of(edge_index, x_j, x_i)
         layer = made_of(self, (self.nn, type(self.aggr_module)), _difference)
         return heard(layer, graph, prepared(layer, graph, x_j, x_i, None)).flatten(1)
 
@@ -163,17 +164,13 @@ def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, graph: To
 
 
 def _beyond_sums(x: Tensor | Ends, edge_index: object, size: Size) -> list[str]:
-    if _is_sparse(edge_index):
+    if is_sparse(edge_index):
         return ["PyG multiplies sparse matrices"]
     x_j, x_i = x if isinstance(x, tuple) else (x, x)
     given = None if size is None else tuple(size)
     if given is not None and given != (x_j.size(0), given[1] if x_i is None else x_i.size(0)):
         return ["size is not that of x"]
     return []
-
-
-def _is_sparse(edge_index: object) -> bool:
-    return isinstance(edge_index, Tensor) and edge_index.layout != torch.strided
 
 
 def _scaled(linear: nn.Module, aggregation: type[Aggregation]) -> GraphLayer:

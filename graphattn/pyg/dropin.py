@@ -15,6 +15,7 @@ from torch_geometric.typing import Adj
 
 from graphattn import backends
 from graphattn.aggregation import Max, Mean, Sum
+from graphattn.backends.watched import hooked
 from graphattn.binding import as_edges
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
@@ -36,8 +37,6 @@ Graph = Adj | Topology
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_STEPS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
-_HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("pre_", ""))
 _OWN = frozenset(("message", "aggregate", "message_and_aggregate", "update", "edge_update", "edge_updater"))
 _MADE = "_graphattn"
 
@@ -120,7 +119,7 @@ def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list
     reasons = refusals(layer, type(layer))
     if layer.explain:
         reasons.append("an explainer masks its edges")
-    if any(getattr(layer, hooks) for hooks in _HOOKS):
+    if hooked(layer):
         reasons.append("a hook wants to see every edge")
     ends = x if isinstance(x, tuple) else (x,)
     if not all(
@@ -151,13 +150,18 @@ def listed(edge_index: Any) -> Any:
     return edge_index.edge_index() if isinstance(edge_index, Topology) else edge_index
 
 
-def graph_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
+def topology_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
     """The topology of what PyG takes; ``size`` is PyG's ``(senders, receivers)``."""
     if isinstance(edge_index, Topology):
         return edge_index
     if x_i is None and size is not None and edge_index.layout == torch.strided:
         return Edges(edge_index, tuple(size))
     return as_edges(edge_index, x_j, x_i)
+
+
+def is_sparse(edge_index: object) -> bool:
+    """Whether this is a ``torch.sparse`` matrix."""
+    return isinstance(edge_index, Tensor) and edge_index.layout != torch.strided
 
 
 def made_of(layer: nn.Module, parts: tuple[object, ...], make: Callable[..., GraphLayer]) -> GraphLayer:

@@ -8,7 +8,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
-from torch_geometric.nn.inits import constant, reset
+from torch_geometric.nn.inits import constant
+
+from graphattn.reset import reset
 
 
 @final
