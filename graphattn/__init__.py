@@ -16,6 +16,8 @@ named rows            a GCN, self-attention, ...      ``zoo/``; blocks of them i
 ``e_ji``              what does an edge add?          ``edge_terms/``
 position              where is a node?                ``encoding/``
 the same, faster      which code computes it?         ``backends/``
+PyG's own names       the same, for PyG's models      ``pyg/``
+a trained model       as a graph network              ``convert/``
 ====================  ==============================  ==========================================
 
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
@@ -85,6 +87,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "from_transformers": "convert",
+    "from_torch": "convert",
+    "deaccelerate": "pyg",
+    "accelerate": "pyg",
     "AddRoot": "update",
     "Attend": "message",
     "Block": "blocks",
