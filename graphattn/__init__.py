@@ -21,8 +21,7 @@ a trained model       as a graph network              ``convert/``
 ====================  ==============================  ==========================================
 
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
-``[receiver, sender]``. Around the layer: drop-ins for PyG's layers in ``pyg/``, trained transformers as graph networks in
-``convert/``, whole models in ``models/``, data in ``data/``, training in ``training/``,
+``[receiver, sender]``. Around the layer: whole models in ``models/``, data in ``data/``, training in ``training/``,
 drawings in ``explain/``, scikit-learn estimators in ``estimators.py``, the command line in ``cli.py``.
 
 Names are resolved when they are first used, so that ``import graphattn`` costs nothing:
@@ -146,13 +145,9 @@ _PUBLIC = {
     "Union": "topology",
     "Window": "topology",
     "WithHubs": "topology",
-    "accelerate": "pyg",
     "collate": "topology",
     "data": "data",
-    "deaccelerate": "pyg",
     "explain_backend": "backends",
-    "from_torch": "convert",
-    "from_transformers": "convert",
     "use_backend": "backends",
     "with_hubs": "topology",
 }

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.nn import RGCNConv
 
+from graphattn.backends import explain_backend, use_backend
 from graphattn.topology import Causal, Cross, Full, Line, Prefix, Reversed, Star, Window, with_hubs
 from graphattn.zoo import RGCN, TABLE
 
@@ -106,3 +108,35 @@ def test_relations_are_the_types_that_a_topology_knows(name):
     ):
         inner, weight, root, bias = torch.autograd.grad(result.sin().sum(), [x, *own])
         assert_same([result, inner, weight, root.T, bias], [truth, *expected])
+
+
+class NeverWaiting(TorchDispatchMode):
+    """Fails where a GPU would have to be waited for: where the size or the value of a tensor is asked."""
+
+    WAITS = frozenset(
+        f"aten::{name}"
+        for name in ("_local_scalar_dense", "bincount", "equal", "masked_select", "nonzero", "_unique2", "unique_dim")
+    )
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = func._schema.name
+        unsized = name == "aten::repeat_interleave" and kwargs.get("output_size") is None
+        by_mask = name == "aten::index" and any(index is not None and index.dtype == torch.bool for index in args[1])
+        assert name not in self.WAITS, f"{name} waits for the device"
+        assert not unsized, "repeat_interleave without output_size waits for the device"
+        assert not by_mask, "an index of booleans waits for the device"
+        return func(*args, **kwargs)
+
+
+@EVERYWHERE
+def test_no_layer_waits_for_the_device(row, topology):
+    layer, graph = row.make().double(), topology(SIZES)
+    x, edge = states(graph), doubles(row.edge(graph))
+    for name, reasons in explain_backend(layer, x, graph, edge).reasons.items():
+        if reasons:
+            continue
+        with use_backend(name):
+            layer(x, graph, edge)  # what is made once for a graph may wait
+            with NeverWaiting():
+                layer(x, graph, edge).sum().backward()

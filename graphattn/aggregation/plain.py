@@ -15,14 +15,14 @@ def total(message: Tensor, groups: Groups) -> Tensor:
     return message.new_zeros(groups.size, *message.shape[1:]).index_add(0, groups.index, message)
 
 
-def count(groups: Groups) -> Tensor:
-    """How many messages each receiver gets, ``[N]``."""
-    return torch.bincount(groups.index, minlength=groups.size)
+def count(index: Tensor, size: int) -> Tensor:
+    """How often each number from 0 to ``size`` occurs, ``[size]``; unlike ``bincount`` it never waits for the device."""
+    return index.new_zeros(size).index_add(0, index, torch.ones_like(index))
 
 
 def mean(message: Tensor, groups: Groups) -> Tensor:
     """The mean of each receiver's messages, zero where there is none: ``[E, H, C] -> [N, H, C]``."""
-    return total(message, groups) / count(groups).clamp(min=1).to(message.dtype)[:, None, None]
+    return total(message, groups) / count(groups.index, groups.size).clamp(min=1).to(message.dtype)[:, None, None]
 
 
 @final

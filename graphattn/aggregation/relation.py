@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation.plain import total
+from graphattn.aggregation.plain import count, total
 from graphattn.slots import Groups
 
 
@@ -41,7 +40,7 @@ class RelationMean(nn.Module):
                 "expected a message that tells the types of edges for RelationMean, got none: use Relation"
             )
         group = groups.index * self.relations + groups.edge_type
-        number = torch.bincount(group, minlength=groups.size * self.relations).index_select(0, group)
+        number = count(group, groups.size * self.relations).index_select(0, group)
         return total(message / number.to(message.dtype)[:, None, None], groups)
 
     def extra_repr(self) -> str:
