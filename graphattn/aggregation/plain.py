@@ -27,7 +27,14 @@ def mean(message: Tensor, groups: Groups) -> Tensor:
 
 @final
 class Sum(nn.Module):
-    r"""The sum of the messages, :math:`h_i = \sum_j m_{ij}`. Shapes: ``[E, H, C] -> [N, H, C]``."""
+    r"""The sum of the messages, :math:`h_i = \sum_j m_{ij}`.
+
+    Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> Sum().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([4., 0., 5.])
+    """
 
     scored = False
 
@@ -40,7 +47,14 @@ class Sum(nn.Module):
 
 @final
 class Mean(nn.Module):
-    r"""The mean of the messages, :math:`h_i = \frac{1}{|N(i)|} \sum_j m_{ij}`. Shapes: ``[E, H, C] -> [N, H, C]``."""
+    r"""The mean of the messages, :math:`h_i = \frac{1}{|N(i)|} \sum_j m_{ij}`.
+
+    Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> Mean().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([2., 0., 5.])
+    """
 
     scored = False
 
@@ -56,6 +70,10 @@ class Max(nn.Module):
     r"""The largest message, channel by channel, :math:`h_i = \max_j m_{ij}`; ties share the gradient.
 
     Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> Max().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([3., 0., 5.])
     """
 
     scored = False
@@ -72,6 +90,10 @@ class Min(nn.Module):
     r"""The smallest message, channel by channel, :math:`h_i = \min_j m_{ij}`; ties share the gradient.
 
     Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> Min().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([1., 0., 5.])
     """
 
     scored = False

@@ -23,6 +23,10 @@ class RelationMean(nn.Module):
 
     Raises:
         ValueError: a message that does not tell the types of edges (:class:`~graphattn.message.Relation` does).
+
+    >>> receivers = Groups(torch.tensor([0, 0, 0]), None, size=2, edge_type=torch.tensor([0, 0, 1]))
+    >>> RelationMean(relations=2).reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([7., 0.])
     """
 
     scored = False

@@ -70,6 +70,10 @@ class LinearValue(nn.Module):
         name: the edge feature.
         channels: its channels ``F``.
         heads, head_channels: the shape of the value.
+
+    >>> number, said = LinearValue("bond", 4, heads=2, head_channels=3).on_edges(Full([2]), {"bond": torch.randn(4, 4)})
+    >>> number, said.shape
+    (None, torch.Size([4, 2, 3]))
     """
 
     def __init__(self, name: str, channels: int, heads: int, head_channels: int) -> None:
