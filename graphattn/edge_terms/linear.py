@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
+from graphattn.edge_terms.factored import OfFeatures, OfKinds
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 
@@ -68,6 +70,10 @@ class LinearValue(nn.Module):
         name: the edge feature.
         channels: its channels ``F``.
         heads, head_channels: the shape of the value.
+
+    >>> number, said = LinearValue("bond", 4, heads=2, head_channels=3).on_edges(Full([2]), {"bond": torch.randn(4, 4)})
+    >>> number, said.shape
+    (None, torch.Size([4, 2, 3]))
     """
 
     def __init__(self, name: str, channels: int, heads: int, head_channels: int) -> None:
@@ -82,6 +88,16 @@ class LinearValue(nn.Module):
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
         value = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
         return edge.get(f"{self.name}_number"), value.unflatten(-1, self.by_head)
+
+    def on_tile(self, tile: Tile, edge: State) -> OfKinds | OfFeatures | None:
+        rows, kind = feature(edge, self.name), edge.get(f"{self.name}_kind")
+        if f"{self.name}_number" in edge:
+            return None
+        if kind is not None:
+            return OfKinds(kind[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
+        # The map itself is what it makes of the unit vectors; asked so, a lazy one learns its channels.
+        unit = torch.eye(rows.size(1), dtype=rows.dtype, device=rows.device)
+        return OfFeatures(rows[tile.edge], self.linear(unit).unflatten(-1, self.by_head))
 
 
 def _of_kind(rows: Tensor, kind: Tensor | None) -> Tensor:

@@ -18,7 +18,7 @@ from graphattn.pyg.dropin import (
     Ends,
     Graph,
     answered,
-    graph_of,
+    topology_of,
     heard,
     listed,
     made_of,
@@ -60,7 +60,7 @@ class TransformerConv(DropIn, pyg.TransformerConv):
         if not answered(self, [*why_not(self, x, edge_index), *_features_misplaced(self, edge_index, edge_attr)]):
             return super().forward(x, listed(edge_index), edge_attr, return_attention_weights)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph, layer = graph_of(edge_index, x_j, x_i), self._layer()
+        graph, layer = topology_of(edge_index, x_j, x_i), self._layer()
         inputs = prepared(layer, graph, x_j, x_i, edge_attr, self.dropout if self.training else 0.0)
         out = self._finish(_joined(self, heard(layer, graph, inputs)), x_i)
         if return_attention_weights is None:
@@ -197,7 +197,7 @@ def _heard_by_gat(
         edge_attr = edge_attr.unsqueeze(1)
     edges = listed(edge_index)
     if not conv.add_self_loops:
-        return edges, graph_of(edge_index, x_j, x_i, size), edge_attr
+        return edges, topology_of(edge_index, x_j, x_i, size), edge_attr
     many = (x_j.size(0), x_j.size(0) if x_i is None else x_i.size(0)) if size is None else (size[0], size[1])
     if edge_attr is not None:
         fill: Any = conv.fill_value

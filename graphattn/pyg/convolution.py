@@ -19,7 +19,7 @@ from graphattn.pyg.dropin import (
     Ends,
     Graph,
     answered,
-    graph_of,
+    topology_of,
     heard,
     kinds_of,
     listed,
@@ -62,14 +62,14 @@ class GCNConv(DropIn, pyg.GCNConv):
     def _weighted(self, x: Tensor, edge_index: Graph, weight: Tensor | None) -> tuple[Topology, Tensor | None]:
         edges: Any = listed(edge_index)
         if not self.normalize:
-            return graph_of(edge_index, x, x), edges.values() if is_torch_sparse_tensor(edges) else weight
+            return topology_of(edge_index, x, x), edges.values() if is_torch_sparse_tensor(edges) else weight
         if self._cached_edge_index is None:
             graph, weight = normalised(edges, weight, x, improved=self.improved, loops=self.add_self_loops)
             if not self.cached:
                 return graph, weight
             self._cached_edge_index = graph.edge_index(), weight
         ends, weight = self._cached_edge_index
-        return graph_of(ends, x, x), weight
+        return topology_of(ends, x, x), weight
 
     def _own_reasons(self, x: Any, edge_index: Any, weight: Tensor | None) -> list[str]:
         if isinstance(x, tuple | list):
@@ -157,13 +157,13 @@ class EdgeConv(DropIn, pyg.EdgeConv):
         if not answered(self, [*why_not(self, x, edge_index), *alone]):
             return super().forward(x, listed(edge_index))
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph = graph_of(edge_index, x_j, x_i)
+        graph = topology_of(edge_index, x_j, x_i)
         layer = made_of(self, (self.nn, *kinds_of(self.aggr_module)), _difference)
         return heard(layer, graph, prepared(layer, graph, x_j, x_i, None)).flatten(1)
 
 
 def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, edge_index: Any, size: Size) -> Tensor:
-    graph, kinds = graph_of(edge_index, x_j, x_i, size), kinds_of(conv.aggr_module)
+    graph, kinds = topology_of(edge_index, x_j, x_i, size), kinds_of(conv.aggr_module)
     if is_torch_sparse_tensor(edge_index):
         layer, weight = made_of(conv, (_AS_IT_IS, *kinds), _scaled), edge_index.values()
     else:

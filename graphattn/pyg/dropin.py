@@ -23,6 +23,7 @@ from torch_geometric.typing import Adj
 
 from graphattn import backends
 from graphattn.aggregation import Max, Mean, Min, Multi, Std, Sum, Variance
+from graphattn.backends.watched import hooked
 from graphattn.binding import as_edges, check
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
@@ -47,8 +48,6 @@ Graph = Adj | Topology
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_STEPS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
-_HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("pre_", ""))
 _OWN = frozenset(("message", "aggregate", "message_and_aggregate", "update", "edge_update", "edge_updater"))
 _MADE = "_graphattn"
 
@@ -136,7 +135,7 @@ def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list
     reasons = refusals(layer, type(layer))
     if layer.explain:
         reasons.append("an explainer masks its edges")
-    if any(getattr(layer, hooks) for hooks in _HOOKS):
+    if hooked(layer):
         reasons.append("a hook wants to see every edge")
     ends = x if isinstance(x, tuple) else (x,)
     if not all(
@@ -167,7 +166,7 @@ def listed(edge_index: Any) -> Any:
     return edge_index.edge_index() if isinstance(edge_index, Topology) else edge_index
 
 
-def graph_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
+def topology_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
     """The topology of what PyG takes; ``size`` is PyG's ``(senders, receivers)``."""
     if isinstance(edge_index, Topology):
         return edge_index
