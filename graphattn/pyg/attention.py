@@ -18,11 +18,11 @@ from graphattn.pyg.dropin import (
     Ends,
     Graph,
     answered,
-    topology_of,
     heard,
     listed,
     made_of,
     prepared,
+    topology_of,
     why_not,
 )
 from graphattn.pyg.loops import with_new_loops

@@ -19,7 +19,6 @@ from graphattn.pyg.dropin import (
     Ends,
     Graph,
     answered,
-    topology_of,
     heard,
     kinds_of,
     listed,
@@ -27,6 +26,7 @@ from graphattn.pyg.dropin import (
     ours_of,
     prepared,
     put,
+    topology_of,
     why_not,
 )
 from graphattn.pyg.loops import normalised
