@@ -64,10 +64,8 @@ def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None, given: tuple[i
     Receivers without a state are as many as there are senders, as in PyG; ``given``, or an ``Edges`` of other sizes, says
     otherwise.
     """
-    if x_i is None:
-        size = given or x_j.size(0)
-    else:
-        size = x_j.size(0) if x_i is x_j else (x_j.size(0), x_i.size(0))
+    same = x_j.size(0) if x_i is x_j or given is None else given
+    size = same if x_i is None or x_i is x_j else (x_j.size(0), x_i.size(0))
     if edge_index.layout != torch.strided:
         size = None  # a matrix knows its own
     if edge_index.device != x_j.device:
