@@ -58,13 +58,14 @@ def check(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None
             raise TypeError(f"expected senders and receivers of one dtype, got {x_j.dtype} and {x_i.dtype}")
 
 
-def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
+def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None, given: tuple[int, int] | None = None) -> Edges:
     """The ``Edges`` of a plain ``edge_index``, remembered as long as the tensor lives and stays as it is.
 
-    Receivers without a state are as many as there are senders, as in PyG; ``Edges(edge_index, (senders, receivers))`` says
+    Receivers without a state are as many as there are senders, as in PyG; ``given``, or an ``Edges`` of other sizes, says
     otherwise.
     """
-    size = (x_j.size(0), x_i.size(0)) if x_i is not None and x_i is not x_j else x_j.size(0)
+    same = x_j.size(0) if x_i is x_j or given is None else given
+    size = same if x_i is None or x_i is x_j else (x_j.size(0), x_i.size(0))
     if edge_index.layout != torch.strided:
         size = None  # a matrix knows its own
     if edge_index.device != x_j.device:

@@ -28,7 +28,7 @@ from graphattn.binding import as_edges, check
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
 from graphattn.slots import Aggregation, Inputs, State
-from graphattn.topology import Edges, Topology
+from graphattn.topology import Topology
 
 AGGREGATIONS: dict[type, Callable[[], Aggregation]] = {
     SumAggregation: Sum,
@@ -170,9 +170,7 @@ def topology_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = No
     """The topology of what PyG takes; ``size`` is PyG's ``(senders, receivers)``."""
     if isinstance(edge_index, Topology):
         return edge_index
-    if x_i is None and size is not None and edge_index.layout == torch.strided:
-        return Edges(edge_index, tuple(size))
-    return as_edges(edge_index, x_j, x_i)
+    return as_edges(edge_index, x_j, x_i, None if size is None else tuple(size))
 
 
 def made_of(layer: nn.Module, parts: tuple[object, ...], make: Callable[..., GraphLayer]) -> GraphLayer:

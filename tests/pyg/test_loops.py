@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from torch_geometric import nn as pyg
 
 from graphattn.binding import _SEEN, remembered
-from graphattn.pyg import GATConv, GATv2Conv, GCNConv
+from graphattn.pyg import GATConv, GATv2Conv, GCNConv, SAGEConv
 from graphattn.pyg.loops import with_new_loops
 from graphattn.topology import Edges, edges
 
@@ -57,6 +57,14 @@ def test_weights_of_edges_do_not_make_the_graph_anew(made):
     for _ in range(10):
         layer(torch.randn(6, 8), ends, torch.rand(9, requires_grad=True)).sum().backward()
     assert made == {"graphs": 1, "groups": 2}
+
+
+@pytest.mark.parametrize("layer", [SAGEConv(8, 8), GATConv(8, 8), GATConv(8, 8, add_self_loops=False)], ids=str)
+def test_a_graph_with_lone_senders_is_made_once(layer, made):
+    ends = EDGES.clone()
+    for _ in range(10):
+        layer((torch.randn(6, 8, requires_grad=True), None), ends, size=(6, 5)).sum().backward()
+    assert made == {"graphs": 1, "groups": 2 if isinstance(layer, SAGEConv) else 0}
 
 
 @pytest.mark.filterwarnings("ignore:Sparse")
