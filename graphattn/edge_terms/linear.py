@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
@@ -82,6 +83,19 @@ class LinearValue(nn.Module):
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
         value = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
         return edge.get(f"{self.name}_number"), value.unflatten(-1, self.by_head)
+
+    def features(self, graph: Topology, edge: State) -> Tensor:
+        """The feature of every edge, ``[E, F]``; zero on edges without it."""
+        rows, number = (
+            _of_kind(feature(edge, self.name), edge.get(f"{self.name}_kind")),
+            edge.get(f"{self.name}_number"),
+        )
+        return rows if number is None else rows.new_zeros(graph.num_edges, rows.size(1)).index_add(0, number, rows)
+
+    def matrix(self, features: Tensor) -> Tensor:
+        """The map itself, ``W [F, H, C]``, for features of that dtype."""
+        identity = torch.eye(features.size(-1), dtype=features.dtype, device=features.device)
+        return self.linear(identity).unflatten(-1, self.by_head)
 
 
 def _of_kind(rows: Tensor, kind: Tensor | None) -> Tensor:
