@@ -106,12 +106,15 @@ def _attention(message: Attend, graph: Edges, inputs: Inputs, dropped: Dropped) 
 
 def _factored(message: Attend, graph: Edges, edge: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Features of edges ``[E, F]``, and the maps ``[F, H, C]`` that make keys and values of them."""
-    term = message.edge_key or message.edge_value
+    in_key, in_value = message.edge_key, message.edge_value
+    term = in_value if in_key is None else in_key
     assert isinstance(term, LinearValue)
     feature = term.features(graph, edge)
     must_be_one_each(feature, graph)
-    into_key, into_value = (each and each.matrix(feature) for each in (message.edge_key, message.edge_value))
-    return feature, into_key, into_key if message.edge_value is message.edge_key else into_value
+    into_key = in_key.matrix(feature) if isinstance(in_key, LinearValue) else None
+    if in_key is in_value:
+        return feature, into_key, into_key
+    return feature, into_key, in_value.matrix(feature) if isinstance(in_value, LinearValue) else None
 
 
 def _slope(score: Additive | SplitAdditive) -> float:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -123,7 +124,7 @@ class _Attention(torch.autograd.Function):
         order, dropped = Order(ptr, sender, number, sender_ptr, receiver, place), Dropped(seed, ctx.dropout)
         asked, bias, feature = states[3:]
         if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
-            *grads, pull, feature_grad = _backward_edgewise(grad, felt_grad, *states, dropped, order)
+            *grads, pull, feature_grad = _backward_edgewise(grad, felt_grad, states, dropped, order)
         else:
             *grads, pull, feature_grad = ops.attend_backward(grad, felt_grad, out, felt, lse, *states, *dropped, *order)
         bias_grad = None if bias is None else in_input_order(pull, order)
@@ -135,15 +136,11 @@ class _Attention(torch.autograd.Function):
 def _backward_edgewise(
     grad: Tensor,
     felt_grad: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    asked: Tensor | None,
-    bias: Tensor | None,
-    feature: Tensor | None,
+    states: Sequence[Any],
     dropped: Dropped,
     order: Order,
 ) -> tuple[Tensor | None, ...]:
+    query, key, value, asked, bias, feature = states
     receiver, sender, number = order.receivers(), order.sender.long(), order.number.long()
     score, want = (query[receiver] * key[sender]).sum(-1), (grad[receiver] * value[sender]).sum(-1)
     if asked is not None and feature is not None:

@@ -8,6 +8,8 @@ Letters: ``H`` heads, ``C`` channels of query and key.
 """
 
 # ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
+# pyright: reportCallIssue=false
+# (Numba adds the first argument of an intrinsic)
 
 from __future__ import annotations
 
