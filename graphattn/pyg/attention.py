@@ -6,6 +6,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric import nn as pyg
 from torch_geometric.nn.aggr import SumAggregation
 from torch_geometric.utils import add_self_loops, remove_self_loops
@@ -162,6 +163,8 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
 
 AnyGAT = GATConv | GATv2Conv
 
+_LOOPED: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
 
 def _gat(
     conv: AnyGAT,
@@ -177,15 +180,29 @@ def _gat(
         edge_attr = edge_attr.unsqueeze(1)
     edges = listed(edge_index)
     if conv.add_self_loops:
-        edges, edge_attr = remove_self_loops(edges, edge_attr)
-        nodes = min(x_j.size(0), x_i.size(0))
-        edges, edge_attr = add_self_loops(edges, edge_attr, fill_value=conv.fill_value, num_nodes=nodes)
+        edges, edge_attr = _looped(conv, edges, edge_attr, min(x_j.size(0), x_i.size(0)))
     graph = graph_of(edges if conv.add_self_loops else edge_index, x_j, x_i)
     inputs = prepared(layer, graph, x_j, x_i, edge_attr, conv.dropout if conv.training else 0.0)
     out = _joined(conv, heard(layer, graph, inputs))
     out = out if conv.res is None else out + conv.res(x_i)
     out = out if conv.bias is None else out + conv.bias
-    return (out, (edges, layer.weights(graph, inputs))) if return_attention_weights else out
+    # A copy: what is remembered must not change.
+    return (out, (edges.clone(), layer.weights(graph, inputs))) if return_attention_weights else out
+
+
+def _looped(conv: AnyGAT, edges: Tensor, edge_attr: Tensor | None, nodes: int) -> tuple[Tensor, Tensor | None]:
+    """Edges and features with PyG's self-loops: one tensor for one list of edges, so that it is grouped once."""
+    key = (nodes, None if edges.is_inference() else edges._version)
+    seen = _LOOPED.get(edges)
+    if seen is not None and seen[0] == key and edge_attr is None:
+        return seen[1], None
+    others, edge_attr = remove_self_loops(edges, edge_attr)
+    looped, edge_attr = add_self_loops(others, edge_attr, fill_value=conv.fill_value, num_nodes=nodes)
+    if seen is not None and seen[0] == key:
+        return seen[1], edge_attr
+    if key[1] is not None and isinstance(edges, Tensor) and edges.layout == torch.strided:
+        _LOOPED[edges] = (key, looped)
+    return looped, edge_attr
 
 
 def _joined(conv: AnyGAT | TransformerConv, heard: Tensor) -> Tensor:

@@ -124,9 +124,10 @@ class _Attention(torch.autograd.Function):
         order, dropped = Order(ptr, sender, number, sender_ptr, receiver, place), Dropped(seed, ctx.dropout)
         asked, bias, feature = states[3:]
         if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
-            *grads, pull, feature_grad = _backward_edgewise(grad, felt_grad, states, dropped, order)
+            found = _backward_edgewise(grad, felt_grad, states, dropped, order)
         else:
-            *grads, pull, feature_grad = ops.attend_backward(grad, felt_grad, out, felt, lse, *states, *dropped, *order)
+            found = ops.attend_backward(grad, felt_grad, out, felt, lse, *states, *dropped, *order)
+        *grads, pull, feature_grad = found
         bias_grad = None if bias is None else in_input_order(pull, order)
         if asked is None or feature is None:
             return *grads[:3], None, bias_grad, *([None] * 9)
@@ -139,7 +140,7 @@ def _backward_edgewise(
     states: Sequence[Any],
     dropped: Dropped,
     order: Order,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Any, ...]:
     query, key, value, asked, bias, feature = states
     receiver, sender, number = order.receivers(), order.sender.long(), order.number.long()
     score, want = (query[receiver] * key[sender]).sum(-1), (grad[receiver] * value[sender]).sum(-1)
