@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation import Mean, SoftmaxSum, Sum
+from graphattn.aggregation import Max, Mean, Min, SoftmaxSum, Sum
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.edge_terms import LinearValue
@@ -38,22 +38,27 @@ class Csr:
             reasons.extend(_why_no_attention(layer, message))
         elif not isinstance(message, Scaled | Copy):
             reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
-        elif not isinstance(layer.aggregation, Sum | Mean):
-            reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
+        elif not isinstance(layer.aggregation, Sum | Mean | Max | Min):
+            reasons.append(f"needs the aggregation Sum, Mean, Max or Min, got {type(layer.aggregation).__name__}")
         state = inputs.senders.get("value")
         if state is not None and (state.device.type != "cpu" or state.dtype not in (torch.float32, torch.float64)):
             reasons.append(f"needs float32 or float64 on the CPU, got {state.dtype} on {state.device}")
         return reasons + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
-        from graphattn.backends.cpu import functions
+        from graphattn.backends.cpu import extreme_functions, functions
 
         assert isinstance(graph, Edges)
         message, value = layer.message_function, inputs.senders["value"]
         if isinstance(message, Attend):
             return _attention(message, graph, inputs, functions.Dropped(inputs.seed, layer.dropout))
         scale = message.on_edges(graph, inputs.edge).get("scale")
-        total = functions.weighted_sum(_weights(scale, value, graph, inputs.seed, layer.dropout), value, graph)
+        weight = _weights(scale, value, graph, inputs.seed, layer.dropout)
+        if isinstance(layer.aggregation, Max):
+            return extreme_functions.largest(weight, value, graph)
+        if isinstance(layer.aggregation, Min):
+            return -extreme_functions.largest(-weight, value, graph)
+        total = functions.weighted_sum(weight, value, graph)
         if isinstance(layer.aggregation, Sum):
             return total
         return total / graph.by_receiver().ptr.diff().clamp(min=1).to(value.dtype)[:, None, None]
