@@ -95,9 +95,20 @@ class LinearValue(nn.Module):
             return None
         if kind is not None:
             return OfKinds(kind[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
-        # The map itself is what it makes of the unit vectors; asked so, a lazy one learns its channels.
-        unit = torch.eye(rows.size(1), dtype=rows.dtype, device=rows.device)
-        return OfFeatures(rows[tile.edge], self.linear(unit).unflatten(-1, self.by_head))
+        return OfFeatures(rows[tile.edge], self.matrix(rows))
+
+    def features(self, graph: Topology, edge: State) -> Tensor:
+        """The feature of every edge, ``[E, F]``; zero on edges without it."""
+        rows, number = (
+            _of_kind(feature(edge, self.name), edge.get(f"{self.name}_kind")),
+            edge.get(f"{self.name}_number"),
+        )
+        return rows if number is None else rows.new_zeros(graph.num_edges, rows.size(1)).index_add(0, number, rows)
+
+    def matrix(self, features: Tensor) -> Tensor:
+        """The map itself, ``W [F, H, C]``, for features of that dtype: what it makes of the unit vectors."""
+        identity = torch.eye(features.size(-1), dtype=features.dtype, device=features.device)
+        return self.linear(identity).unflatten(-1, self.by_head)
 
 
 def _of_kind(rows: Tensor, kind: Tensor | None) -> Tensor:

@@ -250,3 +250,34 @@ def test_parameters_may_be_swapped_in_by_torch_func(theirs):
         return torch.func.grad(lambda p: torch.func.functional_call(layer, p, (x, EDGES)).sin().sum())(other)
 
     assert_close(slope(ours), slope(plain))
+
+
+@pytest.mark.parametrize("theirs", [pyg.GATConv, pyg.GATv2Conv], ids=lambda theirs: theirs.__name__)
+def test_loops_follow_changes_of_the_graph(theirs):
+    """Lists of edges with loops are remembered, but not beyond a change of either."""
+    layer, ours = pair(theirs, 8, 4)
+    x, edges = states(), EDGES.clone()
+    for _ in range(2):
+        assert_same(layer, ours, x, edges)
+    edges[0, 0] = 3
+    assert_same(layer, ours, x, edges)
+    _, (looped, _) = ours(x, edges, return_attention_weights=True)
+    looped.zero_()
+    assert_same(layer, ours, x, edges)
+    assert_same(layer, ours, torch.randn(9, 8, dtype=F64), edges)
+
+
+@pytest.mark.parametrize(
+    "theirs", [pyg.GATConv, pyg.GATv2Conv, pyg.TransformerConv], ids=lambda theirs: theirs.__name__
+)
+@pytest.mark.parametrize("edge_dim", [None, 3])
+def test_drop_ins_run_on_kernels(theirs, edge_dim):
+    """But GATv2's edge features, whose keys stand within its activation."""
+    layer, ours = pair(theirs, 8, 4, heads=2, edge_dim=edge_dim)
+    edge_attr = None if edge_dim is None else torch.randn(9, 3, dtype=F64)
+    with use_backend("csr"):
+        if theirs is pyg.GATv2Conv and edge_dim:
+            with pytest.raises(ValueError, match="needs keys of nodes alone, got the edge_key LinearValue"):
+                ours(states(), EDGES, edge_attr)
+        else:
+            assert_same(layer, ours, states(), EDGES, edge_attr)

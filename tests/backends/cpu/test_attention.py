@@ -9,17 +9,19 @@ from torch.testing import assert_close
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
 from graphattn.backends.cpu import ops
-from graphattn.edge_terms import LinearBias
+from graphattn.edge_terms import LinearBias, LinearValue, RelativeValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads, Scaled, as_weighted
+from graphattn.score import Cosine
 from graphattn.testing import assert_backends_agree
 from graphattn.topology import Edges
 from graphattn.update import Replace
-from graphattn.zoo import GCN, SelfAttention
+from graphattn.zoo import GCN, GraphTransformer, SelfAttention
 
 F64 = torch.float64
 # Asymmetric, with an isolated node (5), a loop and a double edge.
 EDGES = torch.tensor([[0, 1, 2, 0, 4, 4, 3, 3], [1, 2, 1, 3, 0, 4, 1, 1]])
+SMALL = torch.tensor([[0, 1, 2, 2, 0], [1, 2, 0, 1, 1]])
 
 
 def attention(heads, bias=None):
@@ -59,6 +61,85 @@ def test_edge_biases_have_gradients():
     out = layer(torch.randn(6, 6, dtype=F64), Edges(EDGES, 6), edge)
     assert torch.isfinite(out).all()
     assert not out[3].any()
+
+
+def featured(channels, heads, edge_dim, **terms):
+    said = LinearValue("bond", edge_dim, heads.number, heads.channels)
+    terms = {name: said if term is None else term for name, term in terms.items()}
+    return GraphLayer(Attend(channels, heads, **terms), SoftmaxSum(), Replace()).double()
+
+
+# One feature, some that one instruction handles, and a number that no power of two divides.
+@pytest.mark.parametrize("edge_dim", [1, 3, 8])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_edge_features_in_keys_and_values_have_gradients(edge_dim, dropout):
+    bond, heads, x = torch.randn(8, edge_dim, dtype=F64), Heads(2, 8), torch.randn(6, 6, dtype=F64)
+    apart = LinearValue("bond", edge_dim, 2, 8)
+    for terms in (
+        {"edge_key": None, "edge_value": None},
+        {"edge_key": None},
+        {"edge_value": None},
+        {"edge_key": None, "edge_value": apart, "edge_bias": LinearBias("bond", edge_dim, heads=2)},
+    ):
+        layer = featured(6, heads, edge_dim, **terms)
+        layer.dropout = dropout
+        for ends in (EDGES, EDGES.flip(1), EDGES[:, :0]):
+            edge = {"bond": bond[: ends.size(1)]}
+            assert assert_backends_agree(layer, x, Edges(ends, 6), edge) == ["csr", "edgewise"]
+
+
+def test_edge_features_may_be_kinds_or_those_of_some_edges():
+    layer, x = featured(6, Heads(2, 8), 3, edge_key=None, edge_value=None), torch.randn(6, 6, dtype=F64)
+    kinds = {"bond": torch.randn(4, 3, dtype=F64), "bond_kind": torch.tensor([0, 3, 3, 1, 2, 0, 1, 1])}
+    assert "csr" in assert_backends_agree(layer, x, Edges(EDGES, 6), kinds)
+    some = {"bond": torch.randn(3, 3, dtype=F64), "bond_number": torch.tensor([5, 0, 7])}
+    assert "csr" in assert_backends_agree(layer, x, Edges(EDGES, 6), some)
+    with pytest.raises(ValueError, match=r"expected 8 rows of edge features .* got 1"):
+        layer(x, Edges(EDGES, 6), {"bond": torch.randn(1, 3, dtype=F64)})
+    biased = attention(Heads(2, 8), LinearBias("bond", 3, heads=2))
+    with pytest.raises(ValueError, match="got x"):
+        biased(x, Edges(EDGES, 6), {"bond": torch.randn(5, 3, dtype=F64)})
+    assert "csr" in assert_backends_agree(biased, x, Edges(EDGES, 6), {"bond": torch.randn(1, 3, dtype=F64)})
+
+
+def test_derivatives_of_edge_features():
+    layer, graph = GraphTransformer(4, 4, heads=2, edge_dim=2).double(), Edges(SMALL, 4)
+    x, edge = torch.randn(4, 4, dtype=F64, requires_grad=True), torch.randn(5, 2, dtype=F64, requires_grad=True)
+    names = [name for name, _ in layer.named_parameters()]
+
+    def heard(x, edge, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x, graph, edge))
+
+    assert torch.autograd.gradcheck(heard, (x, edge, *layer.parameters()))
+    assert torch.autograd.gradgradcheck(heard, (x, edge, *layer.parameters()))
+    many, attr = torch.randn(3, 4, 4, dtype=F64), torch.randn(3, 5, 2, dtype=F64)
+
+    def loss(x, edge):
+        return layer(x, graph, edge).sin().sum()
+
+    for dims in ((0, 0), (0, None), (None, 0)):
+        given = [whole if at == 0 else whole[0] for whole, at in zip((many, attr), dims, strict=True)]
+        slopes = torch.func.vmap(torch.func.grad(loss, (0, 1)), dims)(*given)
+        for k in range(3):
+            x, edge = ((w[k] if at == 0 else w).requires_grad_() for w, at in zip(given, dims, strict=True))
+            for slope, truth in zip(slopes, torch.autograd.grad(loss(x, edge), (x, edge)), strict=True):
+                assert_close(slope[k], truth)
+            for whole in given:
+                whole.requires_grad_(False)
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_layers_with_edge_features_compile_into_one_graph(backend):
+    graph, layer = Edges(EDGES, 6), GraphTransformer(8, 8, heads=2, edge_dim=3)
+    leaves = [torch.randn(6, 8, requires_grad=True), torch.randn(8, 3, requires_grad=True)]
+    graph.by_sender()
+    torch._dynamo.reset()
+    out, truth = (
+        torch.compile(layer, fullgraph=True, backend=backend)(leaves[0], graph, leaves[1]),
+        layer(leaves[0], graph, leaves[1]),
+    )
+    assert_close(out, truth)
+    assert_close(*(torch.autograd.grad(result.sin().sum(), leaves) for result in (out, truth)))
 
 
 def test_edge_weights_have_gradients():
@@ -154,6 +235,20 @@ def test_autocast_is_heard():
 def test_reasons_are_told():
     layer, x = SelfAttention(8, heads=2), torch.randn(6, 8)
     assert explain_backend(layer, x, Edges(EDGES, 6)).chosen == "csr"
+    for terms, reason in (
+        (
+            {"edge_value": RelativeValue(3, 2, 8)},
+            "needs linear keys and values of edges, got the edge_value RelativeValue",
+        ),
+        (
+            {"edge_key": None, "edge_value": LinearValue("other", 3, 2, 8)},
+            "needs one feature in the keys and values of edges, got ['bond', 'other']",
+        ),
+        ({"edge_key": None, "score": Cosine()}, "needs a score that is linear in the key of an edge, got Cosine"),
+    ):
+        known = {"bond": torch.randn(8, 3, dtype=F64), "other": torch.randn(8, 3, dtype=F64)}
+        said = featured(8, Heads(2, 8), 3, **terms)
+        assert explain_backend(said, x.double(), Edges(EDGES, 6), known).reasons["csr"] == [reason]
     half = explain_backend(layer.bfloat16(), x.bfloat16(), Edges(EDGES, 6))
     assert half.chosen == "edgewise"
     assert half.reasons["csr"] == ["needs float32 or float64 on the CPU, got torch.bfloat16 on cpu"]
