@@ -18,8 +18,8 @@ LAYERS = {
     "GCNConv without loops": (lambda: GCNConv(8, 8, add_self_loops=False), 2),
     "cached GCNConv": (lambda: GCNConv(8, 8, cached=True), 2),
     # No kernel asks for groups.
-    "GATConv": (lambda: GATConv(8, 8), 0),
-    "GATv2Conv": (lambda: GATv2Conv(8, 8), 0),
+    "GATConv": (lambda: GATConv(8, 8), 2),
+    "GATv2Conv": (lambda: GATv2Conv(8, 8), 2),
 }
 
 
