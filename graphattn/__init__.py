@@ -16,6 +16,8 @@ named rows            a GCN, self-attention, ...      ``zoo/``; blocks of them i
 ``e_ji``              what does an edge add?          ``edge_terms/``
 position              where is a node?                ``encoding/``
 the same, faster      which code computes it?         ``backends/``
+PyG's own names       the same, for PyG's models      ``pyg/``
+a trained model       as a graph network              ``convert/``
 ====================  ==============================  ==========================================
 
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
@@ -37,10 +39,12 @@ if TYPE_CHECKING:
     from graphattn.aggregation import Max, Mean, SoftmaxSum, Sum
     from graphattn.backends import explain_backend, use_backend
     from graphattn.blocks import GPS, Block, DecoderBlock, EncoderBlock, Graphormer, Mixer, Perceiver, Readout, Stack
+    from graphattn.convert import from_torch, from_transformers
     from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
     from graphattn.layer import GraphLayer
     from graphattn.message import Attend, Copy, Difference, Heads, Scaled
     from graphattn.models import MoleculeTransformer
+    from graphattn.pyg import accelerate, deaccelerate
     from graphattn.score import ScaledDot
     from graphattn.topology import (
         Causal,
@@ -82,6 +86,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "from_transformers": "convert",
+    "from_torch": "convert",
+    "deaccelerate": "pyg",
+    "accelerate": "pyg",
     "AddRoot": "update",
     "Attend": "message",
     "Block": "blocks",
@@ -200,9 +208,13 @@ __all__ = [
     "Union",
     "Window",
     "WithHubs",
+    "accelerate",
     "collate",
     "data",
+    "deaccelerate",
     "explain_backend",
+    "from_torch",
+    "from_transformers",
     "use_backend",
     "with_hubs",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -11,7 +14,11 @@ from torch_geometric.utils import to_edge_index
 from graphattn.slots import Message, State
 from graphattn.topology import Edges, Topology
 
+Made = TypeVar("Made")
+
+# Of each tensor its version, and what was made of it, by key.
 _SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_KEYS = 16
 _SHAPES = ("shapes cannot be multiplied", "size of tensor", "must match", "source.size(dim)", "on device")
 _DTYPES = ("same dtype", "scalar type")
 
@@ -27,6 +34,19 @@ def bind(
     """
     graph = edge_index if isinstance(edge_index, Topology) else as_edges(edge_index, x_j, x_i)
     edge = _by_name(message, edge_index, edge_attr)
+    check(graph, x_j, x_i, edge)
+    if isinstance(edge_attr, Tensor) and edge_attr.size(0) != graph.num_edges:
+        raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
+    return graph, edge
+
+
+def check(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:
+    """Refuse states that are not those of a topology's nodes.
+
+    Raises:
+        ValueError: another number of rows than the topology has nodes; several devices.
+        TypeError: senders and receivers of different dtypes.
+    """
     _check_devices(graph, x_j, x_i, edge)
     if x_j.size(0) != graph.num_senders:
         raise ValueError(f"expected {graph.num_senders} rows of senders in x for {graph}, got {x_j.size(0)}")
@@ -36,32 +56,49 @@ def bind(
         # Autocast casts what meets in a product; a model may then hold both dtypes on purpose.
         if x_i.dtype != x_j.dtype and not _autocast(x_j):
             raise TypeError(f"expected senders and receivers of one dtype, got {x_j.dtype} and {x_i.dtype}")
-    if isinstance(edge_attr, Tensor) and edge_attr.size(0) != graph.num_edges:
-        raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
-    return graph, edge
 
 
-def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None) -> Edges:
+def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None, given: tuple[int, int] | None = None) -> Edges:
     """The ``Edges`` of a plain ``edge_index``, remembered as long as the tensor lives and stays as it is.
 
-    Receivers without a state are as many as there are senders, as in PyG; ``Edges(edge_index, (senders, receivers))`` says
+    Receivers without a state are as many as there are senders, as in PyG; ``given``, or an ``Edges`` of other sizes, says
     otherwise.
     """
-    size = (x_j.size(0), x_i.size(0)) if x_i is not None and x_i is not x_j else x_j.size(0)
+    same = x_j.size(0) if x_i is x_j or given is None else given
+    size = same if x_i is None or x_i is x_j else (x_j.size(0), x_i.size(0))
     if edge_index.layout != torch.strided:
         size = None  # a matrix knows its own
     if edge_index.device != x_j.device:
         raise ValueError(f"expected edge_index and x on one device, got {edge_index.device} and {x_j.device}")
+    # An alias: what is remembered must not keep its own key alive.
+    return remembered(
+        edge_index, size, lambda: Edges(edge_index.detach() if edge_index.layout == torch.strided else edge_index, size)
+    )
+
+
+def remembered(tensor: Tensor, key: Hashable, make: Callable[[], Made]) -> Made:
+    """What ``make()`` makes of a tensor, once for each key as long as the tensor lives and stays as it is.
+
+    What is made must not hold the tensor itself, which would never be freed then.
+
+    >>> edge_index, made = torch.tensor([[0], [1]]), []
+    >>> for _ in range(3):
+    ...     _ = remembered(edge_index, "example", lambda: made.append("once"))
+    >>> made
+    ['once']
+    """
     # Tensors made under inference_mode do not tell when they change.
-    if torch.compiler.is_compiling() or edge_index.is_inference():
-        return Edges(edge_index, size)
-    key = (size, edge_index._version)
-    seen = _SEEN.get(edge_index)
-    if seen is None or seen[0] != key:
-        # An alias: the entry must not keep its own key alive.
-        alias = edge_index.detach() if edge_index.layout == torch.strided else edge_index
-        seen = _SEEN[edge_index] = (key, Edges(alias, size))
-    return seen[1]
+    if torch.compiler.is_compiling() or tensor.is_inference():
+        return make()
+    version, made = _SEEN.get(tensor) or (None, {})
+    if version != tensor._version or len(made) >= _KEYS:
+        made = {}
+        _SEEN[tensor] = (tensor._version, made)
+    if key not in made:
+        # What inference mode makes cannot take part in training later.
+        with torch.inference_mode(False):
+            made[key] = make()
+    return made[key]
 
 
 def misfit(

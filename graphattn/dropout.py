@@ -20,7 +20,7 @@ def loudness(
     number: Tensor,
     heads: int,
     dropout: float,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype,
 ) -> Tensor:
     """The factor of every message: 0 for the share ``dropout`` of them, ``1 / (1 - dropout)`` for the others.
 
@@ -29,12 +29,12 @@ def loudness(
         receiver, sender, number: the edge's ends and its number in the edge order, integers that broadcast to ``[...]``.
         heads: number of heads; each drops other messages.
         dropout: share of the messages dropped.
-        dtype: of the factors.
+        dtype: of the factors: the layer's, so that every backend multiplies with the same number.
 
     Shapes: -> ``[..., H]``.
 
     >>> edge = torch.arange(100_000)
-    >>> factor = loudness(torch.tensor(7), edge, edge, edge, heads=2, dropout=0.25)
+    >>> factor = loudness(torch.tensor(7), edge, edge, edge, 2, 0.25, torch.float32)
     >>> factor.unique()
     tensor([0.0000, 1.3333])
     >>> (factor == 0).float().mean(0)

@@ -9,7 +9,7 @@ Letters in shapes: ``N`` nodes (``N_j`` senders, ``N_i`` receivers), ``E`` edges
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -125,6 +125,25 @@ class EdgeValue(Protocol):
     """A key or value said on some edges besides the sender's: ``(edge number [K] | None for all, value [K, H, C])``."""
 
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]: ...
+
+
+class Factored(Protocol):
+    """Keys or values of a tile's edges in two factors, so that no pair has channels (:mod:`graphattn.edge_terms.factored`)."""
+
+    def scores(self, query: Tensor) -> Tensor:
+        """The query's product with what each pair says, ``[H, b, n, C] -> [H, b, n, m]``."""
+        ...
+
+    def heard(self, alpha: Tensor) -> Tensor:
+        """What each receiver hears of the pairs, ``[H, b, n, m] -> [H, b, n, C]``."""
+        ...
+
+
+@runtime_checkable
+class FactoredValue(Protocol):
+    """An edge value that can be had in two factors; ``on_tile`` gives None where ``on_edges`` is the shortest way."""
+
+    def on_tile(self, tile: Tile, edge: State) -> Factored | None: ...
 
 
 class Backend(Protocol):

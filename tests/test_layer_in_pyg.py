@@ -15,7 +15,7 @@ from torch_geometric.utils import trim_to_layer
 
 from graphattn.edge_terms import LinearBias
 from graphattn.slots import Sizes
-from graphattn.topology import Edges, Full
+from graphattn.topology import Causal, Edges, Full
 from graphattn.zoo import GCN, TABLE, EdgeConv, SelfAttention
 
 EDGES = torch.tensor([[0, 1, 2, 0, 4], [1, 2, 1, 3, 0]])
@@ -134,6 +134,22 @@ def test_a_compiled_layer_is_not_compiled_anew_for_every_batch(make):
     assert counter.frame_count == 2
 
 
+@pytest.mark.parametrize("topology", [Full, Causal])
+def test_prepared_graphs_of_all_sizes_are_compiled_twice(topology):
+    torch._dynamo.reset()
+    counter, layer = CompileCounter(), SelfAttention(8, heads=2)
+    compiled = torch.compile(layer, fullgraph=True, backend=counter)
+    batches = ([5, 7], [3, 9, 2], [8, 2, 1, 30], [30, 5, 70], [3, 0, 5, 90], [0, 4, 4], [200, 1, 1, 8, 9, 70], [2, 3])
+    for sizes in batches:
+        x, graph = torch.randn(sum(sizes), 8), topology(sizes).prepare()
+        assert_close(compiled(x, graph), layer(x, topology(sizes)))
+    # Once for the sizes of the first batch, once for all sizes.
+    assert counter.frame_count == 2
+    # Graphs of one size need no padding: a form of its own.
+    compiled(torch.randn(12, 8), topology([4, 4, 4]).prepare())
+    assert counter.frame_count == 3
+
+
 def test_a_compiled_model_is_one_graph():
     torch._dynamo.reset()
     counter, model, x = CompileCounter(), Net(LAYERS["SelfAttention"]), torch.randn(5, 8)
@@ -150,9 +166,7 @@ def test_a_compiled_model_is_one_graph():
 # torch's export warns of torch's tree maps.
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_model_with_a_prebuilt_graph_is_exported(make, graph):
-    if isinstance(graph, Full):
-        graph.plan()
-    model, x = Net(make, graph).eval(), torch.randn(5, 8)
+    model, x = Net(make, graph.prepare()).eval(), torch.randn(5, 8)
     exported = torch.export.export(model, (x,))
     other = torch.randn(5, 8)
     assert_close(exported.module()(other), model(other))

@@ -19,6 +19,10 @@ class LogSumExp(nn.Module):
     minus infinity is not heard; a receiver with no other messages hears zero.
 
     Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> LogSumExp().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([3.1269, 0.0000, 5.0000])
     """
 
     scored = False

@@ -113,7 +113,7 @@ class Multi(nn.Module):
 
     def reduce(self, message: Tensor, groups: Groups) -> Tensor:
         heard = torch.cat([each.reduce(message, groups) for each in self.aggregations], dim=-1)  # pyright: ignore[reportCallIssue]
-        degree = count(groups).to(heard.dtype)
+        degree = count(groups.index, groups.size).to(heard.dtype)
         return torch.cat([heard * scaler(degree, self.average)[:, None, None] for scaler in self.scalers], dim=-1)
 
     def extra_repr(self) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation.plain import total
+from graphattn.aggregation.plain import count, total
 from graphattn.slots import Groups
 
 
@@ -24,6 +23,10 @@ class RelationMean(nn.Module):
 
     Raises:
         ValueError: a message that does not tell the types of edges (:class:`~graphattn.message.Relation` does).
+
+    >>> receivers = Groups(torch.tensor([0, 0, 0]), None, size=2, edge_type=torch.tensor([0, 0, 1]))
+    >>> RelationMean(relations=2).reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([7., 0.])
     """
 
     scored = False
@@ -41,7 +44,7 @@ class RelationMean(nn.Module):
                 "expected a message that tells the types of edges for RelationMean, got none: use Relation"
             )
         group = groups.index * self.relations + groups.edge_type
-        number = torch.bincount(group, minlength=groups.size * self.relations).index_select(0, group)
+        number = count(group, groups.size * self.relations).index_select(0, group)
         return total(message / number.to(message.dtype)[:, None, None], groups)
 
     def extra_repr(self) -> str:

@@ -21,6 +21,10 @@ class SoftmaxSum(nn.Module):
     no other senders hears zero.
 
     Shapes: score ``[E, H]`` -> alpha ``[E, H]``; message ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 1]), None, size=2, edge_type=None)
+    >>> SoftmaxSum().weigh(torch.tensor([[1e4], [1e4], [-torch.inf]]), receivers).flatten()
+    tensor([0.5000, 0.5000, 0.0000])
     """
 
     scored = True

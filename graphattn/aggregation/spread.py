@@ -23,6 +23,10 @@ class Variance(nn.Module):
     Taken around the mean, so that large messages do not cancel; half precision is computed in float32.
 
     Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> Variance().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([1., 0., 0.])
     """
 
     scored = False
@@ -41,6 +45,10 @@ class Std(nn.Module):
     .. math:: h_i = \sqrt{\tfrac{1}{|N(i)|} \textstyle\sum_j (m_{ij} - \bar{m}_i)^2}
 
     Shapes: ``[E, H, C] -> [N, H, C]``.
+
+    >>> receivers = Groups(torch.tensor([0, 0, 2]), None, size=3, edge_type=None)
+    >>> Std().reduce(torch.tensor([1.0, 3.0, 5.0])[:, None, None], receivers).flatten()
+    tensor([1., 0., 0.])
     """
 
     scored = False

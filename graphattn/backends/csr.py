@@ -34,7 +34,7 @@ class Csr:
         if not isinstance(graph, Edges):
             reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
         elif torch.compiler.is_compiling() and not graph.grouped:
-            reasons.append("needs edges that were grouped before compiling: call graph.by_sender()")
+            reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
         if isinstance(message, Attend):
             reasons.extend(_why_no_attention(layer, message))
         elif not isinstance(message, Scaled | Copy | Difference):

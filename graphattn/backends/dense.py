@@ -5,6 +5,7 @@ Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
@@ -15,9 +16,9 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend
-from graphattn.score import ProductScore
-from graphattn.score.base import knows_matrices, matrix
-from graphattn.slots import Inputs, Score
+from graphattn.score import NodeScore, ProductScore
+from graphattn.score.base import dot, knows_matrices, matrix
+from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Score, State
 from graphattn.topology import Blockwise, Tile, Topology
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Dense:
             reasons.append(f"needs the message Attend, got {type(message).__name__}")
         elif not knows_matrices(message.score):
             reasons.append(f"needs a score that works on matrices, got {type(message.score).__name__}")
-        elif message.edge_key is not None:
-            reasons.append(f"needs keys of nodes alone, got the edge key {type(message.edge_key).__name__}")
+        elif message.edge_key is not None and not _adds_keys(message.score):
+            reasons.append(f"needs a dot product to add the edge key to, got the score {type(message.score).__name__}")
         if not isinstance(layer.aggregation, SoftmaxSum):
             reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
         return reasons + watched(layer)
@@ -51,7 +52,8 @@ class Dense:
         assert isinstance(graph, Blockwise)
         assert isinstance(message, Attend)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
-        score, plain = message.score, message.edge_bias is None and message.edge_value is None
+        score = message.score
+        plain = all(term is None for term in (message.edge_bias, message.edge_key, message.edge_value))
         tiles = graph.plan().tiles
         laid = [_lay_out(tile, query, key, value) for tile in tiles]
         if plain and inputs.seed is None and isinstance(score, ProductScore):
@@ -59,16 +61,20 @@ class Dense:
             return _collect(
                 graph, value, [_fused(tile, states, scale) for tile, states in zip(tiles, laid, strict=True)]
             )
-        biases = _biases(message, graph, inputs)
+        biases = _biases(message, graph, inputs, laid)
         factors = [
             None if inputs.seed is None else _loudness(inputs.seed, tile, query, layer.dropout) for tile in tiles
         ]
         weighed = [_weighed(score, *parts) for parts in zip(laid, biases, factors, strict=True)]
-        heard = _collect(graph, value, [rows for rows, _ in weighed])
+        rows, alphas = [rows for rows, _ in weighed], [alpha for _, alpha in weighed]
         if message.edge_value is None or not weighed:
-            return heard
-        number, said = message.edge_value.on_edges(graph, inputs.edge)
-        return heard + _said_on_edges(graph, [alpha for _, alpha in weighed], number, said)
+            return _collect(graph, value, rows)
+        factored = _in_factors(message.edge_value, tiles, inputs.edge)
+        if factored is not None:
+            said = [each.heard(alpha) for each, alpha in zip(factored, alphas, strict=True)]
+            return _collect(graph, value, [row + more for row, more in zip(rows, said, strict=True)])
+        number, listed = message.edge_value.on_edges(graph, inputs.edge)
+        return _collect(graph, value, rows) + _said_on_edges(graph, alphas, number, listed)
 
 
 class _States(NamedTuple):
@@ -107,23 +113,60 @@ def _mask(tile: Tile) -> Tensor | None:
     return tile.real_sender[:, None, :]
 
 
-def _biases(message: Attend, graph: Blockwise, inputs: Inputs) -> list[_Bias]:
-    """For each tile the edges' bias, and minus infinity where there is no edge."""
+def _biases(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_States]) -> list[_Bias]:
+    """For each tile the edges' bias and their keys' part of the score, and minus infinity where there is no edge."""
     biases: list[_Bias] = []
     listed: Tensor | None = None
-    for tile in graph.plan().tiles:
+    keys = _key_scores(message, graph, inputs, laid)
+    for tile, more in zip(graph.plan().tiles, keys, strict=True):
         bias = None if message.edge_bias is None else message.edge_bias.on_tile(tile, inputs.edge)
         if bias is None and message.edge_bias is not None:
             listed = message.edge_bias.on_edges(graph, inputs.edge) if listed is None else listed
-            rows = listed if tile.whole and tile.keep is None else listed.index_select(0, tile.edge.flatten())
-            bias = rows.view(*tile.edge.shape, -1).permute(3, 0, 1, 2)
+            bias = _on_pairs(tile, listed)
         silent = bias is not None and _may_be_minus_infinity(bias)
+        bias = bias if more is None else more if bias is None else bias + more
         mask = _mask(tile)
         if mask is not None:
             zero = inputs.senders["key"].new_zeros(())
             bias = (zero if bias is None else bias).masked_fill(~mask, -torch.inf)
         biases.append(_Bias(bias, silent))
     return biases
+
+
+def _on_pairs(tile: Tile, listed: Tensor) -> Tensor:
+    """Numbers of the edges laid out in a tile, ``[E, H] -> [H, b, n, m]``."""
+    rows = listed if tile.whole and tile.keep is None else listed.index_select(0, tile.edge.flatten())
+    return rows.view(*tile.edge.shape, -1).permute(3, 0, 1, 2)
+
+
+def _adds_keys(score: Score) -> bool:
+    return isinstance(score, ProductScore) and (not isinstance(score, NodeScore) or score.linear_in_key)
+
+
+def _key_scores(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_States]) -> Sequence[Tensor | None]:
+    """What the keys of edges add to the scores of each tile: the product of the query with them."""
+    tiles, term, score = graph.plan().tiles, message.edge_key, message.score
+    if term is None or not tiles:
+        return [None] * len(tiles)
+    assert isinstance(score, ProductScore)
+    factored = _in_factors(term, tiles, inputs.edge)
+    query = inputs.receivers["query"]
+    scale = score.factor(query.size(-1))
+    if factored is not None:
+        return [each.scores(states.query * scale) for each, states in zip(factored, laid, strict=True)]
+    number, said = term.on_edges(graph, inputs.edge)
+    number = torch.arange(graph.num_edges, device=said.device) if number is None else number
+    products = dot(query.index_select(0, graph.receiver_of(number)) * scale, said)
+    listed = products.new_zeros(graph.num_edges, products.size(1)).index_add(0, number, products)
+    return [_on_pairs(tile, listed) for tile in tiles]
+
+
+def _in_factors(term: EdgeValue, tiles: list[Tile], edge: State) -> list[Factored] | None:
+    """The edges' keys or values of every tile in two factors; None if they cannot be had so."""
+    if not isinstance(term, FactoredValue):
+        return None
+    parts = [part for tile in tiles if (part := term.on_tile(tile, edge)) is not None]
+    return parts if len(parts) == len(tiles) else None
 
 
 def _may_be_minus_infinity(bias: Tensor) -> bool:

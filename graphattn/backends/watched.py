@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch_geometric.nn import MessagePassing
 
-if TYPE_CHECKING:
-    from graphattn.layer import GraphLayer
-
-_HOOKS = tuple(
-    f"_{step}_forward_{when}hooks" for step in ("propagate", "message", "aggregate") for when in ("pre_", "")
-)
+_STEPS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
+_HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("pre_", ""))
 
 
-def watched(layer: GraphLayer) -> list[str]:
+def hooked(layer: MessagePassing) -> bool:
+    """Whether one of PyG's hooks is registered."""
+    return any(getattr(layer, hooks) for hooks in _HOOKS)
+
+
+def watched(layer: MessagePassing) -> list[str]:
     """A reason not to leave out the list of edges: an explainer, or one of PyG's hooks."""
-    if layer.explain or any(getattr(layer, hooks) for hooks in _HOOKS):
+    if layer.explain or hooked(layer):
         return ["an explainer or a hook is attached, which wants to see every edge"]
     return []

@@ -10,7 +10,7 @@ from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Norm, Placement, post_norm
 from graphattn.blocks.residual import Residual
 from graphattn.message import Heads
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.topology import Topology
 from graphattn.zoo import CrossAttention, SelfAttention
 

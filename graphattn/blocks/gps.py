@@ -10,7 +10,7 @@ from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Norm, batch_norm, post_norm
 from graphattn.blocks.residual import Residual
 from graphattn.layer import GraphLayer
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Topology
 

@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.residual import Residual
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.topology import Star, Topology
 from graphattn.zoo import TokenMixing
 

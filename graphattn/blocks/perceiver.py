@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.residual import Residual
 from graphattn.blocks.transformer import Block
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.topology import Full, Star, Topology
 from graphattn.zoo import CrossAttention, SelfAttention
 

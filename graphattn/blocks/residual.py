@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor, nn
 
 from graphattn.blocks.placement import Around, Chain, Norm, Placement, pre_norm
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import Sizes
 
 Branch = Callable[[Tensor], Tensor]

@@ -7,7 +7,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 
 
 @final

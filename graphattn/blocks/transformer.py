@@ -14,7 +14,7 @@ from graphattn.blocks.placement import Around, Norm, Placement, post_norm, pre_n
 from graphattn.blocks.residual import residual
 from graphattn.layer import GraphLayer
 from graphattn.message import Heads
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import Positions, Sizes, State
 from graphattn.topology import Topology
 from graphattn.zoo import SelfAttention

@@ -15,6 +15,7 @@ Letters: ``E`` edges, ``T`` kinds, ``K`` edges with a feature, ``H`` heads, ``C`
 """
 
 from graphattn.edge_terms.alibi import ALiBi, alibi_slopes
+from graphattn.edge_terms.factored import OfFeatures, OfKinds
 from graphattn.edge_terms.grid import GridBias
 from graphattn.edge_terms.linear import LinearBias, LinearValue, feature
 from graphattn.edge_terms.network import NetworkValue
@@ -32,6 +33,8 @@ __all__ = [
     "LinearBias",
     "LinearValue",
     "NetworkValue",
+    "OfFeatures",
+    "OfKinds",
     "RelativeBias",
     "RelativeValue",
     "ShortestPathBias",

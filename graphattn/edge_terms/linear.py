@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
+from graphattn.edge_terms.factored import OfFeatures, OfKinds
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 
@@ -69,6 +70,10 @@ class LinearValue(nn.Module):
         name: the edge feature.
         channels: its channels ``F``.
         heads, head_channels: the shape of the value.
+
+    >>> number, said = LinearValue("bond", 4, heads=2, head_channels=3).on_edges(Full([2]), {"bond": torch.randn(4, 4)})
+    >>> number, said.shape
+    (None, torch.Size([4, 2, 3]))
     """
 
     def __init__(self, name: str, channels: int, heads: int, head_channels: int) -> None:
@@ -84,6 +89,14 @@ class LinearValue(nn.Module):
         value = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
         return edge.get(f"{self.name}_number"), value.unflatten(-1, self.by_head)
 
+    def on_tile(self, tile: Tile, edge: State) -> OfKinds | OfFeatures | None:
+        rows, kind = feature(edge, self.name), edge.get(f"{self.name}_kind")
+        if f"{self.name}_number" in edge:
+            return None
+        if kind is not None:
+            return OfKinds(kind[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
+        return OfFeatures(rows[tile.edge], self.matrix(rows))
+
     def features(self, graph: Topology, edge: State) -> Tensor:
         """The feature of every edge, ``[E, F]``; zero on edges without it."""
         rows, number = (
@@ -93,7 +106,7 @@ class LinearValue(nn.Module):
         return rows if number is None else rows.new_zeros(graph.num_edges, rows.size(1)).index_add(0, number, rows)
 
     def matrix(self, features: Tensor) -> Tensor:
-        """The map itself, ``W [F, H, C]``, for features of that dtype."""
+        """The map itself, ``W [F, H, C]``, for features of that dtype: what it makes of the unit vectors."""
         identity = torch.eye(features.size(-1), dtype=features.dtype, device=features.device)
         return self.linear(identity).unflatten(-1, self.by_head)
 

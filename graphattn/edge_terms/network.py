@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import final
 
 from torch import Tensor, nn
-from torch_geometric.nn.inits import reset
 
+from graphattn.edge_terms.factored import OfKinds
 from graphattn.edge_terms.linear import feature
+from graphattn.reset import reset
 from graphattn.slots import State
-from graphattn.topology import Topology
+from graphattn.topology import Tile, Topology
 
 
 @final
@@ -38,8 +39,13 @@ class NetworkValue(nn.Module):
         reset(self.network)
 
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
-        value = feature(edge, self.name)
-        value = value if self.network is None else self.network(value)
+        value, kind = self._of_rows(edge), edge.get(f"{self.name}_kind")
+        return edge.get(f"{self.name}_number"), value if kind is None else value.index_select(0, kind)
+
+    def on_tile(self, tile: Tile, edge: State) -> OfKinds | None:
         kind = edge.get(f"{self.name}_kind")
-        value = value if kind is None else value.index_select(0, kind)
-        return edge.get(f"{self.name}_number"), value.unflatten(-1, (self.heads, -1))
+        return None if kind is None or f"{self.name}_number" in edge else OfKinds(kind[tile.edge], self._of_rows(edge))
+
+    def _of_rows(self, edge: State) -> Tensor:
+        rows = feature(edge, self.name)
+        return (rows if self.network is None else self.network(rows)).unflatten(-1, (self.heads, -1))

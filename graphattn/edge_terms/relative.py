@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from graphattn.edge_terms.factored import OfKinds
 from graphattn.edge_terms.place import heads_first, places_on_edges, places_on_tile
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
@@ -67,7 +68,8 @@ class RelativeValue(nn.Module):
     .. math:: u_{ji} = T_{\text{clip}(j - i,\, -K,\, K)}
 
     The paper adds one table to the keys and another to the values: ``Attend(..., edge_key=RelativeValue(...),
-    edge_value=RelativeValue(...))``, its equations 3 and 4. ``H C`` numbers are held for each edge.
+    edge_value=RelativeValue(...))``, its equations 3 and 4. In dense blocks no pair has a vector of its own (the paper's
+    section 3.3): queries meet the table, and weights are added up by distance.
 
     Args:
         farthest: the distance ``K`` from which on all are alike.
@@ -96,16 +98,21 @@ class RelativeValue(nn.Module):
         nn.init.normal_(self.table, std=0.02)
 
     def forward(self, receiver: Tensor, sender: Tensor) -> Tensor:
-        by_head = self.table.repeat_interleave(self.heads // self.table.size(1), dim=1)
-        rows = embedding(_row(receiver, sender, self.farthest), by_head.flatten(1))
+        rows = embedding(_row(receiver, sender, self.farthest), self._by_head().flatten(1))
         return rows.unflatten(-1, (self.heads, -1))
 
     def on_edges(self, graph: Topology, edge: State) -> tuple[None, Tensor]:
         return None, self(*places_on_edges(graph))
 
+    def on_tile(self, tile: Tile, edge: State) -> OfKinds:
+        return OfKinds(_row(*places_on_tile(tile), self.farthest), self._by_head())
+
     def extra_repr(self) -> str:
         _, tables, channels = self.table.shape
         return f"farthest={self.farthest}, heads={self.heads}, head_channels={channels}, tables={tables}"
+
+    def _by_head(self) -> Tensor:
+        return self.table.repeat_interleave(self.heads // self.table.size(1), dim=1)
 
 
 def _row(receiver: Tensor, sender: Tensor, farthest: int) -> Tensor:

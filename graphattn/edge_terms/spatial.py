@@ -11,7 +11,7 @@ from torch.nn.functional import embedding
 
 from graphattn.edge_terms.linear import feature
 from graphattn.edge_terms.place import heads_first
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 

@@ -6,7 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import EdgeTerm, State
 from graphattn.topology import Tile, Topology
 

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.topology import Topology
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self, final
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.score import NodeScore, ScaledDot
 from graphattn.slots import EdgeTerm, EdgeValue, Positions, Rotate, Score, State
 from graphattn.topology import Topology

@@ -29,6 +29,11 @@ class ByPlace(nn.Module):
 
     Raises:
         ValueError: a graph with more nodes than places.
+
+    >>> from graphattn import GraphLayer, Replace, Sum
+    >>> mixing = GraphLayer(ByPlace(3), Sum(), Replace())
+    >>> mixing(torch.randn(6, 4), Full([3, 3])).shape
+    torch.Size([6, 4])
     """
 
     scored = False

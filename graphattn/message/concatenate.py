@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.message.edge_values import on_every_edge
-from graphattn.message.reset import reset
 from graphattn.message.towers import Repeat
+from graphattn.reset import reset
 from graphattn.slots import EdgeValue, Positions, State
 from graphattn.topology import Topology
 

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
 
@@ -25,6 +25,11 @@ class Difference(nn.Module):
 
     Raises:
         ValueError: receivers without a state (``x_i`` is None).
+
+    >>> from graphattn import GraphLayer, Max, Replace
+    >>> edge_conv = GraphLayer(Difference(torch.nn.Linear(8, 3)), Max(), Replace())
+    >>> edge_conv(torch.randn(3, 4), torch.tensor([[0, 1], [1, 2]])).shape
+    torch.Size([3, 3])
     """
 
     scored = False

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
 from graphattn.message.edge_values import on_every_edge
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import EdgeValue, Positions, State
 from graphattn.topology import Topology
 

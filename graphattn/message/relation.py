@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Protocol, final
+from typing import NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from graphattn.message.edge_values import must_be_one_each
 from graphattn.message.relation_weights import Kernel
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
 from graphattn.topology.lattice import Lattice
+
+_SEEN = WeakTensorKeyDictionary()
 
 
 class RelationWeight(Protocol):
@@ -107,15 +110,39 @@ def _by_relation(x: Tensor, weight: Tensor, kind: Tensor) -> Tensor:
     """Each row times the weight of its type: ``x [E, B, F], weight [R, B, F, C], kind [E] -> [E, B, C]``."""
     if torch.compiler.is_compiling():
         return _by_choice(x, weight, kind)
+    many, order, back = _order(kind, weight.size(0))
+    parts = x.index_select(0, order).split(many)
+    said = torch.cat([_times(part, matrix) for part, matrix in zip(parts, weight.unbind(), strict=True)])
+    return said.index_select(0, back)
+
+
+class _Order(NamedTuple):
+    """How many edges each type has, the edges by type, and where each edge stands among those."""
+
+    many: list[int]
+    order: Tensor
+    back: Tensor
+
+
+def _order(kind: Tensor, relations: int) -> _Order:
+    """Read once for a tensor of types, as long as it lives and stays as it is: reading the numbers waits for the device."""
+    # Tensors made under inference_mode do not tell when they change.
+    if kind.is_inference():
+        return _read_order(kind, relations)
+    key, seen = (relations, kind._version), _SEEN.get(kind)
+    if seen is None or seen[0] != key:
+        seen = _SEEN[kind] = (key, _read_order(kind, relations))
+    return seen[1]
+
+
+def _read_order(kind: Tensor, relations: int) -> _Order:
     ordered, order = kind.sort(stable=True)
-    ends = torch.searchsorted(ordered, torch.arange(weight.size(0) + 1, device=kind.device)).tolist()
+    ends = torch.searchsorted(ordered, torch.arange(relations + 1, device=kind.device)).tolist()
     if ends[0] > 0 or ends[-1] < kind.numel():
         raise ValueError(
-            f"expected types of edges from 0 to {weight.size(0) - 1}, got {int(ordered[0])} to {int(ordered[-1])}"
+            f"expected types of edges from 0 to {relations - 1}, got {int(ordered[0])} to {int(ordered[-1])}"
         )
-    parts = x.index_select(0, order).split([end - start for start, end in pairwise(ends)])
-    said = torch.cat([_times(part, matrix) for part, matrix in zip(parts, weight.unbind(), strict=True)])
-    return said.index_select(0, order.argsort())
+    return _Order([end - start for start, end in pairwise(ends)], order, order.argsort())
 
 
 def _by_choice(x: Tensor, weight: Tensor, kind: Tensor) -> Tensor:

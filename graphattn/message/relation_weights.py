@@ -20,6 +20,9 @@ class EachRelation(nn.Module):
     Args:
         in_channels, out_channels: channels of a sender and of the message.
         relations: number of relations.
+
+    >>> EachRelation(4, 6, relations=3)().shape
+    torch.Size([3, 1, 4, 6])
     """
 
     blocks = 1
@@ -45,6 +48,9 @@ class Bases(nn.Module):
         in_channels, out_channels: channels of a sender and of the message.
         relations: number of relations.
         bases: number of bases ``V``.
+
+    >>> Bases(4, 6, relations=30, bases=2)().shape
+    torch.Size([30, 1, 4, 6])
     """
 
     blocks = 1
@@ -75,6 +81,9 @@ class Blocks(nn.Module):
 
     Raises:
         ValueError: channels that the blocks do not divide.
+
+    >>> Blocks(4, 6, relations=3, blocks=2)().shape
+    torch.Size([3, 2, 2, 3])
     """
 
     def __init__(self, in_channels: int, out_channels: int, relations: int, blocks: int) -> None:

@@ -6,7 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from graphattn.message.reset import reset
+from graphattn.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
 
@@ -21,6 +21,11 @@ class Copy(nn.Module):
         network: ``h``, from ``F`` to ``C`` channels; none if not given.
 
     Shapes: ``x_j [N_j, F]`` -> value ``[E, 1, C]``.
+
+    >>> from graphattn import GraphLayer, Mean, Replace
+    >>> mean = GraphLayer(Copy(), Mean(), Replace())
+    >>> mean(torch.tensor([[1.0], [3.0]]), Full([2])).flatten()
+    tensor([2., 2.])
     """
 
     scored = False

@@ -67,6 +67,11 @@ class Scaled(nn.Module):
             :func:`as_weighted`.
 
     Shapes: ``x_j [N_j, F]`` -> value ``[E, 1, C]``; edge weights are ``edge["edge_attr"]``, ``[E]`` or ``[E, 1]``.
+
+    >>> from graphattn import GraphLayer, Replace, Sum
+    >>> gcn = GraphLayer(Scaled(4, 3, symmetric), Sum(), Replace())
+    >>> gcn(torch.randn(2, 4), Full([2])).shape
+    torch.Size([2, 3])
     """
 
     scored = False

@@ -69,6 +69,9 @@ class Towers(nn.Module):
         networks: one for each tower, each from ``F`` to ``C`` channels.
 
     Shapes: ``[..., T, F] -> [..., T, C]``.
+
+    >>> Towers(torch.nn.Linear(4, 3) for _ in range(2))(torch.randn(5, 2, 4)).shape
+    torch.Size([5, 2, 3])
     """
 
     def __init__(self, networks: Iterable[nn.Module]) -> None:

@@ -6,33 +6,27 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric import nn as pyg
 from torch_geometric.nn.aggr import SumAggregation
-from torch_geometric.utils import add_self_loops, remove_self_loops
+from torch_geometric.utils import add_self_loops, is_torch_sparse_tensor, remove_self_loops
+from torch_geometric.utils.sparse import set_sparse_value
 
-from graphattn.aggregation import SoftmaxSum
-from graphattn.edge_terms import LinearValue
 from graphattn.layer import GraphLayer
-from graphattn.message import Attend, Heads
+from graphattn.pyg import layers
 from graphattn.pyg.dropin import (
     DropIn,
     Ends,
     Graph,
     answered,
-    bare,
-    graph_of,
     heard,
     listed,
     made_of,
     prepared,
-    put,
+    topology_of,
     why_not,
 )
-from graphattn.pyg.edge_key import ProductKey
-from graphattn.score import Additive, SplitAdditive
-from graphattn.slots import EdgeValue, Score
-from graphattn.update import Replace
+from graphattn.pyg.loops import with_new_loops
+from graphattn.topology import Topology
 
 
 @final
@@ -51,6 +45,7 @@ class TransformerConv(DropIn, pyg.TransformerConv):
 
     theirs = pyg.TransformerConv
     aggregations = frozenset({SumAggregation})
+    side_by_side = False
     propagate_type = {  # noqa: RUF012
         "query": "Tensor",
         "key": "Tensor",
@@ -65,16 +60,16 @@ class TransformerConv(DropIn, pyg.TransformerConv):
         if not answered(self, [*why_not(self, x, edge_index), *_features_misplaced(self, edge_index, edge_attr)]):
             return super().forward(x, listed(edge_index), edge_attr, return_attention_weights)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph, layer = graph_of(edge_index, x_j, x_i), self._layer()
+        graph, layer = topology_of(edge_index, x_j, x_i), self._layer()
         inputs = prepared(layer, graph, x_j, x_i, edge_attr, self.dropout if self.training else 0.0)
         out = self._finish(_joined(self, heard(layer, graph, inputs)), x_i)
-        return (
-            (out, (listed(edge_index), layer.weights(graph, inputs))) if return_attention_weights is not None else out
-        )
+        if return_attention_weights is None:
+            return out
+        return out, (listed(edge_index), layer.weights(graph, inputs))
 
     def _layer(self) -> GraphLayer:
         shape = (self.heads, self.out_channels)
-        return made_of(self, (*shape, self.lin_query, self.lin_key, self.lin_value, self.lin_edge), _transformer)
+        return made_of(self, (*shape, self.lin_query, self.lin_key, self.lin_value, self.lin_edge), layers.transformer)
 
     def _finish(self, out: Tensor, x_i: Tensor) -> Tensor:
         if not self.root_weight:
@@ -102,6 +97,7 @@ class GATConv(DropIn, pyg.GATConv):
 
     theirs = pyg.GATConv
     aggregations = frozenset({SumAggregation})
+    side_by_side = False
     propagate_type = {"x": "OptPairTensor", "alpha": "Tensor"}  # noqa: RUF012
     edge_updater_type = {"alpha": "OptPairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
 
@@ -118,13 +114,15 @@ class GATConv(DropIn, pyg.GATConv):
         if not answered(self, reasons):
             return super().forward(x, listed(edge_index), edge_attr, size, return_attention_weights)
         edge_attr = edge_attr if self.lin_edge is not None else None
-        return _gat(self, self._layer(edge_attr), x, edge_index, edge_attr, return_attention_weights)
+        silent = isinstance(x, tuple) and x[1] is None
+        return _gat(self, self._layer(edge_attr, silent), x, edge_index, edge_attr, size, return_attention_weights)
 
-    def _layer(self, edge_attr: Tensor | None) -> GraphLayer:
+    def _layer(self, edge_attr: Tensor | None, silent: bool) -> GraphLayer:
         source, target = (self.lin, self.lin) if self.lin is not None else (self.lin_src, self.lin_dst)
+        target, att_dst = (_AS_IT_IS, _NONE) if silent else (target, self.att_dst)
         edge = (None, None) if edge_attr is None else (self.lin_edge, self.att_edge)
         shape = (self.heads, self.out_channels, self.negative_slope)
-        return made_of(self, (*shape, source, target, self.att_src, self.att_dst, *edge), _split)
+        return made_of(self, (*shape, source, target, self.att_src, att_dst, *edge), layers.split)
 
 
 @final
@@ -143,6 +141,7 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
 
     theirs = pyg.GATv2Conv
     aggregations = frozenset({SumAggregation})
+    side_by_side = False
     propagate_type = {"x": "PairTensor", "alpha": "Tensor"}  # noqa: RUF012
     edge_updater_type = {"x": "PairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
 
@@ -153,17 +152,17 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
         reasons = [*why_not(self, x, edge_index), *_beyond_gat(self, x, edge_index, None, return_attention_weights)]
         if not answered(self, [*reasons, *_features_misplaced(self, edge_index, edge_attr)]):
             return super().forward(x, listed(edge_index), edge_attr, return_attention_weights)
-        return _gat(self, self._layer(edge_attr), x, edge_index, edge_attr, return_attention_weights)
+        return _gat(self, self._layer(edge_attr), x, edge_index, edge_attr, None, return_attention_weights)
 
     def _layer(self, edge_attr: Tensor | None) -> GraphLayer:
         edge = None if edge_attr is None else self.lin_edge
         shape = (self.heads, self.out_channels, self.negative_slope)
-        return made_of(self, (*shape, self.lin_l, self.lin_r, self.att, edge), _additive)
+        return made_of(self, (*shape, self.lin_l, self.lin_r, self.att, edge), layers.additive)
 
 
 AnyGAT = GATConv | GATv2Conv
-
-_LOOPED: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_AS_IT_IS = nn.Identity()
+_NONE = torch.zeros(())
 
 
 def _gat(
@@ -172,37 +171,52 @@ def _gat(
     x: Tensor | Ends,
     edge_index: Graph,
     edge_attr: Tensor | None,
+    size: tuple[int, int] | None,
     return_attention_weights: Any,
 ) -> Any:
     x_j, x_i = x if isinstance(x, tuple) else (x, x)
-    assert x_i is not None
+    edges, graph, edge_attr = _heard_by_gat(conv, x_j, x_i, edge_index, edge_attr, size)
+    asked = _silence(x_j, graph.num_receivers, conv.heads) if x_i is None else x_i
+    inputs = prepared(layer, graph, x_j, asked, edge_attr, conv.dropout if conv.training else 0.0)
+    out = _joined(conv, heard(layer, graph, inputs))
+    out = out if conv.res is None or x_i is None else out + conv.res(x_i)
+    out = out if conv.bias is None else out + conv.bias
+    return (out, _with_weights(edges, layer.weights(graph, inputs))) if return_attention_weights else out
+
+
+def _heard_by_gat(
+    conv: AnyGAT,
+    x_j: Tensor,
+    x_i: Tensor | None,
+    edge_index: Graph,
+    edge_attr: Tensor | None,
+    size: tuple[int, int] | None,
+) -> tuple[Tensor, Topology, Tensor | None]:
+    """PyG's ``edge_index`` with the loops that it adds, the same as a topology, and the edges' features."""
     if edge_attr is not None and edge_attr.dim() == 1:
         edge_attr = edge_attr.unsqueeze(1)
     edges = listed(edge_index)
-    if conv.add_self_loops:
-        edges, edge_attr = _looped(conv, edges, edge_attr, min(x_j.size(0), x_i.size(0)))
-    graph = graph_of(edges if conv.add_self_loops else edge_index, x_j, x_i)
-    inputs = prepared(layer, graph, x_j, x_i, edge_attr, conv.dropout if conv.training else 0.0)
-    out = _joined(conv, heard(layer, graph, inputs))
-    out = out if conv.res is None else out + conv.res(x_i)
-    out = out if conv.bias is None else out + conv.bias
-    # A copy: what is remembered must not change.
-    return (out, (edges.clone(), layer.weights(graph, inputs))) if return_attention_weights else out
+    if not conv.add_self_loops:
+        return edges, topology_of(edge_index, x_j, x_i, size), edge_attr
+    many = (x_j.size(0), x_j.size(0) if x_i is None else x_i.size(0)) if size is None else (size[0], size[1])
+    if edge_attr is not None:
+        fill: Any = conv.fill_value
+        _, edge_attr = add_self_loops(*remove_self_loops(edges, edge_attr), fill, min(many))
+    ends, graph = with_new_loops(edges, min(many), many[0] if x_i is x_j else many)
+    # A copy: what the caller does to it must not change the graph.
+    return ends.clone(), graph, edge_attr
 
 
-def _looped(conv: AnyGAT, edges: Tensor, edge_attr: Tensor | None, nodes: int) -> tuple[Tensor, Tensor | None]:
-    """Edges and features with PyG's self-loops: one tensor for one list of edges, so that it is grouped once."""
-    key = (nodes, None if edges.is_inference() else edges._version)
-    seen = _LOOPED.get(edges)
-    if seen is not None and seen[0] == key and edge_attr is None:
-        return seen[1], None
-    others, edge_attr = remove_self_loops(edges, edge_attr)
-    looped, edge_attr = add_self_loops(others, edge_attr, fill_value=conv.fill_value, num_nodes=nodes)
-    if seen is not None and seen[0] == key:
-        return seen[1], edge_attr
-    if key[1] is not None and isinstance(edges, Tensor) and edges.layout == torch.strided:
-        _LOOPED[edges] = (key, looped)
-    return looped, edge_attr
+def _silence(x_j: Tensor, receivers: int, heads: int) -> Tensor:
+    """What receivers without a state add to the scores: nothing."""
+    device = x_j.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_j.dtype
+    return x_j.new_zeros(receivers, heads, dtype=dtype)
+
+
+def _with_weights(edges: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """What PyG's GAT returns beside its result: a matrix holds the attention weights itself."""
+    return set_sparse_value(edges, alpha) if is_torch_sparse_tensor(edges) else edges, alpha
 
 
 def _joined(conv: AnyGAT | TransformerConv, heard: Tensor) -> Tensor:
@@ -213,7 +227,7 @@ def _features_misplaced(conv: TransformerConv | GATv2Conv, edge_index: object, e
     reasons = []
     if conv.lin_edge is None and edge_attr is not None:
         reasons.append("it has no edge_dim, and edge_attr is given")
-    if _is_sparse(edge_index) and edge_attr is None and conv.lin_edge is not None:
+    if is_torch_sparse_tensor(edge_index) and edge_attr is None and conv.lin_edge is not None:
         reasons.append("edge features stand in a sparse matrix")
     return reasons
 
@@ -222,71 +236,13 @@ def _beyond_gat(
     conv: AnyGAT, x: Tensor | Ends, edge_index: object, size: tuple[int, int] | None, weights: Any
 ) -> list[str]:
     reasons = []
-    ends = x if isinstance(x, tuple) else (x, x)
-    if ends[1] is None:
+    x_j, x_i = x if isinstance(x, tuple) else (x, x)
+    if x_i is None and isinstance(conv, GATv2Conv):
         reasons.append("receivers have no state")
-    elif size is not None and tuple(size) != (ends[0].size(0), ends[1].size(0)):
+    elif size is not None and tuple(size) != (x_j.size(0), size[1] if x_i is None else x_i.size(0)):
         reasons.append("size is not that of x")
     if conv.training and conv.dropout and weights:
         reasons.append("attention weights behind dropout are asked for")
-    if _is_sparse(edge_index) and (weights or conv.lin_edge is not None):
-        reasons.append("edge features or attention weights stand in a sparse matrix")
+    if is_torch_sparse_tensor(edge_index) and conv.lin_edge is not None:
+        reasons.append("edge features stand in a sparse matrix")
     return reasons
-
-
-def _is_sparse(edge_index: object) -> bool:
-    return isinstance(edge_index, Tensor) and edge_index.layout != torch.strided
-
-
-def _transformer(
-    heads: int, channels: int, query: nn.Module, key: nn.Module, value: nn.Module, edge: nn.Module | None
-) -> GraphLayer:
-    said = None if edge is None else _linear_value(edge, heads, channels)
-    return _attention(heads, channels, None, (query, key, value), said, said)
-
-
-def _split(
-    heads: int,
-    channels: int,
-    slope: float,
-    source: nn.Module,
-    target: nn.Module,
-    att_src: Tensor,
-    att_dst: Tensor,
-    edge: nn.Module | None,
-    att_edge: Tensor | None,
-) -> GraphLayer:
-    score = bare(SplitAdditive)
-    score.activation = nn.LeakyReLU(slope)
-    put(score, "key_weight", att_src)
-    put(score, "query_weight", att_dst)
-    said = None if edge is None or att_edge is None else ProductKey(edge, att_edge)
-    return _attention(heads, channels, score, (target, source, source), said, None)
-
-
-def _additive(
-    heads: int, channels: int, slope: float, source: nn.Module, target: nn.Module, att: Tensor, edge: nn.Module | None
-) -> GraphLayer:
-    score = bare(Additive)
-    score.activation = nn.LeakyReLU(slope)
-    put(score, "weight", att)
-    said = None if edge is None else _linear_value(edge, heads, channels)
-    return _attention(heads, channels, score, (target, source, source), said, None)
-
-
-def _attention(
-    heads: int,
-    channels: int,
-    score: Score | None,
-    maps: tuple[nn.Module, nn.Module, nn.Module],
-    edge_key: EdgeValue | None,
-    edge_value: EdgeValue | None,
-) -> GraphLayer:
-    message = Attend(-1, Heads(heads, channels), score, edge_key=edge_key, edge_value=edge_value).set_maps(*maps)
-    return GraphLayer(message, SoftmaxSum(), Replace())
-
-
-def _linear_value(linear: nn.Module, heads: int, channels: int) -> LinearValue:
-    said = LinearValue("edge_attr", -1, heads, channels)
-    put(said, "linear", linear)
-    return said

@@ -8,26 +8,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch_geometric import nn as pyg
-from torch_geometric.nn.aggr import Aggregation
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.nn.aggr import MeanAggregation, SumAggregation
 from torch_geometric.typing import Size
+from torch_geometric.utils import is_torch_sparse_tensor
 
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy, Difference, Scaled, as_weighted
 from graphattn.pyg.dropin import (
-    AGGREGATIONS,
     DropIn,
     Ends,
     Graph,
     answered,
-    graph_of,
     heard,
+    kinds_of,
     listed,
     made_of,
+    ours_of,
     prepared,
     put,
+    topology_of,
     why_not,
 )
+from graphattn.pyg.loops import normalised
 from graphattn.topology import Topology
 from graphattn.update import Replace
 
@@ -52,31 +54,34 @@ class GCNConv(DropIn, pyg.GCNConv):
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *self._own_reasons(x, edge_index, edge_weight)]):
             return super().forward(x, listed(edge_index), edge_weight)
-        edges, weight = self._normalised(x, listed(edge_index), edge_weight)
-        graph = graph_of(edges if self.normalize else edge_index, x, x)
-        layer = made_of(self, (self.lin, type(self.aggr_module)), _scaled)
+        graph, weight = self._weighted(x, edge_index, edge_weight)
+        layer = made_of(self, (self.lin, *kinds_of(self.aggr_module)), _scaled)
         out = heard(layer, graph, prepared(layer, graph, x, x, weight)).flatten(1)
         return out if self.bias is None else out + self.bias
 
-    def _normalised(self, x: Tensor, edges: Tensor, weight: Tensor | None) -> Any:
+    def _weighted(self, x: Tensor, edge_index: Graph, weight: Tensor | None) -> tuple[Topology, Tensor | None]:
+        edges: Any = listed(edge_index)
         if not self.normalize:
-            return edges, weight
-        if self._cached_edge_index is not None:
-            return self._cached_edge_index[0], self._cached_edge_index[1]
-        result: Any = gcn_norm(edges, weight, x.size(0), self.improved, self.add_self_loops, self.flow, x.dtype)
-        if self.cached:
-            self._cached_edge_index = result
-        return result
+            return topology_of(edge_index, x, x), edges.values() if is_torch_sparse_tensor(edges) else weight
+        if self._cached_edge_index is None:
+            graph, weight = normalised(edges, weight, x, improved=self.improved, loops=self.add_self_loops)
+            if not self.cached:
+                return graph, weight
+            self._cached_edge_index = graph.edge_index(), weight
+        ends, weight = self._cached_edge_index
+        return topology_of(ends, x, x), weight
 
     def _own_reasons(self, x: Any, edge_index: Any, weight: Tensor | None) -> list[str]:
-        reasons = []
         if isinstance(x, tuple | list):
-            reasons.append("senders and receivers are different nodes")
+            return ["senders and receivers are different nodes"]
+        reasons = _unlike_a_product(self, edge_index, x, frozenset({SumAggregation}))
+        if is_torch_sparse_tensor(edge_index):
+            if self.normalize and (self.cached or edge_index.layout == torch.sparse_csc):
+                reasons.append("PyG normalises this matrix")
         elif weight is not None and weight.dtype != x.dtype:
             reasons.append("edge weights are of another dtype than x")
-        cache = self._cached_edge_index
-        if _is_sparse(edge_index) or (cache is not None and _is_sparse(cache[0])):
-            reasons.append("PyG multiplies sparse matrices")
+        if self._cached_edge_index is not None and is_torch_sparse_tensor(self._cached_edge_index[0]):
+            reasons.append("PyG keeps a sparse matrix")
         if torch.compiler.is_compiling() and self.normalize:
             reasons.append("a graph would have to be made inside a compiled graph")
         return reasons
@@ -88,7 +93,7 @@ class SAGEConv(DropIn, pyg.SAGEConv):
 
     .. math:: x_i' = W_1 x_i + W_2\, \text{mean}_{j \in N(i)}\, x_j
 
-    Sums, means and maxima are ours; PyG answers for its other aggregations.
+    Sums, means, extremes, variances and lists of these are ours; PyG answers for its other aggregations.
 
     >>> from graphattn.pyg import SAGEConv
     >>> SAGEConv(4, 2)(torch.randn(3, 4), torch.tensor([[0, 1], [1, 2]])).shape
@@ -100,11 +105,11 @@ class SAGEConv(DropIn, pyg.SAGEConv):
 
     def forward(self, x: Tensor | Ends, edge_index: Graph, size: Size = None) -> Tensor:
         """As PyG's."""
-        if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(x, edge_index, size)]):
+        if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(self, x, edge_index, size)]):
             return super().forward(x, listed(edge_index), size)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
         said = self.lin(x_j).relu() if self.project and hasattr(self, "lin") else x_j
-        out = self.lin_l(_copied(self, said, x_i, graph_of(edge_index, x_j, x_i, size)))
+        out = self.lin_l(_copied(self, said, x_i, edge_index, size))
         out = out + self.lin_r(x_i) if self.root_weight and x_i is not None else out
         return normalize(out, p=2.0, dim=-1) if self.normalize else out
 
@@ -125,10 +130,10 @@ class GINConv(DropIn, pyg.GINConv):
 
     def forward(self, x: Tensor | Ends, edge_index: Graph, size: Size = None) -> Tensor:
         """As PyG's."""
-        if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(x, edge_index, size)]):
+        if not answered(self, [*why_not(self, x, edge_index), *_beyond_sums(self, x, edge_index, size)]):
             return super().forward(x, listed(edge_index), size)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        out = _copied(self, x_j, x_i, graph_of(edge_index, x_j, x_i, size))
+        out = _copied(self, x_j, x_i, edge_index, size)
         return self.nn(out if x_i is None else out + (1 + self.eps) * x_i)
 
 
@@ -152,41 +157,60 @@ class EdgeConv(DropIn, pyg.EdgeConv):
         if not answered(self, [*why_not(self, x, edge_index), *alone]):
             return super().forward(x, listed(edge_index))
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph = graph_of(edge_index, x_j, x_i)
-        layer = made_of(self, (self.nn, type(self.aggr_module)), _difference)
+        graph = topology_of(edge_index, x_j, x_i)
+        layer = made_of(self, (self.nn, *kinds_of(self.aggr_module)), _difference)
         return heard(layer, graph, prepared(layer, graph, x_j, x_i, None)).flatten(1)
 
 
-def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, graph: Topology) -> Tensor:
-    layer = made_of(conv, (type(conv.aggr_module),), _copy)
-    return heard(layer, graph, prepared(layer, graph, x_j, x_i, None)).flatten(1)
+def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, edge_index: Any, size: Size) -> Tensor:
+    graph, kinds = topology_of(edge_index, x_j, x_i, size), kinds_of(conv.aggr_module)
+    if is_torch_sparse_tensor(edge_index):
+        layer, weight = made_of(conv, (_AS_IT_IS, *kinds), _scaled), edge_index.values()
+    else:
+        layer, weight = made_of(conv, kinds, _copy), None
+    return heard(layer, graph, prepared(layer, graph, x_j, x_i, weight)).flatten(1)
 
 
-def _beyond_sums(x: Tensor | Ends, edge_index: object, size: Size) -> list[str]:
-    if _is_sparse(edge_index):
-        return ["PyG multiplies sparse matrices"]
+def _beyond_sums(conv: SAGEConv | GINConv, x: Tensor | Ends, edge_index: Any, size: Size) -> list[str]:
     x_j, x_i = x if isinstance(x, tuple) else (x, x)
+    reasons = _unlike_a_product(conv, edge_index, x_j, frozenset({SumAggregation, MeanAggregation}))
     given = None if size is None else tuple(size)
     if given is not None and given != (x_j.size(0), given[1] if x_i is None else x_i.size(0)):
-        return ["size is not that of x"]
-    return []
+        reasons.append("size is not that of x")
+    return reasons
 
 
-def _is_sparse(edge_index: object) -> bool:
-    return isinstance(edge_index, Tensor) and edge_index.layout != torch.strided
+def _unlike_a_product(conv: Products, edge_index: Any, x: Tensor, reductions: frozenset[type]) -> list[str]:
+    """Why a sparse matrix must be multiplied by PyG: whose entries are ours are weights of the edges."""
+    if not is_torch_sparse_tensor(edge_index):
+        return []
+    reasons = []
+    if not conv.fuse or type(conv.aggr_module) not in reductions:
+        reasons.append(f"PyG multiplies sparse matrices with aggregation {conv.aggr}")
+    if edge_index.layout == torch.sparse_coo and not edge_index.is_coalesced():
+        reasons.append("entries of its sparse matrix stand in several places")
+    elif edge_index.requires_grad or edge_index.dim() != 2 or edge_index.values().dim() != 1:
+        reasons.append("entries of its sparse matrix are more than weights")
+    elif edge_index.dtype != x.dtype:
+        reasons.append("edge weights are of another dtype than x")
+    return reasons
 
 
-def _scaled(linear: nn.Module, aggregation: type[Aggregation]) -> GraphLayer:
+def _scaled(linear: nn.Module, *kinds: type) -> GraphLayer:
     message = Scaled(-1, 1, as_weighted)
     put(message, "linear", linear)
-    return GraphLayer(message, AGGREGATIONS[aggregation](), Replace())
+    return GraphLayer(message, ours_of(kinds), Replace())
 
 
-def _copy(aggregation: type[Aggregation]) -> GraphLayer:
-    return GraphLayer(Copy(), AGGREGATIONS[aggregation](), Replace())
+def _copy(*kinds: type) -> GraphLayer:
+    return GraphLayer(Copy(), ours_of(kinds), Replace())
 
 
-def _difference(network: nn.Module, aggregation: type[Aggregation]) -> GraphLayer:
+def _difference(network: nn.Module, *kinds: type) -> GraphLayer:
     message = Difference(nn.Identity())
     put(message, "network", network)
-    return GraphLayer(message, AGGREGATIONS[aggregation](), Replace())
+    return GraphLayer(message, ours_of(kinds), Replace())
+
+
+Products = GCNConv | SAGEConv | GINConv
+_AS_IT_IS = nn.Identity()

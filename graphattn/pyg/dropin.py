@@ -10,23 +10,35 @@ import torch
 from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
-from torch_geometric.nn.aggr import MaxAggregation, MeanAggregation, SumAggregation
+from torch_geometric.nn.aggr import (
+    MaxAggregation,
+    MeanAggregation,
+    MinAggregation,
+    MultiAggregation,
+    StdAggregation,
+    SumAggregation,
+    VarAggregation,
+)
 from torch_geometric.typing import Adj
 
 from graphattn import backends
-from graphattn.aggregation import Max, Mean, Sum
-from graphattn.binding import as_edges
+from graphattn.aggregation import Max, Mean, Min, Multi, Std, Sum, Variance
+from graphattn.backends.watched import hooked
+from graphattn.binding import as_edges, check
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
 from graphattn.slots import Aggregation, Inputs, State
-from graphattn.topology import Edges, Topology
+from graphattn.topology import Topology
 
 AGGREGATIONS: dict[type, Callable[[], Aggregation]] = {
     SumAggregation: Sum,
     MeanAggregation: Mean,
     MaxAggregation: Max,
+    MinAggregation: Min,
+    VarAggregation: Variance,
+    StdAggregation: Std,
 }
-"""PyG's aggregations that are ours."""
+"""PyG's aggregations that are ours; several side by side are :class:`~graphattn.aggregation.Multi`."""
 
 Ends = tuple[Tensor, Any]
 """States of senders and of receivers (or None), as PyG takes them for bipartite graphs."""
@@ -36,8 +48,6 @@ Graph = Adj | Topology
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_STEPS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
-_HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("pre_", ""))
 _OWN = frozenset(("message", "aggregate", "message_and_aggregate", "update", "edge_update", "edge_updater"))
 _MADE = "_graphattn"
 
@@ -78,6 +88,7 @@ class DropIn:
 
     theirs: type[nn.Module]
     aggregations: frozenset[type] = frozenset(AGGREGATIONS)
+    side_by_side: bool = True
 
     def _set_jittable_templates(self, raise_on_error: bool = False) -> None:
         # PyG takes the generated `propagate` that it finds for the plain one, which an explainer needs: the one
@@ -107,8 +118,12 @@ def refusals(layer: MessagePassing, drop_in: type[DropIn]) -> list[str]:
         reasons.append(f"its flow is {layer.flow}")
     if layer.decomposed_layers != 1:
         reasons.append("its channels are decomposed")
-    if type(layer.aggr_module) not in drop_in.aggregations:
+    kinds = kinds_of(layer.aggr_module)
+    if len(kinds) > 1 and not drop_in.side_by_side:
         reasons.append(f"it aggregates with {type(layer.aggr_module).__name__}")
+    reasons.extend(f"it aggregates with {kind.__name__}" for kind in kinds if kind not in drop_in.aggregations)
+    if any(getattr(part, "semi_grad", False) for part in layer.aggr_module.modules()):
+        reasons.append("its aggregation has half a gradient")
     if not _OWN.isdisjoint(layer.__dict__):
         reasons.append(f"its {min(_OWN & layer.__dict__.keys())} was replaced")
     return reasons
@@ -120,7 +135,7 @@ def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list
     reasons = refusals(layer, type(layer))
     if layer.explain:
         reasons.append("an explainer masks its edges")
-    if any(getattr(layer, hooks) for hooks in _HOOKS):
+    if hooked(layer):
         reasons.append("a hook wants to see every edge")
     ends = x if isinstance(x, tuple) else (x,)
     if not all(
@@ -151,13 +166,11 @@ def listed(edge_index: Any) -> Any:
     return edge_index.edge_index() if isinstance(edge_index, Topology) else edge_index
 
 
-def graph_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
+def topology_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = None) -> Topology:
     """The topology of what PyG takes; ``size`` is PyG's ``(senders, receivers)``."""
     if isinstance(edge_index, Topology):
         return edge_index
-    if x_i is None and size is not None and edge_index.layout == torch.strided:
-        return Edges(edge_index, tuple(size))
-    return as_edges(edge_index, x_j, x_i)
+    return as_edges(edge_index, x_j, x_i, None if size is None else tuple(size))
 
 
 def made_of(layer: nn.Module, parts: tuple[object, ...], make: Callable[..., GraphLayer]) -> GraphLayer:
@@ -174,14 +187,33 @@ def prepared(
     """What backends compute with, made by PyG's own linear maps, which the layer's message holds."""
     if layer.dropout != dropout:
         layer.dropout = dropout
-    senders, receivers = layer.message_function.project(x_j, x_i, graph, None)
     edge: State = {} if edge_attr is None else {"edge_attr": edge_attr}
+    check(graph, x_j, x_i, edge)
+    senders, receivers = layer.message_function.project(x_j, x_i, graph, None)
     return Inputs(senders, receivers, edge, draw_seed() if dropout else None)
 
 
 def heard(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
     """What every receiver hears, ``[N_i, H, C]``, by the first backend that can."""
     return backends.choose(layer, graph, inputs).heard(layer, graph, inputs)
+
+
+def kinds_of(aggregation: nn.Module) -> tuple[type, ...]:
+    """The classes of PyG's aggregations that stand side by side in one: mostly its own.
+
+    >>> from torch_geometric.nn.aggr import MultiAggregation
+    >>> [kind.__name__ for kind in kinds_of(MultiAggregation(["mean", "max"]))]
+    ['MeanAggregation', 'MaxAggregation']
+    """
+    if type(aggregation) is not MultiAggregation or aggregation.mode != "cat":
+        return (type(aggregation),)
+    return tuple(kind for part in aggregation.aggrs for kind in kinds_of(part))
+
+
+def ours_of(kinds: tuple[type, ...]) -> Aggregation:
+    """Our aggregation for one or several of PyG's."""
+    ours = [AGGREGATIONS[kind]() for kind in kinds]
+    return ours[0] if len(ours) == 1 else Multi(ours)
 
 
 def bare(kind: type[Module]) -> Module:

@@ -120,6 +120,14 @@ class Topology(ABC):
         """Where each sender and each receiver stands in its graph, counted from 0: ``([N_j], [N_i])``."""
         return _places(self.senders, self.num_senders), _places(self.receivers, self.num_receivers)
 
+    def prepare(self) -> Self:
+        """Itself, with all made that is made once for a graph: for ``torch.compile`` and ``torch.export``, which cannot keep it.
+
+        >>> Full([3, 2]).prepare()
+        Full(graphs=2, receivers=5, senders=5, edges=13)
+        """
+        return self
+
     def mask(self) -> Tensor:
         """Who hears whom as a matrix, bool ``[N_i, N_j]``."""
         device = self.receivers.ptr.device

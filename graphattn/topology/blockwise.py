@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from graphattn.slots import Sizes
 from graphattn.topology.base import Topology
 from graphattn.topology.sizes import graph_of
-from graphattn.topology.tiles import Plan, make_plan
+from graphattn.topology.tiles import Plan, alike, make_plan, together
 
 
 class Run(NamedTuple):
@@ -118,6 +118,13 @@ class Blockwise(Topology):
 
         return Reversed(self)
 
+    def prepare(self) -> Self:
+        """Itself, laid out in one tile: padded to its largest graph, but of one form, so that batches compile alike."""
+        with torch.inference_mode(False):
+            self._plan = make_plan(self, together)
+        self._num_edges = self.num_edges
+        return self
+
     def plan(self) -> Plan:
         """The batch as a few tiles of graphs of similar size; graphs without senders or receivers are in none.
 
@@ -126,5 +133,5 @@ class Blockwise(Topology):
         if self._plan is None:
             # What inference mode makes cannot take part in training later.
             with torch.inference_mode(False):
-                self._plan = make_plan(self)
+                self._plan = make_plan(self, alike)
         return self._plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
 
 import torch
 from torch import Tensor
@@ -131,18 +131,25 @@ class Edges(Topology):
         """Whether the edges are grouped by both ends already, so that no kernel has to wait for it."""
         return self._by_receiver is not None and self._by_sender is not None
 
+    def prepare(self) -> Self:
+        self.by_sender()
+        return self
+
     def by_receiver(self) -> Compressed:
         """The edges grouped by receiver (CSR); made once."""
         if self._by_receiver is None:
-            sender, receiver = self._edge_index
-            self._by_receiver = compress(receiver, sender, self.num_receivers)
+            # What inference mode makes cannot take part in training later.
+            with torch.inference_mode(False):
+                sender, receiver = self._edge_index
+                self._by_receiver = compress(receiver, sender, self.num_receivers)
         return self._by_receiver
 
     def by_sender(self) -> Compressed:
         """The edges grouped by sender (CSC), numbered as they stand in ``by_receiver()``; made once."""
         if self._by_sender is None:
-            sender, receiver = self._edge_index[:, self.by_receiver().number.long()]
-            self._by_sender = compress(sender, receiver, self.num_senders)
+            with torch.inference_mode(False):
+                sender, receiver = self._edge_index[:, self.by_receiver().number.long()]
+                self._by_sender = compress(sender, receiver, self.num_senders)
         return self._by_sender
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -45,33 +46,50 @@ class Plan(NamedTuple):
     pair: Tensor
 
 
-def make_plan(graph: Blockwise) -> Plan:
-    """The batch as a few tiles of graphs of similar size; graphs without senders or receivers are in none.
+class Share(NamedTuple):
+    """Graphs that share a tile: their numbers, whether these are all in their own order, whether padding is always masked."""
+
+    graphs: Tensor
+    whole: bool = False
+    masked: bool = False
+
+
+def make_plan(graph: Blockwise, shares: Callable[[Blockwise, Tensor], list[Share]]) -> Plan:
+    """The batch as tiles; graphs without senders or receivers are in none.
+
+    Args:
+        graph: the batch.
+        shares: who shares a tile with whom, :func:`alike` or :func:`together`; given the numbers of the other graphs.
+    """
+    run = graph.heard()
+    busy = ((graph.receivers.ptr.diff() > 0) & (graph.senders.ptr.diff() > 0)).nonzero().flatten()
+    equal = graph.receivers.equal and graph.senders.equal
+    parts = [Share(busy, whole=True)] if equal else shares(graph, busy)
+    tiles = [_tile(graph, run, part) for part in parts if part.graphs.numel()]
+    return Plan(tiles, *_way_back(tiles, graph.num_receivers, graph.receivers.ptr.device))
+
+
+def together(graph: Blockwise, busy: Tensor) -> list[Share]:
+    """All graphs in one tile, of the same form for every batch: more padding, but a compiler meets nothing new."""
+    return [Share(busy, masked=True)]
+
+
+def alike(graph: Blockwise, busy: Tensor) -> list[Share]:
+    """A few tiles of graphs of similar size.
 
     Sizes are rounded up to a multiple of 8 (of about an eighth of the size above 64) and what rounds alike is padded
     together, to the largest of them.
     """
-    run = graph.heard()
-    tiles = [_tile(graph, run, graphs, whole=whole) for graphs, whole in _alike(graph)]
-    return Plan(tiles, *_way_back(tiles, graph.num_receivers, graph.receivers.ptr.device))
-
-
-def _alike(graph: Blockwise) -> list[tuple[Tensor, bool]]:
-    """Graphs that share a tile, and whether these are all in their own order."""
     wide, high = graph.receivers.ptr.diff(), graph.senders.ptr.diff()
-    busy = ((wide > 0) & (high > 0)).nonzero().flatten()
-    if busy.numel() == 0:
-        return []
-    if graph.receivers.equal and graph.senders.equal:
-        return [(busy, True)]
     keys = [_rounded(n) * 2**32 + _rounded(m) for n, m in zip(wide[busy].tolist(), high[busy].tolist(), strict=True)]
     kinds = torch.tensor(keys, device=busy.device).unique(return_inverse=True)[1]
-    return [(busy[kinds == kind], False) for kind in range(int(kinds.max()) + 1)]
+    return [Share(busy[kinds == kind]) for kind in kinds.unique()]
 
 
-def _tile(graph: Blockwise, run: Run, graphs: Tensor, *, whole: bool) -> Tile:
-    receiver, real_receiver = _laid_out(graph.receivers.ptr, graphs)
-    sender, real_sender = _laid_out(graph.senders.ptr, graphs)
+def _tile(graph: Blockwise, run: Run, share: Share) -> Tile:
+    graphs, whole, masked = share
+    receiver, real_receiver = _laid_out(graph.receivers.ptr, graphs, masked=masked)
+    sender, real_sender = _laid_out(graph.senders.ptr, graphs, masked=masked)
     first, many = run.first[receiver], run.many[receiver]
     senders = graph.senders.ptr.diff()[graphs][:, None]
     heard = None
@@ -113,12 +131,12 @@ def _rounded(size: int) -> int:
     return -(-size // step) * step
 
 
-def _laid_out(ptr: Tensor, graphs: Tensor) -> tuple[Tensor, Tensor | None]:
+def _laid_out(ptr: Tensor, graphs: Tensor, *, masked: bool) -> tuple[Tensor, Tensor | None]:
     start, count = ptr[graphs], ptr.diff()[graphs]
     place = torch.arange(int(count.max()), device=ptr.device)
     real = place < count[:, None]
     node = (start[:, None] + place) * real
-    return node, None if bool(real.all()) else real
+    return node, None if not masked and bool(real.all()) else real
 
 
 def _way_back(tiles: list[Tile], num_receivers: int, device: torch.device) -> tuple[Tensor, Tensor]:

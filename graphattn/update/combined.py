@@ -8,7 +8,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
-from torch_geometric.nn.inits import constant, reset
+from torch_geometric.nn.inits import constant
+
+from graphattn.reset import reset
 
 
 @final
@@ -49,6 +51,9 @@ class AddSelf(nn.Module):
         learned: whether :math:`\epsilon` is learned.
 
     Shapes: ``x_i [N, F]``, heard ``[N, H, C] -> [N, H C]``, with ``F = H C``.
+
+    >>> AddSelf(eps=0.5)(torch.tensor([[2.0]]), torch.tensor([[[1.0]]]))
+    tensor([[4.]])
     """
 
     eps: Tensor
@@ -88,6 +93,9 @@ class ProjectBoth(nn.Module):
         bias: whether there is a ``b``.
 
     Shapes: ``x_i [N, F]``, heard ``[N, H, C] -> [N, F']``.
+
+    >>> ProjectBoth(8, 6, 3)(torch.randn(5, 6), torch.randn(5, 2, 4)).shape
+    torch.Size([5, 3])
     """
 
     def __init__(self, heard_channels: int, in_channels: int, out_channels: int, bias: bool = True) -> None:
@@ -118,6 +126,9 @@ class Beside(nn.Module):
 
     Raises:
         ValueError: receivers without a state (``x_i`` is None).
+
+    >>> Beside(torch.nn.Linear(6 + 4, 3))(torch.randn(5, 6), torch.randn(5, 1, 4)).shape
+    torch.Size([5, 3])
     """
 
     def __init__(self, network: nn.Module, layout: Callable[[Tensor], Tensor] | None = None) -> None:
@@ -148,6 +159,9 @@ class Recur(nn.Module):
 
     Raises:
         ValueError: receivers without a state (``x_i`` is None).
+
+    >>> Recur(torch.nn.GRUCell(8, 6))(torch.randn(5, 6), torch.randn(5, 2, 4)).shape
+    torch.Size([5, 6])
     """
 
     def __init__(self, cell: nn.Module) -> None:
@@ -176,6 +190,9 @@ class AddByPlace(nn.Module):
 
     Raises:
         ValueError: a number of receivers that the places do not divide.
+
+    >>> AddByPlace(3)(None, torch.randn(6, 1, 4)).shape
+    torch.Size([6, 4])
     """
 
     def __init__(self, places: int) -> None:

@@ -18,6 +18,9 @@ class Replace(nn.Module):
         bias: channels of a learned bias ``b``; none if not given.
 
     Shapes: heard ``[N, H, C] -> [N, H C]``.
+
+    >>> Replace()(None, torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[1., 2., 3., 4.]])
     """
 
     def __init__(self, bias: int | None = None) -> None:
@@ -43,6 +46,9 @@ class Project(nn.Module):
         bias: whether there is a ``b``.
 
     Shapes: heard ``[N, H, C] -> [N, F']``.
+
+    >>> Project(8, 3)(None, torch.randn(5, 2, 4)).shape
+    torch.Size([5, 3])
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
@@ -69,6 +75,9 @@ class AddRoot(nn.Module):
 
     Raises:
         ValueError: receivers without a state (``x_i`` is None).
+
+    >>> AddRoot(6, 8)(torch.randn(5, 6), torch.randn(5, 2, 4)).shape
+    torch.Size([5, 8])
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from graphattn.edge_terms import places_on_edges
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
 from graphattn.topology import Edges, Topology
@@ -35,13 +36,13 @@ class Row(NamedTuple):
 
 def features(graph: Topology) -> State:
     """Three features of each edge, of how far its nodes stand apart: in a batch what they are alone."""
-    sender, receiver = graph.edge_index()
+    receiver, sender = places_on_edges(graph)
     return {"edge_attr": torch.outer((receiver - sender).float(), torch.tensor([0.3, 0.7, 1.1])).sin()}
 
 
 def types(graph: Topology, relations: int = 3) -> State:
     """A type for each edge, of how far its nodes stand apart: in a batch what it is alone."""
-    sender, receiver = graph.edge_index()
+    receiver, sender = places_on_edges(graph)
     return {"edge_type": (receiver - sender) % relations}
 
 

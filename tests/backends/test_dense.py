@@ -51,6 +51,18 @@ def test_blocks_equal_edges(kind, sizes):
 
 
 @PAIRS
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_prepared_blocks_equal_edges(kind, sizes):
+    """In one tile, whatever the sizes: with edge terms, dropout and receivers without senders."""
+    graph = KINDS[kind](sizes).prepare()
+    assert len(graph.plan().tiles) <= 1
+    assert assert_backends_agree(layer(), nodes(graph), graph) == ["dense", "edgewise"]
+    terms = LinearBias("bond", 3, heads=2), LinearValue("bond", 3, heads=2, head_channels=4)
+    edge = {"bond": torch.randn(graph.num_edges, 3, dtype=F64)}
+    assert assert_backends_agree(layer(*terms, 0.4), nodes(graph), graph, edge) == ["dense", "edgewise"]
+
+
+@PAIRS
 @pytest.mark.parametrize("sizes", [[4, 0, 9, 1], [6, 6]], ids=str)
 @pytest.mark.parametrize("terms", ["bias", "both"])
 @pytest.mark.parametrize("by_kind", [False, True])

@@ -15,7 +15,7 @@ from tests.benchmarks.molecules.chemprop import Chemprop
 from tests.benchmarks.molecules.forest import Forest, ecfp4
 from tests.benchmarks.molecules.graphattn_model import Graphattn
 from tests.benchmarks.molecules.model import HoldOut, Outcome, Problem
-from tests.benchmarks.molecules.records import Results, Spent, provenance, timed
+from tests.benchmarks.records import Results, Spent, provenance, timed
 
 SMILES = [chain + end for chain in ("C", "CC", "CCC", "CCCC", "CCCCC") for end in ("O", "N", "Cl", "C=O")]
 PROBLEM = Problem(SMILES, np.array([text.endswith("O") for text in SMILES], dtype=np.int64))

@@ -62,7 +62,7 @@ ENCODERS = [
     {},
     {"norm_first": True, "activation": "gelu"},
     {"activation": nn.SiLU(), "bias": False},
-    {"activation": torch.tanh, "layer_norm_eps": 0.1},
+    pytest.param({"activation": torch.tanh, "layer_norm_eps": 0.1}, id="tanh"),
 ]
 
 

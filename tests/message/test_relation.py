@@ -137,3 +137,19 @@ def test_parts_of_a_union_have_weights_of_their_own():
         sender, receiver = part.edge_index()
         truth = truth.index_add(0, receiver, x[sender] @ weight)
     assert_close(both(x, parts[0] | parts[1]), truth)
+
+
+def test_types_are_read_once_and_anew_when_they_change(monkeypatch):
+    weight = EachRelation(4, 3, relations=2)
+    layer = GraphLayer(Relation(weight), Sum(), Replace())
+    graph, kind, x = Edges(torch.tensor([[0, 1, 2], [1, 2, 0]])), torch.tensor([0, 1, 0]), torch.randn(3, 4)
+    before = layer(x, graph, {"edge_type": kind})
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "tolist", lambda tensor: pytest.fail("the types were read again"))
+        assert torch.equal(layer(x, graph, {"edge_type": kind}), before)
+    kind[0] = 1
+    changed = layer(x, graph, {"edge_type": kind})
+    assert torch.equal(changed, layer(x, graph, {"edge_type": kind.clone()}))
+    assert not torch.equal(changed, before)
+    with torch.inference_mode():
+        assert torch.equal(layer(x, graph, {"edge_type": kind.clone()}), changed)

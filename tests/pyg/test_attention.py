@@ -9,7 +9,7 @@ from torch_geometric.nn import aggr
 from torch_geometric.utils import to_torch_csc_tensor
 
 from graphattn.backends import use_backend
-from graphattn.pyg import GATConv, GATv2Conv, TransformerConv
+from graphattn.pyg import GATConv, GATv2Conv, TransformerConv, calls
 from graphattn.topology import Edges, Full
 
 OPTIONS = {
@@ -109,8 +109,11 @@ def test_calls_that_pyg_answers():
     edge_attr = torch.randn(9, 4, dtype=F64)
     made = assert_same(*pair(transformer, 8, 4), x, EDGES, edge_attr.unsqueeze(1), answered=False)
     assert made.theirs == {"it has no edge_dim, and edge_attr is given": 1}
-    made = assert_same(*pair(gat, (8, 7), 4), alone, EDGES, size=(6, 5), answered=False)
-    assert made.theirs == {"receivers have no state": 1}
+    with pytest.raises(ValueError, match="tensor with size 6 in dimension 0, but expected size 7"):
+        pair(gat, (8, 7), 4)[1](alone, EDGES, size=(7, 5))
+    assert calls()["GATConv"].theirs["size is not that of x"] == 1
+    with pytest.raises(AssertionError):
+        pair(pyg.GATv2Conv, (8, 7), 4)[1](alone, EDGES)
     made = assert_same(*pair(gat, 8, 4, flow="target_to_source"), x, EDGES, answered=False)
     assert made.theirs == {"its flow is target_to_source": 1}
     assert_same(*pair(transformer, 8, 4, aggr=aggr.SumAggregation()), x, EDGES)
@@ -124,6 +127,58 @@ def test_calls_that_pyg_answers():
     layers = pair(gat, 8, 4)
     layers[1].message = layers[1].message
     assert assert_same(*layers, x, EDGES, answered=False).theirs == {"its message was replaced": 1}
+
+
+@pytest.mark.parametrize("weights", [None, True])
+@pytest.mark.parametrize("edge_dim", [None, 3])
+@pytest.mark.parametrize("options", GAT.values(), ids=GAT)
+@pytest.mark.parametrize("channels", [8, (8, 7)])
+@pytest.mark.parametrize("size", [None, (6, 6), (6, 5)])
+def test_receivers_without_a_state(options, edge_dim, weights, channels, size):
+    edge_attr = None if edge_dim is None else torch.randn(9, 3, dtype=F64)
+    theirs, ours = pair(pyg.GATConv, channels, 4, edge_dim=edge_dim, **options)
+    given = {"size": size, "return_attention_weights": weights}
+    assert_same(theirs, ours, (states(), None), EDGES, edge_attr, **given)
+    ours((states(), None), EDGES, edge_attr, size=size).sum().backward()
+    # As in PyG, so that weight decay leaves it alone.
+    assert ours.att_dst.grad is None
+    # The same layer with receivers again.
+    ours.zero_grad()
+    if channels == 8:
+        assert_same(theirs, ours, states(), EDGES, edge_attr)
+
+
+def test_receivers_without_a_state_under_autocast():
+    theirs, ours = (layer.float() for layer in pair(pyg.GATConv, 8, 4, heads=2))
+    x = states().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        results = [layer((x, None), EDGES) for layer in (ours, theirs)]
+    assert results[0].dtype == results[1].dtype
+    assert_close(*results, rtol=0.05, atol=0.05)
+
+
+# torch warns that sparse layouts are in beta and unchecked.
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("theirs", [pyg.GATConv, pyg.GATv2Conv], ids=lambda theirs: theirs.__name__)
+def test_attention_weights_stand_in_a_matrix(theirs, loops):
+    adj_t = to_torch_csc_tensor(EDGES[:, :3], size=(6, 6)).t()
+    layers, x = pair(theirs, 8, 4, heads=2, add_self_loops=loops), states()
+    (out, (matrix, alpha)), (truth, (their_matrix, their_alpha)) = (
+        layer(x, adj_t, return_attention_weights=True) for layer in reversed(layers)
+    )
+    assert calls()[theirs.__name__].theirs == {}
+    assert_close(out, truth, rtol=1e-9, atol=1e-9)
+    assert_close(alpha, their_alpha, rtol=1e-9, atol=1e-9)
+    assert matrix.layout == their_matrix.layout == torch.sparse_csr
+    assert_close(matrix, their_matrix, rtol=1e-9, atol=1e-9)
+
+
+def test_edges_that_are_returned_may_be_changed():
+    layer, x, ends = GATConv(8, 4).double(), states(), EDGES.clone()
+    truth = layer(x, ends)
+    layer(x, ends, return_attention_weights=True)[1][0].zero_()
+    assert torch.equal(layer(x, ends), truth)
 
 
 def test_missing_edge_features_are_refused_in_words():

@@ -20,6 +20,16 @@ from graphattn.topology import Edges
 
 EDGES = torch.tensor([[0, 1, 2], [1, 2, 0]])
 X = torch.randn(3, 4)
+MAKE = {
+    "TransformerConv": lambda: TransformerConv(4, 4),
+    "GATConv": lambda: GATConv(4, 4, add_self_loops=False),
+    "GATv2Conv": lambda: GATv2Conv(4, 4, add_self_loops=False),
+    "GCNConv": lambda: GCNConv(4, 4, add_self_loops=False),
+    "SAGEConv": lambda: SAGEConv(4, 4),
+    "GINConv": lambda: GINConv(torch.nn.Linear(4, 4)),
+    "EdgeConv": lambda: EdgeConv(torch.nn.Linear(8, 4)),
+}
+EACH = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 
 
 @pytest.mark.parametrize(("theirs", "ours"), DROP_INS.items(), ids=lambda each: each.__name__)
@@ -63,24 +73,32 @@ def test_numbers_out_of_range_are_refused_in_words():
         SAGEConv(4, 4)(X, EDGES + 2)
 
 
+@EACH
+def test_a_graph_of_other_nodes_is_refused_in_words(make):
+    with pytest.raises(ValueError, match=r"expected 4 rows of senders in x for Edges\(.*\), got 3"):
+        _without_loops(make())(X, Edges(EDGES, 4))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@EACH
+def test_a_matrix_of_other_nodes_is_refused_in_words(make):
+    matrix = torch.sparse_coo_tensor(EDGES, torch.ones(3), (4, 4)).coalesce().to_sparse_csr()
+    with pytest.raises(ValueError, match=r"expected 4 rows of senders in x for Edges\(.*\), got 3"):
+        _without_loops(make())(X, matrix)
+
+
+def _without_loops(layer):
+    if isinstance(layer, GCNConv):
+        layer.normalize = False
+    return layer
+
+
 def test_nothing_of_ours_is_a_child_or_a_parameter():
     layer = TransformerConv(4, 4, edge_dim=2)
     names = [name for name, _ in layer.named_modules()], sorted(layer.state_dict())
     layer(X, EDGES, torch.randn(3, 2))
     assert ([name for name, _ in layer.named_modules()], sorted(layer.state_dict())) == names
     assert "_graphattn" not in layer.__getstate__()
-
-
-MAKE = {
-    "TransformerConv": lambda: TransformerConv(4, 4),
-    "GATConv": lambda: GATConv(4, 4, add_self_loops=False),
-    "GATv2Conv": lambda: GATv2Conv(4, 4, add_self_loops=False),
-    "GCNConv": lambda: GCNConv(4, 4, add_self_loops=False),
-    "SAGEConv": lambda: SAGEConv(4, 4),
-    "GINConv": lambda: GINConv(torch.nn.Linear(4, 4)),
-    "EdgeConv": lambda: EdgeConv(torch.nn.Linear(8, 4)),
-}
-EACH = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 
 
 @EACH
@@ -132,7 +150,11 @@ def test_a_layer_is_made_once(make):
 
 # torch deprecates its script compiler.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_torchscript_compiles_pygs_forward():
+@pytest.mark.parametrize("changed", [False, True])
+def test_torchscript_compiles_pygs_forward(changed):
     layer = GCNConv(4, 4)
+    if changed:
+        # PyG then generates the code of a method with the names of our module in scope.
+        layer.decomposed_layers = 2
     torch.testing.assert_close(torch.jit.script(layer)(X, EDGES), layer(X, EDGES))
     assert type(layer) is GCNConv

@@ -35,9 +35,13 @@ def test_a_batch_is_pygs(norm, bias):
     assert_same(*layers("multihead", norm=norm, attn_kwargs={"bias": bias}), states(), EDGES, BATCH)
 
 
-def test_without_a_local_layer():
-    theirs, ours = pair(pyg.GPSConv, 8, conv=None, heads=2)
-    assert_same(theirs, ours, states(), EDGES, BATCH)
+@pytest.mark.parametrize("norm", [None, "batch_norm", "layer_norm", "graph_norm"])
+def test_without_a_local_layer(norm):
+    layers = pair(pyg.GPSConv, 8, conv=None, heads=2, norm=norm)
+    assert_same(*layers, states(), EDGES, BATCH)
+    assert_same(*layers, states(), None, BATCH)
+    assert_same(*layers, states(), None)
+    assert_same(*pair(pyg.GPSConv, 8, conv=None, heads=2, norm=norm, attn_type="performer"), states(), None)
 
 
 @KINDS

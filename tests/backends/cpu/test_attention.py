@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
+from graphattn.backends.cpu import ops
 from graphattn.edge_terms import LinearBias, LinearValue, RelativeValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads, Scaled, as_weighted
@@ -270,3 +271,11 @@ def test_a_training_step_makes_no_tensor_of_edges_times_channels():
     wide = edges * heads * channels * 4
     assert peaks["edgewise"] >= wide
     assert peaks["csr"] < wide / 4
+
+
+def test_many_graphs_at_once_are_refused():
+    graph, x = Edges(EDGES, 6), torch.randn(6, 1, 4)
+    grouped = graph.by_receiver()
+    weight, order = torch.ones(8, 1), torch.arange(8, dtype=torch.int32)
+    with pytest.raises(ValueError, match="vmap over node states and edge biases only, got one over a graph or a seed"):
+        torch.func.vmap(lambda ptr: ops.weighted_sum(weight, x, ptr, grouped.other, order))(grouped.ptr.expand(2, -1))

@@ -10,7 +10,7 @@ from graphattn.data import embedded
 from graphattn.data.splits import Split, scaffold_balanced
 from tests.benchmarks.molecules import report
 from tests.benchmarks.molecules.model import OURS, SECONDS, Model, Outcome, Problem
-from tests.benchmarks.molecules.records import Results, provenance
+from tests.benchmarks.records import Results, provenance
 
 SCORES = ("roc_auc", "pr_auc", "validation_roc_auc")
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from graphattn.data.splits import Split
 from tests.benchmarks.molecules.model import Outcome, Problem
-from tests.benchmarks.molecules.records import Spent, timed
+from tests.benchmarks.records import Spent, timed
 
 _VERSIONS = """
 import platform

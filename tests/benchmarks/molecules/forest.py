@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from graphattn.data.splits import Split
 from tests.benchmarks.molecules.model import Outcome, Problem
-from tests.benchmarks.molecules.records import Spent, timed, versions
+from tests.benchmarks.records import Spent, timed, versions
 
 TREES = 500
 BITS = 2048

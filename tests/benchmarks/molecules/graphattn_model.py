@@ -13,7 +13,7 @@ from graphattn.training.fit import fit
 from graphattn.training.inputs import attach, graphs_of, read
 from graphattn.training.recipe import Recipe
 from tests.benchmarks.molecules.model import Outcome, Problem
-from tests.benchmarks.molecules.records import Spent, timed, versions
+from tests.benchmarks.records import Spent, timed, versions
 
 
 @dataclass

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphattn.data.splits import Split, stratified
-from tests.benchmarks.molecules.records import Spent
+from tests.benchmarks.records import Spent
 
 SECONDS = ("train_wall_s", "train_cpu_s", "prepare_wall_s", "prepare_cpu_s")
 OURS = ("graphattn", "graphattn ensemble")

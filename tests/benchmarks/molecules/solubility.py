@@ -13,7 +13,7 @@ from graphattn.data import embedded
 from graphattn.data.splits import Split, from_column
 from tests.benchmarks.molecules import report
 from tests.benchmarks.molecules.model import OURS, SECONDS, Model, Problem
-from tests.benchmarks.molecules.records import Results, provenance
+from tests.benchmarks.records import Results, provenance
 
 CLASSES = ("low", "medium", "high")
 SCORES = ("accuracy", "macro_roc_auc")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tests.benchmarks.molecules import bbb, report
 from tests.benchmarks.molecules.model import OURS, SECONDS
-from tests.benchmarks.molecules.records import ROOT
+from tests.benchmarks.records import ROOT
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -1,4 +1,4 @@
-"""Drawing parameters anew, through whatever a message holds."""
+"""Drawing parameters anew, through whatever a part of a layer holds."""
 
 from __future__ import annotations
 
