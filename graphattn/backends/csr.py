@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.aggregation import Max, Mean, Min, SoftmaxSum, Sum
+from graphattn.backends.differences import heard_split, why_not_split
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.edge_terms import LinearValue
-from graphattn.message import Attend, Copy, Scaled
+from graphattn.message import Attend, Copy, Difference, Scaled
 from graphattn.message.edge_values import must_be_one_each, on_every_edge
 from graphattn.score import Additive, NodeScore, ProductScore, SplitAdditive
 from graphattn.slots import Inputs, State
@@ -36,11 +37,13 @@ class Csr:
             reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
         if isinstance(message, Attend):
             reasons.extend(_why_no_attention(layer, message))
-        elif not isinstance(message, Scaled | Copy):
-            reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
+        elif not isinstance(message, Scaled | Copy | Difference):
+            reasons.append(f"needs the message Attend, Scaled, Copy or Difference, got {type(message).__name__}")
         elif not isinstance(layer.aggregation, Sum | Mean | Max | Min):
             reasons.append(f"needs the aggregation Sum, Mean, Max or Min, got {type(layer.aggregation).__name__}")
-        state = inputs.senders.get("value")
+        if isinstance(message, Difference):
+            reasons.extend(why_not_split(message, inputs))
+        state = inputs.senders.get("value", inputs.senders.get("x"))
         if state is not None and (state.device.type != "cpu" or state.dtype not in (torch.float32, torch.float64)):
             reasons.append(f"needs float32 or float64 on the CPU, got {state.dtype} on {state.device}")
         return reasons + watched(layer)
@@ -49,7 +52,10 @@ class Csr:
         from graphattn.backends.cpu import extreme_functions, functions
 
         assert isinstance(graph, Edges)
-        message, value = layer.message_function, inputs.senders["value"]
+        message = layer.message_function
+        if isinstance(message, Difference):
+            return heard_split(message, layer.aggregation, graph, inputs)
+        value = inputs.senders["value"]
         if isinstance(message, Attend):
             return _attention(message, graph, inputs, functions.Dropped(inputs.seed, layer.dropout))
         scale = message.on_edges(graph, inputs.edge).get("scale")
