@@ -38,7 +38,7 @@ def attention(heads: int, channels: int) -> list[Case]:
     query, key, value = (torch.randn(NODES, heads, channels, requires_grad=True) for _ in range(3))
 
     def ours() -> Tensor:
-        return functions.attention(query * channels**-0.5, key, value, None, graph, None, 0.0)
+        return functions.attention(query * channels**-0.5, key, value, graph)[0]
 
     def theirs() -> Tensor:
         return conv.propagate(edge_index, query=query, key=key, value=value, edge_attr=None)
