@@ -277,5 +277,5 @@ def test_many_graphs_at_once_are_refused():
     graph, x = Edges(EDGES, 6), torch.randn(6, 1, 4)
     grouped = graph.by_receiver()
     weight, order = torch.ones(8, 1), torch.arange(8, dtype=torch.int32)
-    with pytest.raises(ValueError, match="vmap over node states and edge biases only, got one over a graph or a seed"):
+    with pytest.raises(ValueError, match="vmap over node states and edge terms only, got one over a graph or a seed"):
         torch.func.vmap(lambda ptr: ops.weighted_sum(weight, x, ptr, grouped.other, order))(grouped.ptr.expand(2, -1))
