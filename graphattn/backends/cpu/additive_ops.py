@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.cpu.ops import LIBRARY, drop, flat, over_heads, term
+from graphattn.backends.cpu.ops import LIBRARY, alike, drop, flat, over_heads, term
 from graphattn.backends.cpu.threads import ranges, run
 
 
@@ -75,8 +75,7 @@ def attend_backward(
 
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
-    grads = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)]
-    of_query, of_key, value_grad = grads
+    of_query, of_key, value_grad = alike(query, key, value)
     real = _real(slope, query.dtype)
     run(
         additive.attention_to_receivers, ranges(ptr, 2 * heads * (2 * channels + wide)), lanes(channels), lanes(wide),
@@ -153,8 +152,7 @@ def split_attend_backward(
 
     heads, wide = value.size(1), value.size(2)
     heard, pull = (value.new_empty(number.numel(), heads) for _ in range(2))
-    grads = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)]
-    query_grad, key_grad, value_grad = grads
+    query_grad, key_grad, value_grad = alike(query, key, value)
     run(
         additive.split_attention_to_receivers, ranges(ptr, 2 * heads * wide), lanes(wide), *flat(ptr, sender, number),
         term(value, query), term(value, key), *flat(value), _real(slope, value.dtype), term(value, inside),

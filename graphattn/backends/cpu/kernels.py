@@ -21,6 +21,7 @@ from graphattn.backends.cpu.lanes import (
     compiled,
     dot,
     drop,
+    inner,
     most_edges,
     product,
     pulled,
@@ -107,12 +108,19 @@ def attention_to_receivers(
                 for c in range(0, channels, step):
                     add(query_grad, (i * heads + h) * channels + c, pull[e, h], key, (j + h) * channels + c, lanes)
             if deep:
-                feature_grad[at : at + deep] = 0
-                for h in range(heads):
-                    r = (i * heads + h) * deep
-                    add_all(asked_grad, r, pull[e, h], feature, at, deep, thin)
-                    add_all(feature_grad, at, pull[e, h], asked, r, deep, thin)
-                    add_all(feature_grad, at, heard[e, h], felt_grad, r, deep, thin)
+                give_back(e, i, at, heard, pull, asked, feature, felt_grad, asked_grad, feature_grad, deep, thin)
+
+
+@inner
+def give_back(e, i, at, heard, pull, asked, feature, felt_grad, asked_grad, feature_grad, deep, thin):
+    """What an edge gives back to what it was asked, and gets for its features ``feature_grad [E * D]``."""
+    heads = heard.shape[1]
+    feature_grad[at : at + deep] = 0
+    for h in range(heads):
+        r = (i * heads + h) * deep
+        add_all(asked_grad, r, pull[e, h], feature, at, deep, thin)
+        add_all(feature_grad, at, pull[e, h], asked, r, deep, thin)
+        add_all(feature_grad, at, heard[e, h], felt_grad, r, deep, thin)
 
 
 @compiled

@@ -43,6 +43,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(**_OPTIONS)(function)
 
 
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A part of kernels, compiled with each."""
+    return numba.njit(**_OPTIONS)(function)
+
+
 @lru_cache(maxsize=64)
 def lanes(*channels: int) -> np.ndarray:
     """What tells the compiler, by its type, how many channels one instruction handles.
@@ -137,7 +142,7 @@ def width(typingctx, lanes):
     return types.int64(lanes), generate
 
 
-@numba.njit(**_OPTIONS)
+@inner
 def product(a, at, b, bt, channels, lanes):
     """The inner product of ``a[at:]`` and ``b[bt:]`` over some channels, one at least."""
     total = dot(a, at, b, bt, lanes)
@@ -146,7 +151,7 @@ def product(a, at, b, bt, channels, lanes):
     return total
 
 
-@numba.njit(**_OPTIONS)
+@inner
 def add_all(y, yt, factor, x, xt, channels, lanes):
     """``y[yt:] += factor * x[xt:]`` over some channels."""
     for c in range(0, channels, width(lanes)):
@@ -213,7 +218,7 @@ def factor_of(word, head, threshold, loud):
     return loud if np.uint64(_mixed(np.uint32(word ^ np.uint32(head)))) >= threshold else type(loud)(0)
 
 
-@numba.njit(**_OPTIONS)
+@inner
 def most_edges(ptr, low, high):
     """The largest number of edges of a row."""
     most = 0
@@ -222,7 +227,7 @@ def most_edges(ptr, low, high):
     return most
 
 
-@numba.njit(**_OPTIONS)
+@inner
 def softmax(weight, degree, top, total, lse, i):
     """The first rows of ``weight [*, H]``, scores, become their softmax; ``lse[i]`` the logarithm of its sum."""
     heads = lse.shape[1]
@@ -245,7 +250,7 @@ def softmax(weight, degree, top, total, lse, i):
             weight[e, h] *= total[h]
 
 
-@numba.njit(**_OPTIONS)
+@inner
 def drop(weight, degree, ptr, sender, number, i, seed, threshold, loud):
     """A row's weights, times how loud its edges are."""
     for e in range(degree):

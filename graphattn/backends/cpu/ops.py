@@ -22,6 +22,11 @@ def flat(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.detach().contiguous().view(-1).numpy() for tensor in tensors]
 
 
+def alike(*tensors: Tensor) -> list[Tensor]:
+    """Room for a gradient of each."""
+    return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in tensors]
+
+
 def term(query: Tensor, bias: Tensor | None) -> np.ndarray:
     """A number per edge and head, ``[E, H]``; empty if there is none."""
     return (query.new_empty(0, query.size(1)) if bias is None else bias.detach().contiguous()).numpy()
@@ -100,18 +105,16 @@ def attend_backward(
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     asked, feature, deep = _features(query, asked, feature)
     heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
-    grads = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value, asked, feature)]
-    query_grad, key_grad, value_grad, asked_grad, feature_grad = grads
-    together = lanes(channels, wide)
+    together, work = lanes(channels, wide), 2 * heads * (channels + wide + deep)
+    query_grad, key_grad, value_grad, asked_grad, feature_grad = alike(query, key, value, asked, feature)
     run(
-        kernels.attention_to_receivers, ranges(ptr, 2 * heads * (channels + wide + deep)), together, lanes(deep),
+        kernels.attention_to_receivers, ranges(ptr, work), together, lanes(deep),
         *flat(ptr, sender, number, query, key, value, asked, feature), term(query, bias),
         *drop(seed, dropout, query.dtype), *flat(out, felt), lse.numpy(), *flat(grad, felt_grad),
         heard.numpy(), pull.numpy(), *flat(query_grad, asked_grad, feature_grad),
     )  # fmt: skip
-    transposed = flat(sender_ptr, receiver, place)
+    transposed, bounds = flat(sender_ptr, receiver, place), ranges(sender_ptr, work // 4)
     for weight, x, result in ((pull, query, key_grad), (heard, grad, value_grad)):
-        bounds = ranges(sender_ptr, heads * x.size(2))
         run(kernels.weighted_sum, bounds, together, *transposed, weight.numpy(), *flat(x, result))
     return query_grad, key_grad, value_grad, asked_grad, pull, feature_grad
 
