@@ -135,7 +135,9 @@ SDF = (
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_sdf(write, name, ends):
     content = SDF.replace("\n", ends).encode()
-    table = read_table(write(gzip.compress(content, mtime=0) if name.endswith("gz") else content, name), targets="activity")
+    table = read_table(
+        write(gzip.compress(content, mtime=0) if name.endswith("gz") else content, name), targets="activity"
+    )
     assert list(table.frame.columns) == ["smiles", "name", "activity", "note", "smiles.1"]
     assert table.frame.to_numpy().tolist() == [
         ["CCO", "ethanol", "1", "two\nlines", ""],
