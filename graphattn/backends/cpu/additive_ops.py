@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Tuple  # noqa: UP035  torch reads this spelling
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.cpu.ops import LIBRARY, alike, drop, flat, over_heads, term
+from graphattn.backends.cpu.ops import LIBRARY, alike, drop, flat, over_heads, real, term
 from graphattn.backends.cpu.threads import ranges, run
-
-
-def _real(number: float, dtype: torch.dtype) -> np.generic:
-    return np.float32(number) if dtype == torch.float32 else np.float64(number)
 
 
 @torch.library.custom_op(f"{LIBRARY}::additive_attend", mutates_args=(), device_types="cpu")
@@ -38,7 +33,7 @@ def attend(
     out, lse = query.new_empty(query.size(0), heads, wide), query.new_empty(query.size(0), heads)
     run(
         additive.attention, ranges(ptr, heads * (2 * channels + wide)), lanes(channels), lanes(wide),
-        *flat(ptr, sender, number, query, key, value, weight), _real(slope, query.dtype), term(query, bias),
+        *flat(ptr, sender, number, query, key, value, weight), real(slope, query.dtype), term(query, bias),
         *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(),
     )  # fmt: skip
     return out, lse
@@ -76,15 +71,15 @@ def attend_backward(
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
     of_query, of_key, value_grad = alike(query, key, value)
-    real = _real(slope, query.dtype)
+    factor = real(slope, query.dtype)
     run(
         additive.attention_to_receivers, ranges(ptr, 2 * heads * (2 * channels + wide)), lanes(channels), lanes(wide),
-        *flat(ptr, sender, number, query, key, value, weight), real, term(query, bias),
+        *flat(ptr, sender, number, query, key, value, weight), factor, term(query, bias),
         *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *flat(grad), heard.numpy(), pull.numpy(), *flat(of_query),
     )  # fmt: skip
     transposed = flat(sender_ptr, receiver, place)
     bounds = ranges(sender_ptr, 2 * heads * channels)
-    run(additive.slopes, bounds, lanes(channels), *transposed, pull.numpy(), *flat(key, query), real, *flat(of_key))
+    run(additive.slopes, bounds, lanes(channels), *transposed, pull.numpy(), *flat(key, query), factor, *flat(of_key))
     bounds = ranges(sender_ptr, heads * wide)
     run(kernels.weighted_sum, bounds, lanes(wide), *transposed, heard.numpy(), *flat(grad, value_grad))
     return of_query, of_key, value_grad, pull
@@ -116,7 +111,7 @@ def split_attend(
     out, lse = value.new_empty(query.size(0), heads, wide), value.new_empty(query.size(0), heads)
     run(
         additive.split_attention, ranges(ptr, heads * wide), lanes(wide), *flat(ptr, sender, number),
-        term(value, query), term(value, key), *flat(value), _real(slope, value.dtype), term(value, inside),
+        term(value, query), term(value, key), *flat(value), real(slope, value.dtype), term(value, inside),
         *drop(seed, dropout, value.dtype), *flat(out), lse.numpy(),
     )  # fmt: skip
     return out, lse
@@ -155,7 +150,7 @@ def split_attend_backward(
     query_grad, key_grad, value_grad = alike(query, key, value)
     run(
         additive.split_attention_to_receivers, ranges(ptr, 2 * heads * wide), lanes(wide), *flat(ptr, sender, number),
-        term(value, query), term(value, key), *flat(value), _real(slope, value.dtype), term(value, inside),
+        term(value, query), term(value, key), *flat(value), real(slope, value.dtype), term(value, inside),
         *drop(seed, dropout, value.dtype), *flat(out), lse.numpy(), *flat(grad), heard.numpy(), pull.numpy(),
         query_grad.numpy(),
     )  # fmt: skip

@@ -32,12 +32,16 @@ def term(query: Tensor, bias: Tensor | None) -> np.ndarray:
     return (query.new_empty(0, query.size(1)) if bias is None else bias.detach().contiguous()).numpy()
 
 
+def real(number: float, dtype: torch.dtype) -> np.generic:
+    """A number as kernels of that dtype take it."""
+    return np.float32(number) if dtype == torch.float32 else np.float64(number)
+
+
 def drop(seed: Tensor | None, dropout: float, dtype: torch.dtype) -> tuple[np.uint32, np.uint64, np.generic]:
     """Dropout as kernels take it: the seed, from which word on a message is heard, and how loud."""
-    real = np.float32 if dtype == torch.float32 else np.float64
     if seed is None:
-        return np.uint32(0), np.uint64(0), real(1)
-    return np.uint32(int(seed)), np.uint64(round(dropout * 2**32)), real(1 / (1 - dropout))
+        return np.uint32(0), np.uint64(0), real(1, dtype)
+    return np.uint32(int(seed)), np.uint64(round(dropout * 2**32)), real(1 / (1 - dropout), dtype)
 
 
 @torch.library.custom_op(f"{LIBRARY}::attend", mutates_args=(), device_types="cpu")
