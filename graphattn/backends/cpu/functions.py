@@ -60,7 +60,7 @@ def attention(
     states = (query, key, value, said.asked, said.bias, said.feature)
     if not differentiated(*states):
         return ops.attend(*states, *dropped, *grouped)[:2]
-    out, felt, _ = _Attention.apply(*states, *dropped, *grouped, *graph.by_sender())
+    out, felt, *_ = _Attention.apply(*states, *dropped, *grouped, *graph.by_sender())
     return out, felt
 
 
@@ -75,7 +75,7 @@ def weighted_sum(weight: Tensor, x: Tensor, graph: Edges) -> Tensor:
     """
     grouped = graph.by_receiver()
     if not differentiated(weight, x):
-        return ops.weighted_sum(weight, x, grouped.ptr, grouped.other, _in_order(grouped.number))
+        return ops.weighted_sum(weight, x, grouped.ptr, grouped.other, None)
     return _WeightedSum.apply(weight, x, *grouped, *graph.by_sender())
 
 
@@ -83,10 +83,6 @@ def differentiated(*tensors: Tensor | None) -> bool:
     """Whether gradients are wanted of one of these."""
     # Without gradients no grouping by senders is needed, and torch.compile stumbles over a Function that wants none.
     return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
-
-
-def _in_order(number: Tensor) -> Tensor:
-    return torch.arange(number.size(0), dtype=number.dtype)
 
 
 class Order(NamedTuple):
@@ -115,18 +111,19 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
         *states, seed, ctx.dropout = inputs[:8]
-        ctx.mark_non_differentiable(output[2])
+        ctx.mark_non_differentiable(*output[2:])
         ctx.save_for_backward(*output, *states, seed, *inputs[8:])
 
     @staticmethod
-    def backward(ctx, grad, felt_grad, _):  # noqa: ANN001, ANN205
-        out, felt, lse, *states, seed, ptr, sender, number, sender_ptr, receiver, place = ctx.saved_tensors
+    def backward(ctx, grad, felt_grad, *_):  # noqa: ANN001, ANN002, ANN205
+        out, felt, alpha, heard, *states, seed, ptr, sender, number, sender_ptr, receiver, place = ctx.saved_tensors
         order, dropped = Order(ptr, sender, number, sender_ptr, receiver, place), Dropped(seed, ctx.dropout)
         asked, bias, feature = states[3:]
         if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
             found = _backward_edgewise(grad, felt_grad, states, dropped, order)
         else:
-            found = ops.attend_backward(grad, felt_grad, out, felt, lse, *states, *dropped, *order)
+            terms = (*states[:4], feature)
+            found = ops.attend_backward(grad, felt_grad, out, felt, alpha, heard, *terms, *dropped, *order)
         *grads, pull, feature_grad = found
         bias_grad = None if bias is None else in_input_order(pull, order)
         if asked is None or feature is None:
@@ -181,8 +178,7 @@ class _WeightedSum(torch.autograd.Function):
 
     @staticmethod
     def forward(weight, x, *order):  # noqa: ANN001, ANN002, ANN205
-        ptr, sender, number = order[:3]
-        return ops.weighted_sum(weight, x, ptr, sender, _in_order(number))
+        return ops.weighted_sum(weight, x, *order[:2], None)
 
     @staticmethod
     def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
@@ -200,6 +196,6 @@ class _WeightedSum(torch.autograd.Function):
             return weight_grad, x_grad, *([None] * 6)
         weight_grad = None
         if ctx.needs_input_grad[0]:
-            weight_grad = ops.edge_products(grad, x, order.ptr, order.sender, _in_order(order.number))
+            weight_grad = ops.edge_products(grad, x, order.ptr, order.sender)
         x_grad = ops.weighted_sum(weight, grad, order.sender_ptr, order.receiver, order.place)
         return weight_grad, x_grad, *([None] * 6)

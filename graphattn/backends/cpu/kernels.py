@@ -1,10 +1,14 @@
 """Kernels over grouped edges. No tensor of edges times channels is ever made.
 
-Every kernel works on the rows from ``low`` to ``high`` and writes to no other. Node tensors come flat, ``[N * H * C]``; a node's
-heads lie side by side. Edges may have features ``[E, D]``: a receiver asks them with ``asked [N_i, H, D]``, and what it hears of
-them is ``felt [N_i, H, D]``; where there are none, these arrays are empty.
+Each reads nodes of one kind in the order of the edges' other ends, no two: what a processor's caches hold is then these nodes
+alone, and three passes over the edges are faster than one that does everything. What they hand on is ``[E, H]``, a number for
+every edge and head, in the order of the rows.
 
-Letters: ``H`` heads, ``C`` channels of query and key.
+Every kernel works on the rows from ``low`` to ``high`` and writes to no other. Tensors come flat: nodes ``[N * H * C]``, a node's
+heads side by side; edges may have features ``[E * D]``. Several rows may share a node's edges: ``row_of [rows]`` names each row's
+node, and is empty where every node is one row.
+
+Letters: ``H`` heads, ``C`` channels of a node, ``D`` of an edge's features.
 """
 
 # ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
@@ -15,135 +19,177 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphattn.backends.cpu.lanes import (
-    add,
-    add_all,
-    compiled,
-    dot,
-    drop,
-    inner,
-    most_edges,
-    product,
-    pulled,
-    softmax,
-    width,
-)
-
-
-@compiled
-def attention(
-    low, high, lanes, thin, ptr, sender, number, query, key, value, asked, feature, bias, seed, threshold, loud, out, felt, lse
-):  # fmt: skip
-    """Softmax-weighted sums; ``lse [N_i, H]`` becomes the logarithm of each row's sum, infinity for a row that hears nobody."""
-    heads, rows, step = lse.shape[1], max(lse.size, 1), width(lanes)
-    channels, wide, deep = query.size // rows, out.size // rows, asked.size // rows
-    weight = np.empty((most_edges(ptr, low, high), heads), out.dtype)
-    top, total = np.empty(heads, out.dtype), np.empty(heads, out.dtype)
-    for i in range(low, high):
-        first, degree = ptr[i], ptr[i + 1] - ptr[i]
-        out[i * heads * wide : (i + 1) * heads * wide] = 0
-        felt[i * heads * deep : (i + 1) * heads * deep] = 0
-        for e in range(degree):
-            j, at = np.int64(sender[first + e]) * heads, np.int64(number[first + e]) * deep
-            for h in range(heads):
-                score = dot(query, (i * heads + h) * channels, key, (j + h) * channels, lanes)
-                for c in range(step, channels, step):
-                    score += dot(query, (i * heads + h) * channels + c, key, (j + h) * channels + c, lanes)
-                weight[e, h] = score
-            if deep:
-                for h in range(heads):
-                    weight[e, h] += product(asked, (i * heads + h) * deep, feature, at, deep, thin)
-            if bias.shape[0]:
-                for h in range(heads):
-                    weight[e, h] += bias[number[first + e], h]
-        softmax(weight, degree, top, total, lse, i)
-        if threshold:
-            drop(weight, degree, ptr, sender, number, i, seed, threshold, loud)
-        for e in range(degree):
-            j, at = np.int64(sender[first + e]) * heads, np.int64(number[first + e]) * deep
-            for h in range(heads):
-                for c in range(0, wide, step):
-                    add(out, (i * heads + h) * wide + c, weight[e, h], value, (j + h) * wide + c, lanes)
-            if deep:
-                for h in range(heads):
-                    add_all(felt, (i * heads + h) * deep, weight[e, h], feature, at, deep, thin)
-
-
-@compiled
-def attention_to_receivers(
-    low, high, lanes, thin, ptr, sender, number, query, key, value, asked, feature, bias, seed, threshold, loud,
-    out, felt, lse, grad, felt_grad, heard, pull, query_grad, asked_grad, feature_grad,
-):  # fmt: skip
-    """Back to receivers: how loud each edge was, ``heard [E, H]``, the score's gradient ``pull [E, H]``, and the query's."""
-    heads, rows, step = lse.shape[1], max(lse.size, 1), width(lanes)
-    channels, wide, deep = query.size // rows, out.size // rows, asked.size // rows
-    mean = np.empty(heads, out.dtype)
-    for i in range(low, high):
-        query_grad[i * heads * channels : (i + 1) * heads * channels] = 0
-        asked_grad[i * heads * deep : (i + 1) * heads * deep] = 0
-        for h in range(heads):
-            r = i * heads + h
-            mean[h] = product(grad, r * wide, out, r * wide, wide, lanes)
-            if deep:
-                mean[h] += product(felt_grad, r * deep, felt, r * deep, deep, thin)
-        for e in range(ptr[i], ptr[i + 1]):
-            j, at = np.int64(sender[e]) * heads, np.int64(number[e]) * deep
-            for h in range(heads):
-                score = dot(query, (i * heads + h) * channels, key, (j + h) * channels, lanes)
-                for c in range(step, channels, step):
-                    score += dot(query, (i * heads + h) * channels + c, key, (j + h) * channels + c, lanes)
-                want = dot(grad, (i * heads + h) * wide, value, (j + h) * wide, lanes)
-                for c in range(step, wide, step):
-                    want += dot(grad, (i * heads + h) * wide + c, value, (j + h) * wide + c, lanes)
-                heard[e, h], pull[e, h] = score, want
-            if deep:
-                for h in range(heads):
-                    heard[e, h] += product(asked, (i * heads + h) * deep, feature, at, deep, thin)
-                    pull[e, h] += product(felt_grad, (i * heads + h) * deep, feature, at, deep, thin)
-            if bias.shape[0]:
-                for h in range(heads):
-                    heard[e, h] += bias[number[e], h]
-            pulled(e, i, heard, pull, mean, lse, sender, number, seed, threshold, loud)
-            for h in range(heads):
-                for c in range(0, channels, step):
-                    add(query_grad, (i * heads + h) * channels + c, pull[e, h], key, (j + h) * channels + c, lanes)
-            if deep:
-                give_back(e, i, at, heard, pull, asked, feature, felt_grad, asked_grad, feature_grad, deep, thin)
+from graphattn.backends.cpu.lanes import add_all, compiled, factor_of, inner, most_edges, product, word_of
+from graphattn.backends.cpu.rows import STRIDE, add_four, ask_ahead, copy, get, pull_back, put, softmax
 
 
 @inner
-def give_back(e, i, at, heard, pull, asked, feature, felt_grad, asked_grad, feature_grad, deep, thin):
-    """What an edge gives back to what it was asked, and gets for its features ``feature_grad [E * D]``."""
-    heads = heard.shape[1]
-    feature_grad[at : at + deep] = 0
-    for h in range(heads):
-        r = (i * heads + h) * deep
-        add_all(asked_grad, r, pull[e, h], feature, at, deep, thin)
-        add_all(feature_grad, at, pull[e, h], asked, r, deep, thin)
-        add_all(feature_grad, at, heard[e, h], felt_grad, r, deep, thin)
+def node_of(row_of, row):
+    """The node whose edges, or some of them, are a row."""
+    return np.int64(row_of[row]) if row_of.size else row
+
+
+@inner
+def row_like(array, ptr, low, high, period):
+    """Room for the weights of a row, with what instructions may touch behind its end."""
+    return np.empty(most_edges(ptr, low, high) * period + STRIDE, array.dtype)
+
+
+@inner
+def heads_like(array, period):
+    """Room for a number of each head, repeated."""
+    return np.zeros(max(period, STRIDE), array.dtype)
+
+
+@inner
+def take(array, first, degree, heads, period, row):
+    """A row's numbers, ``[degree, H]``, with what stands between them."""
+    if period == heads:
+        copy(row, 0, array, first * heads, degree * heads)
+    else:
+        for e in range(degree):
+            copy(row, e * period, array, (first + e) * heads, heads)
+
+
+@inner
+def give(row, first, degree, heads, period, array):
+    """A row's numbers go back to where :func:`take` took them."""
+    if period == heads:
+        copy(array, first * heads, row, 0, degree * heads)
+    else:
+        for e in range(degree):
+            copy(array, (first + e) * heads, row, e * period, heads)
 
 
 @compiled
-def weighted_sum(low, high, lanes, ptr, other, place, weight, x, out):
-    """Sums over a row's edges, ``out_r = sum_e weight[place_e] x[other_e]``; ``weight [E, H]``."""
-    heads, step = weight.shape[1], width(lanes)
-    channels = out.size // max((ptr.size - 1) * heads, 1)
+def edge_products(low, high, lanes, sizes, row_of, ptr, other, left, right, out):
+    """Inner products of a node and the other end of each of its edges, ``out[e, h] = left_h . right[other_e]_h``."""
+    heads, channels = sizes
     for r in range(low, high):
-        out[r * heads * channels : (r + 1) * heads * channels] = 0
-        for e in range(ptr[r], ptr[r + 1]):
-            i, at = np.int64(other[e]) * heads, place[e]
+        i = node_of(row_of, r) * heads
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            j = np.int64(get(other, e)) * heads
             for h in range(heads):
-                for c in range(0, channels, step):
-                    add(out, (r * heads + h) * channels + c, weight[at, h], x, (i + h) * channels + c, lanes)
+                said = product(left, (i + h) * channels, right, (j + h) * channels, channels, lanes)
+                put(out, e * heads + h, said)
 
 
 @compiled
-def edge_products(low, high, lanes, ptr, other, place, left, right, out):
-    """Inner products of a row and the other end of each of its edges, ``out[place_e] = left_r . right[other_e]``, ``[E, H]``."""
-    heads = out.shape[1]
-    channels = left.size // max((ptr.size - 1) * heads, 1)
+def weighted_sum(low, high, lanes, sizes, ptr, other, place, weight, x, out):
+    """Sums over a row's edges, ``out_r = sum_e weight[place_e] x[other_e]``; an empty ``place`` leaves the order as it is."""
+    heads, channels = sizes
+    size = heads * channels
+    row = row_like(out, ptr, low, high, heads)
     for r in range(low, high):
-        for e in range(ptr[r], ptr[r + 1]):
-            i, at = np.int64(other[e]) * heads, place[e]
+        first, degree, at = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r]), r * size
+        if place.size:
+            # Each edge's weights are a line of memory of their own: those of the row after the next are asked for now.
+            ask_ahead(weight, place, ptr[min(r + 2, high)], ptr[min(r + 3, high)], heads)
+            for e in range(degree):
+                copy(row, e * heads, weight, np.int64(get(place, first + e)) * heads, heads)
+        out[at : at + size] = 0
+        weights, start = (row, 0) if place.size else (weight, first * heads)
+        four = degree - degree % 4
+        for e in range(0, four, 4):
+            j, k = np.int64(get(other, first + e)) * size, np.int64(get(other, first + e + 1)) * size
+            m, n = np.int64(get(other, first + e + 2)) * size, np.int64(get(other, first + e + 3)) * size
             for h in range(heads):
-                out[at, h] = product(left, (r * heads + h) * channels, right, (i + h) * channels, channels, lanes)
+                c, w = h * channels, start + e * heads + h
+                w0, w1 = get(weights, w), get(weights, w + heads)
+                w2, w3 = get(weights, w + 2 * heads), get(weights, w + 3 * heads)
+                add_four(out, at + c, w0, w1, w2, w3, x, j + c, k + c, m + c, n + c, channels, lanes)
+        for e in range(four, degree):
+            j = np.int64(get(other, first + e)) * size
+            for h in range(heads):
+                c = h * channels
+                add_all(out, at + c, get(weights, start + e * heads + h), x, j + c, channels, lanes)
+
+
+@compiled
+def softmaxes(low, high, lanes, sizes, ptr, weight):
+    """Scores ``weight [E, H]`` become the softmax of their row."""
+    heads, period = sizes
+    row = row_like(weight, ptr, low, high, period)
+    top, share = heads_like(weight, period), heads_like(weight, period)
+    for r in range(low, high):
+        first, degree = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r])
+        take(weight, first, degree, heads, period, row)
+        softmax(row, degree, heads, period, top, share)
+        give(row, first, degree, heads, period, weight)
+
+
+@compiled
+def pull_backs(low, high, lanes, thin, sizes, ptr, alpha, grad, out, felt_grad, felt, pull):
+    """What each weight would add to the loss, ``pull [E, H]``, becomes its score's gradient, ``alpha (pull - grad . out)``."""
+    heads, channels, deep, period = sizes
+    row, weight = row_like(pull, ptr, low, high, period), row_like(pull, ptr, low, high, period)
+    mean = heads_like(pull, period)
+    for r in range(low, high):
+        first, degree = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r])
+        for h in range(heads):
+            at = (r * heads + h) * channels
+            mean[h] = product(grad, at, out, at, channels, lanes)
+            if deep:
+                at = (r * heads + h) * deep
+                mean[h] += product(felt_grad, at, felt, at, deep, thin)
+        take(alpha, first, degree, heads, period, weight)
+        take(pull, first, degree, heads, period, row)
+        pull_back(weight, row, degree, heads, period, mean)
+        give(row, first, degree, heads, period, pull)
+
+
+@compiled
+def drop(low, high, lanes, heads, ptr, sender, number, seed, threshold, loud, weight):
+    """``weight [E, H]``, times how loud the edges are."""
+    for i in range(low, high):
+        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
+            word = word_of(seed, i, get(sender, e), get(number, e))
+            for h in range(heads):
+                put(weight, e * heads + h, get(weight, e * heads + h) * factor_of(word, h, threshold, loud))
+
+
+@compiled
+def add_bias(low, high, lanes, heads, ptr, number, bias, weight):
+    """The bias of each edge, in the order of the topology, is added to ``weight [E, H]``."""
+    for e in range(np.int64(ptr[low]), np.int64(ptr[high])):
+        at = np.int64(get(number, e)) * heads
+        for h in range(heads):
+            put(weight, e * heads + h, get(weight, e * heads + h) + get(bias, at + h))
+
+
+@compiled
+def add_asked(low, high, thin, sizes, ptr, number, asked, feature, weight):
+    """What a node asks of its edges' features is added, ``weight[e, h] += asked_h . feature[number_e]``."""
+    heads, deep = sizes
+    for i in range(low, high):
+        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
+            f = np.int64(get(number, e)) * deep
+            for h in range(heads):
+                said = product(asked, (i * heads + h) * deep, feature, f, deep, thin)
+                put(weight, e * heads + h, get(weight, e * heads + h) + said)
+
+
+@compiled
+def feature_sums(low, high, thin, sizes, ptr, number, weight, feature, felt):
+    """Sums over a row's edges, ``felt_r = sum_e weight[e] feature[number_e]``."""
+    heads, deep = sizes
+    for r in range(low, high):
+        felt[r * heads * deep : (r + 1) * heads * deep] = 0
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            f = np.int64(get(number, e)) * deep
+            for h in range(heads):
+                add_all(felt, (r * heads + h) * deep, get(weight, e * heads + h), feature, f, deep, thin)
+
+
+@compiled
+def feature_grads(low, high, thin, sizes, ptr, number, heard, pull, felt_grad, asked, feature_grad):
+    """What the features of each edge get, ``sum_h heard[e, h] felt_grad_h + pull[e, h] asked_h``."""
+    heads, deep = sizes
+    for i in range(low, high):
+        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
+            f = np.int64(get(number, e)) * deep
+            feature_grad[f : f + deep] = 0
+            for h in range(heads):
+                at = (i * heads + h) * deep
+                add_all(feature_grad, f, get(heard, e * heads + h), felt_grad, at, deep, thin)
+                add_all(feature_grad, f, get(pull, e * heads + h), asked, at, deep, thin)

@@ -2,7 +2,7 @@
 
 ``lanes`` is an empty array whose type tells the compiler how many channels one instruction handles: a power of two that divides
 them. Numba keeps compiled kernels and does not see edits in what they call from other files: the type of ``lanes`` spells the
-text of this file, too, so that kernels are compiled anew when it changes.
+text of this folder, too, so that kernels are compiled anew when it changes; every kernel takes ``lanes``.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
@@ -29,8 +29,8 @@ MATH = ("contract", "reassoc", "arcp", "nsz")
 _LOG2E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(-2.12194440e-4)
-_SOURCE = Path(__file__)
-_STAMP = f"v{hashlib.sha256(_SOURCE.read_bytes() if _SOURCE.exists() else b'').hexdigest()[:16]}"
+_SOURCES = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+_STAMP = f"v{hashlib.sha256(_SOURCES).hexdigest()[:16]}"
 _MOST = 64
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(MATH)}
 

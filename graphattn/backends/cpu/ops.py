@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.cpu.threads import pieces, ranges, run
 
 LIBRARY = "graphattn"
 
@@ -57,27 +57,44 @@ def attend(
     ptr: Tensor,
     sender: Tensor,
     number: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
-    """What every receiver hears ``[N_i, H, D]``, of edge features ``[N_i, H, F]``, and the log-sum-exp of its scores."""
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    """What every receiver hears ``[N_i, H, D]``, and of edge features ``[N_i, H, F]``; weights ``[E, H]``, and behind dropout."""
     from graphattn.backends.cpu import kernels
     from graphattn.backends.cpu.lanes import lanes
+    from graphattn.backends.cpu.rows import period_of
 
-    heads, channels, wide = query.size(1), query.size(2), value.size(2)
-    asked, feature, deep = _features(query, asked, feature)
-    out, felt = (query.new_empty(query.size(0), heads, size) for size in (wide, deep))
-    lse = query.new_empty(query.size(0), heads)
-    run(
-        kernels.attention, ranges(ptr, heads * (channels + wide + deep)), lanes(channels, wide), lanes(deep),
-        *flat(ptr, sender, number, query, key, value, asked, feature), term(query, bias),
-        *drop(seed, dropout, query.dtype), *flat(out, felt), lse.numpy(),
-    )  # fmt: skip
-    return out, felt, lse
+    heads = query.size(1)
+    alpha = _edge_products(query, key, ptr, sender)
+    bounds, weight = ranges(ptr, heads), alpha.numpy().reshape(-1)
+    if bias is not None:
+        run(kernels.add_bias, bounds, lanes(1), heads, *flat(ptr, number, bias), weight)
+    if asked is not None and feature is not None:
+        sizes = (heads, feature.size(1))
+        run(kernels.add_asked, bounds, lanes(sizes[1]), sizes, *flat(ptr, number, asked, feature), weight)
+    run(kernels.softmaxes, bounds, lanes(1), (heads, period_of(heads)), *flat(ptr), weight)
+    heard = alpha
+    if seed is not None:
+        heard = alpha.clone()
+        run(
+            kernels.drop,
+            bounds,
+            lanes(1),
+            heads,
+            *flat(ptr, sender, number),
+            *drop(seed, dropout, query.dtype),
+            *flat(heard),
+        )
+    out = _weighted_sum(heard, value, ptr, sender, None)
+    felt = query.new_empty(query.size(0), heads, 0) if feature is None else _feature_sums(heard, feature, ptr, number)
+    return out, felt, alpha, alpha.new_empty(0, heads) if seed is None else heard
 
 
 @attend.register_fake
 def _(query, key, value, asked, bias, feature, seed, dropout, ptr, sender, number):  # noqa: ANN001, ANN202
     rows, heads, deep = query.size(0), query.size(1), 0 if asked is None else asked.size(2)
-    return query.new_empty(rows, heads, value.size(2)), query.new_empty(rows, heads, deep), query.new_empty(rows, heads)
+    alpha = query.new_empty(sender.size(0), heads)
+    heard = query.new_empty(0 if seed is None else sender.size(0), heads)
+    return query.new_empty(rows, heads, value.size(2)), query.new_empty(rows, heads, deep), alpha, heard
 
 
 @torch.library.custom_op(f"{LIBRARY}::attend_backward", mutates_args=(), device_types="cpu")
@@ -86,12 +103,12 @@ def attend_backward(
     felt_grad: Tensor,
     out: Tensor,
     felt: Tensor,
-    lse: Tensor,
+    alpha: Tensor,
+    heard: Tensor,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     asked: Tensor | None,
-    bias: Tensor | None,
     feature: Tensor | None,
     seed: Tensor | None,
     dropout: float,
@@ -105,29 +122,45 @@ def attend_backward(
     """Gradients of query, key, value, asked, of the scores ``[E, H]`` in the receivers' order, and of the features."""
     from graphattn.backends.cpu import kernels
     from graphattn.backends.cpu.lanes import lanes
+    from graphattn.backends.cpu.rows import period_of
 
-    heads, channels, wide = query.size(1), query.size(2), value.size(2)
+    heads, wide, heard = query.size(1), value.size(2), alpha if seed is None else heard
     asked, feature, deep = _features(query, asked, feature)
-    heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
-    together, work = lanes(channels, wide), 2 * heads * (channels + wide + deep)
-    query_grad, key_grad, value_grad, asked_grad, feature_grad = alike(query, key, value, asked, feature)
-    run(
-        kernels.attention_to_receivers, ranges(ptr, work), together, lanes(deep),
-        *flat(ptr, sender, number, query, key, value, asked, feature), term(query, bias),
-        *drop(seed, dropout, query.dtype), *flat(out, felt), lse.numpy(), *flat(grad, felt_grad),
-        heard.numpy(), pull.numpy(), *flat(query_grad, asked_grad, feature_grad),
-    )  # fmt: skip
-    transposed, bounds = flat(sender_ptr, receiver, place), ranges(sender_ptr, work // 4)
-    for weight, x, result in ((pull, query, key_grad), (heard, grad, value_grad)):
-        run(kernels.weighted_sum, bounds, together, *transposed, weight.numpy(), *flat(x, result))
-    return query_grad, key_grad, value_grad, asked_grad, pull, feature_grad
+    thin, bounds, order = lanes(deep), ranges(ptr, heads), flat(ptr, number)
+    pull = _edge_products(grad, value, ptr, sender)
+    features = flat(felt_grad, felt) if deep else flat(query[:0], query[:0])
+    if deep:
+        run(kernels.add_asked, bounds, thin, (heads, deep), *order, *flat(felt_grad, feature, pull))
+    if seed is not None:
+        run(
+            kernels.drop,
+            bounds,
+            lanes(1),
+            heads,
+            *flat(ptr, sender, number),
+            *drop(seed, dropout, query.dtype),
+            *flat(pull),
+        )
+    sizes = (heads, wide, deep, period_of(heads))
+    run(kernels.pull_backs, bounds, lanes(wide), thin, sizes, *flat(ptr, alpha, grad, out), *features, *flat(pull))
+    asked_grad, feature_grad = alike(asked, feature)
+    if deep:
+        asked_grad = _feature_sums(pull, feature, ptr, number)
+        edges = flat(heard, pull, felt_grad, asked, feature_grad)
+        run(kernels.feature_grads, bounds, thin, (heads, deep), *order, *edges)
+    query_grad = _weighted_sum(pull, key, ptr, sender, None)
+    key_grad = _weighted_sum(pull, query, sender_ptr, receiver, place)
+    return query_grad, key_grad, _weighted_sum(heard, grad, sender_ptr, receiver, place), asked_grad, pull, feature_grad
 
 
 @attend_backward.register_fake
-def _(grad, felt_grad, out, felt, lse, query, key, value, asked, bias, feature, seed, dropout, ptr, sender, number, *_):  # noqa: ANN001, ANN202, ANN002
+def _(grad, felt_grad, out, felt, alpha, heard, query, key, value, asked, feature, *_):  # noqa: ANN001, ANN202, ANN002
     asked, feature, _ = _features(query, asked, feature)
-    pull = query.new_empty(number.size(0), query.size(1))
-    return (*(torch.empty_like(x) for x in (query, key, value, asked)), pull, torch.empty_like(feature))
+    return (
+        *(torch.empty_like(x) for x in (query, key, value, asked)),
+        torch.empty_like(alpha),
+        torch.empty_like(feature),
+    )
 
 
 def _features(query: Tensor, asked: Tensor | None, feature: Tensor | None) -> tuple[Tensor, Tensor, int]:
@@ -137,17 +170,52 @@ def _features(query: Tensor, asked: Tensor | None, feature: Tensor | None) -> tu
     return asked, feature, feature.size(1)
 
 
-@torch.library.custom_op(f"{LIBRARY}::weighted_sum", mutates_args=(), device_types="cpu")
-def weighted_sum(weight: Tensor, x: Tensor, ptr: Tensor, other: Tensor, place: Tensor) -> Tensor:
-    """Sums over each row's edges, ``sum_e weight[place_e] x[other_e]``: ``weight [E, H]``, ``x [N, H, C] -> [rows, H, C]``."""
+def _edge_products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
     from graphattn.backends.cpu import kernels
     from graphattn.backends.cpu.lanes import lanes
 
-    out = x.new_empty(ptr.size(0) - 1, *x.shape[1:])
-    bounds = ranges(ptr, x.size(1) * x.size(2))
-    weights = weight.detach().contiguous().numpy()
-    run(kernels.weighted_sum, bounds, lanes(x.size(2)), *flat(ptr, other, place), weights, *flat(x, out))
+    sizes = (left.size(1), left.size(2))
+    out, (row_of, starts) = left.new_empty(other.numel(), sizes[0]), pieces(ptr)
+    bounds = ranges(starts, sizes[0] * sizes[1])
+    run(kernels.edge_products, bounds, lanes(sizes[1]), sizes, *flat(row_of, starts, other, left, right, out))
     return out
+
+
+def _weighted_sum(weight: Tensor, x: Tensor, ptr: Tensor, other: Tensor, place: Tensor | None) -> Tensor:
+    from graphattn.backends.cpu import kernels
+    from graphattn.backends.cpu.lanes import lanes
+
+    sizes, (row_of, starts) = (x.size(1), x.size(2)), pieces(ptr)
+    out = x.new_empty(starts.numel() - 1, *sizes)
+    order = flat(starts, other, other[:0] if place is None else place)
+    bounds = ranges(starts, sizes[0] * sizes[1])
+    run(kernels.weighted_sum, bounds, lanes(sizes[1]), sizes, *order, *flat(weight, x, out))
+    return _joined(out, row_of, ptr.numel() - 1)
+
+
+def _feature_sums(weight: Tensor, feature: Tensor, ptr: Tensor, number: Tensor) -> Tensor:
+    from graphattn.backends.cpu import kernels
+    from graphattn.backends.cpu.lanes import lanes
+
+    sizes, (row_of, starts) = (weight.size(1), feature.size(1)), pieces(ptr)
+    felt = feature.new_empty(starts.numel() - 1, *sizes)
+    edges = flat(starts, number, weight, feature, felt)
+    run(kernels.feature_sums, ranges(starts, sizes[0] * sizes[1]), lanes(sizes[1]), sizes, *edges)
+    return _joined(felt, row_of, ptr.numel() - 1)
+
+
+def _joined(parts: Tensor, row_of: Tensor, rows: int) -> Tensor:
+    """The sums of rows from those of their pieces."""
+    return parts.new_zeros(rows, *parts.shape[1:]).index_add(0, row_of, parts) if row_of.numel() else parts
+
+
+@torch.library.custom_op(f"{LIBRARY}::weighted_sum", mutates_args=(), device_types="cpu")
+def weighted_sum(weight: Tensor, x: Tensor, ptr: Tensor, other: Tensor, place: Tensor | None) -> Tensor:
+    """Sums over each row's edges, ``sum_e weight[place_e] x[other_e]``: ``weight [E, H]``, ``x [N, H, C] -> [rows, H, C]``.
+
+    Without a ``place`` weights stand in the order of the rows.
+    """
+    return _weighted_sum(weight, x, ptr, other, place)
 
 
 @weighted_sum.register_fake
@@ -156,20 +224,14 @@ def _(weight, x, ptr, other, place):  # noqa: ANN001, ANN202
 
 
 @torch.library.custom_op(f"{LIBRARY}::edge_products", mutates_args=(), device_types="cpu")
-def edge_products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor, place: Tensor) -> Tensor:
-    """Inner products along edges, ``[E, H]`` by ``place``: ``left [rows, H, C]``, ``right [N, H, C]``."""
-    from graphattn.backends.cpu import kernels
-    from graphattn.backends.cpu.lanes import lanes
-
-    out = left.new_empty(place.size(0), left.size(1))
-    bounds = ranges(ptr, left.size(1) * left.size(2))
-    run(kernels.edge_products, bounds, lanes(left.size(2)), *flat(ptr, other, place, left, right), out.numpy())
-    return out
+def edge_products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
+    """Inner products along edges, ``[E, H]`` in the order of the rows: ``left [rows, H, C]``, ``right [N, H, C]``."""
+    return _edge_products(left, right, ptr, other)
 
 
 @edge_products.register_fake
-def _(left, right, ptr, other, place):  # noqa: ANN001, ANN202
-    return left.new_empty(place.size(0), left.size(1))
+def _(left, right, ptr, other):  # noqa: ANN001, ANN202
+    return left.new_empty(other.size(0), left.size(1))
 
 
 def over_heads(operator: Callable[..., Any], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
@@ -210,7 +272,7 @@ def _unless_featured(operator: Callable[..., Any], nodes: int, outputs: int) -> 
     return choose
 
 
-torch.library.register_vmap(attend, _unless_featured(attend, 5, 3))
+torch.library.register_vmap(attend, _unless_featured(attend, 5, 4))
 torch.library.register_vmap(attend_backward, _unless_featured(attend_backward, 10, 5))
 torch.library.register_vmap(weighted_sum, over_heads(weighted_sum, 2, 1))
 torch.library.register_vmap(edge_products, over_heads(edge_products, 2, 1))
