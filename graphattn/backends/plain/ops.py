@@ -1,7 +1,7 @@
 """Sums and products over edges as operators that torch can trace, differentiate and map: no tensor of edges times channels.
 
-Sums are what ``embedding_bag`` computes: an edge is an entry of its receiver's bag, the sender a row of the table. Products are
-taken edge by edge in tiles that stay in the processor's cache. All edges are in the order of the rows' groups.
+Sums are what ``embedding_bag`` computes: an edge is an entry of its receiver's bag, the sender a row of the table. Inner products
+are those of two matrices where a third is not empty. Edges are in the order of the rows' groups.
 
 Letters: ``N`` rows that the edges are grouped by, ``M`` nodes at their other end, ``E`` edges, ``H`` heads, ``C`` channels,
 ``T`` edges of a tile. What stands at the other end may have fewer heads, ``G``: each then serves ``H / G`` heads in a row.
@@ -9,7 +9,9 @@ Letters: ``N`` rows that the edges are grouped by, ``M`` nodes at their other en
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -34,7 +36,7 @@ def sums(weight: Tensor, x: Tensor, like: Tensor, ptr: Tensor, other: Tensor, pl
         return _pooled(weight, x, per, ptr, other, place)
     out = x.new_empty(ptr.numel() - 1, heads, x.size(2))
     for head in range(heads):
-        told = weight[:, head] if place is None else weight[:, head].index_select(0, place)
+        told = weight[:, head].contiguous() if place is None else weight[:, head].index_select(0, place)
         out[:, head] = _bags(x[:, head * x.size(1) // heads], other, ptr, told)
     return out
 
@@ -51,22 +53,44 @@ def _pooled(weight: Tensor, x: Tensor, per: int, ptr: Tensor, other: Tensor, pla
     for first in range(0, heads, per):
         head = torch.arange(first, first + per, dtype=other.dtype, device=other.device)
         entry = (other[:, None] * heads + head).flatten()
-        groups.append(_bags(table, entry, ptr * per, weight[:, first : first + per].flatten()))
+        groups.append(_bags(table, entry, ptr * per, weight[:, first : first + per].reshape(-1)))
     return torch.stack(groups, 1)
 
 
 @torch.library.custom_op(f"{LIBRARY}::products_on_edges", mutates_args=())
 def products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
     """Inner products along edges: ``left [N, H, C]``, ``right [M, G, C]`` -> ``[E, H]``."""
+    if left.numel() == 0 or other.numel() == 0:
+        return left.new_zeros(other.numel(), left.size(1))
+    if not torch.backends.mkl.is_available() and left.device.type == "cpu":
+        return in_tiles(left, right, ptr, other)
+    _warned_of_beta()
+    heads, shape = left.size(1), (left.size(0), right.size(0))
+    pattern = torch.sparse_csr_tensor(ptr, other, left.new_zeros(other.numel()), shape, check_invariants=False)
+    found = []
+    for head in range(heads):
+        key = right[:, head * right.size(1) // heads].t()
+        found.append(torch.sparse.sampled_addmm(pattern, left[:, head], key, beta=0).values())
+    return torch.stack(found, 1)
+
+
+def in_tiles(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
+    """The same without MKL, of which torch asks for the sampled product of matrices."""
     (rows, heads, channels), groups = left.shape, right.size(1)
-    out = left.new_zeros(other.numel(), groups, heads // max(groups, 1))
-    row = row_of(ptr)
-    if left.numel():
-        left, right = left.reshape(rows, groups, -1, channels), right.contiguous().unsqueeze(2)
-        for low, high in tiles(other.numel(), heads * channels):
-            said = right.index_select(0, other[low:high])
-            torch.sum(left.index_select(0, row[low:high]).mul_(said), -1, out=out[low:high])
+    left, right = left.reshape(rows, groups, -1, channels), right.contiguous().unsqueeze(2)
+    out, row = left.new_empty(other.numel(), groups, heads // groups), row_of(ptr)
+    for low, high in tiles(other.numel(), heads * channels):
+        said = right.index_select(0, other[low:high])
+        torch.sum(left.index_select(0, row[low:high]).mul_(said), -1, out=out[low:high])
     return out.flatten(1)
+
+
+@lru_cache(maxsize=1)
+def _warned_of_beta() -> None:
+    """Let torch say once, unheard, that its sparse matrices may change: of them, ours are seen by nobody."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.sparse_csr_tensor(torch.zeros(1, dtype=torch.int32), torch.empty(0, dtype=torch.int32), torch.empty(0))
 
 
 @products.register_fake
@@ -123,6 +147,8 @@ def tiles(edges: int, width: int) -> Iterator[tuple[int, int]]:
 
 
 def _bags(table: Tensor, entry: Tensor, ptr: Tensor, weight: Tensor | None) -> Tensor:
+    # Of what wants gradients, torch would note the bag of each entry, which takes longer than the sums; so with strides.
+    table, weight = table.detach(), None if weight is None else weight.detach()
     return embedding_bag(entry, table, ptr, mode="sum", per_sample_weights=weight, include_last_offset=True)
 
 
