@@ -38,9 +38,9 @@ def to_senders(graph: Edges) -> Ends:
 def to_features(graph: Edges) -> Ends:
     """Receivers and the features of their edges, of which each has one receiver."""
     ptr, _, number = graph.by_receiver()
-    place = number.argsort().to(number.dtype)
-    one_each = torch.arange(number.numel() + 1, dtype=ptr.dtype, device=ptr.device)
-    return Ends(ptr, number, one_each, ops.row_of(ptr)[place], place)
+    one_each = torch.arange(graph.num_edges + 1, dtype=ptr.dtype, device=ptr.device)
+    place = torch.empty_like(number).index_copy(0, number.long(), one_each[:-1])
+    return Ends(ptr, number, one_each, ops.row_of(ptr, graph.num_edges)[place], place)
 
 
 def sums(weight: Tensor, x: Tensor, ends: Ends) -> Tensor:
@@ -174,7 +174,7 @@ class _Softmax(torch.autograd.Function):
         if not torch.is_grad_enabled():
             return ops.softmax_backward(grad, alpha, ptr), None
         # The gradient will be differentiated in turn: in torch's own operators.
-        row, rows = ops.row_of(ptr).long(), ptr.size(0) - 1
+        row, rows = ops.row_of(ptr, score.size(0)).long(), ptr.size(0) - 1
         alpha = SoftmaxSum().weigh(score, Groups(row, None, rows, None))
         mean = grad.new_zeros(rows, grad.size(1)).index_add(0, row, alpha * grad)
         return alpha * (grad - mean[row]), None

@@ -78,7 +78,7 @@ def in_tiles(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
     """The same without MKL, of which torch asks for the sampled product of matrices."""
     (rows, heads, channels), groups = left.shape, right.size(1)
     left, right = left.reshape(rows, groups, -1, channels), right.contiguous().unsqueeze(2)
-    out, row = left.new_empty(other.numel(), groups, heads // groups), row_of(ptr)
+    out, row = left.new_empty(other.numel(), groups, heads // groups), row_of(ptr, other.numel())
     for low, high in tiles(other.numel(), heads * channels):
         said = right.index_select(0, other[low:high])
         torch.sum(left.index_select(0, row[low:high]).mul_(said), -1, out=out[low:high])
@@ -103,7 +103,7 @@ def softmax(score: Tensor, ptr: Tensor) -> Tensor:
     """The softmax of each row's scores, ``[E, H] -> [E, H]``; zero where all of them are minus infinity."""
     if score.numel() == 0:
         return torch.zeros_like(score)
-    row = row_of(ptr)
+    row = row_of(ptr, score.size(0))
     top = torch.segment_reduce(score, "max", offsets=ptr.long(), axis=0)
     weight = score - top.masked_fill_(top == -torch.inf, 0).index_select(0, row)
     total = row_sums(weight.exp_(), ptr)
@@ -116,7 +116,7 @@ def softmax_backward(grad: Tensor, alpha: Tensor, ptr: Tensor) -> Tensor:
     if alpha.numel() == 0:
         return torch.zeros_like(alpha)
     pull = alpha * grad
-    return pull.addcmul_(alpha, row_sums(pull, ptr).index_select(0, row_of(ptr)), value=-1)
+    return pull.addcmul_(alpha, row_sums(pull, ptr).index_select(0, row_of(ptr, pull.size(0))), value=-1)
 
 
 @softmax.register_fake
@@ -129,9 +129,10 @@ def _(grad, alpha, ptr):  # noqa: ANN001, ANN202
     return torch.empty_like(alpha, memory_format=torch.contiguous_format)
 
 
-def row_of(ptr: Tensor) -> Tensor:
+def row_of(ptr: Tensor, edges: int) -> Tensor:
     """The row of each edge, ``[N + 1] -> [E]``."""
-    return torch.arange(ptr.numel() - 1, dtype=ptr.dtype, device=ptr.device).repeat_interleave(ptr.diff())
+    rows = torch.arange(ptr.size(0) - 1, dtype=ptr.dtype, device=ptr.device)
+    return rows.repeat_interleave(ptr.diff(), output_size=edges)
 
 
 def row_sums(x: Tensor, ptr: Tensor) -> Tensor:
