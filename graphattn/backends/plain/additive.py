@@ -57,7 +57,7 @@ def slopes(
     """The gradients of query and key without the factor ``weight``, from those of the scores."""
     of_query, of_key = (torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (query, key))
     for low, high, row, sender, both in _tiles(query, key, ptr, other):
-        said = torch.where(both > 0, 1, slope).to(pull.dtype).mul_(pull[low:high, :, None])
+        said = torch.where(both > 0, both.new_ones(()), slope).mul_(pull[low:high, :, None])
         of_query.index_add_(0, row, said)
         of_key.index_add_(0, sender, said)
     return of_query, of_key
@@ -110,5 +110,6 @@ def _slopes_at_once(
 ) -> tuple[Tensor, Tensor]:
     # The gradient will be differentiated in turn: in torch's own operators.
     row, sender = row_of(ptr, other.size(0)).long(), other.long()
-    said = torch.where(query[row] + key[sender] > 0, 1, slope).to(pull.dtype) * pull.unsqueeze(-1)
+    both = query[row] + key[sender]
+    said = torch.where(both > 0, both.new_ones(()), slope) * pull.unsqueeze(-1)
     return torch.zeros_like(query).index_add(0, row, said), torch.zeros_like(key).index_add(0, sender, said)
