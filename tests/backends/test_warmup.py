@@ -18,7 +18,9 @@ def short(monkeypatch):
 def test_every_step_is_one_that_kernels_compute(short):
     csr = Csr()
     for step in short:
-        _, graph, inputs = step.layer.prepare(step.x, torch.tensor([[0, 1], [1, 2]]), {k: v[:2] for k, v in step.edge.items()})
+        _, graph, inputs = step.layer.prepare(
+            step.x, torch.tensor([[0, 1], [1, 2]]), {k: v[:2] for k, v in step.edge.items()}
+        )
         assert csr.unsupported(step.layer, graph, inputs) == []
 
 
@@ -39,5 +41,7 @@ def test_the_report_says_where_kernels_are():
 
 def test_without_numba_there_is_nothing_to_compile(monkeypatch):
     monkeypatch.setenv(SWITCH, "0")
-    with pytest.raises(ValueError, match=r"expected a machine that can compile kernels, got one that needs Numba, .*=0"):
+    with pytest.raises(
+        ValueError, match=r"expected a machine that can compile kernels, got one that needs Numba, .*=0"
+    ):
         warmup.warm_up()

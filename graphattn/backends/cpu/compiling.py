@@ -19,8 +19,8 @@ class Announcement(event.Listener):
         self.said = False
 
     def on_start(self, event: event.Event) -> None:
-        dispatcher = event.data["dispatcher"]
-        if self.said or not any(dispatcher is kernel for kernel in KERNELS):
+        dispatcher = (event.data or {}).get("dispatcher")
+        if dispatcher is None or self.said or not any(dispatcher is kernel for kernel in KERNELS):
             return
         self.said = True
         kept = dispatcher.stats.cache_path is not None

@@ -51,9 +51,7 @@ def _(query, key, weight, slope, ptr, other):  # noqa: ANN001, ANN202
 
 
 @torch.library.custom_op(f"{LIBRARY}::leaky_products_on_edges_backward", mutates_args=())
-def slopes(
-    pull: Tensor, query: Tensor, key: Tensor, slope: float, ptr: Tensor, other: Tensor
-) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+def slopes(pull: Tensor, query: Tensor, key: Tensor, slope: float, ptr: Tensor, other: Tensor) -> Tuple[Tensor, Tensor]:  # noqa: UP006
     """The gradients of query and key without the factor ``weight``, from those of the scores."""
     of_query, of_key = (torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (query, key))
     for low, high, row, sender, both in _tiles(query, key, ptr, other):
@@ -72,9 +70,7 @@ torch.library.register_vmap(score, over_heads(score, 3, 1))
 torch.library.register_vmap(slopes, over_heads(slopes, 3, 2))
 
 
-def _tiles(
-    query: Tensor, key: Tensor, ptr: Tensor, other: Tensor
-) -> Iterator[tuple[int, int, Tensor, Tensor, Tensor]]:
+def _tiles(query: Tensor, key: Tensor, ptr: Tensor, other: Tensor) -> Iterator[tuple[int, int, Tensor, Tensor, Tensor]]:
     """Ranges of edges, their receivers and senders, and the sums of both ends' states ``[T, H, C]``."""
     every = row_of(ptr, other.size(0))
     for low, high in tiles(other.size(0), query[:1].numel()):

@@ -62,10 +62,11 @@ def products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
     """Inner products along edges: ``left [N, H, C]``, ``right [M, G, C]`` -> ``[E, H]``."""
     if left.numel() == 0 or other.numel() == 0:
         return left.new_zeros(other.numel(), left.size(1))
-    if not torch.backends.mkl.is_available() and left.device.type == "cpu":
+    heads, shape = left.size(1), (left.size(0), right.size(0))
+    # torch takes no matrix with more entries than it has places, which edges said several times can ask for.
+    if other.numel() > shape[0] * shape[1] or (left.device.type == "cpu" and not torch.backends.mkl.is_available()):
         return in_tiles(left, right, ptr, other)
     _warned_of_beta()
-    heads, shape = left.size(1), (left.size(0), right.size(0))
     pattern = torch.sparse_csr_tensor(ptr, other, left.new_zeros(other.numel()), shape, check_invariants=False)
     found = []
     for head in range(heads):
@@ -75,7 +76,7 @@ def products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
 
 
 def in_tiles(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
-    """The same without MKL, of which torch asks for the sampled product of matrices."""
+    """The same without a sampled product of matrices."""
     (rows, heads, channels), groups = left.shape, right.size(1)
     left, right = left.reshape(rows, groups, -1, channels), right.contiguous().unsqueeze(2)
     out, row = left.new_empty(other.numel(), groups, heads // groups), row_of(ptr, other.numel())

@@ -54,3 +54,10 @@ def test_features_have_one_receiver_each():
     ends = functions.to_features(graph)
     assert torch.equal(ends.row.long(), graph.edge_index()[1])
     assert torch.equal(ends.other[ends.place.long()].long(), torch.arange(50))
+
+
+def test_there_may_be_more_edges_than_pairs_of_nodes():
+    ptr, sender, _ = graph_of(edges=50, nodes=3).by_receiver()
+    left, right = torch.randn(3, 2, 4, dtype=F64), torch.randn(3, 2, 4, dtype=F64)
+    row = ops.row_of(ptr, 50).long()
+    assert_close(ops.products(left, right, ptr, sender), (left[row] * right[sender.long()]).sum(-1))
