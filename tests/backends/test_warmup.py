@@ -25,8 +25,7 @@ def test_every_step_is_one_that_kernels_compute(short):
 
 
 def test_a_second_run_compiles_nothing(short):
-    first = warmup.warm_up()
-    assert first.compiled + first.loaded >= 0
+    warmup.warm_up()
     seen = []
     second = warmup.warm_up(lambda steps: (seen.append(step.name) or step for step in steps))
     assert (second.compiled, second.loaded) == (0, 0)
