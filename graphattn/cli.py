@@ -1,7 +1,7 @@
-"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`.
+"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`, `warmup`.
 
-Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain` and `graphattn.data`,
-which the commands import when they run, so that `--help` answers at once.
+Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain`, `graphattn.data`
+and `graphattn.backends`, which the commands import when they run, so that `--help` answers at once.
 """
 
 import functools
@@ -214,6 +214,17 @@ def info(debug: Debug = False) -> None:
     from graphattn.training.environment import environment
 
     say(environment())
+
+
+@app.command()
+@friendly
+def warmup(debug: Debug = False) -> None:
+    """Compile the kernels for this machine now, so that the first training does not wait for them."""
+    from rich.progress import track
+
+    from graphattn.backends.warmup import warm_up
+
+    say(str(warm_up(functools.partial(track, description="Kernels", transient=True))))
 
 
 def main() -> None:

@@ -13,13 +13,14 @@ from graphattn.backends.csr import Csr
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.linear import Linear
+from graphattn.backends.sparse import Sparse
 from graphattn.slots import Backend, Inputs, State
 from graphattn.topology import Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Csr(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Csr(), Sparse(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -88,6 +89,7 @@ def explain_backend(
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
        closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
     -> csr: can be used
+       sparse: can be used
        edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.aggregation import Max, Mean, Min, SoftmaxSum, Sum
+from graphattn.backends.cpu.usable import why_not_usable
 from graphattn.backends.differences import heard_split, why_not_split
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
@@ -36,7 +37,7 @@ class Csr:
         elif torch.compiler.is_compiling() and not graph.grouped:
             reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
         if isinstance(message, Attend):
-            reasons.extend(_why_no_attention(layer, message))
+            reasons.extend(why_no_attention(layer, message))
         elif not isinstance(message, Scaled | Copy | Difference):
             reasons.append(f"needs the message Attend, Scaled, Copy or Difference, got {type(message).__name__}")
         elif not isinstance(layer.aggregation, Sum | Mean | Max | Min):
@@ -46,7 +47,7 @@ class Csr:
         state = inputs.senders.get("value", inputs.senders.get("x"))
         if state is not None and (state.device.type != "cpu" or state.dtype not in (torch.float32, torch.float64)):
             reasons.append(f"needs float32 or float64 on the CPU, got {state.dtype} on {state.device}")
-        return reasons + watched(layer)
+        return reasons + why_not_usable() + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cpu import extreme_functions, functions
@@ -59,7 +60,7 @@ class Csr:
         if isinstance(message, Attend):
             return _attention(message, graph, inputs, functions.Dropped(inputs.seed, layer.dropout))
         scale = message.on_edges(graph, inputs.edge).get("scale")
-        weight = _weights(scale, value, graph, inputs.seed, layer.dropout)
+        weight = weights(scale, value, graph, inputs.seed, layer.dropout)
         if isinstance(layer.aggregation, Max):
             return extreme_functions.largest(weight, value, graph)
         if isinstance(layer.aggregation, Min):
@@ -70,7 +71,7 @@ class Csr:
         return total / graph.by_receiver().ptr.diff().clamp(min=1).to(value.dtype)[:, None, None]
 
 
-def _weights(scale: Tensor | None, value: Tensor, graph: Edges, seed: Tensor | None, dropout: float) -> Tensor:
+def weights(scale: Tensor | None, value: Tensor, graph: Edges, seed: Tensor | None, dropout: float) -> Tensor:
     """How much of its sender each edge says, ``[E, H]`` in the order of the receivers' groups."""
     heads, order = value.size(1), graph.by_receiver().number.long()
     weight = (
@@ -96,16 +97,16 @@ def _attention(message: Attend, graph: Edges, inputs: Inputs, dropped: Dropped) 
         term = message.edge_key
         inside = None if term is None else on_every_edge(term, graph, inputs.edge).squeeze(-1).expand(shape)
         return additive.split_attention(
-            query.squeeze(-1), key.squeeze(-1), value, _slope(score), graph, inside, dropped
+            query.squeeze(-1), key.squeeze(-1), value, slope_of(score), graph, inside, dropped
         )
     if isinstance(score, Additive):
         weight = score.weight.reshape(1, *query.shape[1:])
-        return additive.additive_attention(query, key, value, weight, _slope(score), graph, bias, dropped)
+        return additive.additive_attention(query, key, value, weight, slope_of(score), graph, bias, dropped)
     assert isinstance(score, ProductScore)
     query = query * score.factor(query.size(-1))
     if message.edge_key is None and message.edge_value is None:
         return attention(query, key, value, graph, Said(bias), dropped)[0]
-    feature, into_key, into_value = _factored(message, graph, inputs.edge)
+    feature, into_key, into_value = factored(message, graph, inputs.edge)
     asked = (
         query.new_zeros(*query.shape[:2], feature.size(1))
         if into_key is None
@@ -115,7 +116,7 @@ def _attention(message: Attend, graph: Edges, inputs: Inputs, dropped: Dropped) 
     return out if into_value is None else out + torch.einsum("nhf,fhc->nhc", felt, into_value)
 
 
-def _factored(message: Attend, graph: Edges, edge: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def factored(message: Attend, graph: Edges, edge: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Features of edges ``[E, F]``, and the maps ``[F, H, C]`` that make keys and values of them."""
     in_key, in_value = message.edge_key, message.edge_value
     term = in_value if in_key is None else in_key
@@ -128,12 +129,14 @@ def _factored(message: Attend, graph: Edges, edge: State) -> tuple[Tensor, Tenso
     return feature, into_key, in_value.matrix(feature) if isinstance(in_value, LinearValue) else None
 
 
-def _slope(score: Additive | SplitAdditive) -> float:
+def slope_of(score: Additive | SplitAdditive) -> float:
+    """Of the leaky ReLU in a score."""
     assert isinstance(score.activation, nn.LeakyReLU)
     return score.activation.negative_slope
 
 
-def _why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
+def why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
+    """Why the layer is no attention that can be had without a tensor of edges times channels."""
     score, reasons = message.score, []
     if isinstance(score, Additive | SplitAdditive):
         if not isinstance(score.activation, nn.LeakyReLU):

@@ -62,6 +62,7 @@ def test_the_explanation_reads_as_a_list():
             "needs the aggregation Sum, got SoftmaxSum"
         ),
         "-> csr: can be used",
+        "   sparse: can be used",
         "   edgewise: can be used",
     ]
 
@@ -70,7 +71,7 @@ def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
             ValueError,
-            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear'\], got 'fast'",
+            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear', 'sparse'\], got 'fast'",
         ),
         use_backend("fast"),
     ):

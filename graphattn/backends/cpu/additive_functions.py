@@ -138,7 +138,7 @@ def _additive_edgewise(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     receiver, sender, number = order.receivers(), order.sender.long(), order.number.long()
     both = query[receiver] + key[sender]
-    steep = torch.where(both > 0, 1, slope).to(both.dtype)
+    steep = torch.where(both > 0, both.new_ones(()), slope)
     score = (both * steep * weight).sum(-1)
     want = (grad[receiver] * value[sender]).sum(-1)
     heard, pull = pulled(score if bias is None else score + bias[number], want, query.size(0), dropped, order)
@@ -161,7 +161,7 @@ def _split_edgewise(
     receiver, sender, number = order.receivers(), order.sender.long(), order.number.long()
     both = query[receiver] + key[sender]
     both = both if inside is None else both + inside[number]
-    steep = torch.where(both > 0, 1, slope).to(both.dtype)
+    steep = torch.where(both > 0, both.new_ones(()), slope)
     want = (grad[receiver] * value[sender]).sum(-1)
     heard, pull = pulled(both * steep, want, query.size(0), dropped, order)
     pull = pull * steep

@@ -24,6 +24,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
+from graphattn.backends.cpu.compiling import KERNELS
+
 # Not "fast" as a whole: that would delete the guards around minus infinity.
 MATH = ("contract", "reassoc", "arcp", "nsz")
 _LOG2E = np.float32(1.4426950408889634)
@@ -38,9 +40,11 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": s
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel, compiled when it is first called and kept on disk where that is possible."""
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)
+        kernel = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no folder where the compiled code could be kept
-        return numba.njit(**_OPTIONS)(function)
+        kernel = numba.njit(**_OPTIONS)(function)
+    KERNELS.append(kernel)
+    return kernel
 
 
 def inner(function: Callable[..., Any]) -> Callable[..., Any]:

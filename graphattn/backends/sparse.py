@@ -1,0 +1,122 @@
+"""Attention and weighted sums over lists of edges in torch's own operators, where no kernel can be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import torch
+from torch import Tensor
+
+from graphattn.aggregation import Mean, Sum
+from graphattn.backends.csr import factored, slope_of, weights, why_no_attention
+from graphattn.backends.watched import watched
+from graphattn.dropout import loudness
+from graphattn.message import Attend, Copy, Scaled
+from graphattn.message.edge_values import on_every_edge
+from graphattn.score import Additive, ProductScore, SplitAdditive
+from graphattn.slots import Inputs
+from graphattn.topology import Edges, Topology
+
+if TYPE_CHECKING:
+    from graphattn.backends.plain.functions import Ends
+    from graphattn.layer import GraphLayer
+
+
+@final
+class Sparse:
+    """Products of sparse matrices with those of nodes, head by head; half precision is computed in float32.
+
+    What is as long as the list of edges has a number per head, never channels.
+    """
+
+    name = "sparse"
+
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+        message, reasons = layer.message_function, []
+        if not isinstance(graph, Edges):
+            reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
+        elif torch.compiler.is_compiling() and not graph.grouped:
+            reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
+        if isinstance(message, Attend):
+            reasons.extend(why_no_attention(layer, message))
+        elif not isinstance(message, Scaled | Copy):
+            reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
+        elif not isinstance(layer.aggregation, Sum | Mean):
+            reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
+        value = inputs.senders.get("value")
+        if value is not None and value.device.type not in ("cpu", "cuda"):
+            reasons.append(f"needs a device with sparse matrices (cpu, cuda), got {value.device}")
+        return reasons + watched(layer)
+
+    def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
+        from graphattn.backends.plain import functions
+
+        assert isinstance(graph, Edges)
+        message, value, ends = layer.message_function, _wide(inputs.senders["value"]), functions.to_senders(graph)
+        if isinstance(message, Attend):
+            out = _attention(layer, message, graph, inputs, ends)
+        else:
+            scale = message.on_edges(graph, inputs.edge).get("scale")
+            out = functions.sums(weights(scale, value, graph, inputs.seed, layer.dropout), value, ends)
+            if isinstance(layer.aggregation, Mean):
+                out = out / ends.ptr.diff().clamp(min=1).to(out.dtype)[:, None, None]
+        return out.to(inputs.senders["value"].dtype)
+
+
+def _attention(layer: GraphLayer, message: Attend, graph: Edges, inputs: Inputs, ends: Ends) -> Tensor:
+    from graphattn.backends.plain import functions
+
+    value, order = _wide(inputs.senders["value"]), graph.by_receiver().number.long()
+    score, features = _scores(message, graph, inputs, ends, order)
+    alpha = functions.softmax(score, ends)
+    if inputs.seed is not None:
+        sender, receiver = graph.edge_index()[:, order]
+        alpha = alpha * loudness(inputs.seed, receiver, sender, order, alpha.size(1), layer.dropout, alpha.dtype)
+    out = functions.sums(alpha, value, ends)
+    if features is None or message.edge_value is None:
+        return out
+    feature, into_value = features
+    felt = functions.sums(alpha, feature, functions.to_features(graph))
+    return out + torch.einsum("nhf,fhc->nhc", felt, into_value)
+
+
+def _scores(
+    message: Attend, graph: Edges, inputs: Inputs, ends: Ends, order: Tensor
+) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    """Scores ``[E, H]`` in the order of the receivers' groups; features ``[E, 1, F]`` and what makes values of them."""
+    from graphattn.backends.plain import additive, functions
+
+    query, key = _wide(inputs.receivers["query"]), _wide(inputs.senders["key"])
+    shape = (graph.num_edges, key.size(1))
+    if isinstance(message.score, SplitAdditive):
+        one = torch.ones_like
+        both = functions.products(query, one(key), ends) + functions.products(one(query), key, ends)
+        if message.edge_key is not None:
+            inside = on_every_edge(message.edge_key, graph, inputs.edge).squeeze(-1)
+            both = both + _wide(inside).expand(shape).index_select(0, order)
+        return message.score.activation(both), None
+    features = None
+    if isinstance(message.score, Additive):
+        weight = _wide(message.score.weight).reshape(1, *query.shape[1:])
+        score = additive.leaky_products(query, key, weight, slope_of(message.score), ends)
+    else:
+        assert isinstance(message.score, ProductScore)
+        query = query * message.score.factor(query.size(-1))
+        score = functions.products(query, key, ends)
+        if message.edge_key is not None or message.edge_value is not None:
+            feature, into_key, into_value = (
+                None if x is None else _wide(x) for x in factored(message, graph, inputs.edge)
+            )
+            assert feature is not None
+            if into_key is not None:
+                asked = torch.einsum("nhc,fhc->nhf", query, into_key)
+                score = score + functions.products(asked, feature.unsqueeze(1), functions.to_features(graph))
+            features = None if into_value is None else (feature.unsqueeze(1), into_value)
+    if message.edge_bias is None:
+        return score, features
+    bias = message.edge_bias.on_edges(graph, inputs.edge)
+    return score + _wide(bias).expand(shape).index_select(0, order), features
+
+
+def _wide(state: Tensor) -> Tensor:
+    return state if state.dtype == torch.float64 else state.float()
