@@ -77,6 +77,7 @@ def _bars(panel: Any, found: list[Row], labels: list[str], allocator: str, place
 def _frame(panel: Any, title: str, labels: list[str]) -> None:
     panel.set_title(title, fontsize=10)
     panel.set_xscale("log")
+    panel.margins(x=0.14)
     panel.axvline(1, color="black", linewidth=1)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())

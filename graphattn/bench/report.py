@@ -54,7 +54,7 @@ def _where(records: Sequence[Record]) -> str:
 
 
 def _sizes(records: Sequence[Record]) -> str:
-    lines = {f"- {group[0].case}: {group[0].sizes}": None for group in latest(records)}
+    lines = {f"- {group[0].case}: {group[0].sizes}": None for group in latest(records) if group[0].sizes}
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from graphattn.bench.cases import CASES
 from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
 
@@ -36,12 +37,19 @@ def attempts(records: Iterable[Record]) -> list[list[Record]]:
 
 
 def latest(records: Iterable[Record]) -> list[list[Record]]:
-    """The last attempt of each comparison, in the order in which they were first measured."""
+    """The last attempt of each comparison, in the order of the cases."""
     last: dict[tuple[object, ...], list[Record]] = {}
     for group in attempts(records):
         first = group[0]
         last[first.case, first.step, first.allocator, first.threads] = group
-    return list(last.values())
+    return sorted(last.values(), key=lambda group: _place(group[0]))
+
+
+def _place(record: Record) -> tuple[int, int]:
+    case = CASES.get(record.case)
+    if case is None:
+        return len(CASES), 0
+    return list(CASES).index(record.case), case.steps.index(record.step) if record.step in case.steps else -1
 
 
 def rows(group: Sequence[Record], side: str = OURS) -> list[Row]:

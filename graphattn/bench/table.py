@@ -65,13 +65,13 @@ def goals(found: Iterable[Record]) -> Table | None:
 
 
 def left_out(found: Iterable[Record]) -> list[str]:
-    """Who has no time, and why, each reason once."""
-    reasons: dict[str, None] = {}
+    """Who has no time, where, and why; a side and a reason once."""
+    cases: dict[tuple[str, str], dict[str, None]] = {}
     for group in latest(found):
         for each in group:
             if each.left_out:
-                reasons[f"{each.side}, {each.case}: {each.left_out}"] = None
-    return list(reasons)
+                cases.setdefault((each.side, each.left_out), {})[each.case] = None
+    return [f"{side} ({'; '.join(names)}): {reason}" for (side, reason), names in cases.items()]
 
 
 def number(value: float | None) -> str:
