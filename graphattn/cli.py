@@ -1,7 +1,7 @@
-"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `bench`, `info`.
+"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`.
 
-Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain`, `graphattn.bench` and
-`graphattn.data`, which the commands import when they run, so that `--help` answers at once.
+Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain` and `graphattn.data`,
+which the commands import when they run, so that `--help` answers at once.
 """
 
 import functools

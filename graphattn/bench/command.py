@@ -47,5 +47,7 @@ def show(outcome: Outcome, console: Console, caption: str = "") -> None:
     goals = table.goals(outcome.found)
     if goals is not None:
         console.print(goals)
+    for line in table.whole(outcome.found):
+        console.print(line, markup=False, highlight=False)
     for reason in table.left_out(outcome.found):
         console.print(f"left out: {reason}", markup=False, highlight=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ class Molecules(NamedTuple):
         kinds: how many kinds there are.
     """
 
-    batch: object
+    batch: Any
     ptr: Tensor
     bonds: Tensor
     pair_kind: Tensor
@@ -84,12 +84,10 @@ def molecules(count: int) -> Molecules:
     from graphattn.models.molecule import kinds
     from graphattn.topology import Full
 
-    batch: object = Batch.from_data_list(
-        [to_data(parse_smiles(text)) for text in load("bbb").frame["smiles"].iloc[:count]]
-    )
-    rows, kind = kinds(batch["edge_attr"], bond_sizes())  # pyright: ignore[reportIndexIssue]
-    sender, receiver = bonds = batch["edge_index"]  # pyright: ignore[reportIndexIssue]
-    number = Full(batch).edge_number(receiver, sender)  # pyright: ignore[reportArgumentType]
-    distance = batch["distance"]  # pyright: ignore[reportIndexIssue]
-    pair_kind = distance.index_copy(0, number, kind + UNREACHABLE + 1)
-    return Molecules(batch, batch["ptr"], by_receiver(bonds), pair_kind, UNREACHABLE + 1 + rows.size(0))  # pyright: ignore[reportIndexIssue]
+    smiles = load("bbb").frame["smiles"].iloc[:count]
+    batch: Any = Batch.from_data_list([to_data(parse_smiles(text)) for text in smiles])
+    rows, kind = kinds(batch.edge_attr, bond_sizes())
+    sender, receiver = batch.edge_index
+    first = UNREACHABLE + 1
+    pair_kind = batch.distance.index_copy(0, Full(batch).edge_number(receiver, sender), first + kind)
+    return Molecules(batch, batch.ptr, by_receiver(batch.edge_index), pair_kind, first + rows.size(0))

@@ -31,6 +31,7 @@ def markdown(records: Sequence[Record]) -> str:
     parts = [
         _where(records),
         _markdown(_COLUMNS, [cells for group in latest(records) for cells in table.lines(group)]),
+        *table.whole(records),
         "## Sizes",
         _sizes(records),
         "## Targets, attempt by attempt",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
+from graphattn.bench.cases import LARGE
 from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
 from graphattn.bench.rows import latest, median, rows
@@ -72,6 +73,16 @@ def left_out(found: Iterable[Record]) -> list[str]:
             if each.left_out:
                 cases.setdefault((each.side, each.left_out), {})[each.case] = None
     return [f"{side} ({'; '.join(names)}): {reason}" for (side, reason), names in cases.items()]
+
+
+def whole(found: Iterable[Record]) -> list[str]:
+    """How much memory the process of the large case took in all."""
+    return [
+        f"{each.case}, {each.step}: {each.peak_mib / 1024:.1f} GiB at most, the whole process; {median(each) / 1000:.1f} s"
+        for group in latest(found)
+        for each in group
+        if each.case in LARGE and each.peak_mib is not None
+    ]
 
 
 def number(value: float | None) -> str:

@@ -25,6 +25,7 @@ PAIR = [
     record("PyG", (8.0, 6.0, 4.0), extra_mib=70.0),
     record("PyG, torch.compile", (), left_out="no compiler"),
 ]
+LARGE = record(ms=(5000.0,), case="a million nodes, H8C16", step=BOTH, peak_mib=8192.0)
 LATER = [
     dataclasses.replace(
         each, ms=[ms / 20 for ms in each.ms] if each.side == OURS else each.ms, date="2026-02", label="x"
@@ -100,11 +101,12 @@ def test_targets_are_of_cases_that_there_are():
 
 def test_markdown_has_every_attempt_at_a_target():
     assert report.markdown([]) == "Nothing has been measured.\n"
-    text = report.markdown([*PAIR, *LATER, record("graphattn", (5.0,), case="a million nodes, H8C16", step=BOTH)])
+    text = report.markdown([*PAIR, *LATER, LARGE])
     assert "| random edges, H8C16 | forward | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
     assert "time against PyG | default | 12 | 18 | 3.00 | no | 2026-01-02 | first (abc) |" in text
     assert "time against PyG | default | 12 | 18 | 60.00 | stretch | 2026-02 | x (abc) |" in text
-    assert "| a million nodes, H8C16 | forward and backward |  | default | 5 |  |" in text
+    assert "| a million nodes, H8C16 | forward and backward |  | default | 5,000 |  |" in text
+    assert "a million nodes, H8C16, forward and backward: 8.0 GiB at most, the whole process; 5.0 s" in text
     assert "- PyG, torch.compile (random edges, H8C16): no compiler" in text
     assert "2 threads; CPU; torch 2" in text
 

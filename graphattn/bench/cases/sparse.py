@@ -20,7 +20,7 @@ from graphattn.topology import Edges, Topology
 from graphattn.update import Replace
 
 TORCH_ONLY = "graphattn, torch alone"
-_TORCH_BACKENDS = ("torch", "torch_csr", "sparse", "pure_torch")
+_NO_NUMBA = "sparse"
 
 
 def states(nodes: int, heads: int, channels: int) -> list[Tensor]:
@@ -60,23 +60,16 @@ def on_edges(
     for name, attend in (more or {}).items():
         sides[name] = lambda attend=attend: attend(query, key, value)
     left_out = {}
-    alone = torch_alone()
-    if alone:
-        sides[TORCH_ONLY] = lambda: forced(alone, ours, query, key, value)
+    if any(backend.name == _NO_NUMBA for backend in backends.BACKENDS):
+        sides[TORCH_ONLY] = lambda: _without_numba(ours, *leaves)
     else:
-        left_out[TORCH_ONLY] = "this version has no backend that does without Numba"
+        left_out[TORCH_ONLY] = f"this version has no backend named {_NO_NUMBA}"
     yield from both_passes(sizes, sides, leaves, left_out)
 
 
-def torch_alone() -> str:
-    """The name of the backend of sparse attention that needs no Numba; empty where there is none."""
-    return next((backend.name for backend in backends.BACKENDS if backend.name in _TORCH_BACKENDS), "")
-
-
-def forced(backend: str, attend: peers.Attention, *inputs: Tensor) -> Tensor:
-    """The same by one backend."""
-    with backends.use_backend(backend):
-        return attend(*inputs)
+def _without_numba(attend: peers.Attention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    with backends.use_backend(_NO_NUMBA):
+        return attend(query, key, value)
 
 
 def random(nodes: int, heads: int, channels: int, shrink: int = 1) -> Iterator[Comparison]:
