@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graphattn.bench.comparison import OURS, Comparison, Result, Step, difference
-from graphattn.bench.memory import peak
+from graphattn.bench.memory import highest, peak
 from graphattn.bench.timing import interleaved
 
 BOUND = 1e-3
@@ -75,14 +75,14 @@ def _compared(comparison: Comparison, without: dict[str, str], tell: Tell) -> di
 
 
 def _keep(measured: Measured, step: Callable[[], object]) -> None:
-    highest = peak(step)
-    if highest is not None:
-        measured.extra_mib, measured.peak_mib = highest
+    found = peak(step)
+    if found is not None:
+        measured.extra_mib, measured.peak_mib = found
 
 
 def _once(step: Step) -> Measured:
-    """Time and memory of the same single call."""
-    measured, seconds = Measured(), []
+    """Time and memory of the same single call; the memory of the process counts from its beginning."""
+    measured, seconds, before = Measured(), [], highest()
 
     def call() -> None:
         start = time.perf_counter()
@@ -92,5 +92,7 @@ def _once(step: Step) -> Measured:
     _keep(measured, call)
     if not seconds:
         call()
+    if before is not None and measured.peak_mib is not None:
+        measured.peak_mib = max(before, measured.peak_mib)
     measured.ms = [1000 * seconds[0]]
     return measured

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _SELF = Path("/proc/self")
-UNAVAILABLE = "peak memory is read from /proc/self/status, which only Linux has"
 
 
 class Peak(NamedTuple):
@@ -35,6 +34,11 @@ def peak(step: Callable[[], Any]) -> Peak | None:
     step()
     highest = _status("VmHWM")
     return Peak(max(highest - before, 0.0), highest)
+
+
+def highest() -> float | None:
+    """Most memory of this process so far, or since :func:`peak` was called last, in MiB; None where unknown."""
+    return _status("VmHWM") if (_SELF / "status").exists() else None
 
 
 def _forget_peak() -> bool:

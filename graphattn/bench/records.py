@@ -29,7 +29,7 @@ class Record:
         ms: milliseconds of each round; empty where there is a reason in ``left_out``.
         first_ms: the first call, with compilation.
         extra_mib: most memory during a call beyond what was there before; None where unknown.
-        peak_mib: the memory of the process then.
+        peak_mib: the memory of the process then; from its beginning on where one call is all.
         difference: the largest difference from our result, as a share of its largest number.
         left_out: why there is no time.
         versions, machine, load, commit: of packages; kind and cores; load of the last minute; of the repository if it is one.

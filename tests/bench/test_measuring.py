@@ -48,6 +48,7 @@ def test_peak_memory_is_that_of_the_step_alone(mib):
 def test_without_a_high_water_mark_memory_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "_SELF", tmp_path / "none")
     assert memory.peak(lambda: pytest.fail("not called")) is None
+    assert memory.highest() is None
     (tmp_path / "status").write_text("VmRSS:\t1024 kB\n")
     monkeypatch.setattr(memory, "_SELF", tmp_path)
     assert memory._status("VmRSS") == 1
@@ -82,3 +83,12 @@ def test_what_can_be_called_once_is_called_once():
     found = measure(Comparison(BOTH, "", {OURS: lambda: calls.append(now())}, once=True), 9, {}, quiet)
     assert len(calls) == 1
     assert len(found[OURS].ms) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a high-water mark that can be set back")
+def test_the_memory_of_a_single_call_counts_from_the_beginning():
+    before = memory.highest()
+    torch.ones(128 << 18)
+    found = measure(Comparison(BOTH, "", {OURS: lambda: torch.ones(4)}, once=True), 9, {}, quiet)[OURS]
+    assert found.extra_mib < 16
+    assert found.peak_mib >= max(before, 128 + 64)
