@@ -209,6 +209,36 @@ def explain(
 
 @app.command()
 @friendly
+def bench(
+    case: Annotated[list[str] | None, typer.Option("--case", help="One case by name; may be repeated.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few cases and rounds: under two minutes on two cores.")
+    ] = False,
+    large: Annotated[bool, typer.Option("--large", help="Only a million nodes, 16 million edges: about 8 GB.")] = False,
+    rounds: Annotated[int, typer.Option(help="Times that each side is timed.")] = 9,
+    threads: Annotated[int, typer.Option(help="Threads of torch and of the kernels.")] = 2,
+    allocator: Annotated[
+        list[str] | None, typer.Option(help="default, tuned (keeps memory); both if not given.")
+    ] = None,
+    label: Annotated[
+        str, typer.Option(help="Names this attempt in the records.")
+    ] = f"graphattn {graphattn.__version__}",
+    json: Annotated[Path | None, typer.Option(help="File of records, one a line; goes on where it stopped.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture to draw: .svg, .png.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Time kernels and layers against PyG and torch on this machine, after comparing their results."""
+    from graphattn.bench import command, suite
+    from graphattn.bench.cases import LARGE
+
+    plan = suite.Plan(
+        LARGE if large else tuple(case or ()), tuple(allocator or suite.ALLOCATORS), threads, rounds, label
+    )
+    command.bench(plan, json, plot, fast=quick)
+
+
+@app.command()
+@friendly
 def info(debug: Debug = False) -> None:
     """Show versions, devices, backends and embedded data sets."""
     from graphattn.training.environment import environment

@@ -1,38 +1,58 @@
-"""The kernel benchmark measures equal results and prints what it measured."""
+"""The repository's command keeps records in one place and prints the tables of docs/kernels.md from them."""
 
-import pandas as pd
 import pytest
-import torch
+from typer.testing import CliRunner
 
-from tests.benchmarks.kernels.__main__ import KEYS, rows_of, table, timed
-from tests.benchmarks.kernels.cases import CASES, Case, grid
+from graphattn.bench import command, records
+from graphattn.bench.comparison import FORWARD, OURS
+from graphattn.bench.records import Record
+from tests.benchmarks.kernels import first
+from tests.benchmarks.kernels.__main__ import application
 
-
-def test_steps_are_timed_in_turn_after_a_comparison():
-    calls = []
-
-    def step(name, value):
-        return lambda: calls.append(name) or torch.tensor(value)
-
-    seconds = timed(Case("x", {"graphattn": step("a", 1.0), "peer": step("b", 1.0)}), rounds=3)
-    assert calls[-6:] == ["a", "b"] * 3
-    assert {who: len(values) for who, values in seconds.items()} == {"graphattn": 3, "peer": 3}
-    with pytest.raises(AssertionError):
-        timed(Case("x", {"graphattn": step("a", 1.0), "peer": step("b", 2.0)}), rounds=1)
+CASE = "random edges, H8C16"
 
 
-def test_the_table_has_ratios_of_medians_and_their_spread(tmp_path):
+def record(side, ms, label="a"):
+    return Record(label, "2026-01-02", CASE, FORWARD, "10 nodes", side, "default", 2, ms)
+
+
+@pytest.fixture
+def table_of_the_first(tmp_path):
+    """A file as the first benchmark wrote it."""
+    head = "allocator,threads,case,who,round,ms,cores,load,machine,versions,date,commit\n"
     rows = [
-        ("default", 2, "sum", who, turn, ms)
-        for who, all_ms in (("graphattn", (1, 2, 4)), ("PyG", (8, 6, 4)))
+        f'default,2,"attention on edges, H8C16, forward",{who},{turn},{ms},2,0.5,x86_64,torch 2,2025-12-0{turn + 1},abc\n'
+        for who, all_ms in ((OURS, (1, 2, 4)), ("PyG TransformerConv.propagate", (8, 6, 4)))
         for turn, ms in enumerate(all_ms)
     ]
-    text = table(pd.DataFrame(rows, columns=[*KEYS, "ms"]))
-    assert "| sum | PyG | default | 2 | 3 | 2.00 | 6.00 | 3.00 | 1.00 to 8.00 |" in text
-    assert len(rows_of(tmp_path).frame()) == 0
+    path = tmp_path / "kernels.csv"
+    path.write_text(head + "".join(rows))
+    return path
 
 
-def test_a_case_of_the_real_table_agrees_with_its_peers():
-    assert set(CASES) >= {"layers", "sums", "complete", "grid"}
-    (case,) = grid(side=5, channels=3)
-    assert set(timed(case, rounds=1)) == {"graphattn", "torch conv2d"}
+def test_the_first_records_are_read_as_those_of_today(table_of_the_first):
+    ours, theirs = first.read(table_of_the_first)
+    assert (ours.case, ours.step, ours.side, ours.ms, ours.commit) == (CASE, FORWARD, OURS, [1, 2, 4], "abc")
+    assert (theirs.side, theirs.ms, theirs.date) == ("PyG", [8, 6, 4], ours.date)
+
+
+def test_the_report_has_all_attempts(table_of_the_first, tmp_path):
+    later = tmp_path / "kernels.jsonl"
+    records.append(later, [record(OURS, [1.0, 1.0, 1.0]), record("PyG", [20.0, 20.0, 20.0])])
+    text = CliRunner().invoke(application, ["report", str(table_of_the_first), str(later)]).output
+    assert "| 3.00 | no | 2025-12-01 | first benchmark" in text
+    assert "| 20.00 | stretch | 2026-01-02 | a |" in text
+    alone = CliRunner().invoke(application, ["report", str(table_of_the_first), str(later), "--case", CASE]).output
+    assert alone.count("| PyG | default |") == 2
+
+
+def test_measuring_writes_tables_and_a_picture_even_if_it_is_stopped(tmp_path, monkeypatch):
+    def stopped(plan, file):
+        assert plan.label == "x"
+        records.append(file, [record(OURS, [1.0]), record("PyG", [2.0])])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "bench", stopped)
+    CliRunner().invoke(application, ["measure", "--label", "x", "--results", str(tmp_path)])
+    assert "| 2.00 |" in (tmp_path / "kernels.md").read_text()
+    assert (tmp_path / "kernels.svg").exists()
