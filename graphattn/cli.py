@@ -1,4 +1,4 @@
-"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`, `warmup`.
+"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`, `bench`, `warmup`.
 
 Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain`, `graphattn.data`
 and `graphattn.backends`, which the commands import when they run, so that `--help` answers at once.

@@ -65,7 +65,7 @@ def attend(
 
     heads = query.size(1)
     alpha = _edge_products(query, key, ptr, sender)
-    bounds, weight = ranges(ptr, heads), alpha.numpy().reshape(-1)
+    bounds, weight = ranges(ptr, 16 * heads), alpha.numpy().reshape(-1)
     if bias is not None:
         run(kernels.add_bias, bounds, lanes(1), heads, *flat(ptr, number, bias), weight)
     if asked is not None and feature is not None:
@@ -126,7 +126,7 @@ def attend_backward(
 
     heads, wide, heard = query.size(1), value.size(2), alpha if seed is None else heard
     asked, feature, deep = _features(query, asked, feature)
-    thin, bounds, order = lanes(deep), ranges(ptr, heads), flat(ptr, number)
+    thin, bounds, order = lanes(deep), ranges(ptr, 16 * heads), flat(ptr, number)
     pull = _edge_products(grad, value, ptr, sender)
     features = flat(felt_grad, felt) if deep else flat(query[:0], query[:0])
     if deep:

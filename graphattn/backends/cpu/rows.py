@@ -1,7 +1,7 @@
 """Instructions over the edges of one receiver: the softmax of its scores in all heads at once, four messages at a time.
 
-A row's weights stand edge by edge, ``period`` numbers for each: one for every head, and what is missing to a power of two, or to a
-multiple of ``STRIDE``. So instructions of ``STRIDE`` numbers run over several edges at once, and each of their lanes is
+A row's weights stand edge by edge, ``period`` numbers for each: one for every head, and what is missing to a power of two, or
+to a multiple of ``STRIDE``. So instructions of ``STRIDE`` numbers run over several edges at once, and each of their lanes is
 one head throughout: ``top``, ``share`` and other numbers of heads come repeated, at least ``STRIDE`` of them. Behind a row's end
 there is room up to the next multiple of ``STRIDE``.
 """

@@ -19,7 +19,7 @@ from threading import Lock
 
 import torch
 
-_GRAIN = 1 << 18
+_GRAIN = 1 << 20
 _MOST = 64
 _LONGEST = 1 << 12
 _WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from graphattn.backends.cpu import threads
 from graphattn.backends.cpu.functions import attention
-from graphattn.backends.cpu.threads import ranges
+from graphattn.backends.cpu.threads import openmp, pieces, ranges, run
+from graphattn.testing import assert_backends_agree
 from graphattn.topology import Edges
 from graphattn.zoo import SelfAttention
 
@@ -91,3 +93,43 @@ def test_ranges_cover_all_rows_and_share_the_work(degrees):
     assert bounds == sorted(set(bounds))
     work = [int(ptr[high] - ptr[low]) for low, high in pairwise(bounds)]
     assert max(work, default=0) <= max(max(degrees, default=0), 2 * sum(degrees) / max(len(work), 1) + 1)
+
+
+@pytest.fixture(params=["torch's threads", "a pool"])
+def either_team(request, two_threads, monkeypatch):
+    if request.param == "a pool":
+        monkeypatch.setattr(threads, "openmp", lambda: None)
+    elif openmp() is None:
+        pytest.skip("this system does not tell which OpenMP library torch computes with")
+
+
+def test_every_range_is_handled_once(either_team):
+    handled = []
+    run(lambda low, high, shift: handled.append((low + shift, high + shift)), [0, 2, 5, 5, 9], 10)
+    assert sorted(handled) == [(10, 12), (12, 15), (15, 15), (15, 19)]
+
+
+def test_errors_of_threads_reach_the_caller(either_team):
+    def broken(low, high):
+        if low == 2:
+            raise IndexError(f"row {low}")
+
+    with pytest.raises(IndexError, match="row 2"):
+        run(broken, [0, 2, 5, 9])
+
+
+def test_a_pool_gives_the_same_bits(either_team):
+    many = step()
+    torch.set_num_threads(1)
+    assert torch.equal(many, step())
+
+
+@pytest.mark.parametrize("flip", [False, True], ids=["hears many", "is heard by many"])
+def test_a_node_with_very_many_edges_is_shared_among_threads(two_threads, flip):
+    torch.manual_seed(0)
+    ends = torch.stack([torch.randint(0, 9, (9000,)), torch.full((9000,), 4)])
+    ends = torch.cat([ends, torch.tensor([[0, 1], [1, 2]])], dim=1)
+    graph = Edges(ends.flip(0) if flip else ends, 9)
+    assert len(pieces((graph.by_sender() if flip else graph.by_receiver()).ptr)[0]) == 9 + 2
+    layer = SelfAttention(4, heads=2).double()
+    assert "csr" in assert_backends_agree(layer, torch.randn(9, 4, dtype=torch.float64), graph)
