@@ -30,8 +30,8 @@ def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
         ValueError: the forced backend cannot be used, with its reasons.
     """
     if not _forced:
-        return next(backend for backend in BACKENDS if not backend.unsupported(layer, graph, inputs))
-    reasons = _forced[-1].unsupported(layer, graph, inputs)
+        return next(backend for backend in BACKENDS if not any(backend.unsupported(layer, graph, inputs)))
+    reasons = list(_forced[-1].unsupported(layer, graph, inputs))
     if reasons:
         raise ValueError(
             f"expected a layer that backend {_forced[-1].name!r} supports, got one it refuses: {'; '.join(reasons)}"
@@ -91,7 +91,7 @@ def explain_backend(
        edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)
-    reasons = {backend.name: backend.unsupported(layer, graph, inputs) for backend in BACKENDS}
+    reasons = {backend.name: list(backend.unsupported(layer, graph, inputs)) for backend in BACKENDS}
     return Explanation(choose(layer, graph, inputs).name, reasons)
 
 

@@ -9,6 +9,7 @@ Letters: ``B`` graphs with ``n`` receivers and ``m`` senders each, ``H`` heads, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
 import torch
@@ -35,23 +36,23 @@ class ClosedForm:
 
     name = "closed_form"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
         message = layer.message_function
         if isinstance(message, Relation):
-            reasons = _no_convolution(message, graph, inputs)
+            yield from _no_convolution(message, graph, inputs)
         elif isinstance(message, ByPlace):
-            reasons = _no_matrix(graph)
+            yield from _no_matrix(graph)
         elif isinstance(message, (Copy, Scaled)):
-            reasons = _no_single_sum(message, graph, inputs)
+            yield from _no_single_sum(message, graph, inputs)
         else:
-            reasons = [f"needs the message Copy, Scaled, ByPlace or Relation, got {type(message).__name__}"]
+            yield f"needs the message Copy, Scaled, ByPlace or Relation, got {type(message).__name__}"
         fit = _ALIKE if isinstance(message, (Copy, Scaled)) else (Sum,)
         if not isinstance(layer.aggregation, fit):
             names = ", ".join(each.__name__ for each in fit)
-            reasons.append(f"needs the aggregation {names}, got {type(layer.aggregation).__name__}")
+            yield f"needs the aggregation {names}, got {type(layer.aggregation).__name__}"
         if inputs.seed is not None:
-            reasons.append("messages are dropped edge by edge")
-        return reasons + watched(layer)
+            yield "messages are dropped edge by edge"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
@@ -119,13 +120,19 @@ def _convolution(message: Relation, graph: Topology, x: Tensor) -> Tensor:
     assert isinstance(message.weight, Kernel)
     message.check(graph)
     extent = (graph.height, graph.width) if isinstance(graph, Grid) else (graph.senders.max,)
-    image = x.flatten(1).unflatten(0, (graph.num_graphs, *extent)).movedim(-1, 1)
-    for number, (axis, length) in enumerate(zip(graph.axes, extent, strict=True)):
-        image = _around(image, number + 2, axis, length)
-    stride, dilation = [axis.stride for axis in graph.axes], [axis.dilation for axis in graph.axes]
-    convolve = conv2d if len(extent) == 2 else conv1d
-    out = convolve(image, message.weight.weight, None, stride, 0, dilation, message.weight.blocks)
-    return out.movedim(1, -1).flatten(0, -2).unflatten(-1, (message.weight.blocks, -1))
+    # A view: channels lie last in memory, as torch's convolution likes them.
+    image = x.reshape(graph.num_graphs, *extent, -1).movedim(-1, 1)
+    axes = graph.axes
+    if any(axis.wrap or axis.before != axis.after for axis in axes):
+        for number, (axis, length) in enumerate(zip(axes, extent, strict=True)):
+            image = _around(image, number + 2, axis, length)
+        padding = [0] * len(axes)
+    else:
+        padding = [axis.before for axis in axes]
+    stride, dilation = [axis.stride for axis in axes], [axis.dilation for axis in axes]
+    convolve, weight = conv2d if len(extent) == 2 else conv1d, message.weight
+    out = convolve(image, weight.weight, None, stride, padding, dilation, weight.blocks)
+    return out.movedim(1, -1).reshape(graph.num_receivers, weight.blocks, -1)
 
 
 def _around(image: Tensor, dim: int, axis: Axis, length: int) -> Tensor:

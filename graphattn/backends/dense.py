@@ -5,7 +5,7 @@ Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
@@ -16,8 +16,7 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend
-from graphattn.score import NodeScore, ProductScore
-from graphattn.score.base import dot, knows_matrices, matrix
+from graphattn.score.base import dot, has_node_part, is_product, knows_matrices, matrix
 from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Score, State
 from graphattn.topology import Blockwise, Tile, Topology
 
@@ -33,19 +32,19 @@ class Dense:
 
     name = "dense"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        message = layer.message_function
         if not isinstance(graph, Blockwise):
-            reasons.append(f"needs a topology of blocks ({_BLOCKS}), got {type(graph).__name__}")
+            yield f"needs a topology of blocks ({_BLOCKS}), got {type(graph).__name__}"
         if not isinstance(message, Attend):
-            reasons.append(f"needs the message Attend, got {type(message).__name__}")
+            yield f"needs the message Attend, got {type(message).__name__}"
         elif not knows_matrices(message.score):
-            reasons.append(f"needs a score that works on matrices, got {type(message.score).__name__}")
+            yield f"needs a score that works on matrices, got {type(message.score).__name__}"
         elif message.edge_key is not None and not _adds_keys(message.score):
-            reasons.append(f"needs a dot product to add the edge key to, got the score {type(message.score).__name__}")
+            yield f"needs a dot product to add the edge key to, got the score {type(message.score).__name__}"
         if not isinstance(layer.aggregation, SoftmaxSum):
-            reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
-        return reasons + watched(layer)
+            yield f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
@@ -56,7 +55,7 @@ class Dense:
         plain = all(term is None for term in (message.edge_bias, message.edge_key, message.edge_value))
         tiles = graph.plan().tiles
         laid = [_lay_out(tile, query, key, value) for tile in tiles]
-        if plain and inputs.seed is None and isinstance(score, ProductScore):
+        if plain and inputs.seed is None and is_product(score):
             scale = score.factor(query.size(-1))
             return _collect(
                 graph, value, [_fused(tile, states, scale) for tile, states in zip(tiles, laid, strict=True)]
@@ -101,9 +100,12 @@ def _lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> _States:
 
 
 def _fused(tile: Tile, states: _States, scale: float) -> Tensor:
+    # Graphs before heads: the kernel then writes the heads of a node side by side, as the layer goes on with them.
+    query, key, value = (state.transpose(0, 1) for state in states)
     # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
-    mask = None if tile.causal else _mask(tile)
-    return scaled_dot_product_attention(*states, attn_mask=mask, is_causal=tile.causal, scale=scale)
+    mask = None if tile.causal or (mask := _mask(tile)) is None else mask.unsqueeze(1)
+    rows = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=tile.causal, scale=scale)
+    return rows.transpose(0, 1)
 
 
 def _mask(tile: Tile) -> Tensor | None:
@@ -140,7 +142,7 @@ def _on_pairs(tile: Tile, listed: Tensor) -> Tensor:
 
 
 def _adds_keys(score: Score) -> bool:
-    return isinstance(score, ProductScore) and (not isinstance(score, NodeScore) or score.linear_in_key)
+    return is_product(score) and (not has_node_part(score) or score.linear_in_key)
 
 
 def _key_scores(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_States]) -> Sequence[Tensor | None]:
@@ -148,7 +150,7 @@ def _key_scores(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_S
     tiles, term, score = graph.plan().tiles, message.edge_key, message.score
     if term is None or not tiles:
         return [None] * len(tiles)
-    assert isinstance(score, ProductScore)
+    assert is_product(score)
     factored = _in_factors(term, tiles, inputs.edge)
     query = inputs.receivers["query"]
     scale = score.factor(query.size(-1))

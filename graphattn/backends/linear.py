@@ -9,6 +9,7 @@ Letters: ``b`` blocks of ``n`` nodes of one graph, ``G`` graphs, ``H`` heads, ``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
@@ -18,7 +19,7 @@ from graphattn.aggregation import NormalizedSum
 from graphattn.aggregation.normalized import share
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
-from graphattn.score import ProductScore
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs, Sizes
 from graphattn.topology import Causal, Cross, Full, Star, Topology
 
@@ -37,26 +38,26 @@ class Linear:
 
     name = "linear"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        message = layer.message_function
         if not isinstance(graph, (Full, Causal, Cross, Star)):
-            reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
+            yield f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}"
         if not isinstance(layer.aggregation, NormalizedSum):
-            reasons.append(f"needs the aggregation NormalizedSum, got {type(layer.aggregation).__name__}")
+            yield f"needs the aggregation NormalizedSum, got {type(layer.aggregation).__name__}"
         if not isinstance(message, Attend):
-            reasons.append(f"needs the message Attend, got {type(message).__name__}")
-        elif not isinstance(message.score, ProductScore):
-            reasons.append(f"needs a score that is a dot product of features, got {type(message.score).__name__}")
+            yield f"needs the message Attend, got {type(message).__name__}"
+        elif not is_product(message.score):
+            yield f"needs a score that is a dot product of features, got {type(message.score).__name__}"
         elif any(term is not None for term in (message.edge_bias, message.edge_key, message.edge_value)):
-            reasons.append("needs edges that add nothing, got an edge bias, key or value")
+            yield "needs edges that add nothing, got an edge bias, key or value"
         if inputs.seed is not None:
-            reasons.append("messages are dropped edge by edge")
-        return reasons + watched(layer)
+            yield "messages are dropped edge by edge"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
         assert isinstance(message, Attend)
-        assert isinstance(message.score, ProductScore)
+        assert is_product(message.score)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
         query = query * message.score.factor(query.size(-1))
         wide = torch.float64 if value.dtype == torch.float64 else torch.float32
