@@ -19,7 +19,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Csr(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (ClosedForm(), Dense(), Linear(), Csr(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -84,9 +84,9 @@ def explain_backend(
 
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
+       closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
-       closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
     -> csr: can be used
        edgewise: can be used
     """

@@ -1,8 +1,8 @@
 r"""Windows without their :math:`n^2` pairs: blocks of receivers, each with the senders that it can hear.
 
 A window with a dilation of ``d`` is ``d`` plain windows side by side: the nodes of a graph whose places leave the same rest.
-Such a strand is cut into blocks of ``B = 64`` receivers; a block hears ``back`` nodes before it, itself and ``ahead`` nodes behind
-it. That makes ``N (B + back + ahead)`` pairs instead of ``N n``.
+Such a strand is cut into blocks of ``B = 64`` receivers; a block hears ``back`` nodes before it, itself and ``ahead`` nodes
+behind it. That makes ``N (B + back + ahead)`` pairs instead of ``N n``.
 """
 
 from __future__ import annotations
