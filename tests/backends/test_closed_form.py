@@ -3,6 +3,7 @@ import torch
 
 from graphattn.aggregation import LogSumExp, Max, Mean, Min, Multi, RelationMean, Std, Sum, Variance, identity, linear
 from graphattn.backends import explain_backend
+from graphattn.edge_terms import NetworkValue
 from graphattn.layer import GraphLayer
 from graphattn.message import (
     AddEdge,
@@ -114,7 +115,7 @@ KERNEL = Relation(Kernel(4, 4, (3,)))
     ("each", "graph", "edge", "reasons"),
     [
         (
-            layer(AddEdge(), Max()),
+            layer(AddEdge(NetworkValue("edge_attr")), Max()),
             Full([3]),
             {"edge_attr": torch.ones(9, 4)},
             ["needs the message Copy, Scaled, Difference, ByPlace, Relation or Attend, got AddEdge"],
