@@ -77,15 +77,38 @@ def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
 
 
 def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
-    blocks = _padded(graph.receivers, query.size(0))
+    # As many blocks for every graph are of one form for a compiler; else they would be padding.
+    even = graph.receivers.equal or torch.compiler.is_compiling()
+    blocks = (_padded if even else _packed)(graph.receivers, query.size(0))
     query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
-    sums = torch.einsum("bnhf,bnhc->bhfc", key, said).unflatten(
-        0, (graph.num_graphs, blocks.home.numel() // max(1, graph.num_graphs))
-    )
-    before = torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, said)
+    before = _before_in_rows(sums, graph.num_graphs) if even else _before(sums, blocks.home, _most(graph.receivers))
     pairs = torch.einsum("bnhf,bmhf->bhnm", query, key).tril()
     rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, said)
     return blocks.picked(rows)
+
+
+def _before_in_rows(sums: Tensor, graphs: int) -> Tensor:
+    """The sums of all earlier blocks of a graph, where every graph has as many blocks."""
+    sums = sums.unflatten(0, (graphs, sums.size(0) // max(1, graphs)))
+    return torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
+
+
+def _before(sums: Tensor, home: Tensor, most: int) -> Tensor:
+    """The same where graphs have different numbers of blocks, ``most`` at most: each step doubles how far back a block sees.
+
+    Never a difference of sums over several graphs, in which a loud graph would drown the others.
+    """
+
+    def back(state: Tensor, steps: int) -> Tensor:
+        shifted = torch.cat([torch.zeros_like(state[:steps]), state[:-steps]])
+        same = home == torch.cat([torch.full_like(home[:steps], -1), home[:-steps]])
+        return torch.where(same[:, None, None, None], shifted, 0)
+
+    before, steps = back(sums, 1), 1
+    while steps < most:
+        before, steps = before + back(before, steps), 2 * steps
+    return before
 
 
 class _Blocks(NamedTuple):
@@ -118,9 +141,14 @@ def _packed(sizes: Sizes, nodes: int) -> _Blocks:
 def _padded(sizes: Sizes, nodes: int) -> _Blocks:
     """As many blocks for every graph as for the largest, so that sums over earlier blocks are those of one graph."""
     graphs, size = sizes.ptr.numel() - 1, _size(sizes)
-    most = max(1, -(-sizes.max // size))
+    most = _most(sizes)
     graph = torch.arange(graphs, device=sizes.ptr.device)
     return _Blocks(_slots(sizes, nodes, graph * most * size), graph.repeat_interleave(most), size)
+
+
+def _most(sizes: Sizes) -> int:
+    """How many blocks the largest graph has."""
+    return max(1, -(-sizes.max // _size(sizes)))
 
 
 def _size(sizes: Sizes) -> int:
