@@ -45,7 +45,7 @@ def alike(pieces: Pieces, busy: Tensor) -> list[Share]:
 def cheapest(sizes: list[tuple[int, int]], many: list[int], call: int) -> list[int]:
     """Which tile each kind of piece goes to, of rising sizes ``(n, m)``, ``many`` pieces each: the cheapest in that order.
 
-    >>> cheapest([(10, 10), (11, 11), (90, 90)], [500, 500, 1], call=4096)
+    >>> cheapest([(10, 10), (11, 11), (90, 90)], [50, 50, 1], call=4096)
     [0, 0, 1]
     """
     best: list[tuple[int, int]] = [(0, 0)]  # for the first kinds: what they cost, and where the last tile starts
