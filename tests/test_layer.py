@@ -8,6 +8,7 @@ from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
 from torch_geometric.nn import HeteroConv, Sequential, TransformerConv, to_hetero
 
 from graphattn import binding
+from graphattn.layer import GraphLayer
 from graphattn.topology import Edges, Full
 from graphattn.zoo import GCN, EdgeConv, SelfAttention
 

@@ -29,7 +29,11 @@ _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 
 @final
 class Dense:
-    """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value."""
+    """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value.
+
+    Graphs of similar size are padded together as costs least (:mod:`graphattn.topology.shares`). A window is computed in bands
+    where these are cheaper (:mod:`graphattn.topology.bands`), unless its edges have terms.
+    """
 
     name = "dense"
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from graphattn.topology.tiles import Pieces, Share
 
 # On a CPU a tile takes about 0.25 ms besides its pairs, forward and backward, and a pair of 8 heads of 32 about 70 ns.
+# 48 graphs of 30 to 400 nodes: 24 tiles with 1 % padding, 1.7 times as fast as one padded block; 1,024 and 16,384 do no better.
 # On a GPU both were estimated from the launches of kernels and from their bandwidth.
 _CALL = {"cpu": 4096}
 _CALL_ELSEWHERE = 2**21
