@@ -8,7 +8,7 @@ Letters in shapes: ``N`` nodes (``N_j`` senders, ``N_i`` receivers), ``E`` edges
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -151,8 +151,8 @@ class Backend(Protocol):
 
     name: str
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        """Reasons, in sentences, why this backend cannot be used; empty if it can."""
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterable[str]:
+        """Reasons, in sentences, why this backend cannot be used; none if it can. The dispatcher reads the first only."""
         ...
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:

@@ -8,6 +8,7 @@ from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
 from torch_geometric.nn import HeteroConv, Sequential, TransformerConv, to_hetero
 
 from graphattn import binding
+from graphattn.layer import GraphLayer
 from graphattn.topology import Edges, Full
 from graphattn.zoo import GCN, EdgeConv, SelfAttention
 
@@ -140,3 +141,15 @@ def test_attention_weights_are_those_of_transformer_conv():
 def test_a_layer_without_scores_has_no_attention():
     with pytest.raises(ValueError, match="an aggregation that weighs scores, got Sum"):
         GCN(8, 8).attention(torch.randn(5, 8), EDGES)
+
+
+def test_attention_weights_are_made_on_request_only(monkeypatch):
+    layer, x, made = SelfAttention(8, heads=2), torch.randn(5, 8), []
+    honest = GraphLayer.weights
+    monkeypatch.setattr(GraphLayer, "weights", lambda self, *given: made.append(1) or honest(self, *given))
+    layer(x, Full([3, 2]))
+    assert made == []
+    out, (_, alpha) = layer(x, Full([3, 2]), return_attention_weights=True)
+    assert made == [1]
+    assert alpha.shape == (13, 2)
+    assert torch.equal(out, layer(x, Full([3, 2])))

@@ -20,7 +20,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Csr(), Sparse(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (ClosedForm(), Dense(), Linear(), Csr(), Sparse(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -31,8 +31,8 @@ def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
         ValueError: the forced backend cannot be used, with its reasons.
     """
     if not _forced:
-        return next(backend for backend in BACKENDS if not backend.unsupported(layer, graph, inputs))
-    reasons = _forced[-1].unsupported(layer, graph, inputs)
+        return next(backend for backend in BACKENDS if not any(backend.unsupported(layer, graph, inputs)))
+    reasons = list(_forced[-1].unsupported(layer, graph, inputs))
     if reasons:
         raise ValueError(
             f"expected a layer that backend {_forced[-1].name!r} supports, got one it refuses: {'; '.join(reasons)}"
@@ -85,15 +85,15 @@ def explain_backend(
 
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
+       closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
-       closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
     -> csr: can be used
        sparse: can be used
        edgewise: can be used
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)
-    reasons = {backend.name: backend.unsupported(layer, graph, inputs) for backend in BACKENDS}
+    reasons = {backend.name: list(backend.unsupported(layer, graph, inputs)) for backend in BACKENDS}
     return Explanation(choose(layer, graph, inputs).name, reasons)
 
 

@@ -2,6 +2,8 @@ r"""Layers whose edges algebra removes: the same sum for a whole graph, a produc
 
 - On complete graphs a message of the sender alone is heard alike by all receivers of its graph: one sum serves them.
 - Factors of both places (:class:`~graphattn.message.ByPlace`) are one matrix for every graph of equal size.
+- One linear map of both ends (:class:`~graphattn.message.Difference`) is a part of the receiver and one of the sender.
+- GAT's attention needs the senders sorted (:mod:`graphattn.backends.sorted_attention`).
 - A kernel on a grid (:class:`~graphattn.message.Relation` on ``Grid`` or ``Line``) is torch's convolution.
 
 Letters: ``B`` graphs with ``n`` receivers and ``m`` senders each, ``H`` heads, ``C`` channels per head.
@@ -9,16 +11,30 @@ Letters: ``B`` graphs with ``n`` receivers and ``m`` senders each, ``H`` heads, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
 import torch
-from torch import Tensor
-from torch.nn.functional import conv1d, conv2d
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, conv2d, linear
+from torch_geometric.nn import Linear
 
 from graphattn.aggregation import LogSumExp, Max, Mean, Min, Multi, Std, Sum, Variance
+from graphattn.backends.sorted_attention import heard_sorted, why_not_sorted
 from graphattn.backends.watched import watched
-from graphattn.message import ByPlace, Copy, Kernel, Relation, Scaled, as_weighted, by_row, symmetric
-from graphattn.slots import Groups, Inputs
+from graphattn.message import (
+    Attend,
+    ByPlace,
+    Copy,
+    Difference,
+    Kernel,
+    Relation,
+    Scaled,
+    as_weighted,
+    by_row,
+    symmetric,
+)
+from graphattn.slots import Aggregation, Groups, Inputs
 from graphattn.topology import Cross, Full, Grid, Line, Star, Topology
 from graphattn.topology.lattice import Axis
 
@@ -27,6 +43,8 @@ if TYPE_CHECKING:
 
 _COMPLETE = (Full, Cross, Star)
 _ALIKE = (Sum, Mean, Max, Min, Std, Variance, LogSumExp, Multi)
+_MESSAGES = "Copy, Scaled, Difference, ByPlace, Relation or Attend"
+_FITTING = {Copy: _ALIKE, Scaled: _ALIKE, Difference: (Sum, Mean, Max, Min), ByPlace: (Sum,), Relation: (Sum,)}
 
 
 @final
@@ -35,23 +53,27 @@ class ClosedForm:
 
     name = "closed_form"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
         message = layer.message_function
         if isinstance(message, Relation):
-            reasons = _no_convolution(message, graph, inputs)
+            yield from _no_convolution(message, graph, inputs)
         elif isinstance(message, ByPlace):
-            reasons = _no_matrix(graph)
+            yield from _no_matrix(graph)
         elif isinstance(message, (Copy, Scaled)):
-            reasons = _no_single_sum(message, graph, inputs)
+            yield from _no_single_sum(message, graph, inputs)
+        elif isinstance(message, Difference):
+            yield from _no_two_parts(message, graph)
+        elif isinstance(message, Attend):
+            yield from why_not_sorted(message, layer.aggregation, graph)
         else:
-            reasons = [f"needs the message Copy, Scaled, ByPlace or Relation, got {type(message).__name__}"]
-        fit = _ALIKE if isinstance(message, (Copy, Scaled)) else (Sum,)
-        if not isinstance(layer.aggregation, fit):
+            yield f"needs the message {_MESSAGES}, got {type(message).__name__}"
+        fit = _FITTING.get(type(message), ())
+        if fit and not isinstance(layer.aggregation, fit):
             names = ", ".join(each.__name__ for each in fit)
-            reasons.append(f"needs the aggregation {names}, got {type(layer.aggregation).__name__}")
+            yield f"needs the aggregation {names}, got {type(layer.aggregation).__name__}"
         if inputs.seed is not None:
-            reasons.append("messages are dropped edge by edge")
-        return reasons + watched(layer)
+            yield "messages are dropped edge by edge"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
@@ -59,6 +81,10 @@ class ClosedForm:
             return _convolution(message, graph, inputs.senders["x"])
         if isinstance(message, ByPlace):
             return _matrix(message, graph, inputs.senders["value"])
+        if isinstance(message, Difference):
+            return _two_parts(message, layer.aggregation, graph, inputs)
+        if isinstance(message, Attend):
+            return heard_sorted(message, graph, inputs)
         return _single_sum(layer, graph, inputs.senders["value"])
 
 
@@ -77,13 +103,44 @@ def _no_single_sum(message: Copy | Scaled, graph: Topology, inputs: Inputs) -> l
 
 
 def _single_sum(layer: GraphLayer, graph: Topology, value: Tensor) -> Tensor:
-    senders, graphs = graph.senders.ptr.diff(), graph.num_graphs
-    home = torch.arange(graphs, device=value.device).repeat_interleave(senders, output_size=graph.num_senders)
     message = layer.message_function
     if isinstance(message, Scaled) and message.scale is not as_weighted:
-        value = value / senders.to(value.dtype)[home][:, None, None]
-    heard = layer.aggregation.reduce(value, Groups(home, None, graphs, None))
+        many = graph.senders.ptr.diff()
+        value = value / many.repeat_interleave(many, output_size=graph.num_senders).to(value.dtype)[:, None, None]
+    return _for_everyone(graph, _of_graphs(layer.aggregation, graph, value))
+
+
+def _of_graphs(aggregation: Aggregation, graph: Topology, value: Tensor) -> Tensor:
+    """What is heard of the senders of each graph, ``[N_j, H, C] -> [B, H, C]``."""
+    many, graphs = graph.senders.ptr.diff(), graph.num_graphs
+    home = torch.arange(graphs, device=value.device).repeat_interleave(many, output_size=graph.num_senders)
+    return aggregation.reduce(value, Groups(home, None, graphs, None))
+
+
+def _for_everyone(graph: Topology, heard: Tensor) -> Tensor:
+    """The row of its graph for each receiver."""
     return heard.repeat_interleave(graph.receivers.ptr.diff(), dim=0, output_size=graph.num_receivers)
+
+
+def _no_two_parts(message: Difference, graph: Topology) -> Iterator[str]:
+    if not isinstance(graph, _COMPLETE):
+        yield f"needs a topology of whole graphs (Full, Cross, Star), got {type(graph).__name__}"
+    if not isinstance(message.network, nn.Linear | Linear):
+        yield f"needs a network of one linear map, got {type(message.network).__name__}"
+    if torch.is_autocast_enabled(graph.receivers.ptr.device.type):
+        yield "needs messages of the precision of x, got autocast"
+
+
+def _two_parts(message: Difference, aggregation: Aggregation, graph: Topology, inputs: Inputs) -> Tensor:
+    r""":math:`W (x_i \| x_j - x_i) + b = (W (x_i \| -x_i) + b) + W (0 \| x_j)`."""
+    network, x_i, x_j = message.network, inputs.receivers["x"], inputs.senders["x"]
+    assert isinstance(network, nn.Linear | Linear)
+    own = network(torch.cat([x_i, -x_i], dim=-1)).unsqueeze(1)
+    said = linear(x_j, network.weight[:, x_j.size(-1) :]).unsqueeze(1)
+    heard = _for_everyone(graph, _of_graphs(aggregation, graph, said))
+    many = _for_everyone(graph, graph.senders.ptr.diff()[:, None, None]).to(own.dtype)
+    times = many if isinstance(aggregation, Sum) else (many > 0).to(own.dtype)
+    return times * own + heard
 
 
 def _no_matrix(graph: Topology) -> list[str]:
@@ -119,13 +176,19 @@ def _convolution(message: Relation, graph: Topology, x: Tensor) -> Tensor:
     assert isinstance(message.weight, Kernel)
     message.check(graph)
     extent = (graph.height, graph.width) if isinstance(graph, Grid) else (graph.senders.max,)
-    image = x.flatten(1).unflatten(0, (graph.num_graphs, *extent)).movedim(-1, 1)
-    for number, (axis, length) in enumerate(zip(graph.axes, extent, strict=True)):
-        image = _around(image, number + 2, axis, length)
-    stride, dilation = [axis.stride for axis in graph.axes], [axis.dilation for axis in graph.axes]
-    convolve = conv2d if len(extent) == 2 else conv1d
-    out = convolve(image, message.weight.weight, None, stride, 0, dilation, message.weight.blocks)
-    return out.movedim(1, -1).flatten(0, -2).unflatten(-1, (message.weight.blocks, -1))
+    # A view: channels lie last in memory, as torch's convolution likes them.
+    image = x.reshape(graph.num_graphs, *extent, -1).movedim(-1, 1)
+    axes = graph.axes
+    if any(axis.wrap or axis.before != axis.after for axis in axes):
+        for number, (axis, length) in enumerate(zip(axes, extent, strict=True)):
+            image = _around(image, number + 2, axis, length)
+        padding = [0] * len(axes)
+    else:
+        padding = [axis.before for axis in axes]
+    stride, dilation = [axis.stride for axis in axes], [axis.dilation for axis in axes]
+    convolve, weight = conv2d if len(extent) == 2 else conv1d, message.weight
+    out = convolve(image, weight.weight, None, stride, padding, dilation, weight.blocks)
+    return out.movedim(1, -1).reshape(graph.num_receivers, weight.blocks, -1)
 
 
 def _around(image: Tensor, dim: int, axis: Axis, length: int) -> Tensor:

@@ -5,7 +5,7 @@ Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
@@ -16,10 +16,10 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend
-from graphattn.score import NodeScore, ProductScore
-from graphattn.score.base import dot, knows_matrices, matrix
+from graphattn.score.base import dot, has_node_part, is_product, knows_matrices, matrix
 from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Score, State
 from graphattn.topology import Blockwise, Tile, Topology
+from graphattn.topology.tiles import Plan
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -29,23 +29,27 @@ _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 
 @final
 class Dense:
-    """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value."""
+    """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value.
+
+    Graphs of similar size are padded together as costs least (:mod:`graphattn.topology.shares`). A window is computed in bands
+    where these are cheaper (:mod:`graphattn.topology.bands`), unless its edges have terms.
+    """
 
     name = "dense"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        message = layer.message_function
         if not isinstance(graph, Blockwise):
-            reasons.append(f"needs a topology of blocks ({_BLOCKS}), got {type(graph).__name__}")
+            yield f"needs a topology of blocks ({_BLOCKS}), got {type(graph).__name__}"
         if not isinstance(message, Attend):
-            reasons.append(f"needs the message Attend, got {type(message).__name__}")
+            yield f"needs the message Attend, got {type(message).__name__}"
         elif not knows_matrices(message.score):
-            reasons.append(f"needs a score that works on matrices, got {type(message.score).__name__}")
+            yield f"needs a score that works on matrices, got {type(message.score).__name__}"
         elif message.edge_key is not None and not _adds_keys(message.score):
-            reasons.append(f"needs a dot product to add the edge key to, got the score {type(message.score).__name__}")
+            yield f"needs a dot product to add the edge key to, got the score {type(message.score).__name__}"
         if not isinstance(layer.aggregation, SoftmaxSum):
-            reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
-        return reasons + watched(layer)
+            yield f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
@@ -54,27 +58,29 @@ class Dense:
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
         score = message.score
         plain = all(term is None for term in (message.edge_bias, message.edge_key, message.edge_value))
-        tiles = graph.plan().tiles
+        # Terms of edges are laid out by whole graphs.
+        plan = graph.narrow_plan() if plain else graph.plan()
+        tiles = plan.tiles
         laid = [_lay_out(tile, query, key, value) for tile in tiles]
-        if plain and inputs.seed is None and isinstance(score, ProductScore):
+        if plain and inputs.seed is None and is_product(score):
             scale = score.factor(query.size(-1))
             return _collect(
-                graph, value, [_fused(tile, states, scale) for tile, states in zip(tiles, laid, strict=True)]
+                graph, plan, value, [_fused(tile, states, scale) for tile, states in zip(tiles, laid, strict=True)]
             )
-        biases = _biases(message, graph, inputs, laid)
+        biases = _biases(message, graph, plan, inputs, laid)
         factors = [
             None if inputs.seed is None else _loudness(inputs.seed, tile, query, layer.dropout) for tile in tiles
         ]
         weighed = [_weighed(score, *parts) for parts in zip(laid, biases, factors, strict=True)]
         rows, alphas = [rows for rows, _ in weighed], [alpha for _, alpha in weighed]
         if message.edge_value is None or not weighed:
-            return _collect(graph, value, rows)
+            return _collect(graph, plan, value, rows)
         factored = _in_factors(message.edge_value, tiles, inputs.edge)
         if factored is not None:
             said = [each.heard(alpha) for each, alpha in zip(factored, alphas, strict=True)]
-            return _collect(graph, value, [row + more for row, more in zip(rows, said, strict=True)])
+            return _collect(graph, plan, value, [row + more for row, more in zip(rows, said, strict=True)])
         number, listed = message.edge_value.on_edges(graph, inputs.edge)
-        return _collect(graph, value, rows) + _said_on_edges(graph, alphas, number, listed)
+        return _collect(graph, plan, value, rows) + _said_on_edges(graph, alphas, number, listed)
 
 
 class _States(NamedTuple):
@@ -101,24 +107,27 @@ def _lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> _States:
 
 
 def _fused(tile: Tile, states: _States, scale: float) -> Tensor:
+    # Graphs before heads: the kernel then writes the heads of a node side by side, as the layer goes on with them.
+    query, key, value = (state.transpose(0, 1) for state in states)
     # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
-    mask = None if tile.causal else _mask(tile)
-    return scaled_dot_product_attention(*states, attn_mask=mask, is_causal=tile.causal, scale=scale)
+    mask = None if tile.causal or (mask := _mask(tile)) is None else mask.unsqueeze(1)
+    rows = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=tile.causal, scale=scale)
+    return rows.transpose(0, 1)
 
 
 def _mask(tile: Tile) -> Tensor | None:
     """Which senders each receiver of a tile hears, ``[b, n, m]`` or ``[b, 1, m]``; None where all."""
-    if tile.keep is not None or tile.real_sender is None:
+    if not tile.complete:
         return tile.keep
-    return tile.real_sender[:, None, :]
+    return None if tile.real_sender is None else tile.real_sender[:, None, :]
 
 
-def _biases(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_States]) -> list[_Bias]:
+def _biases(message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[_States]) -> list[_Bias]:
     """For each tile the edges' bias and their keys' part of the score, and minus infinity where there is no edge."""
     biases: list[_Bias] = []
     listed: Tensor | None = None
-    keys = _key_scores(message, graph, inputs, laid)
-    for tile, more in zip(graph.plan().tiles, keys, strict=True):
+    keys = _key_scores(message, graph, plan, inputs, laid)
+    for tile, more in zip(plan.tiles, keys, strict=True):
         bias = None if message.edge_bias is None else message.edge_bias.on_tile(tile, inputs.edge)
         if bias is None and message.edge_bias is not None:
             listed = message.edge_bias.on_edges(graph, inputs.edge) if listed is None else listed
@@ -135,20 +144,22 @@ def _biases(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_State
 
 def _on_pairs(tile: Tile, listed: Tensor) -> Tensor:
     """Numbers of the edges laid out in a tile, ``[E, H] -> [H, b, n, m]``."""
-    rows = listed if tile.whole and tile.keep is None else listed.index_select(0, tile.edge.flatten())
-    return rows.view(*tile.edge.shape, -1).permute(3, 0, 1, 2)
+    rows = listed if tile.whole and tile.complete else listed.index_select(0, tile.edge.flatten())
+    return rows.view(*tile.shape, -1).permute(3, 0, 1, 2)
 
 
 def _adds_keys(score: Score) -> bool:
-    return isinstance(score, ProductScore) and (not isinstance(score, NodeScore) or score.linear_in_key)
+    return is_product(score) and (not has_node_part(score) or score.linear_in_key)
 
 
-def _key_scores(message: Attend, graph: Blockwise, inputs: Inputs, laid: list[_States]) -> Sequence[Tensor | None]:
+def _key_scores(
+    message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[_States]
+) -> Sequence[Tensor | None]:
     """What the keys of edges add to the scores of each tile: the product of the query with them."""
-    tiles, term, score = graph.plan().tiles, message.edge_key, message.score
+    tiles, term, score = plan.tiles, message.edge_key, message.score
     if term is None or not tiles:
         return [None] * len(tiles)
-    assert isinstance(score, ProductScore)
+    assert is_product(score)
     factored = _in_factors(term, tiles, inputs.edge)
     query = inputs.receivers["query"]
     scale = score.factor(query.size(-1))
@@ -194,13 +205,13 @@ def _weighed(similarity: Score, states: _States, bias: _Bias, factor: Tensor | N
     return alpha @ states.value, alpha
 
 
-def _collect(graph: Blockwise, value: Tensor, rows: list[Tensor]) -> Tensor:
+def _collect(graph: Blockwise, plan: Plan, value: Tensor, rows: list[Tensor]) -> Tensor:
     """Rows of all tiles ``[H, b, n, C]`` as ``[N_i, H, C]``; receivers that hear nobody get zeros."""
     flat = [tile_rows.permute(1, 2, 0, 3).flatten(0, 1) for tile_rows in rows]
-    if len(flat) == 1 and graph.plan().tiles[0].whole and flat[0].size(0) == graph.num_receivers:
+    if len(flat) == 1 and plan.tiles[0].whole and flat[0].size(0) == graph.num_receivers:
         return flat[0]
     # No rows of value: a batch without edges still belongs to the graph of gradients.
-    return torch.cat([*flat, value[:0], value.new_zeros(1, *value.shape[1:])]).index_select(0, graph.plan().row)
+    return torch.cat([*flat, value[:0], value.new_zeros(1, *value.shape[1:])]).index_select(0, plan.row)
 
 
 def _said_on_edges(graph: Blockwise, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:

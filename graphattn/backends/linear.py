@@ -9,6 +9,7 @@ Letters: ``b`` blocks of ``n`` nodes of one graph, ``G`` graphs, ``H`` heads, ``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
@@ -18,7 +19,7 @@ from graphattn.aggregation import NormalizedSum
 from graphattn.aggregation.normalized import share
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
-from graphattn.score import ProductScore
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs, Sizes
 from graphattn.topology import Causal, Cross, Full, Star, Topology
 
@@ -37,26 +38,26 @@ class Linear:
 
     name = "linear"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        message = layer.message_function
         if not isinstance(graph, (Full, Causal, Cross, Star)):
-            reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
+            yield f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}"
         if not isinstance(layer.aggregation, NormalizedSum):
-            reasons.append(f"needs the aggregation NormalizedSum, got {type(layer.aggregation).__name__}")
+            yield f"needs the aggregation NormalizedSum, got {type(layer.aggregation).__name__}"
         if not isinstance(message, Attend):
-            reasons.append(f"needs the message Attend, got {type(message).__name__}")
-        elif not isinstance(message.score, ProductScore):
-            reasons.append(f"needs a score that is a dot product of features, got {type(message.score).__name__}")
+            yield f"needs the message Attend, got {type(message).__name__}"
+        elif not is_product(message.score):
+            yield f"needs a score that is a dot product of features, got {type(message.score).__name__}"
         elif any(term is not None for term in (message.edge_bias, message.edge_key, message.edge_value)):
-            reasons.append("needs edges that add nothing, got an edge bias, key or value")
+            yield "needs edges that add nothing, got an edge bias, key or value"
         if inputs.seed is not None:
-            reasons.append("messages are dropped edge by edge")
-        return reasons + watched(layer)
+            yield "messages are dropped edge by edge"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
         assert isinstance(message, Attend)
-        assert isinstance(message.score, ProductScore)
+        assert is_product(message.score)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
         query = query * message.score.factor(query.size(-1))
         wide = torch.float64 if value.dtype == torch.float64 else torch.float32
@@ -76,15 +77,38 @@ def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
 
 
 def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
-    blocks = _padded(graph.receivers, query.size(0))
+    # As many blocks for every graph are of one form for a compiler; else they would be padding.
+    even = graph.receivers.equal or torch.compiler.is_compiling()
+    blocks = (_padded if even else _packed)(graph.receivers, query.size(0))
     query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
-    sums = torch.einsum("bnhf,bnhc->bhfc", key, said).unflatten(
-        0, (graph.num_graphs, blocks.home.numel() // max(1, graph.num_graphs))
-    )
-    before = torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, said)
+    before = _before_in_rows(sums, graph.num_graphs) if even else _before(sums, blocks.home, _most(graph.receivers))
     pairs = torch.einsum("bnhf,bmhf->bhnm", query, key).tril()
     rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, said)
     return blocks.picked(rows)
+
+
+def _before_in_rows(sums: Tensor, graphs: int) -> Tensor:
+    """The sums of all earlier blocks of a graph, where every graph has as many blocks."""
+    sums = sums.unflatten(0, (graphs, sums.size(0) // max(1, graphs)))
+    return torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
+
+
+def _before(sums: Tensor, home: Tensor, most: int) -> Tensor:
+    """The same where graphs have different numbers of blocks, ``most`` at most: each step doubles how far back a block sees.
+
+    Never a difference of sums over several graphs, in which a loud graph would drown the others.
+    """
+
+    def back(state: Tensor, steps: int) -> Tensor:
+        shifted = torch.cat([torch.zeros_like(state[:steps]), state[:-steps]])
+        same = home == torch.cat([torch.full_like(home[:steps], -1), home[:-steps]])
+        return torch.where(same[:, None, None, None], shifted, 0)
+
+    before, steps = back(sums, 1), 1
+    while steps < most:
+        before, steps = before + back(before, steps), 2 * steps
+    return before
 
 
 class _Blocks(NamedTuple):
@@ -117,9 +141,14 @@ def _packed(sizes: Sizes, nodes: int) -> _Blocks:
 def _padded(sizes: Sizes, nodes: int) -> _Blocks:
     """As many blocks for every graph as for the largest, so that sums over earlier blocks are those of one graph."""
     graphs, size = sizes.ptr.numel() - 1, _size(sizes)
-    most = max(1, -(-sizes.max // size))
+    most = _most(sizes)
     graph = torch.arange(graphs, device=sizes.ptr.device)
     return _Blocks(_slots(sizes, nodes, graph * most * size), graph.repeat_interleave(most), size)
+
+
+def _most(sizes: Sizes) -> int:
+    """How many blocks the largest graph has."""
+    return max(1, -(-sizes.max // _size(sizes)))
 
 
 def _size(sizes: Sizes) -> int:

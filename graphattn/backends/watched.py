@@ -10,7 +10,11 @@ _HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("p
 
 def hooked(layer: MessagePassing) -> bool:
     """Whether one of PyG's hooks is registered."""
-    return any(getattr(layer, hooks) for hooks in _HOOKS)
+    # A plain loop: this is asked on every call, and a compiler must read it.
+    for hooks in _HOOKS:  # noqa: SIM110
+        if getattr(layer, hooks):
+            return True
+    return False
 
 
 def watched(layer: MessagePassing) -> list[str]:

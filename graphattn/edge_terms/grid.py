@@ -57,7 +57,7 @@ class GridBias(nn.Module):
         return self(*places_on_edges(graph))
 
     def on_tile(self, tile: Tile, edge: State) -> Tensor:
-        self._check(max(tile.edge.shape[1:]))
+        self._check(max(tile.shape[1:]))
         return heads_first(self(*places_on_tile(tile)), tile)
 
     def extra_repr(self) -> str:

@@ -59,7 +59,7 @@ class LinearBias(nn.Module):
         if kind is None or f"{self.name}_number" in edge:
             return None
         table = self.linear(feature(edge, self.name)).t()
-        return table.index_select(1, kind[tile.edge.flatten()]).view(-1, *tile.edge.shape)
+        return table.index_select(1, kind[tile.edge.flatten()]).view(-1, *tile.shape)
 
 
 @final

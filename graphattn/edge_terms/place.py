@@ -27,4 +27,4 @@ def places_on_tile(tile: Tile) -> tuple[Tensor, Tensor]:
 
 def heads_first(bias: Tensor, tile: Tile) -> Tensor:
     """A bias ``[b or 1, n, m, H]`` as a tile's scores are laid out, ``[H, b, n, m]``; a view."""
-    return bias.permute(3, 0, 1, 2).expand(-1, *tile.edge.shape)
+    return bias.permute(3, 0, 1, 2).expand(-1, *tile.shape)

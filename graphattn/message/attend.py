@@ -9,6 +9,7 @@ from torch_geometric.nn import Linear
 
 from graphattn.reset import reset
 from graphattn.score import NodeScore, ScaledDot
+from graphattn.score.base import has_node_part
 from graphattn.slots import EdgeTerm, EdgeValue, Positions, Rotate, Score, State
 from graphattn.topology import Topology
 
@@ -150,7 +151,7 @@ class Attend(nn.Module):
     def _node_score(self) -> NodeScore | None:
         # An edge key is added to the key itself; a score that is not linear in the key cannot be prepared before.
         score = self.score
-        return score if isinstance(score, NodeScore) and (self.edge_key is None or score.linear_in_key) else None
+        return score if has_node_part(score) and (self.edge_key is None or score.linear_in_key) else None
 
     def _by_head(self, state: Tensor) -> Tensor:
         return state.unflatten(-1, (self.heads.number, -1))

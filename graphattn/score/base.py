@@ -5,7 +5,7 @@ Letters: ``E`` edges, ``N`` nodes, ``H`` heads, ``C`` channels per head, ``n`` r
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from torch import Tensor
 
@@ -57,6 +57,16 @@ class MatrixScore(Protocol):
         ...
 
 
+def is_product(score: object) -> TypeGuard[ProductScore]:
+    """Whether it is a :class:`ProductScore`; asked on every call, where asking the protocol itself would be slow."""
+    return hasattr(score, "factor")
+
+
+def has_node_part(score: object) -> TypeGuard[NodeScore]:
+    """Whether it is a :class:`NodeScore`, likewise."""
+    return hasattr(score, "prepare") and hasattr(score, "compare") and hasattr(score, "linear_in_key")
+
+
 def dot(query: Tensor, key: Tensor) -> Tensor:
     """The dot product of each query with its key, ``[..., C], [..., C] -> [...]``."""
     return (query * key).sum(-1)
@@ -64,17 +74,17 @@ def dot(query: Tensor, key: Tensor) -> Tensor:
 
 def prepare(score: Score, query: Tensor, key: Tensor, graph: Topology) -> tuple[Tensor, Tensor]:
     """The part of the score that is computed per node; query and key as they are, where there is none."""
-    return score.prepare(query, key, graph) if isinstance(score, NodeScore) else (query, key)
+    return score.prepare(query, key, graph) if has_node_part(score) else (query, key)
 
 
 def compare(score: Score, query: Tensor, key: Tensor) -> Tensor:
     """The score of prepared queries and keys, ``[E, H, C'], [E, H, C'] -> [E, H]``."""
-    return score.compare(query, key) if isinstance(score, NodeScore) else score(query, key)
+    return score.compare(query, key) if has_node_part(score) else score(query, key)
 
 
 def knows_matrices(score: Score) -> bool:
     """Whether :func:`matrix` can be asked."""
-    return isinstance(score, ProductScore) or (isinstance(score, MatrixScore) and score.on_matrices)
+    return is_product(score) or (_may_know_matrices(score) and score.on_matrices)
 
 
 def matrix(score: Score, query: Tensor, key: Tensor) -> Tensor:
@@ -83,8 +93,12 @@ def matrix(score: Score, query: Tensor, key: Tensor) -> Tensor:
     Raises:
         ValueError: a score that does not know how, by name.
     """
-    if isinstance(score, ProductScore):
+    if is_product(score):
         return (query * score.factor(query.size(-1))) @ key.transpose(-1, -2)
-    if isinstance(score, MatrixScore) and score.on_matrices:
+    if _may_know_matrices(score) and score.on_matrices:
         return score.matrix(query, key)
     raise ValueError(f"expected a score that works on matrices, got {type(score).__name__}")
+
+
+def _may_know_matrices(score: object) -> TypeGuard[MatrixScore]:
+    return hasattr(score, "matrix") and hasattr(score, "on_matrices")

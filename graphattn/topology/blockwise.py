@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from graphattn.slots import Sizes
+from graphattn.topology.bands import bands_of, narrow
 from graphattn.topology.base import Topology
+from graphattn.topology.shares import alike, in_order, together
 from graphattn.topology.sizes import graph_of
-from graphattn.topology.tiles import Plan, alike, make_plan, together
+from graphattn.topology.tiles import Plan, graphs_of, make_plan
 
 
 class Run(NamedTuple):
@@ -52,6 +54,7 @@ class Blockwise(Topology):
     """
 
     _plan: Plan | None = None
+    _bands: Plan | None = None
     _num_edges: int | None = None
 
     @abstractmethod
@@ -105,9 +108,8 @@ class Blockwise(Topology):
 
     def pair_of(self, number: Tensor) -> Tensor:
         """Where the edges with these numbers stand among the pairs of all tiles of the plan."""
-        receiver, run = self.receiver_of(number), self.heard()
-        first_sender = everyone(self.receivers, self.senders, self.num_receivers).first
-        return self.plan().pair[receiver] + run.node(receiver, number) - first_sender[receiver]
+        receiver, plan = self.receiver_of(number), self.plan()
+        return plan.pair[receiver] + (number - self.heard().before()[receiver]) * plan.step
 
     def with_self_loops(self) -> Topology:
         """Itself: every node hears itself already."""
@@ -118,10 +120,17 @@ class Blockwise(Topology):
 
         return Reversed(self)
 
+    def reach(self) -> tuple[int, int] | None:
+        """How many nodes before and behind itself a receiver hears at most, in steps of its run; None where that is all."""
+        return None
+
     def prepare(self) -> Self:
         """Itself, laid out in one tile: padded to its largest graph, but of one form, so that batches compile alike."""
+        shares = in_order if self.receivers.equal and self.senders.equal else together
         with torch.inference_mode(False):
-            self._plan = make_plan(self, together)
+            self._plan = make_plan(self, graphs_of(self), shares)
+            reach = narrow(self)
+            self._bands = None if reach is None else make_plan(self, bands_of(self, *reach), together)
         self._num_edges = self.num_edges
         return self
 
@@ -131,7 +140,18 @@ class Blockwise(Topology):
         Made once for a batch, not once for a layer.
         """
         if self._plan is None:
+            shares = in_order if self.receivers.equal and self.senders.equal else alike
             # What inference mode makes cannot take part in training later.
             with torch.inference_mode(False):
-                self._plan = make_plan(self, alike)
+                self._plan = make_plan(self, graphs_of(self), shares)
         return self._plan
+
+    def narrow_plan(self) -> Plan:
+        """The batch in bands of a few senders around each block of receivers, where that is cheaper; else as ``plan()``."""
+        reach = narrow(self)
+        if reach is None:
+            return self.plan()
+        if self._bands is None:
+            with torch.inference_mode(False):
+                self._bands = make_plan(self, bands_of(self, *reach), alike)
+        return self._bands

@@ -41,6 +41,10 @@ class Reversed(Blockwise):
     def hearing(self) -> Run:
         return self.graph.heard()
 
+    def reach(self) -> tuple[int, int] | None:
+        reach = self.graph.reach()
+        return None if reach is None else (reach[1], reach[0])
+
     def reverse(self) -> Topology:
         return self.graph
 

@@ -11,131 +11,161 @@ from torch import Tensor
 if TYPE_CHECKING:
     from graphattn.topology.blockwise import Blockwise, Run
 
+# Edge numbers of fewer pairs are kept (8 MB), of more they are made anew by whoever asks: most layers never do.
+_FEW = 2**20
+
+
+class Columns(NamedTuple):
+    """Which columns of a tile each receiver hears: ``many [b, n]`` of them from ``first [b, n]`` on, ``step`` apart.
+
+    ``before [b, n]`` is the number of the edge to the first of them; the edges to the others follow it.
+    """
+
+    first: Tensor
+    many: Tensor
+    before: Tensor
+    step: int
+
+    def heard(self, columns: int) -> tuple[Tensor, Tensor]:
+        """Of each pair whether there is an edge, and its number, 0 where there is none: ``[b, n, m]``."""
+        ahead = torch.arange(columns, device=self.first.device) - self.first.unsqueeze(-1)
+        rank = ahead if self.step == 1 else ahead.div(self.step, rounding_mode="floor")
+        heard = (rank >= 0) & (rank < self.many.unsqueeze(-1))
+        heard = heard if self.step == 1 else heard & (rank * self.step == ahead)
+        return heard, (self.before.unsqueeze(-1) + rank) * heard
+
 
 class Tile(NamedTuple):
     """Graphs of similar size laid out together: ``b`` graphs, ``n`` receivers and ``m`` senders each, after padding.
 
-    ``receiver [b, n]``, ``sender [b, m]`` and ``edge [b, n, m]`` hold node and edge numbers, 0 where there is none.
+    ``receiver [b, n]`` and ``sender [b, m]`` hold node numbers, 0 where there is none; ``columns`` whom each receiver hears.
     ``real_receiver [b, n]`` and ``real_sender [b, m]`` tell what is not padding; None where nothing is.
-    ``whole`` says that the tile is the entire batch in its own order, so that views serve instead of gathers.
-    ``keep [b, n, m]`` tells who hears whom, false for senders that are padding, true for receivers that are, so that none is
-    left without a sender; None where every receiver hears all senders of its graph. ``causal`` says that ``keep`` is the
-    lower triangle: a receiver hears the places up to its own.
+    ``whole`` says that the tile is the entire batch in its own order, so that views serve instead of gathers;
+    ``complete`` that every receiver hears all senders of its graph; ``causal`` that ``keep`` is the lower triangle: a receiver
+    hears the places up to its own. ``known`` are ``keep`` and ``edge`` where they are small.
     """
 
     receiver: Tensor
     sender: Tensor
-    edge: Tensor
+    columns: Columns
     real_receiver: Tensor | None
     real_sender: Tensor | None
     whole: bool
-    keep: Tensor | None = None
-    causal: bool = False
+    complete: bool
+    causal: bool
+    known: tuple[Tensor | None, Tensor] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(b, n, m)``."""
+        return self.receiver.size(0), self.receiver.size(1), self.sender.size(1)
+
+    @property
+    def edge(self) -> Tensor:
+        """Edge numbers ``[b, n, m]``, 0 where there is none."""
+        return self.columns.heard(self.sender.size(1))[1] if self.known is None else self.known[1]
+
+    @property
+    def keep(self) -> Tensor | None:
+        """Who hears whom, ``[b, n, m]``; None where every receiver hears all senders of its graph.
+
+        False for senders that are padding, true for receivers that are, so that none is left without a sender.
+        """
+        if self.complete:
+            return None
+        if self.known is not None:
+            return self.known[0]
+        heard = self.columns.heard(self.sender.size(1))[0]
+        return heard if self.real_receiver is None else heard | ~self.real_receiver.unsqueeze(-1)
 
 
 class Plan(NamedTuple):
     """How a batch is laid out in tiles, and the way back.
 
     With the rows of all tiles one behind the other (padding included, and one row of zeros behind the last), ``row [N_i]`` is
-    where each receiver's row stands. With the pairs of all tiles one behind the other, ``pair [N_i]`` is where each receiver's
-    pairs start.
+    where each receiver's row stands. With the pairs of all tiles one behind the other, ``pair [N_i]`` is where the pair of each
+    receiver and the first sender that it hears stands; its others follow ``step`` apart.
     """
 
     tiles: list[Tile]
     row: Tensor
     pair: Tensor
+    step: int
+
+
+class Stretch(NamedTuple):
+    """Nodes in equal steps: ``many [p]`` of them from ``first [p]`` on, for each of ``p`` pieces of a batch."""
+
+    first: Tensor
+    many: Tensor
+
+
+class Pieces(NamedTuple):
+    """Parts of a batch that hear only within themselves, ``p`` of them: receivers and senders, ``step`` nodes apart."""
+
+    receivers: Stretch
+    senders: Stretch
+    step: int = 1
+
+    def of(self, number: Tensor) -> Pieces:
+        """The pieces with these numbers."""
+        receivers, senders = (Stretch(*(part[number] for part in stretch)) for stretch in self[:2])
+        return Pieces(receivers, senders, self.step)
 
 
 class Share(NamedTuple):
-    """Graphs that share a tile: their numbers, whether these are all in their own order, whether padding is always masked."""
+    """Pieces that share a tile: their numbers, whether these are all in their own order, whether padding is always masked."""
 
-    graphs: Tensor
+    pieces: Tensor
     whole: bool = False
     masked: bool = False
 
 
-def make_plan(graph: Blockwise, shares: Callable[[Blockwise, Tensor], list[Share]]) -> Plan:
-    """The batch as tiles; graphs without senders or receivers are in none.
+def graphs_of(graph: Blockwise) -> Pieces:
+    """The graphs of a batch, each a piece."""
+    listening, speaking = graph.receivers.ptr, graph.senders.ptr
+    return Pieces(Stretch(listening[:-1], listening.diff()), Stretch(speaking[:-1], speaking.diff()))
+
+
+def make_plan(graph: Blockwise, pieces: Pieces, shares: Callable[[Pieces, Tensor], list[Share]]) -> Plan:
+    """The batch as tiles; pieces without senders or receivers are in none.
 
     Args:
         graph: the batch.
-        shares: who shares a tile with whom, :func:`alike` or :func:`together`; given the numbers of the other graphs.
+        pieces: its graphs, or parts of them.
+        shares: who shares a tile with whom, :func:`~graphattn.topology.shares.alike` or
+            :func:`~graphattn.topology.shares.together`; given the numbers of the pieces that are not empty.
     """
     run = graph.heard()
-    busy = ((graph.receivers.ptr.diff() > 0) & (graph.senders.ptr.diff() > 0)).nonzero().flatten()
-    equal = graph.receivers.equal and graph.senders.equal
-    parts = [Share(busy, whole=True)] if equal else shares(graph, busy)
-    tiles = [_tile(graph, run, part) for part in parts if part.graphs.numel()]
-    return Plan(tiles, *_way_back(tiles, graph.num_receivers, graph.receivers.ptr.device))
+    busy = ((pieces.receivers.many > 0) & (pieces.senders.many > 0)).nonzero().flatten()
+    parts = [part for part in shares(pieces, busy) if part.pieces.numel()]
+    tiles = [_tile(run, pieces.of(part.pieces), part) for part in parts]
+    way_back = _way_back(tiles, graph.num_receivers, graph.receivers.ptr.device)
+    return Plan(tiles, *way_back, run.step // pieces.step)
 
 
-def together(graph: Blockwise, busy: Tensor) -> list[Share]:
-    """All graphs in one tile, of the same form for every batch: more padding, but a compiler meets nothing new."""
-    return [Share(busy, masked=True)]
-
-
-def alike(graph: Blockwise, busy: Tensor) -> list[Share]:
-    """A few tiles of graphs of similar size.
-
-    Sizes are rounded up to a multiple of 8 (of about an eighth of the size above 64) and what rounds alike is padded
-    together, to the largest of them.
-    """
-    wide, high = graph.receivers.ptr.diff(), graph.senders.ptr.diff()
-    keys = [_rounded(n) * 2**32 + _rounded(m) for n, m in zip(wide[busy].tolist(), high[busy].tolist(), strict=True)]
-    kinds = torch.tensor(keys, device=busy.device).unique(return_inverse=True)[1]
-    return [Share(busy[kinds == kind]) for kind in kinds.unique()]
-
-
-def _tile(graph: Blockwise, run: Run, share: Share) -> Tile:
-    graphs, whole, masked = share
-    receiver, real_receiver = _laid_out(graph.receivers.ptr, graphs, masked=masked)
-    sender, real_sender = _laid_out(graph.senders.ptr, graphs, masked=masked)
-    first, many = run.first[receiver], run.many[receiver]
-    senders = graph.senders.ptr.diff()[graphs][:, None]
-    heard = None
-    if not _everywhere(many == senders, real_receiver):
-        heard = graph.keep(receiver[:, :, None], sender[:, None, :])
-        heard = heard if real_sender is None else heard & real_sender[:, None, :]
-    edge = _numbers(run, receiver, graph.senders.ptr[graphs][:, None] + _count_to(sender))
-    real = real_sender[:, None, :] if heard is None and real_sender is not None else heard
-    if real_receiver is not None:
-        real = real_receiver[:, :, None] if real is None else real & real_receiver[:, :, None]
-    edge = edge if real is None else edge.masked_fill(~real, 0)
-    if heard is None:
-        return Tile(receiver, sender, edge, real_receiver, real_sender, whole)
-    heard = heard if real_receiver is None else heard | ~real_receiver[:, :, None]
-    triangle = (first == graph.senders.ptr[graphs][:, None]) & (many == _count_to(receiver) + 1)
-    causal = run.step == 1 and receiver.shape == sender.shape and _everywhere(triangle, real_receiver)
-    return Tile(receiver, sender, edge, real_receiver, real_sender, whole, heard, causal)
-
-
-def _numbers(run: Run, receiver: Tensor, column: Tensor) -> Tensor:
-    """The numbers of edges from the nodes ``column [b, m]``, where there is an edge; ``[b, n, m]``."""
-    before = run.before()
-    if run.step == 1:
-        return (before - run.first)[receiver][:, :, None] + column[:, None, :]
-    steps = (column[:, None, :] - run.first[receiver][:, :, None]).div(run.step, rounding_mode="floor")
-    return before[receiver][:, :, None] + steps
-
-
-def _count_to(node: Tensor) -> Tensor:
-    return torch.arange(node.size(1), device=node.device)
+def _tile(run: Run, pieces: Pieces, share: Share) -> Tile:
+    receiver, real_receiver = _laid_out(pieces.receivers, pieces.step, masked=share.masked)
+    sender, real_sender = _laid_out(pieces.senders, pieces.step, masked=share.masked)
+    first = (run.first[receiver] - pieces.senders.first[:, None]).div(pieces.step, rounding_mode="floor")
+    many = run.many[receiver] if real_receiver is None else run.many[receiver] * real_receiver
+    columns = Columns(first, many, run.before()[receiver], run.step // pieces.step)
+    complete = _everywhere(many == pieces.senders.many[:, None], real_receiver)
+    place = torch.arange(receiver.size(1), device=receiver.device)
+    triangle = (first == 0) & (many == place + 1)
+    causal = columns.step == 1 and receiver.shape == sender.shape and _everywhere(triangle, real_receiver)
+    tile = Tile(receiver, sender, columns, real_receiver, real_sender, share.whole, complete, causal and not complete)
+    return tile._replace(known=(tile.keep, tile.edge)) if receiver.numel() * sender.size(1) <= _FEW else tile
 
 
 def _everywhere(true: Tensor, real: Tensor | None) -> bool:
     return bool((true if real is None else true | ~real).all())
 
 
-def _rounded(size: int) -> int:
-    step = max(8, 2 ** (size.bit_length() - 4))
-    return -(-size // step) * step
-
-
-def _laid_out(ptr: Tensor, graphs: Tensor, *, masked: bool) -> tuple[Tensor, Tensor | None]:
-    start, count = ptr[graphs], ptr.diff()[graphs]
-    place = torch.arange(int(count.max()), device=ptr.device)
-    real = place < count[:, None]
-    node = (start[:, None] + place) * real
+def _laid_out(stretch: Stretch, step: int, *, masked: bool) -> tuple[Tensor, Tensor | None]:
+    place = torch.arange(int(stretch.many.max()), device=stretch.many.device)
+    real = place < stretch.many[:, None]
+    node = (stretch.first[:, None] + place * step) * real
     return node, None if not masked and bool(real.all()) else real
 
 
@@ -146,10 +176,11 @@ def _way_back(tiles: list[Tile], num_receivers: int, device: torch.device) -> tu
     rows = 0
     for tile in tiles:
         receiver, place = tile.receiver.flatten(), torch.arange(tile.receiver.numel(), device=device)
+        first = tile.columns.first.flatten()
         if tile.real_receiver is not None:
             real = tile.real_receiver.flatten()
-            receiver, place = receiver[real], place[real]
+            receiver, place, first = receiver[real], place[real], first[real]
         row[receiver] = rows + place
-        pair[receiver] = pairs + place * tile.sender.size(1)
-        rows, pairs = rows + tile.receiver.numel(), pairs + tile.edge.numel()
+        pair[receiver] = pairs + place * tile.sender.size(1) + first
+        rows, pairs = rows + tile.receiver.numel(), pairs + tile.receiver.numel() * tile.sender.size(1)
     return row, pair

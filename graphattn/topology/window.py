@@ -68,6 +68,9 @@ class Window(Blockwise):
     def hearing(self) -> Run:
         return self._run(before=not self.causal, after=True)
 
+    def reach(self) -> tuple[int, int]:
+        return self.radius, 0 if self.causal else self.radius
+
     def reverse(self) -> Topology:
         """The window that looks ahead; itself where it looks both ways."""
         return super().reverse() if self.causal else self

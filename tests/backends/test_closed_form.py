@@ -3,8 +3,10 @@ import torch
 
 from graphattn.aggregation import LogSumExp, Max, Mean, Min, Multi, RelationMean, Std, Sum, Variance, identity, linear
 from graphattn.backends import explain_backend
+from graphattn.edge_terms import NetworkValue
 from graphattn.layer import GraphLayer
 from graphattn.message import (
+    AddEdge,
     ByPlace,
     Copy,
     Difference,
@@ -64,6 +66,23 @@ def test_ties_share_the_gradient():
     assert assert_backends_agree(layer(Copy(), Max()), x, graph) == BOTH
 
 
+@pytest.mark.parametrize("graph", WHOLE, ids=str)
+@pytest.mark.parametrize("aggregation", [Sum(), Mean(), Max(), Min()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("bias", [True, False])
+def test_one_linear_map_of_both_ends_is_two_parts(graph, aggregation, bias):
+    both = layer(Difference(torch.nn.Linear(8, 5, bias=bias)), aggregation).double()
+    x = torch.randn(graph.num_senders, 4, dtype=F64)
+    x = x if graph.senders is graph.receivers else (x, torch.randn(graph.num_receivers, 4, dtype=F64))
+    assert assert_backends_agree(both, x, graph) == BOTH
+
+
+def test_two_parts_are_refused_under_autocast():
+    both, x = layer(Difference(torch.nn.Linear(8, 5))), torch.randn(3, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        told = explain_backend(both, x, Full([3])).reasons["closed_form"]
+    assert told == ["needs messages of the precision of x, got autocast"]
+
+
 @pytest.mark.parametrize("graph", [Full([3, 3]), Full([2, 2]), Cross([3, 3], [4, 4]), Star([3, 3]), Full([0])], ids=str)
 def test_factors_of_places_are_a_matrix(graph):
     assert assert_backends_agree(layer(ByPlace(3, 4)).double(), states(graph), graph) == BOTH
@@ -96,10 +115,22 @@ KERNEL = Relation(Kernel(4, 4, (3,)))
     ("each", "graph", "edge", "reasons"),
     [
         (
-            layer(Difference(torch.nn.Linear(8, 4))),
+            layer(AddEdge(NetworkValue("edge_attr")), Max()),
+            Full([3]),
+            {"edge_attr": torch.ones(9, 4)},
+            ["needs the message Copy, Scaled, Difference, ByPlace, Relation or Attend, got AddEdge"],
+        ),
+        (
+            layer(Difference(torch.nn.Sequential(torch.nn.Linear(8, 4)))),
             Full([3]),
             {},
-            ["needs the message Copy, Scaled, ByPlace or Relation"],
+            ["needs a network of one linear map, got Sequential"],
+        ),
+        (
+            layer(Difference(torch.nn.Linear(8, 4)), Std()),
+            Causal([3]),
+            {},
+            ["needs a topology of whole graphs", "needs the aggregation Sum, Mean, Max, Min, got Std"],
         ),
         (layer(Copy()), RING, {}, ["needs a topology of whole graphs (Full, Cross, Star), got Edges"]),
         (layer(Copy()), Causal([3]), {}, ["needs a topology of whole graphs (Full, Cross, Star), got Causal"]),
@@ -145,7 +176,12 @@ def test_hooks_and_dropout_see_every_edge():
 
 
 def test_no_edge_is_listed(monkeypatch):
-    graphs = [(layer(Copy()), Full([3])), (layer(ByPlace(3)), Full([3])), (layer(KERNEL), Line([3]))]
+    graphs = [
+        (layer(Difference(torch.nn.Linear(8, 4)), Max()), Full([3])),
+        (layer(Copy()), Full([3])),
+        (layer(ByPlace(3)), Full([3])),
+        (layer(KERNEL), Line([3])),
+    ]
     for kind in (Full, Line):
         monkeypatch.setattr(kind, "edge_index", lambda self: pytest.fail("the edges were listed"))
     for each, graph in graphs:

@@ -9,7 +9,7 @@ from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.testing import assert_backends_agree
-from graphattn.topology import Blockwise, Causal, Cross, Full, Prefix, Star, Window
+from graphattn.topology import Blockwise, Causal, Cross, Full, Prefix, Star, Window, bands
 from graphattn.update import Replace
 
 F64 = torch.float64
@@ -60,6 +60,35 @@ def test_prepared_blocks_equal_edges(kind, sizes):
     terms = LinearBias("bond", 3, heads=2), LinearValue("bond", 3, heads=2, head_channels=4)
     edge = {"bond": torch.randn(graph.num_edges, 3, dtype=F64)}
     assert assert_backends_agree(layer(*terms, 0.4), nodes(graph), graph, edge) == ["dense", "edgewise"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "Window" in kind])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_bands_equal_edges(kind, sizes, block, monkeypatch):
+    monkeypatch.setattr(bands, "_BLOCK", block)
+    graph = KINDS[kind](sizes)
+    for dropout in (0.0, 0.4):
+        assert assert_backends_agree(layer(dropout=dropout), nodes(graph), graph) == ["dense", "edgewise"]
+    assert assert_backends_agree(layer(), nodes(graph), KINDS[kind](sizes).prepare()) == ["dense", "edgewise"]
+
+
+def test_a_window_takes_bands_where_they_are_cheaper():
+    def pairs(graph):
+        layer()(nodes(graph), graph)
+        return sum(tile.receiver.numel() * tile.sender.size(1) for tile in graph.narrow_plan().tiles)
+
+    assert pairs(Window([640], radius=8)) <= 640 * 80
+    assert pairs(Window([640], radius=8, dilation=3)) < 640 * 100
+    assert pairs(Window([640, 90], radius=8, causal=True)) < 740 * 90
+    assert pairs(Window([640], radius=600)) == 640**2
+    assert pairs(Window([60], radius=1)) == 60**2
+    assert pairs(Causal([640])) == 640**2
+
+
+def test_memory_of_a_window_grows_with_nodes():
+    graph = Window([100_000], radius=16)
+    assert layer()(nodes(graph), graph).shape == (100_000, 8)  # as pairs: 80 GB for each head
 
 
 @PAIRS
@@ -128,7 +157,7 @@ def test_a_causal_tile_is_left_to_the_kernel(kind, monkeypatch):
         return honest(*states, attn_mask=attn_mask, is_causal=is_causal, scale=scale)
 
     monkeypatch.setattr(dense, "scaled_dot_product_attention", watch)
-    graph = KINDS[kind]([6, 5, 30])
+    graph = KINDS[kind]([6, 5, 90])
     layer()(nodes(graph), graph)
     assert seen == [(True, True)] * 2
     seen.clear()

@@ -23,6 +23,16 @@ def test_the_first_backend_that_can_is_taken():
     assert explain_backend(SelfAttention(8), X, RING).chosen == "csr"
 
 
+def test_only_the_first_reason_is_asked_for(monkeypatch):
+    from graphattn.backends import dense, linear
+
+    watches = []
+    for module in (dense, linear):
+        monkeypatch.setattr(module, "watched", lambda layer: watches.append(layer) or [])
+    SelfAttention(8)(X, RING)
+    assert watches == []
+
+
 def test_every_reason_is_told():
     reasons = explain_backend(GCN(8, 8), X, RING).reasons
     assert reasons["edgewise"] == []
@@ -52,14 +62,14 @@ def test_a_hook_or_an_explainer_sees_every_edge():
 def test_the_explanation_reads_as_a_list():
     text = str(explain_backend(SelfAttention(8), X, RING))
     assert text.splitlines() == [
+        (
+            "   closed_form: needs the score SplitAdditive for attention, got ScaledDot; "
+            "needs a topology of whole graphs (Full, Cross, Star), got Edges"
+        ),
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (
             "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
             "needs the aggregation NormalizedSum, got SoftmaxSum"
-        ),
-        (
-            "   closed_form: needs the message Copy, Scaled, ByPlace or Relation, got Attend; "
-            "needs the aggregation Sum, got SoftmaxSum"
         ),
         "-> csr: can be used",
         "   sparse: can be used",

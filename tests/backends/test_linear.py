@@ -59,6 +59,14 @@ def test_memory_grows_with_nodes():
     assert layer(torch.randn(20_003, 8), graph).shape == (20_003, 8)  # as pairs: 12.8 GB of scores
 
 
+def test_a_long_text_does_not_pad_the_short_ones():
+    layer, graph = LinearAttention(8, heads=2), Causal([20_000] + [5] * 1000)
+    held = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: held.append(tensor.numel()) or tensor, lambda x: x):
+        layer(torch.randn(25_000, 8), graph)
+    assert max(held) < 3e7  # with as many blocks for each: 313 blocks of 1001 graphs, 6e8 numbers
+
+
 def test_low_precision_is_within_twice_the_error_of_the_plain_path():
     layer, graph, x = LinearAttention(8, heads=2), Full([40, 7]), torch.randn(47, 8)
     truth = layer.double()(x.double(), graph)
