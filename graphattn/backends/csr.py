@@ -42,7 +42,7 @@ class Csr:
         elif not isinstance(layer.aggregation, Sum | Mean | Max | Min):
             reasons.append(f"needs the aggregation Sum, Mean, Max or Min, got {type(layer.aggregation).__name__}")
         if isinstance(message, Difference):
-            reasons.extend(why_not_split(message, inputs))
+            reasons.extend(why_not_split(message, layer.aggregation, inputs))
         state = inputs.senders.get("value", inputs.senders.get("x"))
         if state is not None and (state.device.type != "cpu" or state.dtype not in (torch.float32, torch.float64)):
             reasons.append(f"needs float32 or float64 on the CPU, got {state.dtype} on {state.device}")
