@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from graphattn.aggregation import Max, Mean, Min, SoftmaxSum, Sum
 from graphattn.backends.differences import heard_split, why_not_split
+from graphattn.backends.node_scales import node_scales
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.edge_terms import LinearValue
@@ -49,7 +50,7 @@ class Csr:
         return reasons + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
-        from graphattn.backends.cpu import extreme_functions, functions
+        from graphattn.backends.cpu import extreme_functions, functions, sum_functions
 
         assert isinstance(graph, Edges)
         message = layer.message_function
@@ -58,6 +59,9 @@ class Csr:
         value = inputs.senders["value"]
         if isinstance(message, Attend):
             return _attention(message, graph, inputs, functions.Dropped(inputs.seed, layer.dropout))
+        scales = node_scales(message, layer.aggregation, graph, inputs)
+        if scales is not None:
+            return sum_functions.total(value, graph, *scales)
         scale = message.on_edges(graph, inputs.edge).get("scale")
         weight = _weights(scale, value, graph, inputs.seed, layer.dropout)
         if isinstance(layer.aggregation, Max):

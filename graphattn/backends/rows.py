@@ -21,6 +21,8 @@ def layers_of(network: nn.Module) -> tuple[list[nn.Module], list[str]]:
     >>> layers_of(torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8)))[1]
     ['needs layers that treat each edge on its own, got BatchNorm1d']
     """
+    if not isinstance(network, nn.Module):  # PyG's EdgeConv takes any function
+        return [], [f"needs a network of layers, got {type(network).__name__}"]
     reasons = ["needs a network without hooks"] if any(_hooked(module) for module in network.modules()) else []
     layers = [layer for layer in _flat(network) if not _idle(layer)]
     strange = {type(layer).__name__: None for layer in layers if not _alone(layer)}

@@ -26,17 +26,21 @@ _SOURCE = Path(__file__)
 _STAMP = hashlib.sha256(_SOURCE.read_bytes() if _SOURCE.exists() else b"").hexdigest()[:16]
 
 
+_WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
+# For six rows of sums: four registers of 512 bits each, or two of 256 bits. For one row, half of all registers.
+FOR_ROWS = 256 if _WIDE else 64
+FOR_ONE = 512 if _WIDE else 256
+
+
 @lru_cache(maxsize=64)
-def lanes(channels: int, bytes_each: int) -> np.ndarray:
-    """What tells the compiler how many channels ``multiply`` handles at once, so that its sums fit the registers.
+def lanes(channels: int, bytes_each: int, room: int = FOR_ROWS) -> np.ndarray:
+    """What tells the compiler how many channels it handles at once: a power of two that divides them and fits the ``room``.
 
     >>> lanes(48, bytes_each=4).dtype.itemsize
     16
     """
-    # Six rows of four registers of 512 bits, or of two of 256 bits.
-    most = (256 if binding.get_host_cpu_features().get("avx512f") else 64) // bytes_each
-    spelled = plain.lanes(min(channels & -channels, most)).dtype
-    return np.empty(0, [(f"{(spelled.names or ('',))[0]}{_STAMP}", f"S{spelled.itemsize}")])
+    spelled = plain.lanes(1).dtype.names or ("",)
+    return np.empty(0, [(f"{spelled[0]}{_STAMP}", f"S{min(channels & -channels or 1, room // bytes_each)}")])
 
 
 def _rectify(builder, own, said, slope, vector):
@@ -140,6 +144,45 @@ def lowest_bit(typingctx, word):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), generate
+
+
+@intrinsic
+def add_rows(typingctx, y, yt, mine, x, at, channels, theirs, other, begin, end, lanes):
+    """``y[yt:] = mine sum_e theirs[other_e] x[other_e channels + at:]``, the edges from ``begin`` to ``end``.
+
+    As many channels as there are lanes: sums stay in registers.
+    """
+
+    def generate(context, builder, signature, arguments):
+        out, to, factor, said, start, apart, scale, ends, begin, end = arguments[:10]
+        vector, index = vector_of(y, lanes), ir.IntType(64)
+        nothing = ir.Constant(vector, [0.0] * vector.count)
+        numbers = context.make_array(other)(context, builder, value=ends).data
+        scales = context.make_array(theirs)(context, builder, value=scale).data
+        before, loop, done = builder.block, builder.append_basic_block("edges"), builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed("<", begin, end), loop, done)
+        builder.position_at_end(loop)
+        e, total = builder.phi(index), builder.phi(vector)
+        number = builder.load(builder.gep(numbers, [e]))
+        number = number if number.type == index else builder.sext(number, index)
+        term = read(context, builder, x, said, builder.add(builder.mul(number, apart), start), vector)
+        loud = spread(builder, builder.load(builder.gep(scales, [number])), vector)
+        more = builder.fadd(total, builder.fmul(loud, term, flags=MATH), flags=MATH)
+        following = builder.add(e, ir.Constant(index, 1))
+        builder.cbranch(builder.icmp_signed("<", following, end), loop, done)
+        for phi, first, then in ((e, begin, following), (total, nothing, more)):
+            phi.add_incoming(first, before)
+            phi.add_incoming(then, loop)
+        builder.position_at_end(done)
+        result = builder.phi(vector)
+        result.add_incoming(nothing, before)
+        result.add_incoming(more, loop)
+        pointer, align = place(context, builder, y, out, to, vector)
+        builder.store(builder.fmul(spread(builder, factor, vector), result, flags=MATH), pointer, align=align)
+        return context.get_dummy_value()
+
+    at_ = types.intp
+    return types.void(y, at_, y.dtype, x, at_, at_, theirs, other, at_, at_, lanes), generate
 
 
 @intrinsic
