@@ -16,7 +16,7 @@ from torch_geometric.nn import Linear
 
 from graphattn.aggregation import Max, Mean, Min, Sum
 from graphattn.backends.rows import is_linear, layers_of
-from graphattn.backends.tiles import heard_in_tiles, why_not_in_tiles
+from graphattn.backends.tiles import heard_in_tiles, why_no_sizes
 from graphattn.message import Difference
 from graphattn.slots import Aggregation, Inputs
 from graphattn.topology import Edges
@@ -34,7 +34,7 @@ def why_not_split(message: Difference, aggregation: Aggregation, inputs: Inputs)
     """Why the message does not begin with a sum of a part of the receiver and one of the sender."""
     reasons = layers_of(message.network)[1]
     if not reasons and not _has_kernel(_plan(message, aggregation), aggregation):
-        reasons.extend(why_not_in_tiles())
+        reasons.extend(why_no_sizes())
     if inputs.seed is not None:
         reasons.append("needs messages of which none is dropped")
     if torch.is_autocast_enabled("cpu"):

@@ -14,12 +14,12 @@ from graphattn.topology import Edges
 _TILE = 8192
 
 
-def why_not_in_tiles() -> list[str]:
-    """Why the sizes of tiles, which depend on the graph, cannot be used."""
+def why_no_sizes() -> list[str]:
+    """Why a loop whose steps depend on the graph cannot be run."""
     if torch.compiler.is_compiling():
-        return ["needs sizes of tiles, which a compiled graph cannot hold"]
+        return ["needs sizes that depend on the graph, which a compiled graph cannot hold"]
     if torch._C._are_functorch_transforms_active():
-        return ["needs sizes of tiles, which torch.func cannot map"]
+        return ["needs sizes that depend on the graph, which torch.func cannot map"]
     return []
 
 

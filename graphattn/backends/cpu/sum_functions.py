@@ -26,15 +26,16 @@ def total(x: Tensor, graph: Edges, receivers: Tensor | None = None, senders: Ten
     tensor([2., 1., 0.])
     """
     ptr, sender, _ = graph.by_receiver()
-    mine = _scale(receivers, graph.num_receivers, x)
-    theirs = _scale(senders, graph.num_senders, x)
+    mine = scale(receivers, graph.num_receivers, x)
+    theirs = scale(senders, graph.num_senders, x)
     if not differentiated(x):
         return add_up(x, mine, theirs, ptr, sender)
     sender_ptr, receiver, _ = graph.by_sender()
     return _Total.apply(x, mine, theirs, ptr, sender, sender_ptr, receiver)
 
 
-def _scale(given: Tensor | None, nodes: int, x: Tensor) -> Tensor:
+def scale(given: Tensor | None, nodes: int, x: Tensor) -> Tensor:
+    """A factor of each node in the precision of ``x``, one where none is given."""
     return torch.ones(nodes, dtype=x.dtype) if given is None else given.to(x.dtype)
 
 
