@@ -73,7 +73,9 @@ def _plan(message: Difference, aggregation: Aggregation) -> _Plan:
 def _has_kernel(plan: _Plan, aggregation: Aggregation) -> bool:
     kinds = [type(layer) for layer in plan.edges[:1]]
     deep = 2 if isinstance(aggregation, Max | Min) else 1
-    return not kinds or (kinds[0] in (nn.ReLU, nn.LeakyReLU) and len(plan.edges) == deep and all(map(is_linear, plan.edges[1:])))
+    return not kinds or (
+        kinds[0] in (nn.ReLU, nn.LeakyReLU) and len(plan.edges) == deep and all(map(is_linear, plan.edges[1:]))
+    )
 
 
 def _split(first: nn.Module, x_i: Tensor, x_j: Tensor) -> tuple[Tensor, Tensor]:

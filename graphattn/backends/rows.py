@@ -42,7 +42,7 @@ def _flat(network: nn.Module) -> list[nn.Module]:
         return [layer for part in network for layer in _flat(part)]
     if type(network) is BatchNorm and not network.allow_single_element:
         return [network.module]
-    if type(network) is not MLP or (network.training and any(network.dropout)):
+    if type(network) is not MLP or (network.training and any(network.dropout)):  # pyright: ignore[reportArgumentType]
         return [network]
     act = [] if network.act is None else _flat(network.act)  # pyright: ignore[reportArgumentType]
     layers: list[nn.Module] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -42,15 +43,19 @@ def heard_in_tiles(
         return aggregation.reduce(message.unsqueeze(1), Groups(receiver, None, own.size(0), None)).squeeze(1)
 
     ptr, sender, _ = graph.by_receiver()
-    # A tile's gradient of senders has a row for each of these: it is no more work than that of the tile's edges.
-    heard, rows = [], _rows(ptr, max(_TILE, said.size(0)))
-    for low, high in zip(rows[:-1], rows[1:], strict=True):
+    heard, rows = [], _rows(ptr, _least(said.size(0)))
+    for low, high in pairwise(rows):
         row = torch.arange(high - low, device=ptr.device)
         begin, end = int(ptr[low]), int(ptr[high])
         receiver = row.repeat_interleave(ptr[low : high + 1].diff().long(), output_size=end - begin)
         parts = (own[low:high], said, sender[begin:end].long(), receiver)
         heard.append(checkpoint(hear, *parts, use_reentrant=False, preserve_rng_state=False))
     return torch.cat(heard)
+
+
+def _least(senders: int) -> int:
+    # A tile's gradient of senders has a row for each of these: it is no more work than that of the tile's edges.
+    return max(_TILE, senders)
 
 
 def _rows(ptr: Tensor, edges: int) -> list[int]:

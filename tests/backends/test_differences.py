@@ -25,10 +25,14 @@ NETWORKS = {
     "bare": lambda: nn.Linear(8, 8, bias=False),
     "rectified": lambda: nn.Sequential(nn.Linear(8, 7), nn.LeakyReLU(0.1)),
     "two": lambda: nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)),
-    "odd": lambda: nn.Sequential(nn.Linear(8, 5), nn.LeakyReLU(0.2), nn.Linear(5, 3, bias=False), nn.ReLU(inplace=True)),
+    "odd": lambda: nn.Sequential(
+        nn.Linear(8, 5), nn.LeakyReLU(0.2), nn.Linear(5, 3, bias=False), nn.ReLU(inplace=True)
+    ),
     "wide": lambda: nn.Sequential(nn.Linear(8, 3), nn.ReLU(), nn.Linear(3, 70)),
     "mlp": lambda: MLP([8, 6, 4], norm=None),
-    "deep": lambda: nn.Sequential(MLP([8, 6, 5], norm=None, act="elu", plain_last=False), nn.LayerNorm(5), nn.Linear(5, 4)),
+    "deep": lambda: nn.Sequential(
+        MLP([8, 6, 5], norm=None, act="elu", plain_last=False), nn.LayerNorm(5), nn.Linear(5, 4)
+    ),
     "eval": lambda: MLP([8, 6, 4]).eval(),
 }
 EVERY = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)

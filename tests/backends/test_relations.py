@@ -57,11 +57,10 @@ def test_equal_to_pyg():
         ours.message_function.weight.weight.copy_(theirs.weight)
         ours.update_function.linear.weight.copy_(theirs.root.t())
         ours.update_function.linear.bias.copy_(theirs.bias)
-    x, results = torch.randn(6, 4, dtype=F64, requires_grad=True), []
-    for out in (ours(x, EDGES, {"edge_type": KIND}), theirs(x, EDGES, KIND)):
-        results.append([out, torch.autograd.grad(out.sin().sum(), x)[0]])
-    for one, other in zip(*results, strict=True):
-        assert_close(one, other, rtol=1e-9, atol=1e-9)
+    x = torch.randn(6, 4, dtype=F64, requires_grad=True)
+    one, other = ours(x, EDGES, {"edge_type": KIND}), theirs(x, EDGES, KIND)
+    assert_close(one, other, rtol=1e-9, atol=1e-9)
+    assert_close(*(torch.autograd.grad(out.sin().sum(), x)[0] for out in (one, other)), rtol=1e-9, atol=1e-9)
 
 
 @EVERY

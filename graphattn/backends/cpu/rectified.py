@@ -40,7 +40,9 @@ def say(row, first, last, lanes, ptr, other, own, said, slope, weight, bias, hid
         while e >= ptr[row + 1]:
             row += 1
         for k in range(0, deep, width(lanes)):
-            rectify(hidden, (e - first) * deep + k, own, row * deep + k, said, np.int64(other[e]) * deep + k, slope, lanes)
+            rectify(
+                hidden, (e - first) * deep + k, own, row * deep + k, said, np.int64(other[e]) * deep + k, slope, lanes
+            )
     for n in range(0, last - first, ROWS):
         for c in range(0, wide, width(lanes)):
             multiply(message, n * wide + c, bias, c, hidden, n * deep, deep, weight, c, wide, lanes)
@@ -92,7 +94,9 @@ def largest(low, high, lanes, ptr, other, own, said, slope, weight, bias, out, w
             if end - begin > _TILE:
                 say(row, first, last, lanes, ptr, other, own, said, slope, weight, bias, hidden, message)
             for r in range(row, past):
-                mark(r, max(ptr[r], first) - first, min(ptr[r + 1], last) - first, first, lanes, message, out, wide, won)
+                mark(
+                    r, max(ptr[r], first) - first, min(ptr[r + 1], last) - first, first, lanes, message, out, wide, won
+                )
         row = past
 
 

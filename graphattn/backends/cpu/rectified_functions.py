@@ -263,9 +263,7 @@ def _largest_edgewise(
     )
 
 
-def _total_edgewise(
-    grad: Tensor, own: Tensor, said: Tensor, slope: float, order: Order
-) -> tuple[Tensor, Tensor]:
+def _total_edgewise(grad: Tensor, own: Tensor, said: Tensor, slope: float, order: Order) -> tuple[Tensor, Tensor]:
     receiver, sender = order.receivers(), order.sender.long()
     above = own[receiver] + said[sender] > 0
     pull = grad[receiver] * torch.where(above, 1.0, slope).to(own.dtype)

@@ -4,6 +4,8 @@ Its layout is that of :mod:`graphattn.backends.cpu.kernels`.
 """
 
 # ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
+# pyright: reportCallIssue=false
+# (Numba adds the first argument of an intrinsic)
 
 from __future__ import annotations
 
