@@ -49,7 +49,7 @@ def _of_scale(message: Scaled, graph: Edges) -> NodeScales | None:
     if message.scale is symmetric and graph.num_senders == graph.num_receivers:
         degree = _degree(graph)
         root = degree.clamp(min=1).rsqrt() * (degree > 0)
-        return NodeScales(root, root)
+        return NodeScales(root, root.clone())  # torch.compile gives a Function no tensor twice
     return None
 
 

@@ -79,8 +79,8 @@ def back(
     weight_grad = torch.zeros_like(weights)
     x_grad = torch.empty_like(x, memory_format=torch.contiguous_format)
     run(
-        extremes.shares, ranges(ptr, wide), step, *flat(ptr, sender), weights.numpy(), *flat(x, out, total == 0, grad, ones, share, added_grad),
-        (weight_grad if weighted else weight_grad[:0]).numpy(),
+        extremes.shares, ranges(ptr, wide), step, *flat(ptr, sender), weights.numpy(),
+        *flat(x, out, total == 0, grad, ones, share, added_grad), (weight_grad if weighted else weight_grad[:0]).numpy(),
     )  # fmt: skip
     run(
         extremes.largest_to_senders, ranges(sender_ptr, wide), step, *flat(sender_ptr, receiver, place),

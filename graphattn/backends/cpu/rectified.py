@@ -8,7 +8,7 @@ Their layout is that of :mod:`graphattn.backends.cpu.kernels`. Letters: ``K`` hi
 both are multiples of the lanes.
 """
 
-# ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
+# ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
 # pyright: reportCallIssue=false
 # (Numba adds the first argument of an intrinsic)
 
