@@ -36,7 +36,7 @@ def largest_rectified(
     >>> graph = Edges(torch.tensor([[0, 1, 2], [1, 1, 0]]))
     >>> own, said = torch.zeros(3, 1), torch.tensor([[1.0], [2.0], [-3.0]])
     >>> largest_rectified(own, said, 0.0, torch.ones(1, 1), None, graph).flatten()
-    tensor([2., 0., 0.])
+    tensor([0., 2., 0.])
     """
     channels = weight.size(0)
     bias = weight.new_zeros(channels) if bias is None else bias
