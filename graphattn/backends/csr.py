@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from graphattn.aggregation import Max, Mean, Min, SoftmaxSum, Sum
 from graphattn.backends.cpu.usable import why_not_usable
 from graphattn.backends.differences import heard_split, why_not_split
+from graphattn.backends.node_scales import node_scales
+from graphattn.backends.relations import heard_by_relation, why_not_by_relation
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.edge_terms import LinearValue
-from graphattn.message import Attend, Copy, Difference, Scaled
+from graphattn.message import Attend, Copy, Difference, Relation, Scaled
 from graphattn.message.edge_values import must_be_one_each, on_every_edge
 from graphattn.score import Additive, NodeScore, ProductScore, SplitAdditive
 from graphattn.slots import Inputs, State
@@ -38,27 +40,35 @@ class Csr:
             reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
         if isinstance(message, Attend):
             reasons.extend(why_no_attention(layer, message))
+        elif isinstance(message, Relation):
+            reasons.extend(why_not_by_relation(layer, message, inputs))
         elif not isinstance(message, Scaled | Copy | Difference):
-            reasons.append(f"needs the message Attend, Scaled, Copy or Difference, got {type(message).__name__}")
+            kinds = "Attend, Scaled, Copy, Difference or Relation"
+            reasons.append(f"needs the message {kinds}, got {type(message).__name__}")
         elif not isinstance(layer.aggregation, Sum | Mean | Max | Min):
             reasons.append(f"needs the aggregation Sum, Mean, Max or Min, got {type(layer.aggregation).__name__}")
         if isinstance(message, Difference):
-            reasons.extend(why_not_split(message, inputs))
+            reasons.extend(why_not_split(message, layer.aggregation, inputs))
         state = inputs.senders.get("value", inputs.senders.get("x"))
         if state is not None and (state.device.type != "cpu" or state.dtype not in (torch.float32, torch.float64)):
             reasons.append(f"needs float32 or float64 on the CPU, got {state.dtype} on {state.device}")
         return reasons + why_not_usable() + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
-        from graphattn.backends.cpu import extreme_functions, functions
+        from graphattn.backends.cpu import extreme_functions, functions, sum_functions
 
         assert isinstance(graph, Edges)
         message = layer.message_function
         if isinstance(message, Difference):
             return heard_split(message, layer.aggregation, graph, inputs)
+        if isinstance(message, Relation):
+            return heard_by_relation(layer, message, graph, inputs)
         value = inputs.senders["value"]
         if isinstance(message, Attend):
             return _attention(message, graph, inputs, functions.Dropped(inputs.seed, layer.dropout))
+        scales = node_scales(message, layer.aggregation, graph, inputs)
+        if scales is not None:
+            return sum_functions.total(value, graph, *scales)
         scale = message.on_edges(graph, inputs.edge).get("scale")
         weight = weights(scale, value, graph, inputs.seed, layer.dropout)
         if isinstance(layer.aggregation, Max):

@@ -100,7 +100,7 @@ class Relation(nn.Module):
 
     def _of(self, graph: Topology) -> Tensor | None:
         self.check(graph)
-        return graph.edge_type()
+        return graph.known_types()
 
     def speak(self, sender: State, receiver: State, edge: State) -> tuple[None, Tensor]:
         return None, _by_relation(sender["x"], self.weight(), edge["edge_type"])
@@ -110,13 +110,13 @@ def _by_relation(x: Tensor, weight: Tensor, kind: Tensor) -> Tensor:
     """Each row times the weight of its type: ``x [E, B, F], weight [R, B, F, C], kind [E] -> [E, B, C]``."""
     if torch.compiler.is_compiling():
         return _by_choice(x, weight, kind)
-    many, order, back = _order(kind, weight.size(0))
+    many, order, back = by_type(kind, weight.size(0))
     parts = x.index_select(0, order).split(many)
     said = torch.cat([_times(part, matrix) for part, matrix in zip(parts, weight.unbind(), strict=True)])
     return said.index_select(0, back)
 
 
-class _Order(NamedTuple):
+class ByType(NamedTuple):
     """How many edges each type has, the edges by type, and where each edge stands among those."""
 
     many: list[int]
@@ -124,8 +124,12 @@ class _Order(NamedTuple):
     back: Tensor
 
 
-def _order(kind: Tensor, relations: int) -> _Order:
-    """Read once for a tensor of types, as long as it lives and stays as it is: reading the numbers waits for the device."""
+def by_type(kind: Tensor, relations: int) -> ByType:
+    """Edges by type, read once for a tensor of types as long as it lives and stays as it is: reading waits for the device.
+
+    Raises:
+        ValueError: types out of range.
+    """
     # Tensors made under inference_mode do not tell when they change.
     if kind.is_inference():
         return _read_order(kind, relations)
@@ -135,14 +139,14 @@ def _order(kind: Tensor, relations: int) -> _Order:
     return seen[1]
 
 
-def _read_order(kind: Tensor, relations: int) -> _Order:
+def _read_order(kind: Tensor, relations: int) -> ByType:
     ordered, order = kind.sort(stable=True)
     ends = torch.searchsorted(ordered, torch.arange(relations + 1, device=kind.device)).tolist()
     if ends[0] > 0 or ends[-1] < kind.numel():
         raise ValueError(
             f"expected types of edges from 0 to {relations - 1}, got {int(ordered[0])} to {int(ordered[-1])}"
         )
-    return _Order([end - start for start, end in pairwise(ends)], order, order.argsort())
+    return ByType([end - start for start, end in pairwise(ends)], order, order.argsort())
 
 
 def _by_choice(x: Tensor, weight: Tensor, kind: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch_geometric.typing import Size
 from torch_geometric.utils import is_torch_sparse_tensor
 
 from graphattn.layer import GraphLayer
-from graphattn.message import Copy, Difference, Scaled, as_weighted
+from graphattn.message import Copy, Difference, Scale, Scaled, as_weighted, symmetric
 from graphattn.pyg.dropin import (
     DropIn,
     Ends,
@@ -29,7 +29,7 @@ from graphattn.pyg.dropin import (
     topology_of,
     why_not,
 )
-from graphattn.pyg.loops import normalised
+from graphattn.pyg.loops import looped, normalised
 from graphattn.topology import Topology
 from graphattn.update import Replace
 
@@ -54,22 +54,25 @@ class GCNConv(DropIn, pyg.GCNConv):
         """As PyG's."""
         if not answered(self, [*why_not(self, x, edge_index), *self._own_reasons(x, edge_index, edge_weight)]):
             return super().forward(x, listed(edge_index), edge_weight)
-        graph, weight = self._weighted(x, edge_index, edge_weight)
-        layer = made_of(self, (self.lin, *kinds_of(self.aggr_module)), _scaled)
+        graph, weight, scale = self._weighted(x, edge_index, edge_weight)
+        layer = made_of(self, (self.lin, scale, *kinds_of(self.aggr_module)), _scaled)
         out = heard(layer, graph, prepared(layer, graph, x, x, weight)).flatten(1)
         return out if self.bias is None else out + self.bias
 
-    def _weighted(self, x: Tensor, edge_index: Graph, weight: Tensor | None) -> tuple[Topology, Tensor | None]:
+    def _weighted(self, x: Tensor, edge_index: Graph, weight: Tensor | None) -> tuple[Topology, Tensor | None, Scale]:
         edges: Any = listed(edge_index)
+        matrix = is_torch_sparse_tensor(edges)
         if not self.normalize:
-            return topology_of(edge_index, x, x), edges.values() if is_torch_sparse_tensor(edges) else weight
+            return topology_of(edge_index, x, x), edges.values() if matrix else weight, as_weighted
+        if weight is None and not matrix and not self.cached:
+            return looped(edges, x) if self.add_self_loops else topology_of(edge_index, x, x), None, symmetric
         if self._cached_edge_index is None:
             graph, weight = normalised(edges, weight, x, improved=self.improved, loops=self.add_self_loops)
             if not self.cached:
-                return graph, weight
+                return graph, weight, as_weighted
             self._cached_edge_index = graph.edge_index(), weight
         ends, weight = self._cached_edge_index
-        return topology_of(ends, x, x), weight
+        return topology_of(ends, x, x), weight, as_weighted
 
     def _own_reasons(self, x: Any, edge_index: Any, weight: Tensor | None) -> list[str]:
         if isinstance(x, tuple | list):
@@ -165,7 +168,7 @@ class EdgeConv(DropIn, pyg.EdgeConv):
 def _copied(conv: SAGEConv | GINConv, x_j: Tensor, x_i: Tensor | None, edge_index: Any, size: Size) -> Tensor:
     graph, kinds = topology_of(edge_index, x_j, x_i, size), kinds_of(conv.aggr_module)
     if is_torch_sparse_tensor(edge_index):
-        layer, weight = made_of(conv, (_AS_IT_IS, *kinds), _scaled), edge_index.values()
+        layer, weight = made_of(conv, (_AS_IT_IS, as_weighted, *kinds), _scaled), edge_index.values()
     else:
         layer, weight = made_of(conv, kinds, _copy), None
     return heard(layer, graph, prepared(layer, graph, x_j, x_i, weight)).flatten(1)
@@ -196,8 +199,8 @@ def _unlike_a_product(conv: Products, edge_index: Any, x: Tensor, reductions: fr
     return reasons
 
 
-def _scaled(linear: nn.Module, *kinds: type) -> GraphLayer:
-    message = Scaled(-1, 1, as_weighted)
+def _scaled(linear: nn.Module, scale: Scale, *kinds: type) -> GraphLayer:
+    message = Scaled(-1, 1, scale)
     put(message, "linear", linear)
     return GraphLayer(message, ours_of(kinds), Replace())
 

@@ -32,6 +32,21 @@ def with_new_loops(edge_index: Tensor, nodes: int, size: Size) -> tuple[Tensor, 
     return remembered(edge_index, ("new loops", nodes, size), make)
 
 
+def looped(edge_index: Tensor, x: Tensor) -> Edges:
+    """The graph of GCN, with a loop where a node has none.
+
+    >>> looped(torch.tensor([[0, 1], [1, 1]]), torch.ones(2, 4)).edge_index()
+    tensor([[0, 0, 1],
+            [1, 0, 1]])
+    """
+    nodes = x.size(0)
+    return remembered(
+        edge_index,
+        ("remaining loops", nodes),
+        lambda: Edges(add_remaining_self_loops(edge_index, num_nodes=nodes)[0], nodes),
+    )
+
+
 def normalised(
     edge_index: Tensor, weight: Tensor | None, x: Tensor, *, improved: bool, loops: bool
 ) -> tuple[Edges, Tensor]:
@@ -48,14 +63,11 @@ def normalised(
         return _of_matrix(edge_index, x, improved=improved, loops=loops)
     nodes = x.size(0)
 
-    def looped() -> Edges:
-        return Edges(add_remaining_self_loops(edge_index, num_nodes=nodes)[0], nodes)
-
     def weights() -> Tensor:
         result: Any = gcn_norm(edge_index, weight, nodes, improved, loops, dtype=x.dtype)
         return result[1]
 
-    graph = remembered(edge_index, ("remaining loops", nodes), looped) if loops else as_edges(edge_index, x, x)
+    graph = looped(edge_index, x) if loops else as_edges(edge_index, x, x)
     if weight is not None:
         return graph, weights()
     return graph, remembered(edge_index, ("weights", nodes, improved, loops, x.dtype), weights)

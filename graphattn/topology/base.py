@@ -35,6 +35,7 @@ class Topology(ABC):
     senders: Sizes
     num_receivers: int
     num_senders: int
+    _known_types: Tensor | None = None
 
     @abstractmethod
     def keep(self, receiver: Tensor, sender: Tensor) -> Tensor:
@@ -82,6 +83,16 @@ class Topology(ABC):
     def edge_type(self) -> Tensor | None:
         """The type of each edge, ``[E]`` in edge order, where the topology knows types; else None."""
         return None
+
+    def known_types(self) -> Tensor | None:
+        """``edge_type()``, made once and then the same tensor, so that what is read from it is read once for a graph."""
+        if torch.compiler.is_compiling():
+            return self.edge_type() if self._known_types is None else self._known_types
+        if self._known_types is None:
+            # What inference mode makes cannot take part in training later.
+            with torch.inference_mode(False):
+                self._known_types = self.edge_type()
+        return self._known_types
 
     def as_edges(self) -> Edges:
         """The same graph as a list of edges, in the same order."""

@@ -7,8 +7,8 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import Sum
 from graphattn.layer import GraphLayer
-from graphattn.message import Bases, Blocks, EachRelation, Kernel, Relation
-from graphattn.topology import Edges, Full, Grid, Line
+from graphattn.message import Bases, Blocks, EachRelation, Kernel, Relation, relation
+from graphattn.topology import Edges, Full, Grid, Line, with_hubs
 from graphattn.update import Replace
 
 F64 = torch.float64
@@ -145,7 +145,7 @@ def test_types_are_read_once_and_anew_when_they_change(monkeypatch):
     graph, kind, x = Edges(torch.tensor([[0, 1, 2], [1, 2, 0]])), torch.tensor([0, 1, 0]), torch.randn(3, 4)
     before = layer(x, graph, {"edge_type": kind})
     with monkeypatch.context() as patch:
-        patch.setattr(torch.Tensor, "tolist", lambda tensor: pytest.fail("the types were read again"))
+        patch.setattr(relation, "_read_order", lambda *_: pytest.fail("the types were read again"))
         assert torch.equal(layer(x, graph, {"edge_type": kind}), before)
     kind[0] = 1
     changed = layer(x, graph, {"edge_type": kind})
@@ -153,3 +153,16 @@ def test_types_are_read_once_and_anew_when_they_change(monkeypatch):
     assert not torch.equal(changed, before)
     with torch.inference_mode():
         assert torch.equal(layer(x, graph, {"edge_type": kind.clone()}), changed)
+
+
+@pytest.mark.parametrize("combine", [lambda graph: graph | Full([4]), with_hubs, lambda graph: Line([4, 0])])
+def test_types_of_a_topology_are_read_once_for_a_graph(monkeypatch, combine):
+    reads, read = [], relation._read_order
+    monkeypatch.setattr(relation, "_read_order", lambda *given: reads.append(given) or read(*given))
+    graph = combine(GRAPH)
+    x = torch.randn(graph.num_senders, 8)
+    for _ in range(3):
+        GraphLayer(Relation(EachRelation(8, 6, graph.num_edge_types)), Sum(), Replace())(x, graph)
+    assert len(reads) == 1
+    moved = pickle.loads(pickle.dumps(graph)).to("cpu")
+    assert_close(moved.known_types(), graph.edge_type())

@@ -82,15 +82,18 @@ def largest(low, high, lanes, ptr, other, weight, x, out):
 
 
 @compiled
-def shares(low, high, lanes, ptr, other, weight, x, out, grad, ones, share, weight_grad):
-    """What each of the largest messages gets of the gradient, ``share [N * H * C]``; and gradients of weights, if wanted."""
+def shares(low, high, lanes, ptr, other, weight, x, out, zero, grad, ones, share, added_grad, weight_grad):
+    """What each of the largest messages gets of the gradient, ``share [N * H * C]``; and gradients of weights, if wanted.
+
+    torch counts the zero that a row starts from as one of them: ``zero`` tells where. All of them: ``added_grad [N * H * C]``.
+    """
     heads, step = weight.shape[1], width(lanes)
     channels = out.size // max((ptr.size - 1) * heads, 1)
     one = ones[0]
     for r in range(low, high):
         first, last = r * heads * channels, (r + 1) * heads * channels
         for n in range(first, last):
-            share[n] = out[n] == 0
+            share[n] = 0
         for e in range(ptr[r], ptr[r + 1]):
             i = np.int64(other[e]) * heads
             for h in range(heads):
@@ -98,7 +101,9 @@ def shares(low, high, lanes, ptr, other, weight, x, out, grad, ones, share, weig
                     t, b = (r * heads + h) * channels + c, (i + h) * channels + c
                     add_where_equal(share, t, ones, 0, one, weight[e, h], x, b, out, t, lanes)
         for n in range(first, last):
-            share[n] = grad[n] / share[n] if share[n] else 0
+            ties = share[n]
+            share[n] = grad[n] / (ties + zero[n]) if ties else 0
+            added_grad[n] = ties * share[n]
         if weight_grad.shape[0]:
             for e in range(ptr[r], ptr[r + 1]):
                 i = np.int64(other[e]) * heads
