@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Tuple  # noqa: UP035  torch reads this spelling
+from collections.abc import Callable
+from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +20,9 @@ def attend(
     value: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    table: Tensor | None,
+    feature: Tensor | None,
+    kind: Tensor | None,
     slope: float,
     seed: Tensor | None,
     dropout: float,
@@ -25,15 +30,16 @@ def attend(
     sender: Tensor,
     number: Tensor,
 ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-    """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``weight [1, H, C]``."""
+    """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``weight [1, H, C]``, ``table [T, H, C]``."""
     from graphattn.backends.cpu import additive
     from graphattn.backends.cpu.lanes import lanes
 
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     out, lse = query.new_empty(query.size(0), heads, wide), query.new_empty(query.size(0), heads)
+    work = heads * (_depth(table, kind) * channels + wide)
     run(
-        additive.attention, ranges(ptr, heads * (2 * channels + wide)), lanes(channels), lanes(wide),
-        *flat(ptr, sender, number, query, key, value, weight), real(slope, query.dtype), term(query, bias),
+        additive.attention, ranges(ptr, work), lanes(channels), lanes(wide), *flat(ptr, sender, number, query, key, value, weight),
+        *_edges(query, sender, table, feature, kind), real(slope, query.dtype), term(query, bias),
         *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(),
     )  # fmt: skip
     return out, lse
@@ -54,6 +60,9 @@ def attend_backward(
     value: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    table: Tensor | None,
+    feature: Tensor | None,
+    kind: Tensor | None,
     slope: float,
     seed: Tensor | None,
     dropout: float,
@@ -63,31 +72,62 @@ def attend_backward(
     sender_ptr: Tensor,
     receiver: Tensor,
     place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
-    """The gradients of query and key without the factor ``weight``, of value, and of scores ``[E, H]`` in receivers' order."""
-    from graphattn.backends.cpu import additive, kernels
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    """Gradients of query, key and table without the factor ``weight``, of value, scores ``[E, H]`` in receivers' order, features."""
+    from graphattn.backends.cpu import additive
     from graphattn.backends.cpu.lanes import lanes
 
-    heads, channels, wide = query.size(1), query.size(2), value.size(2)
-    heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
-    of_query, of_key, value_grad = alike(query, key, value)
-    factor = real(slope, query.dtype)
+    channels, wide = query.size(2), value.size(2)
+    heard, pull = (query.new_empty(number.numel(), query.size(1)) for _ in range(2))
+    of_query, of_key, value_grad, of_table, of_feature = _room(query, key, value, table, feature)
+    said, factor = _edges(query, sender, table, feature, kind), real(slope, query.dtype)
+    work, grads = query.size(1) * (_depth(table, kind) * channels + wide), flat(grad)
+    bounds, score, spoken = ranges(ptr, 2 * work), lanes(channels), lanes(wide)
+    # Each range holds a part of the table: together never more numbers than a quarter of the edges would have.
+    apart = max(1, number.numel() // (4 * max(1, of_table.size(0))))
+    bounds = [*bounds[: -1 : -(-len(bounds) // apart)], bounds[-1]] if table is not None else bounds
+    parts = np.zeros((max(1, len(bounds) - 1), of_table.numel()), grads[0].dtype)
     run(
-        additive.attention_to_receivers, ranges(ptr, 2 * heads * (2 * channels + wide)), lanes(channels), lanes(wide),
-        *flat(ptr, sender, number, query, key, value, weight), factor, term(query, bias),
-        *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *flat(grad), heard.numpy(), pull.numpy(), *flat(of_query),
+        additive.attention_to_receivers, bounds, score, spoken, np.array(bounds),
+        *flat(ptr, sender, number, query, key, value, weight), *said, factor, term(query, bias),
+        *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *grads,
+        *flat(query.new_empty(0) if table is None else table * weight), heard.numpy(), pull.numpy(), *flat(of_query), parts,
+        *flat(of_feature),
     )  # fmt: skip
-    transposed = flat(sender_ptr, receiver, place)
-    bounds = ranges(sender_ptr, 2 * heads * channels)
-    run(additive.slopes, bounds, lanes(channels), *transposed, pull.numpy(), *flat(key, query), factor, *flat(of_key))
-    bounds = ranges(sender_ptr, heads * wide)
-    run(kernels.weighted_sum, bounds, lanes(wide), *transposed, heard.numpy(), *flat(grad, value_grad))
-    return of_query, of_key, value_grad, pull
+    of_table.view(-1).copy_(torch.from_numpy(parts.sum(0)))
+    run(
+        additive.attention_to_senders, ranges(sender_ptr, 2 * work), score, spoken, *flat(sender_ptr, receiver, place, number),
+        *flat(query, key), *said, factor, heard.numpy(), pull.numpy(), *grads, *flat(of_key, value_grad),
+    )  # fmt: skip
+    return of_query, of_key, value_grad, of_table, pull, of_feature
 
 
 @attend_backward.register_fake
-def _(grad, out, lse, query, key, value, weight, bias, slope, seed, dropout, ptr, sender, number, *_):  # noqa: ANN001, ANN002, ANN202
-    return (*(torch.empty_like(x) for x in (query, key, value)), query.new_empty(number.size(0), query.size(1)))
+def _(
+    grad, out, lse, query, key, value, weight, bias, table, feature, kind, slope, seed, dropout, ptr, sender, number, *_
+):  # noqa: ANN001, ANN002, ANN202
+    *rows, of_feature = _room(query, key, value, table, feature)
+    return *rows, query.new_empty(number.size(0), query.size(1)), of_feature
+
+
+def _depth(table: Tensor | None, kind: Tensor | None) -> int:
+    """How often the channels of an edge's key are touched."""
+    return 2 if table is None else 4 if kind is not None else 2 + table.size(0)
+
+
+def _edges(
+    query: Tensor, sender: Tensor, table: Tensor | None, feature: Tensor | None, kind: Tensor | None
+) -> list[np.ndarray]:
+    """What edges add to keys as kernels take it: table, features and kinds, empty where there are none."""
+    nothing, none = query.new_empty(0), sender[:0]
+    return flat(
+        *(nothing if x is None else x for x in (table, feature)), none if kind is None else kind.to(sender.dtype)
+    )
+
+
+def _room(query: Tensor, key: Tensor, value: Tensor, table: Tensor | None, feature: Tensor | None) -> list[Tensor]:
+    table = query.new_empty(0, *query.shape[1:]) if table is None else table
+    return alike(query, key, value, table, query.new_empty(0, 0) if feature is None else feature)
 
 
 @torch.library.custom_op(f"{LIBRARY}::split_attend", mutates_args=(), device_types="cpu")
@@ -142,7 +182,7 @@ def split_attend_backward(
     place: Tensor,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
     """Gradients of query, key and value, and of what edges add ``[E, H]`` in the receivers' order."""
-    from graphattn.backends.cpu import additive, kernels
+    from graphattn.backends.cpu import additive
     from graphattn.backends.cpu.lanes import lanes
 
     heads, wide = value.size(1), value.size(2)
@@ -154,10 +194,10 @@ def split_attend_backward(
         *drop(seed, dropout, value.dtype), *flat(out), lse.numpy(), *flat(grad), heard.numpy(), pull.numpy(),
         query_grad.numpy(),
     )  # fmt: skip
-    transposed = flat(sender_ptr, receiver, place)
-    bounds = ranges(sender_ptr, heads * wide)
-    run(kernels.weighted_sum, bounds, lanes(wide), *transposed, heard.numpy(), *flat(grad, value_grad))
-    run(additive.sums, bounds, transposed[0], transposed[2], pull.numpy(), key_grad.numpy())
+    run(
+        additive.split_attention_to_senders, ranges(sender_ptr, heads * wide), lanes(wide), *flat(sender_ptr, receiver, place),
+        heard.numpy(), pull.numpy(), *flat(grad), key_grad.numpy(), *flat(value_grad),
+    )  # fmt: skip
     return query_grad, key_grad, value_grad, pull
 
 
@@ -166,7 +206,23 @@ def _(grad, out, lse, query, key, value, inside, slope, seed, dropout, ptr, send
     return (*(torch.empty_like(x) for x in (query, key, value)), value.new_empty(number.size(0), value.size(1)))
 
 
-torch.library.register_vmap(attend, over_heads(attend, 5, 2))
-torch.library.register_vmap(attend_backward, over_heads(attend_backward, 8, 4))
+def _unless_featured(operator: Callable[..., Any], feature: int, outputs: int) -> Callable[..., tuple[object, object]]:
+    # Features of edges, the argument with that number, have no heads: with them, one call follows the other.
+    rule = over_heads(operator, feature, outputs)
+
+    def choose(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
+        if arguments[feature] is None:
+            return rule(info, in_dims, *arguments)
+        calls = [
+            operator(*(x if at is None else x.select(at, k) for x, at in zip(arguments, in_dims, strict=True)))
+            for k in range(info.batch_size)
+        ]
+        return tuple(torch.stack(each) for each in zip(*calls, strict=True)), (0,) * len(calls[0])
+
+    return choose
+
+
+torch.library.register_vmap(attend, _unless_featured(attend, 6, 2))
+torch.library.register_vmap(attend_backward, _unless_featured(attend_backward, 9, 5))
 torch.library.register_vmap(split_attend, over_heads(split_attend, 4, 2))
 torch.library.register_vmap(split_attend_backward, over_heads(split_attend_backward, 7, 4))
