@@ -31,7 +31,7 @@ def senders(graph: Edges) -> Others:
     """The states of senders, ``[N_j, H, C]``."""
     grouped = graph.by_receiver()
     # Only gradients ask for the edges of each sender.
-    others = graph.by_sender() if torch.is_grad_enabled() else [grouped.ptr[:0]] * 3
+    others = graph.by_sender() if torch.is_grad_enabled() else _nothing(grouped.ptr)
     return Others("nodes", graph.num_senders, (grouped.ptr, grouped.other, *others))
 
 
@@ -39,13 +39,18 @@ def kinds(graph: Edges, kind: Tensor, size: int) -> Others:
     """The rows of a table, ``[T, H, C]``, of which each edge reads the one of its ``kind [E]``."""
     grouped = graph.by_receiver()
     kind = kind.index_select(0, grouped.number.long()).to(grouped.ptr.dtype)
-    return Others("table", size, (grouped.ptr, kind, *([grouped.ptr[:0]] * 3)))
+    return Others("table", size, (grouped.ptr, kind, *_nothing(grouped.ptr)))
 
 
 def features(graph: Edges) -> Others:
     """The features of edges, ``[E, F]``, the same for all heads."""
     grouped = graph.by_receiver()
-    return Others("features", graph.num_edges, (grouped.ptr, grouped.number, *([grouped.ptr[:0]] * 3)))
+    return Others("features", graph.num_edges, (grouped.ptr, grouped.number, *_nothing(grouped.ptr)))
+
+
+def _nothing(ptr: Tensor) -> list[Tensor]:
+    # Not one tensor three times: torch.compile takes none twice.
+    return [ptr[:0] for _ in range(3)]
 
 
 def products(left: Tensor, right: Tensor, others: Others) -> Tensor:
@@ -106,11 +111,14 @@ class _Derivative(torch.autograd.Function):
         x, y, *order = ctx.saved_tensors
         factors = [x, y]
         factors.insert(ctx.at, grad)
+        # A compiled gradient is not differentiated in turn, and torch.compile cannot trace a Function within itself.
+        again = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        derivative = _Derivative.apply if again else ops.edge_sums
         found = []
         for position, target in enumerate(number for number in range(3) if number != ctx.at):
             left, right = (factors[number] for number in range(3) if number != target)
             wanted = ctx.needs_input_grad[3 + position]
-            found.append(_Derivative.apply(ctx.form, target, ctx.size, left, right, *order) if wanted else None)
+            found.append(derivative(ctx.form, target, ctx.size, left, right, *order) if wanted else None)
         return None, None, None, *found, *([None] * len(order))
 
 
