@@ -20,6 +20,7 @@ from graphattn.slots import EdgeValue, Groups, Inputs, ListedValue, Score, State
 from graphattn.topology import Edges
 
 if TYPE_CHECKING:
+    from graphattn.backends.cpu.functions import Dropped
     from graphattn.layer import GraphLayer
 
 
@@ -109,7 +110,7 @@ def _factored(term: EdgeValue, graph: Edges, edge: State, wide: torch.dtype) -> 
     return OfFeatures(said.feature.to(wide), said.table.to(wide))
 
 
-def _product(score: Score, states: _States, terms: _Terms, graph: Edges, dropped: tuple) -> Tensor:
+def _product(score: Score, states: _States, terms: _Terms, graph: Edges, dropped: Dropped) -> Tensor:
     from graphattn.backends.cpu.functions import Said, attention
 
     assert isinstance(score, ProductScore)
@@ -132,21 +133,23 @@ def _product(score: Score, states: _States, terms: _Terms, graph: Edges, dropped
     return out + torch.einsum("nhf,fhc->nhc", felt[..., -value.feature.size(1) :], value.table).to(out.dtype)
 
 
-def _additive(score: Additive, states: _States, terms: _Terms, graph: Edges, dropped: tuple) -> Tensor:
+def _additive(score: Additive, states: _States, terms: _Terms, graph: Edges, dropped: Dropped) -> Tensor:
     from graphattn.backends.cpu.additive_functions import additive_attention
 
     weight = score.weight.reshape(1, *states.query.shape[1:]).to(states.query.dtype)
     return additive_attention(*states, weight, _slope(score), graph, terms.bias, dropped, terms.key)
 
 
-def _split(score: SplitAdditive, states: _States, terms: _Terms, graph: Edges, dropped: tuple) -> Tensor:
+def _split(score: SplitAdditive, states: _States, terms: _Terms, graph: Edges, dropped: Dropped) -> Tensor:
     from graphattn.backends.cpu.additive_functions import split_attention
 
     query, key = states.query.squeeze(-1), states.key.squeeze(-1)
     return split_attention(query, key, states.value, _slope(score), graph, terms.inside, dropped)
 
 
-def _in_steps(layer: GraphLayer, score: Score, states: _States, terms: _Terms, graph: Edges, dropped: tuple) -> Tensor:
+def _in_steps(
+    layer: GraphLayer, score: Score, states: _States, terms: _Terms, graph: Edges, dropped: Dropped
+) -> Tensor:
     """Scores, weights and sums one behind the other, with what keeps a number for each edge and head."""
     from graphattn.backends.cpu import steps_functions as steps
 
@@ -160,9 +163,9 @@ def _in_steps(layer: GraphLayer, score: Score, states: _States, terms: _Terms, g
         weighed = layer.aggregation.weigh(found, Groups(receiver, None, graph.num_receivers, None))
         assert weighed is not None
         alpha = weighed
-    seed, share = dropped
-    if seed is not None:
-        alpha = alpha * loudness(seed, receiver, sender, number, query.size(1), share, query.dtype)
+    if dropped.seed is not None:
+        loud = loudness(dropped.seed, receiver, sender, number, query.size(1), dropped.share, query.dtype)
+        alpha = alpha * loud
     out, value = steps.sums(alpha, states.value, others), terms.value
     if isinstance(value, OfKinds):
         return out + steps.sums(alpha, value.table, steps.kinds(graph, value.kind, value.table.size(0)))

@@ -65,8 +65,8 @@ class NetworkValue(nn.Module):
         if last is None:
             table = torch.eye(rows.size(-1), dtype=rows.dtype, device=rows.device).unsqueeze(1)
             return OfFeatures(on_their_edges(rows, self.name, graph, edge), table)
-        for module in self.network[:-1] if isinstance(self.network, nn.Sequential) else ():
-            rows = module(rows)
+        if isinstance(self.network, nn.Sequential):
+            rows = self.network[:-1](rows)
         table = table_of(last, rows, self.heads)
         return OfFeatures(on_their_edges(with_one(rows, last), self.name, graph, edge), table)
 

@@ -32,14 +32,14 @@ def attend(
 ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
     """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``weight [1, H, C]``, ``table [T, H, C]``."""
     from graphattn.backends.cpu import additive
-    from graphattn.backends.cpu.lanes import lanes
 
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     out, lse = query.new_empty(query.size(0), heads, wide), query.new_empty(query.size(0), heads)
     work = heads * (_depth(table, kind) * channels + wide)
     run(
-        additive.attention, ranges(ptr, work), lanes(channels), lanes(wide), *flat(ptr, sender, number, query, key, value, weight),
-        *_edges(query, sender, table, feature, kind), real(slope, query.dtype), term(query, bias),
+        additive.attention, ranges(ptr, work), *_widths(query, value),
+        *flat(ptr, sender, number, query, key, value, weight), *_edges(query, sender, table, feature, kind),
+        real(slope, query.dtype), term(query, bias),
         *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(),
     )  # fmt: skip
     return out, lse
@@ -73,41 +73,55 @@ def attend_backward(
     receiver: Tensor,
     place: Tensor,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
-    """Gradients of query, key and table without the factor ``weight``, of value, scores ``[E, H]`` in receivers' order, features."""
+    """Gradients of query, key, value, table, scores and features; without the factor ``weight`` where it is one."""
     from graphattn.backends.cpu import additive
-    from graphattn.backends.cpu.lanes import lanes
 
-    channels, wide = query.size(2), value.size(2)
     heard, pull = (query.new_empty(number.numel(), query.size(1)) for _ in range(2))
     of_query, of_key, value_grad, of_table, of_feature = _room(query, key, value, table, feature)
-    said, factor = _edges(query, sender, table, feature, kind), real(slope, query.dtype)
-    work, grads = query.size(1) * (_depth(table, kind) * channels + wide), flat(grad)
-    bounds, score, spoken = ranges(ptr, 2 * work), lanes(channels), lanes(wide)
-    # Each range holds a part of the table: together never more numbers than a quarter of the edges would have.
-    apart = max(1, number.numel() // (4 * max(1, of_table.size(0))))
-    bounds = [*bounds[: -1 : -(-len(bounds) // apart)], bounds[-1]] if table is not None else bounds
-    parts = np.zeros((max(1, len(bounds) - 1), of_table.numel()), grads[0].dtype)
+    work, widths = query.size(1) * (_depth(table, kind) * query.size(2) + value.size(2)), _widths(query, value)
+    said = [*_edges(query, sender, table, feature, kind), real(slope, query.dtype)]
+    bounds = coarse(ranges(ptr, 2 * work), number.numel(), of_table.size(0))
+    parts = np.zeros((len(bounds) - 1, of_table.numel()), said[0].dtype)
     run(
-        additive.attention_to_receivers, bounds, score, spoken, np.array(bounds),
-        *flat(ptr, sender, number, query, key, value, weight), *said, factor, term(query, bias),
-        *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *grads,
-        *flat(query.new_empty(0) if table is None else table * weight), heard.numpy(), pull.numpy(), *flat(of_query), parts,
+        additive.attention_to_receivers, bounds, *widths, np.array(bounds), *flat(ptr, sender, number, query, key, value, weight),
+        *said, term(query, bias), *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(),
+        *flat(grad, of_table if table is None else table * weight), heard.numpy(), pull.numpy(), *flat(of_query), parts,
         *flat(of_feature),
     )  # fmt: skip
-    of_table.view(-1).copy_(torch.from_numpy(parts.sum(0)))
     run(
-        additive.attention_to_senders, ranges(sender_ptr, 2 * work), score, spoken, *flat(sender_ptr, receiver, place, number),
-        *flat(query, key), *said, factor, heard.numpy(), pull.numpy(), *grads, *flat(of_key, value_grad),
+        additive.attention_to_senders, ranges(sender_ptr, 2 * work), *widths, *flat(sender_ptr, receiver, place, number),
+        *flat(query, key), *said, heard.numpy(), pull.numpy(), *flat(grad, of_key, value_grad),
     )  # fmt: skip
-    return of_query, of_key, value_grad, of_table, pull, of_feature
+    return of_query, of_key, value_grad, of_table.copy_(added(parts, of_table)), pull, of_feature
 
 
 @attend_backward.register_fake
-def _(
-    grad, out, lse, query, key, value, weight, bias, table, feature, kind, slope, seed, dropout, ptr, sender, number, *_
-):  # noqa: ANN001, ANN002, ANN202
+def _(grad, out, lse, query, key, value, weight, bias, table, feature, *graph):  # noqa: ANN001, ANN002, ANN202
     *rows, of_feature = _room(query, key, value, table, feature)
-    return *rows, query.new_empty(number.size(0), query.size(1)), of_feature
+    return *rows, query.new_empty(graph[6].size(0), query.size(1)), of_feature
+
+
+def coarse(bounds: list[int], edges: int, rows: int) -> list[int]:
+    """Fewer ranges, where each holds a part of a table: together never more rows than a quarter of the edges.
+
+    >>> coarse([0, 10, 20, 30, 40], edges=80, rows=10), coarse([0, 10, 20], edges=80, rows=0)
+    ([0, 20, 40], [0, 10, 20])
+    """
+    if len(bounds) == 1 or not rows:
+        return bounds
+    most = max(1, edges // (4 * rows))
+    return [*bounds[: -1 : -(-(len(bounds) - 1) // most)], bounds[-1]]
+
+
+def added(parts: np.ndarray, like: Tensor) -> Tensor:
+    """The sum of the parts of a table, always in the same order."""
+    return torch.from_numpy(parts.sum(0)).view_as(like)
+
+
+def _widths(query: Tensor, value: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    from graphattn.backends.cpu.lanes import lanes
+
+    return lanes(query.size(2)), lanes(value.size(2))
 
 
 def _depth(table: Tensor | None, kind: Tensor | None) -> int:

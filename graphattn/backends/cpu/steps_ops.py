@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphattn.backends.cpu.additive_ops import added, coarse
 from graphattn.backends.cpu.ops import LIBRARY, flat, over_heads
 from graphattn.backends.cpu.threads import ranges, run
 
@@ -40,27 +41,18 @@ def edge_sums(
     if at == 0:
         run(steps.products, bounds, width, heads, *grouped, *flat(x, y), _rows(out))
     elif at == 1:
-        run(
-            steps.sums,
-            bounds,
-            width,
-            heads,
-            *grouped,
-            np.arange(other.numel(), dtype=grouped[0].dtype),
-            _rows(x),
-            *flat(y, out),
-        )
+        each = np.arange(other.numel(), dtype=grouped[0].dtype)
+        run(steps.sums, bounds, width, heads, *grouped, each, _rows(x), *flat(y, out))
     elif form == "nodes":
         bounds = ranges(other_ptr, x.size(1) * y.size(-1))
         run(steps.sums, bounds, width, heads, *flat(other_ptr, receiver, place), _rows(x), *flat(y, out))
     elif form == "features":
         run(steps.feature_sums, bounds, width, *grouped, _rows(x), *flat(y, out))
     else:
-        # Parts of all ranges are held: together never more numbers than a quarter of the edges would have.
-        bounds = [*bounds[: -1 : -(-len(bounds) // max(1, other.numel() // (4 * size)))], bounds[-1]]
+        bounds = coarse(bounds, other.numel(), size)
         parts = np.zeros((len(bounds) - 1, out.numel()), flat(out)[0].dtype)
         run(steps.table_sums, bounds, width, np.array(bounds), *grouped, _rows(x), *flat(y), parts)
-        out.view(-1).copy_(torch.from_numpy(parts.sum(0)))
+        out.copy_(added(parts, out))
     return out
 
 
