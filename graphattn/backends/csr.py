@@ -8,17 +8,21 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import Max, Mean, Min, Sum
+from graphattn.backends.closed_form import ClosedForm
 from graphattn.backends.csr_attention import heard_attention, why_no_attention
+from graphattn.backends.dense import Dense
 from graphattn.backends.differences import heard_split, why_not_split
+from graphattn.backends.linear import Linear
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend, Copy, Difference, Scaled
 from graphattn.slots import Aggregation, Inputs
-from graphattn.topology import Edges, Topology
+from graphattn.topology import Blockwise, Edges, Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
+_WITHOUT_LIST = (Dense(), Linear(), ClosedForm())
 _EXACT = (torch.float32, torch.float64)
 _SHORT = (torch.bfloat16, torch.float16)
 
@@ -31,7 +35,10 @@ class Csr:
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
         message, reasons = layer.message_function, []
-        if torch.compiler.is_compiling() and not graph.grouped:
+        if isinstance(graph, Blockwise) and any(not other.unsupported(layer, graph, inputs) for other in _WITHOUT_LIST):
+            # Nobody should hold the edges of a graph that is computed without them.
+            reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
+        elif torch.compiler.is_compiling() and not graph.grouped:
             reasons.append("needs edges that were grouped before compiling: call graph.listed().prepare()")
         if isinstance(message, Attend):
             reasons.extend(why_no_attention(layer, message, inputs.edge))

@@ -273,10 +273,12 @@ def split_attention_to_receivers(
                     within[h] += inside[number[e], h]
             for h in range(heads):
                 heard[e, h] = within[h] if within[h] > 0 else slope * within[h]
+            for h in range(heads):
                 pull[e, h] = product(grad, (i * heads + h) * wide, value, (j * heads + h) * wide, wide, lanes)
             pulled(e, i, heard, pull, mean, lse, sender, number, seed, threshold, loud)
             for h in range(heads):
                 pull[e, h] = pull[e, h] if within[h] > 0 else slope * pull[e, h]
+            for h in range(heads):
                 query_grad[i, h] += pull[e, h]
 
 
@@ -292,5 +294,6 @@ def split_attention_to_senders(low, high, lanes, ptr, receiver, place, heard, pu
             i, at = np.int64(receiver[e]) * heads, place[e]
             for h in range(heads):
                 key_grad[j, h] += pull[at, h]
+            for h in range(heads):
                 for c in range(0, wide, step):
                     add(value_grad, (j * heads + h) * wide + c, heard[at, h], grad, (i + h) * wide + c, lanes)
