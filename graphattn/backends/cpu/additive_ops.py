@@ -84,9 +84,8 @@ def attend_backward(
     parts = np.zeros((len(bounds) - 1, of_table.numel()), said[0].dtype)
     run(
         additive.attention_to_receivers, bounds, *widths, np.array(bounds), *flat(ptr, sender, number, query, key, value, weight),
-        *said, term(query, bias), *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(),
-        *flat(grad, of_table if table is None else table * weight), heard.numpy(), pull.numpy(), *flat(of_query), parts,
-        *flat(of_feature),
+        *said, term(query, bias), *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *flat(grad, _times(table, weight)),
+        heard.numpy(), pull.numpy(), *flat(of_query), parts, *flat(of_feature),
     )  # fmt: skip
     run(
         additive.attention_to_senders, ranges(sender_ptr, 2 * work), *widths, *flat(sender_ptr, receiver, place, number),
@@ -116,6 +115,10 @@ def coarse(bounds: list[int], edges: int, rows: int) -> list[int]:
 def added(parts: np.ndarray, like: Tensor) -> Tensor:
     """The sum of the parts of a table, always in the same order."""
     return torch.from_numpy(parts.sum(0)).view_as(like)
+
+
+def _times(table: Tensor | None, weight: Tensor) -> Tensor:
+    return weight[:0] if table is None else table * weight
 
 
 def _widths(query: Tensor, value: Tensor) -> tuple[np.ndarray, np.ndarray]:
