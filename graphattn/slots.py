@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from graphattn.edge_terms.factored import OfFeatures, OfKinds
     from graphattn.layer import GraphLayer
     from graphattn.topology import Tile, Topology
 
@@ -144,6 +145,18 @@ class FactoredValue(Protocol):
     """An edge value that can be had in two factors; ``on_tile`` gives None where ``on_edges`` is the shortest way."""
 
     def on_tile(self, tile: Tile, edge: State) -> Factored | None: ...
+
+
+@runtime_checkable
+class ListedValue(Protocol):
+    """An edge value that lists of edges can have in two factors, so that no edge has ``H x C`` numbers of its own.
+
+    ``why_not_listed`` tells in a sentence why it cannot be had so; None if it can.
+    """
+
+    def why_not_listed(self, edge: State) -> str | None: ...
+
+    def on_list(self, graph: Topology, edge: State) -> OfKinds | OfFeatures: ...
 
 
 class Backend(Protocol):

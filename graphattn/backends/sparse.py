@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import Mean, Sum
-from graphattn.backends.csr import factored, slope_of, weights, why_no_attention
+from graphattn.backends.csr import weights
+from graphattn.backends.plain.attention import factored, slope_of, why_no_attention
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend, Copy, Scaled

@@ -6,6 +6,8 @@ r"""Keys and values of edges in two factors: few numbers for each pair, and one 
 
 so that no pair ever has a vector of ``C`` channels. Where :math:`e_{ji}` only tells a kind, it is a number.
 
+On a list of edges they are ``kind [E]`` or ``feature [E, F]``, and kernels do the sums.
+
 Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` heads, ``C`` channels per head, ``T`` kinds,
 ``F`` channels of a feature.
 """
@@ -15,7 +17,7 @@ from __future__ import annotations
 from typing import NamedTuple, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @final
@@ -60,3 +62,27 @@ class OfFeatures(NamedTuple):
     def heard(self, alpha: Tensor) -> Tensor:
         """What each receiver hears of the pairs, ``[H, b, n, m] -> [H, b, n, C]``."""
         return torch.einsum("hbnf,fhc->hbnc", torch.einsum("hbnm,bnmf->hbnf", alpha, self.feature), self.table)
+
+
+def with_one(rows: Tensor, linear: nn.Module) -> Tensor:
+    """Features ``[..., F]`` as :func:`table_of` reads them: with a one behind, where the linear map has a bias.
+
+    >>> with_one(torch.zeros(1, 2), torch.nn.Linear(2, 4))
+    tensor([[0., 0., 1.]])
+    """
+    return rows if getattr(linear, "bias", None) is None else torch.cat([rows, torch.ones_like(rows[..., :1])], dim=-1)
+
+
+def table_of(linear: nn.Module, rows: Tensor, heads: int) -> Tensor:
+    """A linear map of features as a table ``[F, H, C]``, its bias as the last row: what it makes of the unit vectors.
+
+    >>> table_of(torch.nn.Linear(2, 4), torch.zeros(1, 2), heads=2).shape
+    torch.Size([3, 2, 2])
+    """
+    bias = getattr(linear, "bias", None)
+    if bias is None:
+        table = linear(torch.eye(rows.size(-1), dtype=rows.dtype, device=rows.device))
+    else:
+        assert isinstance(linear.weight, Tensor)
+        table = torch.cat([linear.weight.t(), bias[None]])
+    return table.unflatten(-1, (heads, -1))

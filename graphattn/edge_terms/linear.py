@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import final
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
-from graphattn.edge_terms.factored import OfFeatures, OfKinds
+from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 
@@ -95,20 +94,21 @@ class LinearValue(nn.Module):
             return None
         if kind is not None:
             return OfKinds(kind[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
-        return OfFeatures(rows[tile.edge], self.matrix(rows))
+        return OfFeatures(with_one(rows, self.linear)[tile.edge], table_of(self.linear, rows, self.by_head[0]))
 
-    def features(self, graph: Topology, edge: State) -> Tensor:
-        """The feature of every edge, ``[E, F]``; zero on edges without it."""
-        rows, number = (
-            _of_kind(feature(edge, self.name), edge.get(f"{self.name}_kind")),
-            edge.get(f"{self.name}_number"),
-        )
-        return rows if number is None else rows.new_zeros(graph.num_edges, rows.size(1)).index_add(0, number, rows)
+    def why_not_listed(self, edge: State) -> None:
+        """Nothing speaks against it."""
 
-    def matrix(self, features: Tensor) -> Tensor:
-        """The map itself, ``W [F, H, C]``, for features of that dtype: what it makes of the unit vectors."""
-        identity = torch.eye(features.size(-1), dtype=features.dtype, device=features.device)
-        return self.linear(identity).unflatten(-1, self.by_head)
+    def on_list(self, graph: Topology, edge: State) -> OfFeatures:
+        rows = feature(edge, self.name)
+        table = table_of(self.linear, rows, self.by_head[0])
+        return OfFeatures(on_their_edges(with_one(rows, self.linear), self.name, graph, edge), table)
+
+
+def on_their_edges(rows: Tensor, name: str, graph: Topology, edge: State) -> Tensor:
+    """Rows of kinds, or of some of the edges, as those of every edge ``[E, F]``; zero on edges without the feature."""
+    rows, number = _of_kind(rows, edge.get(f"{name}_kind")), edge.get(f"{name}_number")
+    return rows if number is None else rows.new_zeros(graph.num_edges, rows.size(1)).index_add(0, number, rows)
 
 
 def _of_kind(rows: Tensor, kind: Tensor | None) -> Tensor:

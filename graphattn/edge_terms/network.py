@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor, nn
+from torch_geometric.nn import Linear
 
-from graphattn.edge_terms.factored import OfKinds
-from graphattn.edge_terms.linear import feature
+from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
+from graphattn.edge_terms.linear import feature, on_their_edges
 from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
@@ -45,6 +47,34 @@ class NetworkValue(nn.Module):
     def on_tile(self, tile: Tile, edge: State) -> OfKinds | None:
         kind = edge.get(f"{self.name}_kind")
         return None if kind is None or f"{self.name}_number" in edge else OfKinds(kind[tile.edge], self._of_rows(edge))
+
+    def why_not_listed(self, edge: State) -> str | None:
+        """A network of the wrong end; but where edges are of kinds, no network is."""
+        kinds = f"{self.name}_kind" in edge and f"{self.name}_number" not in edge
+        if kinds or self._last() is not None or (self.network is None and self.heads == 1):
+            return None
+        if self.network is None:
+            return f"needs a network behind values of {self.heads} heads, got none"
+        last = self.network[-1] if isinstance(self.network, nn.Sequential) and len(self.network) else self.network
+        return f"needs a network that ends with a linear map, got {type(last).__name__}"
+
+    def on_list(self, graph: Topology, edge: State) -> OfKinds | OfFeatures:
+        rows, last = feature(edge, self.name), self._last()
+        if last is None and (self.network is not None or self.heads > 1):
+            return OfKinds(edge[f"{self.name}_kind"], self._of_rows(edge))
+        if last is None:
+            table = torch.eye(rows.size(-1), dtype=rows.dtype, device=rows.device).unsqueeze(1)
+            return OfFeatures(on_their_edges(rows, self.name, graph, edge), table)
+        if isinstance(self.network, nn.Sequential):
+            rows = self.network[:-1](rows)
+        table = table_of(last, rows, self.heads)
+        return OfFeatures(on_their_edges(with_one(rows, last), self.name, graph, edge), table)
+
+    def _last(self) -> nn.Module | None:
+        """The linear map that the network ends with, if it does."""
+        network = self.network
+        last = network[-1] if isinstance(network, nn.Sequential) and len(network) else network
+        return last if isinstance(last, nn.Linear | Linear) else None
 
     def _of_rows(self, edge: State) -> Tensor:
         rows = feature(edge, self.name)

@@ -107,6 +107,12 @@ class RelativeValue(nn.Module):
     def on_tile(self, tile: Tile, edge: State) -> OfKinds:
         return OfKinds(_row(*places_on_tile(tile), self.farthest), self._by_head())
 
+    def why_not_listed(self, edge: State) -> None:
+        """Nothing speaks against it."""
+
+    def on_list(self, graph: Topology, edge: State) -> OfKinds:
+        return OfKinds(_row(*places_on_edges(graph), self.farthest), self._by_head())
+
     def extra_repr(self) -> str:
         _, tables, channels = self.table.shape
         return f"farthest={self.farthest}, heads={self.heads}, head_channels={channels}, tables={tables}"

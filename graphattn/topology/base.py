@@ -36,6 +36,7 @@ class Topology(ABC):
     num_receivers: int
     num_senders: int
     _known_types: Tensor | None = None
+    _edges: Edges | None = None
 
     @abstractmethod
     def keep(self, receiver: Tensor, sender: Tensor) -> Tensor:
@@ -104,6 +105,24 @@ class Topology(ABC):
         ptr = (self.senders.ptr, self.receivers.ptr)
         return Edges(ends, (self.num_senders, self.num_receivers), ptr=ptr, edge_type=types)
 
+    def listed(self) -> Edges:
+        """The same graph as a list of edges, in the same order, made once: what kernels for lists of edges compute with.
+
+        >>> graph = Full([2, 1])
+        >>> graph.listed() is graph.listed(), graph.listed().num_edges
+        (True, 5)
+        """
+        if self._edges is None:
+            # What inference mode makes cannot take part in training later.
+            with torch.inference_mode(False):
+                self._edges = self.as_edges()
+        return self._edges
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the edges are listed and grouped by both ends already, so that no kernel has to wait for it."""
+        return self._edges is not None and self._edges.grouped
+
     def subgraph(self, nodes: Nodes) -> Topology:
         """The graph among some of the nodes only, which are numbered anew in their old order.
 
@@ -137,6 +156,7 @@ class Topology(ABC):
         >>> Full([3, 2]).prepare()
         Full(graphs=2, receivers=5, senders=5, edges=13)
         """
+        self.listed().prepare()
         return self
 
     def mask(self) -> Tensor:

@@ -162,9 +162,14 @@ class Edges(Topology):
         return 1 if self._edge_type is None or self.num_edges == 0 else int(self._edge_type.max()) + 1
 
     def degrees(self) -> Tensor:
+        if self._by_receiver is not None:
+            return self._by_receiver.ptr.diff().long()
         return torch.bincount(self._edge_index[1], minlength=self.num_receivers)
 
     def as_edges(self) -> Edges:
+        return self
+
+    def listed(self) -> Edges:
         return self
 
     def with_self_loops(self) -> Edges:

@@ -149,7 +149,7 @@ class Lattice(Topology):
 
     def _joined(self, graphs: Sequence[Any]) -> Self:
         whole = copy(self)
-        whole._listed = None
+        whole._listed = whole._edges = None
         lengths = zip(*(graph.lengths for graph in graphs), strict=True)
         sizes = joined([graph.senders for graph in graphs])
         whole._measure(self.axes, tuple(map(torch.cat, lengths)), sizes)

@@ -272,12 +272,7 @@ def test_loops_follow_changes_of_the_graph(theirs):
 )
 @pytest.mark.parametrize("edge_dim", [None, 3])
 def test_drop_ins_run_on_kernels(theirs, edge_dim):
-    """But GATv2's edge features, whose keys stand within its activation."""
     layer, ours = pair(theirs, 8, 4, heads=2, edge_dim=edge_dim)
     edge_attr = None if edge_dim is None else torch.randn(9, 3, dtype=F64)
     with use_backend("csr"):
-        if theirs is pyg.GATv2Conv and edge_dim:
-            with pytest.raises(ValueError, match="needs keys of nodes alone, got the edge_key LinearValue"):
-                ours(states(), EDGES, edge_attr)
-        else:
-            assert_same(layer, ours, states(), EDGES, edge_attr)
+        assert_same(layer, ours, states(), EDGES, edge_attr)

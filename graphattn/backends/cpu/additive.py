@@ -2,7 +2,8 @@
 
 Their layout is that of :mod:`graphattn.backends.cpu.kernels`. Of GATv2's score, ``sum_c w_c leaky(q_ic + k_jc)``, the gradient
 needs two sums only, ``of_query_i = sum_j pull_ij leaky'(q_i + k_j)`` and ``of_key_j``, the same over the sender's edges: those of
-query, key and ``w`` follow node by node, as ``leaky(z) = z leaky'(z)``. GAT's score is one number per head,
+query, key and ``w`` follow node by node, as ``leaky(z) = z leaky'(z)``. An edge may add to the key: a sum of rows of a table
+``[T, H, C]``, weighed with its features ``[E, T]``, or the row of its ``kind [E]``. GAT's score is one number per head,
 ``leaky(q_i + k_j + e_ji)``.
 """
 
@@ -20,9 +21,11 @@ from numba.extending import intrinsic
 from graphattn.backends.cpu.lanes import (
     MATH,
     add,
+    add_all,
     add_to,
     compiled,
     drop,
+    inner,
     most_edges,
     product,
     pulled,
@@ -77,26 +80,58 @@ def add_slopes(typingctx, y, yt, factor, a, at, b, bt, slope, lanes):
     return types.void(y, types.intp, y.dtype, a, types.intp, b, types.intp, y.dtype, lanes), generate
 
 
+@inner
+def with_edge(both, key, at, table, feature, kind, number, lanes):
+    """``both[:] = key[at:] + what the edge says``, all heads and channels of it."""
+    both[:] = key[at : at + both.size]
+    if kind.size:
+        add_all(both, 0, both.dtype.type(1), table, np.int64(kind[number]) * both.size, both.size, lanes)
+    else:
+        deep = table.size // both.size
+        for f in range(deep):
+            add_all(both, 0, feature[number * deep + f], table, f * both.size, both.size, lanes)
+
+
+@inner
+def score_edge(score, e, weight, query, a, key, b, channels, slope, lanes):
+    """The scores of an edge in all heads, ``score[e]``."""
+    step = width(lanes)
+    for h in range(score.shape[1]):
+        at = h * channels
+        total = leaky_dot(weight, at, query, a + at, key, b + at, slope, lanes)
+        for c in range(at + step, at + channels, step):
+            total += leaky_dot(weight, c, query, a + c, key, b + c, slope, lanes)
+        score[e, h] = total
+
+
+@inner
+def add_edge_slopes(out, o, pull, e, query, a, key, b, channels, slope, lanes):
+    """``out[o:] += pull[e] leaky'(query[a:] + key[b:])`` in all heads."""
+    for h in range(pull.shape[1]):
+        for c in range(h * channels, (h + 1) * channels, width(lanes)):
+            add_slopes(out, o + c, pull[e, h], query, a + c, key, b + c, slope, lanes)
+
+
 @compiled
 def attention(
-    low, high, lanes, said, ptr, sender, number, query, key, value, weight, slope, bias, seed, threshold, loud, out, lse
+    low, high, lanes, said, ptr, sender, number, query, key, value, weight, table, feature, kind, slope, bias,
+    seed, threshold, loud, out, lse,
 ):  # fmt: skip
     """GATv2's; ``lanes`` of the score, ``said`` those of the value, ``weight [H * C]``."""
-    heads, rows, step, stride = lse.shape[1], max(lse.size, 1), width(lanes), width(said)
-    channels, wide = query.size // rows, out.size // rows
-    alpha = np.empty((most_edges(ptr, low, high), heads), out.dtype)
+    heads, rows, stride = lse.shape[1], max(lse.size, 1), width(said)
+    channels, wide, size = query.size // rows, out.size // rows, weight.size
+    alpha, both = np.empty((most_edges(ptr, low, high), heads), out.dtype), np.empty(size, out.dtype)
     top, total = np.empty(heads, out.dtype), np.empty(heads, out.dtype)
     for i in range(low, high):
         first, degree = ptr[i], ptr[i + 1] - ptr[i]
         out[i * heads * wide : (i + 1) * heads * wide] = 0
         for e in range(degree):
-            j = np.int64(sender[first + e]) * heads
-            for h in range(heads):
-                a, b = (i * heads + h) * channels, (j + h) * channels
-                score = leaky_dot(weight, h * channels, query, a, key, b, slope, lanes)
-                for c in range(step, channels, step):
-                    score += leaky_dot(weight, h * channels + c, query, a + c, key, b + c, slope, lanes)
-                alpha[e, h] = score
+            j = np.int64(sender[first + e]) * size
+            if table.size:
+                with_edge(both, key, j, table, feature, kind, np.int64(number[first + e]), lanes)
+                score_edge(alpha, e, weight, query, i * size, both, 0, channels, slope, lanes)
+            else:
+                score_edge(alpha, e, weight, query, i * size, key, j, channels, slope, lanes)
             if bias.shape[0]:
                 for h in range(heads):
                     alpha[e, h] += bias[number[first + e], h]
@@ -112,49 +147,78 @@ def attention(
 
 @compiled
 def attention_to_receivers(
-    low, high, lanes, said, ptr, sender, number, query, key, value, weight, slope, bias, seed, threshold, loud,
-    out, lse, grad, heard, pull, of_query,
+    low, high, lanes, said, starts, ptr, sender, number, query, key, value, weight, table, feature, kind, slope, bias,
+    seed, threshold, loud, out, lse, grad, weighed, heard, pull, of_query, parts, feature_grad,
 ):  # fmt: skip
-    """How loud each edge was, ``heard [E, H]``, the score's gradient ``pull [E, H]``, and ``of_query``."""
-    heads, rows, step = lse.shape[1], max(lse.size, 1), width(lanes)
-    channels, wide = query.size // rows, out.size // rows
-    mean = np.empty(heads, out.dtype)
+    """How loud each edge was, ``heard [E, H]``, the score's gradient ``pull [E, H]``, ``of_query``, and what edges get.
+
+    ``weighed`` is the table times ``weight``; of each range of rows the table gets a part.
+    """
+    heads, rows = lse.shape[1], max(lse.size, 1)
+    channels, wide, size = query.size // rows, out.size // rows, weight.size
+    mean, both, steep = np.empty(heads, out.dtype), np.empty(size, out.dtype), np.empty(size, out.dtype)
+    part = parts[np.searchsorted(starts, low)]
     for i in range(low, high):
-        of_query[i * heads * channels : (i + 1) * heads * channels] = 0
+        of_query[i * size : (i + 1) * size] = 0
         for h in range(heads):
             mean[h] = product(grad, (i * heads + h) * wide, out, (i * heads + h) * wide, wide, said)
         for e in range(ptr[i], ptr[i + 1]):
             j = np.int64(sender[e]) * heads
+            if table.size:
+                with_edge(both, key, j * channels, table, feature, kind, np.int64(number[e]), lanes)
+                score_edge(heard, e, weight, query, i * size, both, 0, channels, slope, lanes)
+            else:
+                score_edge(heard, e, weight, query, i * size, key, j * channels, channels, slope, lanes)
             for h in range(heads):
-                a, b = (i * heads + h) * channels, (j + h) * channels
-                score = leaky_dot(weight, h * channels, query, a, key, b, slope, lanes)
-                for c in range(step, channels, step):
-                    score += leaky_dot(weight, h * channels + c, query, a + c, key, b + c, slope, lanes)
-                heard[e, h] = score
                 pull[e, h] = product(grad, (i * heads + h) * wide, value, (j + h) * wide, wide, said)
             if bias.shape[0]:
                 for h in range(heads):
                     heard[e, h] += bias[number[e], h]
             pulled(e, i, heard, pull, mean, lse, sender, number, seed, threshold, loud)
-            for h in range(heads):
-                a, b = (i * heads + h) * channels, (j + h) * channels
-                for c in range(0, channels, step):
-                    add_slopes(of_query, a + c, pull[e, h], query, a + c, key, b + c, slope, lanes)
+            if table.size:
+                steep[:] = 0
+                add_edge_slopes(steep, 0, pull, e, query, i * size, both, 0, channels, slope, lanes)
+                add_all(of_query, i * size, steep.dtype.type(1), steep, 0, size, lanes)
+                to_edge(np.int64(number[e]), steep, weighed, feature, kind, part, feature_grad, lanes)
+            else:
+                add_edge_slopes(of_query, i * size, pull, e, query, i * size, key, j * channels, channels, slope, lanes)
+
+
+@inner
+def to_edge(number, steep, weighed, feature, kind, part, feature_grad, lanes):
+    """What the table and the features of an edge get from ``steep``, the gradient of its key without ``weight``."""
+    size = steep.size
+    if kind.size:
+        add_all(part, np.int64(kind[number]) * size, steep.dtype.type(1), steep, 0, size, lanes)
+    else:
+        deep = weighed.size // size
+        for f in range(deep):
+            add_all(part, f * size, feature[number * deep + f], steep, 0, size, lanes)
+            feature_grad[number * deep + f] = product(weighed, f * size, steep, 0, size, lanes)
 
 
 @compiled
-def slopes(low, high, lanes, ptr, other, place, weight, x, y, slope, out):
-    """Sums over a row's edges, ``out_r = sum_e weight[place_e] leaky'(x_r + y[other_e])``; ``weight [E, H]``."""
-    heads, step = weight.shape[1], width(lanes)
-    channels = out.size // max((ptr.size - 1) * heads, 1)
-    for r in range(low, high):
-        out[r * heads * channels : (r + 1) * heads * channels] = 0
-        for e in range(ptr[r], ptr[r + 1]):
-            i, at = np.int64(other[e]) * heads, place[e]
+def attention_to_senders(
+    low, high, lanes, said, ptr, receiver, place, number, query, key, table, feature, kind, slope, heard, pull, grad,
+    of_key, value_grad,
+):  # fmt: skip
+    """``of_key``, the gradient of the key without ``weight``, and that of the value."""
+    heads, stride, rows = heard.shape[1], width(said), max(ptr.size - 1, 1)
+    size, wide = of_key.size // rows, value_grad.size // (rows * heard.shape[1])
+    channels, both = size // heads, np.empty(size, of_key.dtype)
+    for j in range(low, high):
+        of_key[j * size : (j + 1) * size] = 0
+        value_grad[j * heads * wide : (j + 1) * heads * wide] = 0
+        for e in range(ptr[j], ptr[j + 1]):
+            i, at = np.int64(receiver[e]) * heads, place[e]
             for h in range(heads):
-                a, b = (r * heads + h) * channels, (i + h) * channels
-                for c in range(0, channels, step):
-                    add_slopes(out, a + c, weight[at, h], x, a + c, y, b + c, slope, lanes)
+                for c in range(0, wide, stride):
+                    add(value_grad, (j * heads + h) * wide + c, heard[at, h], grad, (i + h) * wide + c, said)
+            if table.size:
+                with_edge(both, key, j * size, table, feature, kind, np.int64(number[at]), lanes)
+                add_edge_slopes(of_key, j * size, pull, at, query, i * channels, both, 0, channels, slope, lanes)
+            else:
+                add_edge_slopes(of_key, j * size, pull, at, query, i * channels, key, j * size, channels, slope, lanes)
 
 
 @compiled
@@ -209,18 +273,27 @@ def split_attention_to_receivers(
                     within[h] += inside[number[e], h]
             for h in range(heads):
                 heard[e, h] = within[h] if within[h] > 0 else slope * within[h]
+            for h in range(heads):
                 pull[e, h] = product(grad, (i * heads + h) * wide, value, (j * heads + h) * wide, wide, lanes)
             pulled(e, i, heard, pull, mean, lse, sender, number, seed, threshold, loud)
             for h in range(heads):
                 pull[e, h] = pull[e, h] if within[h] > 0 else slope * pull[e, h]
+            for h in range(heads):
                 query_grad[i, h] += pull[e, h]
 
 
 @compiled
-def sums(low, high, ptr, place, weight, out):
-    """The sum of a number over a row's edges, ``out_r = sum_e weight[place_e]``; ``weight [E, H]``, ``out [N, H]``."""
-    for r in range(low, high):
-        out[r] = 0
-        for e in range(ptr[r], ptr[r + 1]):
-            for h in range(out.shape[1]):
-                out[r, h] += weight[place[e], h]
+def split_attention_to_senders(low, high, lanes, ptr, receiver, place, heard, pull, grad, key_grad, value_grad):
+    """The gradients of keys ``[N_j, H]`` and of values."""
+    heads, step = heard.shape[1], width(lanes)
+    wide = value_grad.size // max((ptr.size - 1) * heads, 1)
+    for j in range(low, high):
+        key_grad[j] = 0
+        value_grad[j * heads * wide : (j + 1) * heads * wide] = 0
+        for e in range(ptr[j], ptr[j + 1]):
+            i, at = np.int64(receiver[e]) * heads, place[e]
+            for h in range(heads):
+                key_grad[j, h] += pull[at, h]
+            for h in range(heads):
+                for c in range(0, wide, step):
+                    add(value_grad, (j * heads + h) * wide + c, heard[at, h], grad, (i + h) * wide + c, lanes)

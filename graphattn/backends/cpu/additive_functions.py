@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Sequence
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from graphattn.backends.cpu import additive_ops as ops
 from graphattn.backends.cpu.functions import EVERYTHING, Dropped, Order, differentiated, in_input_order, pulled
+from graphattn.edge_terms import OfFeatures, OfKinds
 from graphattn.topology import Edges
 
 
@@ -24,22 +26,26 @@ def additive_attention(
     graph: Edges,
     bias: Tensor | None = None,
     dropped: Dropped = EVERYTHING,
+    said: OfFeatures | OfKinds | None = None,
 ) -> Tensor:
     r"""Attention with the score of GATv2, without a tensor of edges times channels.
 
-    .. math:: o_i = \sum_{j \in N(i)} f_{ji}\, \text{softmax}_j(w \cdot \text{LeakyReLU}(q_i + k_j) + b_{ji})\, v_j
+    .. math:: o_i = \sum_{j \in N(i)} f_{ji}\, \text{softmax}_j(w \cdot \text{LeakyReLU}(q_i + k_j + u_{ji}) + b_{ji})\, v_j
 
-    with the dropout factors ``f`` of :func:`graphattn.dropout.loudness`.
+    with the dropout factors ``f`` of :func:`graphattn.dropout.loudness`, and what edges say ``u`` in two factors.
 
-    Shapes: ``query [N_i, H, C]``, ``key [N_j, H, C]``, ``value [N_j, H, D]``, ``weight [1, H, C]``, ``bias [E, H]`` ->
-    ``[N_i, H, D]``.
+    Shapes: ``query [N_i, H, C]``, ``key [N_j, H, C]``, ``value [N_j, H, D]``, ``weight [1, H, C]``, ``bias [E, H]``,
+    ``said.feature [E, F]`` or ``said.kind [E]``, ``said.table [F, H, C]`` -> ``[N_i, H, D]``.
 
     >>> graph = Edges(torch.tensor([[0, 1, 2], [1, 1, 0]]))
     >>> q, k, v = torch.randn(3, 3, 2, 4)
     >>> additive_attention(q, k, v, torch.ones(1, 2, 4), 0.2, graph).shape
     torch.Size([3, 2, 4])
     """
-    states, grouped = (query, key, value, weight, bias), graph.by_receiver()
+    edges = (None, None, None)
+    if said is not None:
+        edges = (said.table, *((None, said.kind) if isinstance(said, OfKinds) else (said.feature, None)))
+    states, grouped = (query, key, value, weight, bias, *edges), graph.by_receiver()
     if not differentiated(*states):
         return ops.attend(*states, slope, *dropped, *grouped)[0]
     return _Additive.apply(*states, slope, *dropped, *grouped, *graph.by_sender())[0]
@@ -76,26 +82,34 @@ class _Additive(torch.autograd.Function):
 
     @staticmethod
     def forward(*inputs):  # noqa: ANN002, ANN205
-        return ops.attend(*inputs[:11])
+        return ops.attend(*inputs[:14])
 
     @staticmethod
     def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        *states, ctx.slope, seed, ctx.dropout = inputs[:8]
+        *states, ctx.slope, seed, ctx.dropout = inputs[:11]
         ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*output, *states, seed, *inputs[8:])
+        ctx.save_for_backward(*output, *states, seed, *inputs[11:])
 
     @staticmethod
     def backward(ctx, grad, _):  # noqa: ANN001, ANN205
-        out, lse, query, key, value, weight, bias, seed, *order = ctx.saved_tensors
-        order, states = Order(*order), (query, key, value, weight, bias, ctx.slope)
+        out, lse, *states, seed, ptr, sender, number, sender_ptr, receiver, place = ctx.saved_tensors
+        order, dropped = Order(ptr, sender, number, sender_ptr, receiver, place), Dropped(seed, ctx.dropout)
+        query, key, _, weight, bias, table, feature, _ = states
         if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
-            found = _additive_edgewise(grad, *states, Dropped(seed, ctx.dropout), order)
+            found = _additive_edgewise(grad, states, ctx.slope, dropped, order)
         else:
-            found = ops.attend_backward(grad, out, lse, *states, seed, ctx.dropout, *order)
-        of_query, of_key, value_grad, pull = found
-        weight_grad = ((query * of_query).sum(0) + (key * of_key).sum(0)).unsqueeze(0)
+            found = ops.attend_backward(grad, out, lse, *states, ctx.slope, *dropped, *order)
+        of_query, of_key, value_grad, of_table, pull, feature_grad = found
+        weight_grad = (query * of_query).sum(0) + (key * of_key).sum(0)
+        if table is not None:
+            weight_grad = weight_grad + (table * of_table).sum(0)
         bias_grad = None if bias is None else in_input_order(pull, order)
-        return weight * of_query, weight * of_key, value_grad, weight_grad, bias_grad, *([None] * 9)
+        grads = (weight * of_query, weight * of_key, value_grad, weight_grad.unsqueeze(0), bias_grad)
+        of_edges = (
+            None if table is None else weight * of_table,
+            None if feature is None else feature_grad,
+        )
+        return *grads, *of_edges, *([None] * 10)
 
 
 @final
@@ -126,18 +140,13 @@ class _Split(torch.autograd.Function):
 
 
 def _additive_edgewise(
-    grad: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    slope: float,
-    dropped: Dropped,
-    order: Order,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    grad: Tensor, states: Sequence[Any], slope: float, dropped: Dropped, order: Order
+) -> tuple[Any, ...]:
+    query, key, value, weight, bias, table, feature, kind = states
     receiver, sender, number = order.receivers(), order.sender.long(), order.number.long()
     both = query[receiver] + key[sender]
+    if table is not None:
+        both = both + (table[kind] if feature is None else torch.einsum("ef,fhc->ehc", feature, table))[number]
     steep = torch.where(both > 0, both.new_ones(()), slope)
     score = (both * steep * weight).sum(-1)
     want = (grad[receiver] * value[sender]).sum(-1)
@@ -145,7 +154,13 @@ def _additive_edgewise(
     said = pull.unsqueeze(-1) * steep
     value_grad = torch.zeros_like(value).index_add(0, sender, heard.unsqueeze(-1) * grad[receiver])
     of_query, of_key = (torch.zeros_like(x).index_add(0, ends, said) for x, ends in ((query, receiver), (key, sender)))
-    return of_query, of_key, value_grad, pull
+    if table is None:
+        return of_query, of_key, value_grad, None, pull, None
+    of_edge = torch.zeros_like(said).index_copy(0, number, said)
+    if feature is None:
+        return of_query, of_key, value_grad, torch.zeros_like(table).index_add(0, kind, of_edge), pull, None
+    of_table = torch.einsum("ef,ehc->fhc", feature, of_edge)
+    return of_query, of_key, value_grad, of_table, pull, torch.einsum("ehc,fhc->ef", of_edge * weight, table)
 
 
 def _split_edgewise(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Tuple  # noqa: UP035  torch reads this spelling
+from collections.abc import Callable
+from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +20,9 @@ def attend(
     value: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    table: Tensor | None,
+    feature: Tensor | None,
+    kind: Tensor | None,
     slope: float,
     seed: Tensor | None,
     dropout: float,
@@ -25,15 +30,16 @@ def attend(
     sender: Tensor,
     number: Tensor,
 ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-    """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``weight [1, H, C]``."""
+    """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``weight [1, H, C]``, ``table [T, H, C]``."""
     from graphattn.backends.cpu import additive
-    from graphattn.backends.cpu.lanes import lanes
 
     heads, channels, wide = query.size(1), query.size(2), value.size(2)
     out, lse = query.new_empty(query.size(0), heads, wide), query.new_empty(query.size(0), heads)
+    work = heads * (_depth(table, kind) * channels + wide)
     run(
-        additive.attention, ranges(ptr, heads * (2 * channels + wide)), lanes(channels), lanes(wide),
-        *flat(ptr, sender, number, query, key, value, weight), real(slope, query.dtype), term(query, bias),
+        additive.attention, ranges(ptr, work), *_widths(query, value),
+        *flat(ptr, sender, number, query, key, value, weight), *_edges(query, sender, table, feature, kind),
+        real(slope, query.dtype), term(query, bias),
         *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(),
     )  # fmt: skip
     return out, lse
@@ -54,6 +60,9 @@ def attend_backward(
     value: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    table: Tensor | None,
+    feature: Tensor | None,
+    kind: Tensor | None,
     slope: float,
     seed: Tensor | None,
     dropout: float,
@@ -63,31 +72,79 @@ def attend_backward(
     sender_ptr: Tensor,
     receiver: Tensor,
     place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
-    """The gradients of query and key without the factor ``weight``, of value, and of scores ``[E, H]`` in receivers' order."""
-    from graphattn.backends.cpu import additive, kernels
-    from graphattn.backends.cpu.lanes import lanes
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    """Gradients of query, key, value, table, scores and features; without the factor ``weight`` where it is one."""
+    from graphattn.backends.cpu import additive
 
-    heads, channels, wide = query.size(1), query.size(2), value.size(2)
-    heard, pull = (query.new_empty(number.numel(), heads) for _ in range(2))
-    of_query, of_key, value_grad = alike(query, key, value)
-    factor = real(slope, query.dtype)
+    heard, pull = (query.new_empty(number.numel(), query.size(1)) for _ in range(2))
+    of_query, of_key, value_grad, of_table, of_feature = _room(query, key, value, table, feature)
+    work, widths = query.size(1) * (_depth(table, kind) * query.size(2) + value.size(2)), _widths(query, value)
+    said = [*_edges(query, sender, table, feature, kind), real(slope, query.dtype)]
+    bounds = coarse(ranges(ptr, 2 * work), number.numel(), of_table.size(0))
+    parts = np.zeros((len(bounds) - 1, of_table.numel()), said[0].dtype)
     run(
-        additive.attention_to_receivers, ranges(ptr, 2 * heads * (2 * channels + wide)), lanes(channels), lanes(wide),
-        *flat(ptr, sender, number, query, key, value, weight), factor, term(query, bias),
-        *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *flat(grad), heard.numpy(), pull.numpy(), *flat(of_query),
+        additive.attention_to_receivers, bounds, *widths, np.array(bounds), *flat(ptr, sender, number, query, key, value, weight),
+        *said, term(query, bias), *drop(seed, dropout, query.dtype), *flat(out), lse.numpy(), *flat(grad, _times(table, weight)),
+        heard.numpy(), pull.numpy(), *flat(of_query), parts, *flat(of_feature),
     )  # fmt: skip
-    transposed = flat(sender_ptr, receiver, place)
-    bounds = ranges(sender_ptr, 2 * heads * channels)
-    run(additive.slopes, bounds, lanes(channels), *transposed, pull.numpy(), *flat(key, query), factor, *flat(of_key))
-    bounds = ranges(sender_ptr, heads * wide)
-    run(kernels.weighted_sum, bounds, lanes(wide), *transposed, heard.numpy(), *flat(grad, value_grad))
-    return of_query, of_key, value_grad, pull
+    run(
+        additive.attention_to_senders, ranges(sender_ptr, 2 * work), *widths, *flat(sender_ptr, receiver, place, number),
+        *flat(query, key), *said, heard.numpy(), pull.numpy(), *flat(grad, of_key, value_grad),
+    )  # fmt: skip
+    return of_query, of_key, value_grad, of_table.copy_(added(parts, of_table)), pull, of_feature
 
 
 @attend_backward.register_fake
-def _(grad, out, lse, query, key, value, weight, bias, slope, seed, dropout, ptr, sender, number, *_):  # noqa: ANN001, ANN002, ANN202
-    return (*(torch.empty_like(x) for x in (query, key, value)), query.new_empty(number.size(0), query.size(1)))
+def _(grad, out, lse, query, key, value, weight, bias, table, feature, *graph):  # noqa: ANN001, ANN002, ANN202
+    *rows, of_feature = _room(query, key, value, table, feature)
+    return *rows, query.new_empty(graph[6].size(0), query.size(1)), of_feature
+
+
+def coarse(bounds: list[int], edges: int, rows: int) -> list[int]:
+    """Fewer ranges, where each holds a part of a table: together never more rows than a quarter of the edges.
+
+    >>> coarse([0, 10, 20, 30, 40], edges=80, rows=10), coarse([0, 10, 20], edges=80, rows=0)
+    ([0, 20, 40], [0, 10, 20])
+    """
+    if len(bounds) == 1 or not rows:
+        return bounds
+    most = max(1, edges // (4 * rows))
+    return [*bounds[: -1 : -(-(len(bounds) - 1) // most)], bounds[-1]]
+
+
+def added(parts: np.ndarray, like: Tensor) -> Tensor:
+    """The sum of the parts of a table, always in the same order."""
+    return torch.from_numpy(parts.sum(0)).view_as(like)
+
+
+def _times(table: Tensor | None, weight: Tensor) -> Tensor:
+    return weight[:0] if table is None else table * weight
+
+
+def _widths(query: Tensor, value: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    from graphattn.backends.cpu.lanes import lanes
+
+    return lanes(query.size(2)), lanes(value.size(2))
+
+
+def _depth(table: Tensor | None, kind: Tensor | None) -> int:
+    """How often the channels of an edge's key are touched."""
+    return 2 if table is None else 4 if kind is not None else 2 + table.size(0)
+
+
+def _edges(
+    query: Tensor, sender: Tensor, table: Tensor | None, feature: Tensor | None, kind: Tensor | None
+) -> list[np.ndarray]:
+    """What edges add to keys as kernels take it: table, features and kinds, empty where there are none."""
+    nothing, none = query.new_empty(0), sender[:0]
+    return flat(
+        *(nothing if x is None else x for x in (table, feature)), none if kind is None else kind.to(sender.dtype)
+    )
+
+
+def _room(query: Tensor, key: Tensor, value: Tensor, table: Tensor | None, feature: Tensor | None) -> list[Tensor]:
+    table = query.new_empty(0, *query.shape[1:]) if table is None else table
+    return alike(query, key, value, table, query.new_empty(0, 0) if feature is None else feature)
 
 
 @torch.library.custom_op(f"{LIBRARY}::split_attend", mutates_args=(), device_types="cpu")
@@ -142,7 +199,7 @@ def split_attend_backward(
     place: Tensor,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
     """Gradients of query, key and value, and of what edges add ``[E, H]`` in the receivers' order."""
-    from graphattn.backends.cpu import additive, kernels
+    from graphattn.backends.cpu import additive
     from graphattn.backends.cpu.lanes import lanes
 
     heads, wide = value.size(1), value.size(2)
@@ -154,10 +211,10 @@ def split_attend_backward(
         *drop(seed, dropout, value.dtype), *flat(out), lse.numpy(), *flat(grad), heard.numpy(), pull.numpy(),
         query_grad.numpy(),
     )  # fmt: skip
-    transposed = flat(sender_ptr, receiver, place)
-    bounds = ranges(sender_ptr, heads * wide)
-    run(kernels.weighted_sum, bounds, lanes(wide), *transposed, heard.numpy(), *flat(grad, value_grad))
-    run(additive.sums, bounds, transposed[0], transposed[2], pull.numpy(), key_grad.numpy())
+    run(
+        additive.split_attention_to_senders, ranges(sender_ptr, heads * wide), lanes(wide), *flat(sender_ptr, receiver, place),
+        heard.numpy(), pull.numpy(), *flat(grad), key_grad.numpy(), *flat(value_grad),
+    )  # fmt: skip
     return query_grad, key_grad, value_grad, pull
 
 
@@ -166,7 +223,23 @@ def _(grad, out, lse, query, key, value, inside, slope, seed, dropout, ptr, send
     return (*(torch.empty_like(x) for x in (query, key, value)), value.new_empty(number.size(0), value.size(1)))
 
 
-torch.library.register_vmap(attend, over_heads(attend, 5, 2))
-torch.library.register_vmap(attend_backward, over_heads(attend_backward, 8, 4))
+def _unless_featured(operator: Callable[..., Any], feature: int, outputs: int) -> Callable[..., tuple[object, object]]:
+    # Features of edges, the argument with that number, have no heads: with them, one call follows the other.
+    rule = over_heads(operator, feature, outputs)
+
+    def choose(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
+        if arguments[feature] is None:
+            return rule(info, in_dims, *arguments)
+        calls = [
+            operator(*(x if at is None else x.select(at, k) for x, at in zip(arguments, in_dims, strict=True)))
+            for k in range(info.batch_size)
+        ]
+        return tuple(torch.stack(each) for each in zip(*calls, strict=True)), (0,) * len(calls[0])
+
+    return choose
+
+
+torch.library.register_vmap(attend, _unless_featured(attend, 6, 2))
+torch.library.register_vmap(attend_backward, _unless_featured(attend_backward, 9, 5))
 torch.library.register_vmap(split_attend, over_heads(split_attend, 4, 2))
 torch.library.register_vmap(split_attend_backward, over_heads(split_attend_backward, 7, 4))

@@ -8,8 +8,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from graphattn.aggregation import SoftmaxSum
-from graphattn.backends import explain_backend, use_backend
-from graphattn.edge_terms import LinearBias, LinearValue
+from graphattn.backends import use_backend
+from graphattn.edge_terms import LinearBias
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.score import Additive, SplitAdditive
@@ -171,22 +171,6 @@ def test_bits_do_not_depend_on_threads(make):
     torch.set_num_threads(before)
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
-
-
-def test_reasons_are_told():
-    x, graph = torch.randn(6, 6, dtype=F64), Edges(EDGES, 6)
-    edge = {"edge_attr": torch.randn(8, 3, dtype=F64)}
-
-    def reasons(layer):
-        return explain_backend(layer, x, graph, edge).reasons["csr"]
-
-    tanh = GraphLayer(Attend(6, Heads(2, 8), Additive(2, 8)), SoftmaxSum(), Replace()).double()
-    assert reasons(tanh) == ["needs a leaky ReLU in the score, got Tanh"]
-    assert reasons(GATv2(6, 8, edge_dim=3).double()) == ["needs keys of nodes alone, got the edge_key LinearValue"]
-    said = scored(SplitAdditive, Heads(2, 8), edge_value=LinearValue("edge_attr", 3, 2, 8))
-    assert reasons(said) == ["needs values of nodes alone, got the edge_value LinearValue"]
-    biased = scored(SplitAdditive, Heads(2, 8), edge_bias=LinearBias("edge_attr", 3, heads=2))
-    assert reasons(biased) == ["needs no bias beside GAT's score, got the edge_bias LinearBias"]
 
 
 @BOTH

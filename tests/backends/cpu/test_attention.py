@@ -9,10 +9,10 @@ from torch.testing import assert_close
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
 from graphattn.backends.cpu import ops
-from graphattn.edge_terms import LinearBias, LinearValue, RelativeValue
+from graphattn.backends.csr import Csr
+from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads, Scaled, as_weighted
-from graphattn.score import Cosine
 from graphattn.testing import assert_backends_agree
 from graphattn.topology import Edges
 from graphattn.update import Replace
@@ -233,25 +233,12 @@ def test_autocast_is_heard():
 
 
 def test_reasons_are_told():
-    layer, x = SelfAttention(8, heads=2), torch.randn(6, 8)
+    layer, x, meta = SelfAttention(8, heads=2), torch.randn(6, 8), Edges(EDGES, 6).to("meta")
     assert explain_backend(layer, x, Edges(EDGES, 6)).chosen == "csr"
-    for terms, reason in (
-        (
-            {"edge_value": RelativeValue(3, 2, 8)},
-            "needs linear keys and values of edges, got the edge_value RelativeValue",
-        ),
-        (
-            {"edge_key": None, "edge_value": LinearValue("other", 3, 2, 8)},
-            "needs one feature in the keys and values of edges, got ['bond', 'other']",
-        ),
-        ({"edge_key": None, "score": Cosine()}, "needs a score that is linear in the key of an edge, got Cosine"),
-    ):
-        known = {"bond": torch.randn(8, 3, dtype=F64), "other": torch.randn(8, 3, dtype=F64)}
-        said = featured(8, Heads(2, 8), 3, **terms)
-        assert explain_backend(said, x.double(), Edges(EDGES, 6), known).reasons["csr"] == [reason]
-    half = explain_backend(layer.bfloat16(), x.bfloat16(), Edges(EDGES, 6))
-    assert half.chosen == "edgewise"
-    assert half.reasons["csr"] == ["needs float32 or float64 on the CPU, got torch.bfloat16 on cpu"]
+    assert explain_backend(layer.half(), x.half(), Edges(EDGES, 6)).chosen == "csr"
+    inputs = layer.to("meta").prepare(x.half().to("meta"), meta)[2]
+    reason = "needs float32, float64, bfloat16 or float16 on the CPU, got torch.float16 on meta"
+    assert Csr().unsupported(layer, meta, inputs) == [reason]
 
 
 def test_a_training_step_makes_no_tensor_of_edges_times_channels():

@@ -1,0 +1,75 @@
+"""Which attention is computed in torch's own operators, and what edges add to it in two factors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from graphattn.aggregation import SoftmaxSum
+from graphattn.edge_terms import LinearValue
+from graphattn.message import Attend
+from graphattn.message.edge_values import must_be_one_each
+from graphattn.score import Additive, NodeScore, ProductScore, SplitAdditive
+from graphattn.slots import State
+from graphattn.topology import Edges
+
+if TYPE_CHECKING:
+    from graphattn.layer import GraphLayer
+
+
+def factored(message: Attend, graph: Edges, edge: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Features of edges ``[E, F]``, and the maps ``[F, H, C]`` that make keys and values of them."""
+    in_key, in_value = (
+        term.on_list(graph, edge) if isinstance(term, LinearValue) else None
+        for term in (message.edge_key, message.edge_value)
+    )
+    said = in_value if in_key is None else in_key
+    assert said is not None
+    must_be_one_each(said.feature, graph)
+    return said.feature, None if in_key is None else in_key.table, None if in_value is None else in_value.table
+
+
+def slope_of(score: Additive | SplitAdditive) -> float:
+    """Of the leaky ReLU in a score."""
+    assert isinstance(score.activation, nn.LeakyReLU)
+    return score.activation.negative_slope
+
+
+def why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
+    """Why the layer is no attention that can be had without a tensor of edges times channels."""
+    score, reasons = message.score, []
+    if isinstance(score, Additive | SplitAdditive):
+        if not isinstance(score.activation, nn.LeakyReLU):
+            reasons.append(f"needs a leaky ReLU in the score, got {type(score.activation).__name__}")
+        if message.edge_value is not None:
+            reasons.append(f"needs values of nodes alone, got the edge_value {type(message.edge_value).__name__}")
+        if message.edge_key is not None and isinstance(score, Additive):
+            reasons.append(f"needs keys of nodes alone, got the edge_key {type(message.edge_key).__name__}")
+        if message.edge_bias is not None and isinstance(score, SplitAdditive):
+            reasons.append(f"needs no bias beside GAT's score, got the edge_bias {type(message.edge_bias).__name__}")
+    elif isinstance(score, ProductScore):
+        reasons.extend(_why_not_factored(message))
+    else:
+        reasons.append(f"needs a score that is additive or a multiple of the dot product, got {type(score).__name__}")
+    if not isinstance(layer.aggregation, SoftmaxSum):
+        reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
+    return reasons
+
+
+def _why_not_factored(message: Attend) -> list[str]:
+    """Why what edges add to keys and values does not follow from sums of their features."""
+    terms = {name: term for name in ("edge_key", "edge_value") if (term := getattr(message, name)) is not None}
+    strange = [
+        f"needs linear keys and values of edges, got the {name} {type(term).__name__}"
+        for name, term in terms.items()
+        if not isinstance(term, LinearValue) or getattr(term.linear, "bias", None) is not None
+    ]
+    if strange:
+        return strange
+    if len({term.name for term in terms.values()}) > 1:
+        return [f"needs one feature in the keys and values of edges, got {[term.name for term in terms.values()]}"]
+    score = message.score
+    if "edge_key" in terms and isinstance(score, NodeScore) and not score.linear_in_key:
+        return [f"needs a score that is linear in the key of an edge, got {type(score).__name__}"]
+    return []
