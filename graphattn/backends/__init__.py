@@ -13,13 +13,14 @@ from graphattn.backends.csr import Csr
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.linear import Linear
+from graphattn.backends.small import Small
 from graphattn.slots import Backend, Inputs, State
 from graphattn.topology import Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Csr(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (Small(), Dense(), Linear(), ClosedForm(), Csr(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -84,6 +85,7 @@ def explain_backend(
 
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
+       small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the message ...
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
        closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
