@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LARGEST = 192
 """Up to so many senders per graph in the mean kernels are faster than fused attention and what it takes to pad for it."""
-FEWEST = 4096
+FEWEST = 2048
 """From so many pairs of nodes on a batch is worth a kernel, which takes seconds to compile when it is first met."""
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from graphattn.backends.cpu import small_ops as ops
 from graphattn.backends.cpu.functions import EVERYTHING, Dropped, Order, differentiated, pulled
-from graphattn.slots import Sizes
 from graphattn.topology import Causal, Cross, Full, Star
 from graphattn.topology.sizes import from_ptr
 
@@ -60,8 +59,12 @@ def attention(
     (torch.Size([3, 2, 4]), tensor([[1., 1.]]))
     """
     bias, table, extra, kind, listed = terms
+    # The compiler wants every tensor once.
+    key = key.view_as(key) if key is query else key
+    value = value.view_as(value) if value is key or value is query else value
     states = (query, key, value, bias, table, extra)
-    batch = (graph.receivers.ptr, graph.senders.ptr, isinstance(graph, Causal))
+    senders = None if graph.senders.ptr is graph.receivers.ptr else graph.senders.ptr
+    batch = (graph.receivers.ptr, senders, isinstance(graph, Causal))
     arguments = (*states, factor, kind, listed, *dropped, *batch)
     out, alpha, *_ = _Attention.apply(*arguments) if differentiated(*states) else ops.attend_small(*arguments)
     return out, alpha
@@ -97,8 +100,9 @@ class _Attention(torch.autograd.Function):
         return *wanted, *([None] * 8)
 
 
-def _in_a_list(receiver_ptr: Tensor, sender_ptr: Tensor, causal: bool) -> Order:
-    listening, speaking = (Sizes(*from_ptr(ptr)) for ptr in (receiver_ptr, sender_ptr))
+def _in_a_list(receiver_ptr: Tensor, sender_ptr: Tensor | None, causal: bool) -> Order:
+    listening = from_ptr(receiver_ptr)
+    speaking = listening if sender_ptr is None else from_ptr(sender_ptr)
     graph = Causal(listening) if causal else Cross(speaking, listening)
     degrees = graph.degrees()
     sender, number = graph.edge_index()[0], torch.arange(graph.num_edges)

@@ -15,6 +15,8 @@ from torch import Tensor
 from graphattn.backends.cpu.ops import LIBRARY, drop, flat, over_heads, real
 from graphattn.backends.cpu.threads import ranges, run
 
+_REUSED = 16
+
 
 @torch.library.custom_op(f"{LIBRARY}::attend_small", mutates_args=(), device_types="cpu")
 def attend_small(
@@ -30,7 +32,7 @@ def attend_small(
     seed: Tensor | None,
     dropout: float,
     receiver_ptr: Tensor,
-    sender_ptr: Tensor,
+    sender_ptr: Tensor | None,
     causal: bool,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
     """What receivers hear ``[N_i, H, D]``, weights of listed edges ``[K, H]``, largest scores and shares ``[N_i, H]``."""
@@ -76,7 +78,7 @@ def attend_small_backward(
     seed: Tensor | None,
     dropout: float,
     receiver_ptr: Tensor,
-    sender_ptr: Tensor,
+    sender_ptr: Tensor | None,
     causal: bool,
     bias_wanted: bool,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
@@ -125,16 +127,19 @@ class _Listed(NamedTuple):
     ptr: np.ndarray
 
 
-def _batch(receiver_ptr: Tensor, sender_ptr: Tensor, causal: bool) -> _Graphs:
-    receivers, senders = (ptr.detach().long().contiguous().numpy() for ptr in (receiver_ptr, sender_ptr))
+def _batch(receiver_ptr: Tensor, sender_ptr: Tensor | None, causal: bool) -> _Graphs:
+    """The boundaries of a batch's graphs; its senders are its receivers where no others are given."""
+    receivers = receiver_ptr.detach().long().contiguous().numpy()
+    senders = receivers if sender_ptr is None else sender_ptr.detach().long().contiguous().numpy()
     many, heard = np.diff(receivers), np.diff(senders)
     return _Graphs(receivers, senders, np.append(0, np.cumsum(many * (many + 1) // 2 if causal else many * heard)))
 
 
 def _ranges(graphs: _Graphs, work_per_edge: int) -> list[int]:
-    # A graph without edges has rows to be written, too.
+    # A graph without edges has rows to be written, too. What is touched again and again in the cache counts less than what
+    # ranges are made for, and to call a kernel costs as much as some graphs.
     cost = graphs.edges + graphs.receivers + graphs.senders
-    return ranges(torch.from_numpy(cost), work_per_edge)
+    return ranges(torch.from_numpy(cost), max(1, work_per_edge // _REUSED))
 
 
 def _listed(listed: Tensor | None, edges: np.ndarray) -> _Listed:

@@ -160,8 +160,8 @@ def exponential(builder, x, vector):
     scaled = builder.fmul(x, constant(vector, 1 / math.log(2)), flags=MATH)
     n = builder.call(floor, [builder.fadd(scaled, constant(vector, 0.5), flags=MATH)])
     # ln 2 in two parts, the first with so few digits that n times it is exact.
-    high = 0.693359375 if single else 0.693145751953125
-    for part in (high, math.log(2) - high):
+    parts = (0.693359375, -2.12194440054690583e-4) if single else (0.693145751953125, 1.42860682030941723212e-6)
+    for part in parts:
         # Not to be reassociated: that would undo the two parts.
         x = builder.fsub(x, builder.fmul(n, constant(vector, part), flags=("contract",)), flags=("contract",))
     series = constant(vector, 1 / math.factorial(terms))
