@@ -1,6 +1,6 @@
 """What edges add in the kernels of small graphs: tables, lists of some edges, and numbers for all.
 
-Letters: ``N_i`` receivers, ``E`` edges, ``K`` listed edges, ``T`` kinds, ``H`` heads, ``C`` channels per head, ``F`` of a feature.
+Letters: ``N_i`` receivers, ``E`` edges, ``K`` listed edges, ``T`` kinds, ``H`` heads, ``C`` channels, ``F`` features.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def sorted_terms(
         receiver = graph.receiver_of(lists[-1].number) if receiver is None else receiver
         spoken = Spoken(starts[-1], lists[-1].number.size(0), receiver)
     kind, rows = (None, None) if table is None else (table.kind, table.table.to(query.dtype))
-    return Terms(bias, rows, None if listed is None else listed.extra, kind, None if listed is None else listed.number), spoken
+    return Terms(
+        bias, rows, None if listed is None else listed.extra, kind, None if listed is None else listed.number
+    ), spoken
 
 
 def heard_of_edges(message: Attend, spoken: Spoken, alpha: Tensor, edge: State, receivers: int) -> Tensor:

@@ -52,6 +52,7 @@ def test_a_hook_or_an_explainer_sees_every_edge():
 def test_the_explanation_reads_as_a_list():
     text = str(explain_backend(SelfAttention(8), X, RING))
     assert text.splitlines() == [
+        "   small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges",
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (
             "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
@@ -70,7 +71,7 @@ def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
             ValueError,
-            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear'\], got 'fast'",
+            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear', 'small'\], got 'fast'",
         ),
         use_backend("fast"),
     ):

@@ -22,7 +22,7 @@ from graphattn.topology import Blockwise, Causal, Cross, Full, Star, Window
 from graphattn.update import Replace
 from graphattn.zoo import SelfAttention
 
-F64 = torch.float64
+F64, TWO = torch.float64, Heads(2, 4)
 KINDS = {
     "Full": Full,
     "Causal": Causal,
@@ -40,7 +40,7 @@ def _however_few(monkeypatch):
     monkeypatch.setattr(small, "FEWEST", 0)
 
 
-def layer(heads=Heads(2, 4), dropout=0.0, **terms):
+def layer(heads=TWO, dropout=0.0, **terms):
     return GraphLayer(Attend(8, heads, **terms), SoftmaxSum(), Replace(), dropout=dropout).double()
 
 
@@ -234,7 +234,10 @@ def test_reasons_are_told():
     said = LinearValue("bond", 3, 2, 4)
     for attention, reason in (
         (layer(score=Additive(2, 4)), "needs a score that is a multiple of the dot product, got Additive"),
-        (layer(edge_value=RelativeValue(3, 2, 4)), "needs linear keys and values of edges, got the edge_value RelativeValue"),
+        (
+            layer(edge_value=RelativeValue(3, 2, 4)),
+            "needs linear keys and values of edges, got the edge_value RelativeValue",
+        ),
         (layer(edge_value=said), "needs keys and values of some edges, got the edge_value 'bond' of all"),
     ):
         assert explain_backend(attention, x, graph, edge).reasons["small"] == [reason]

@@ -34,13 +34,16 @@ class Terms(NamedTuple):
     listed: Tensor | None = None
 
 
+NO_TERMS = Terms()
+
+
 def attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     graph: Whole,
     factor: float,
-    terms: Terms = Terms(),
+    terms: Terms = NO_TERMS,
     dropped: Dropped = EVERYTHING,
 ) -> tuple[Tensor, Tensor]:
     r"""Attention in a batch of small graphs, and the weights of the listed edges.
@@ -87,7 +90,7 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad, alpha_grad, *_):  # noqa: ANN001, ANN002, ANN205
         best, share, *states, kind, listed, seed, receivers, senders = ctx.saved_tensors
-        terms, dropped = Terms(*states[3:], kind, listed), Dropped(seed, ctx.dropout)
+        terms, dropped = Terms(states[3], states[4], states[5], kind, listed), Dropped(seed, ctx.dropout)
         if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
             order = _in_a_list(receivers, senders, ctx.causal)
             found = _backward_edgewise(grad, alpha_grad, states[:3], terms, ctx.factor, dropped, order)
@@ -125,7 +128,7 @@ def _backward_edgewise(
     score = (query[receiver] * key[sender]).sum(-1) * factor
     score = score if bias is None else score + bias
     score = score if table is None else score + table[kind]
-    score = score if extra is None else score.index_add(0, listed, extra)
+    score = score if extra is None or listed is None else score.index_add(0, listed, extra)
     want = (grad[receiver] * value[sender]).sum(-1)
     want = want if listed is None else want.index_add(0, listed, alpha_grad)
     heard, pull = pulled(score, want, query.size(0), dropped, order)
@@ -135,6 +138,6 @@ def _backward_edgewise(
         torch.zeros_like(key).index_add(0, sender, asked * query[receiver]),
         torch.zeros_like(value).index_add(0, sender, heard.unsqueeze(-1) * grad[receiver]),
         pull,
-        None if table is None else torch.zeros_like(table).index_add(0, kind, pull),
+        None if table is None or kind is None else torch.zeros_like(table).index_add(0, kind, pull),
         None if extra is None else pull[listed],
     )

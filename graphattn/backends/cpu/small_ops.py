@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.cpu.ops import LIBRARY, drop, flat, over_heads, real
+from graphattn.backends.cpu.ops import LIBRARY, alike, drop, flat, over_heads, real
 from graphattn.backends.cpu.threads import ranges, run
 
 _REUSED = 16
@@ -46,7 +46,7 @@ def attend_small(
     out, alpha = query.new_empty(rows, heads, value.size(2)), query.new_empty(shown.number.size, heads)
     best, share = (query.new_zeros(rows, heads) for _ in range(2))
     run(
-        small.attention, _ranges(graphs, heads * (query.size(2) + value.size(2))), stamp(), *graphs, int(causal),
+        small.attention, _ranges(graphs, heads, query.size(2) + value.size(2)), stamp(), *graphs, int(causal),
         *flat(query, key, value), real(factor, query.dtype), *_terms(query, bias, table, kind, extra), *shown,
         *drop(seed, dropout, query.dtype), *flat(out, alpha), best.numpy(), share.numpy(),
     )  # fmt: skip
@@ -89,19 +89,18 @@ def attend_small_backward(
     heads = query.size(1)
     graphs = _batch(receiver_ptr, sender_ptr, causal)
     shown = _listed(listed, graphs.edges)
-    bounds = _ranges(graphs, 3 * heads * (query.size(2) + value.size(2)))
-    node_grads = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)]
+    bounds = _ranges(graphs, heads, 3 * (query.size(2) + value.size(2)))
+    query_grad, key_grad, value_grad = alike(query, key, value)
     bias_grad = query.new_empty(0, heads) if bias is None or not bias_wanted else query.new_empty(bias.shape)
     extra_grad = query.new_empty(0, heads) if extra is None else query.new_empty(extra.shape)
-    kinds = 0 if table is None else table.size(0)
-    parts = query.new_zeros(len(bounds) - 1, heads, kinds)
+    parts = query.new_zeros(len(bounds) - 1, heads, 0 if table is None else table.size(0))
     run(
         small.attention_backward, bounds, stamp(), *graphs, int(causal),
         *flat(query, key, value), real(factor, query.dtype), *_terms(query, bias, table, kind, extra), *shown,
         *drop(seed, dropout, query.dtype), *flat(grad, alpha_grad), best.numpy(), share.numpy(), np.array(bounds),
-        *flat(*node_grads, bias_grad, parts, extra_grad),
+        *flat(query_grad, key_grad, value_grad, bias_grad, parts, extra_grad),
     )  # fmt: skip
-    return *node_grads, bias_grad, parts.sum(0).t().contiguous(), extra_grad
+    return query_grad, key_grad, value_grad, bias_grad, parts.sum(0).t().contiguous(), extra_grad
 
 
 @attend_small_backward.register_fake
@@ -135,11 +134,12 @@ def _batch(receiver_ptr: Tensor, sender_ptr: Tensor | None, causal: bool) -> _Gr
     return _Graphs(receivers, senders, np.append(0, np.cumsum(many * (many + 1) // 2 if causal else many * heard)))
 
 
-def _ranges(graphs: _Graphs, work_per_edge: int) -> list[int]:
+def _ranges(graphs: _Graphs, heads: int, work_per_edge: int) -> list[int]:
+    """Boundaries of ranges of pairs of a graph and a head."""
     # A graph without edges has rows to be written, too. What is touched again and again in the cache counts less than what
     # ranges are made for, and to call a kernel costs as much as some graphs.
-    cost = graphs.edges + graphs.receivers + graphs.senders
-    return ranges(torch.from_numpy(cost), max(1, work_per_edge // _REUSED))
+    cost = np.diff(graphs.edges + graphs.receivers + graphs.senders).repeat(heads)
+    return ranges(torch.from_numpy(np.append(0, cost.cumsum())), max(1, work_per_edge // _REUSED))
 
 
 def _listed(listed: Tensor | None, edges: np.ndarray) -> _Listed:
@@ -168,7 +168,9 @@ def _must_be_known(graphs: _Graphs, table: Tensor | None, kind: Tensor | None, s
             raise ValueError(f"expected the kinds of {edges} edges, got {list(kind.shape)}")
         # Negative numbers are large ones without their sign.
         if edges and kind.contiguous().numpy().view(np.uint64).max() >= table.size(0):
-            raise IndexError(f"expected kinds from 0 to {table.size(0) - 1}, got {int(kind.min())} to {int(kind.max())}")
+            raise IndexError(
+                f"expected kinds from 0 to {table.size(0) - 1}, got {int(kind.min())} to {int(kind.max())}"
+            )
     if shown.number.size and not 0 <= shown.number[0] <= shown.number[-1] < edges:
         span = f"{shown.number[0]} to {shown.number[-1]}"
         raise IndexError(f"expected numbers of edges from 0 to {edges - 1}, got {span}")

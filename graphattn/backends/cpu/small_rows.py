@@ -17,6 +17,7 @@ import numpy as np
 from graphattn.backends.cpu.lanes import factor_of, inner, word_of
 from graphattn.backends.cpu.tiles import copy, exponentials, highest, inner_product, pick, pull, put, turn_square
 
+
 @inner
 def filled(number, step):
     """A number, filled up to a multiple."""
@@ -24,10 +25,16 @@ def filled(number, step):
 
 
 @inner
-def most_of(ptr, low, high):
-    """The size of the largest graph, one at least."""
+def room(like, rows, columns):
+    """Room for a matrix, flat."""
+    return np.zeros(rows * columns, like.dtype)
+
+
+@inner
+def most_of(ptr, low, high, heads):
+    """The size of the largest graph among pairs of a graph and a head, one at least."""
     most = 1
-    for g in range(low, high):
+    for g in range(low // heads, (high + heads - 1) // heads):
         most = max(most, ptr[g + 1] - ptr[g])
     return most
 
@@ -64,6 +71,14 @@ def give(x, first, number, across, channels, matrix, broad, scale):
             copy(x, first + r * across + c, matrix, r * broad + c, scale[r])
         for c in range(channels // step * step, channels):
             put(x, first + r * across + c, scale[r] * pick(matrix, r * broad + c))
+
+
+@inner
+def give_sum(x, first, number, across, channels, matrix, broad, scale, rows):
+    """The same of what ``rows`` blocks added up; zero, where there was none."""
+    if not rows:
+        matrix[:] = 0
+    give(x, first, number, across, channels, matrix, broad, scale)
 
 
 @inner
@@ -163,3 +178,29 @@ def take_terms(want, full, top, some, first, columns, causal, h, heads, bias_gra
             for j in range(degree):
                 place = start + pick(kind, before + j)
                 put(table_grad, place, pick(table_grad, place) + pick(want, at + j))
+
+
+@inner
+def back_to_scores(
+    score, want, full, top, some, i, sender, first, columns, causal, h, heads, bias, table, kind, extra, listed, spot, start,
+    last, seed, threshold, loud, alpha_grad, best, share, bias_grad, table_grad, part, extra_grad, one,
+):  # fmt: skip
+    """Scores become weights behind dropout, and what weights add to the loss the gradients of scores, which terms take.
+
+    Returns the first listed edge behind the block.
+    """
+    add_terms(score, full, top, some, first, columns, causal, h, heads, bias, table, kind)
+    k = listed_in(start, last, listed, first + row_of(top + some, causal, columns)[0])
+    if extra.size:
+        add_listed(score, full, top, columns, causal, first, start, k, listed, spot, heads, h, extra)
+    add_listed(want, full, top, columns, causal, first, start, k, listed, spot, heads, h, alpha_grad)
+    if threshold:
+        drop(want, full, top, some, i - top, sender, first, columns, causal, h, seed, threshold, loud)
+    pull_rows(score, want, full, some, best, share, i, h)
+    if threshold:
+        drop(score, full, top, some, i - top, sender, first, columns, causal, h, seed, threshold, loud)
+    place = part + h * (table.size // heads)
+    take_terms(want, full, top, some, first, columns, causal, h, heads, bias_grad, table_grad, place, kind)
+    if extra.size:
+        take_listed(want, full, top, columns, causal, first, start, k, listed, spot, heads, h, extra_grad, one)
+    return k

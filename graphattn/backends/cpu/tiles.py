@@ -1,4 +1,4 @@
-"""Instructions for small matrices: products that stay in registers, turned squares, and what a softmax does to a row.
+"""Instructions for small matrices: turned squares, and what a softmax does to a row.
 
 An instruction handles 64 bytes, ``step`` numbers. Matrices are flat arrays whose rows are filled up to that; nothing here looks
 whether an index lies inside its array.
@@ -20,10 +20,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from graphattn.backends.cpu.lanes import MATH, inner, place, spread, summed
+from graphattn.backends.cpu.lanes import MATH, place, spread, summed
 
 _INDEX = ir.IntType(64)
-_SOURCES = [Path(__file__).with_name(name) for name in ("tiles.py", "lanes.py", "small_rows.py")]
+_SOURCES = [Path(__file__).with_name(name) for name in ("tiles.py", "products.py", "lanes.py", "small_rows.py")]
 _SIZE = types.intp
 
 
@@ -54,61 +54,6 @@ def at(builder, base, row, step, shift=0):
     """``base + row * step + shift`` for a known row and shift."""
     moved = builder.add(base, builder.mul(ir.Constant(_INDEX, row), step)) if row else base
     return builder.add(moved, ir.Constant(_INDEX, shift)) if shift else moved
-
-
-def block(rows: int, panels: int):
-    """The product of ``rows`` rows of ``left`` with ``panels`` instructions' columns of ``right``, in registers."""
-
-    @intrinsic
-    def product(typingctx, out, ot, ostep, left, lt, lrow, lstep, right, rt, rstep, number, more):
-        def generate(context, builder, signature, arguments):
-            y, yat, ystep, x, xat, xrow, xstep, b, bat, bstep, count, keep = arguments
-            vector, sums = vector_of(out), {}
-            keep = builder.icmp_signed("!=", keep, ir.Constant(_INDEX, 0))
-            for r, p in np.ndindex(rows, panels):
-                pointer, align = place(context, builder, out, y, at(builder, yat, r, ystep, p * vector.count), vector)
-                start = builder.select(keep, builder.load(pointer, align=align), constant(vector, 0.0))
-                sums[r, p] = (cgutils.alloca_once_value(builder, start), pointer, align)
-                builder.store(start, sums[r, p][0])
-            data = context.make_array(left)(context, builder, value=x).data
-            with cgutils.for_range(builder, count) as loop:
-                base = builder.add(bat, builder.mul(loop.index, bstep))
-                first = builder.add(xat, builder.mul(loop.index, xstep))
-                wide = [vector_at(context, builder, right, b, at(builder, base, 0, base, p * vector.count), vector) for p in range(panels)]
-                for r in range(rows):
-                    factor = spread(builder, builder.load(builder.gep(data, [at(builder, first, r, xrow)])), vector)
-                    for p in range(panels):
-                        total, term = sums[r, p][0], builder.fmul(factor, wide[p], flags=MATH)
-                        builder.store(builder.fadd(builder.load(total), term, flags=MATH), total)
-            for total, pointer, align in sums.values():
-                builder.store(builder.load(total), pointer, align=align)
-            return context.get_dummy_value()
-
-        del typingctx
-        sizes = (_SIZE,) * 3
-        return types.void(out, *sizes[:2], left, *sizes, right, *sizes[:2], *sizes[:2]), generate
-
-    return product
-
-
-_four_by_two, _eight_by_one, _four_by_one = block(4, 2), block(8, 1), block(4, 1)
-
-
-@inner
-def multiply(out, ostep, left, lrow, lstep, right, rstep, rows, columns, number, more):
-    """``out = left right``, or ``out += left right``; rows are filled up to four, columns to those of an instruction."""
-    step, c = 64 // out.itemsize, 0
-    while c + step < columns:
-        for r in range(0, rows, 4):
-            _four_by_two(out, r * ostep + c, ostep, left, r * lrow, lrow, lstep, right, c, rstep, number, more)
-        c += 2 * step
-    if c < columns:
-        r = 0
-        while r + 4 < rows:
-            _eight_by_one(out, r * ostep + c, ostep, left, r * lrow, lrow, lstep, right, c, rstep, number, more)
-            r += 8
-        if r < rows:
-            _four_by_one(out, r * ostep + c, ostep, left, r * lrow, lrow, lstep, right, c, rstep, number, more)
 
 
 def vector_at(context, builder, array_type, array, index, vector):
@@ -272,7 +217,9 @@ def turn_square(typingctx, y, yt, ystep, x, xt, xstep, rows):
                         chosen = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), mask)
                         state[row] = builder.shuffle_vector(*pair, chosen)
         for r in lanes:
-            pointer, align = place(context, builder, y, arguments[0], at(builder, arguments[1], r, arguments[2]), vector)
+            pointer, align = place(
+                context, builder, y, arguments[0], at(builder, arguments[1], r, arguments[2]), vector
+            )
             builder.store(state[r], pointer, align=align)
         return context.get_dummy_value()
 

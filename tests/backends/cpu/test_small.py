@@ -15,7 +15,7 @@ from graphattn.topology import Causal, Cross, Full
 from graphattn.update import Replace
 from graphattn.zoo import SelfAttention
 
-F64 = torch.float64
+F64, TWO = torch.float64, Heads(2, 4)
 GRAPHS = {"Full": Full([3, 0, 2]), "Causal": Causal([3, 0, 2]), "Cross": Cross([3, 2, 0], [2, 0, 2])}
 
 
@@ -66,7 +66,7 @@ def _however_few(monkeypatch):
     monkeypatch.setattr(small, "FEWEST", 0)
 
 
-def bonded(heads=Heads(2, 4)):
+def bonded(heads=TWO):
     bias, said = LinearBias("pair", 3, heads=heads.number), LinearValue("bond", 3, heads.number, heads.channels)
     return GraphLayer(Attend(8, heads, edge_bias=bias, edge_value=said), SoftmaxSum(), Replace())
 
@@ -133,7 +133,9 @@ def test_bits_do_not_depend_on_threads():
         torch.set_num_threads(threads)
         torch.manual_seed(1)
         # Products of matrices, in torch, do depend on threads.
-        terms = Terms(None, edge["pair"][:, :2].contiguous().requires_grad_(), None, edge["pair_kind"], edge["bond_number"])
+        terms = Terms(
+            None, edge["pair"][:, :2].contiguous().requires_grad_(), None, edge["pair_kind"], edge["bond_number"]
+        )
         states = [torch.randn(graph.num_receivers, 2, 16, requires_grad=True) for _ in range(3)]
         out, alpha = attention(*states, graph, 0.25, terms, Dropped(torch.tensor(3), 0.2))
         grads = torch.autograd.grad(out.sin().sum() + alpha.sum(), [*states, terms.table])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from graphattn.backends.cpu.lanes import inner
-from graphattn.backends.cpu.tiles import exponentials, highest, multiply, turn_square
+from graphattn.backends.cpu.products import multiply
+from graphattn.backends.cpu.tiles import exponentials, highest, turn_square
 
 
 @inner
