@@ -13,6 +13,7 @@ from graphattn.backends.csr import Csr
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.linear import Linear
+from graphattn.backends.small import Small
 from graphattn.backends.sparse import Sparse
 from graphattn.slots import Backend, Inputs, State
 from graphattn.topology import Topology
@@ -20,7 +21,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (ClosedForm(), Dense(), Linear(), Csr(), Sparse(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (ClosedForm(), Small(), Dense(), Linear(), Csr(), Sparse(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -86,6 +87,7 @@ def explain_backend(
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
        closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
+       small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the message ...
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
     -> csr: can be used

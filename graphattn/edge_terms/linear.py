@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
 from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
+from graphattn.edge_terms.tabled import InTable
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 
@@ -59,6 +60,10 @@ class LinearBias(nn.Module):
             return None
         table = self.linear(feature(edge, self.name)).t()
         return table.index_select(1, kind[tile.edge.flatten()]).view(-1, *tile.shape)
+
+    def in_table(self, edge: State) -> InTable | None:
+        kind, number = edge.get(f"{self.name}_kind"), edge.get(f"{self.name}_number")
+        return None if kind is None and number is None else InTable(self.linear(feature(edge, self.name)), kind, number)
 
 
 @final

@@ -10,6 +10,7 @@ from torch.nn.functional import embedding
 
 from graphattn.edge_terms.linear import feature
 from graphattn.edge_terms.place import heads_first
+from graphattn.edge_terms.tabled import InTable
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
 
@@ -58,6 +59,9 @@ class ShortestPathBias(nn.Module):
 
     def on_tile(self, tile: Tile, edge: State) -> Tensor:
         return heads_first(self(feature(edge, self.name)[tile.edge]), tile)
+
+    def in_table(self, edge: State) -> InTable:
+        return InTable(self.table, feature(edge, self.name))
 
     def extra_repr(self) -> str:
         return f"farthest={self.table.size(0) - 2}, heads={self.table.size(1)}, name={self.name!r}"

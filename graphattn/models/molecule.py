@@ -99,7 +99,9 @@ class MoleculeTransformer(nn.Module):
         rows, kind = kinds(data["edge_attr"], self.bond.sizes)
         bonds = self.bond(rows)
         sender, receiver = data["edge_index"]
-        number = graph.edge_number(receiver, sender)
+        # In order, once for all layers.
+        number, order = graph.edge_number(receiver, sender).sort()
+        kind = kind[order]
         pair_kind = data["distance"].index_copy(0, number, kind + _DISTANCES)
         return {
             "pair": torch.cat([self.distance.weight, bonds]),

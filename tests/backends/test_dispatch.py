@@ -66,6 +66,7 @@ def test_the_explanation_reads_as_a_list():
             "   closed_form: needs the score SplitAdditive for attention, got ScaledDot; "
             "needs a topology of whole graphs (Full, Cross, Star), got Edges"
         ),
+        "   small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges",
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (
             "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
@@ -81,7 +82,7 @@ def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
             ValueError,
-            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear', 'sparse'\], got 'fast'",
+            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear', 'small', 'sparse'\], got 'fast'",
         ),
         use_backend("fast"),
     ):
