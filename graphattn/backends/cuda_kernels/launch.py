@@ -1,0 +1,80 @@
+"""How kernels are started: block sizes and warps by rule from sizes alone, on the device of the tensors."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphattn.backends.cuda_kernels.work import Bucket
+
+# Numbers of a tile: few enough for the registers of eight warps.
+_TILE = 4096
+_PER_WARP = 512
+_WIDEST = 512
+
+
+class Dropout(NamedTuple):
+    """Dropout as kernels take it: from which word on a message is heard (0: always), and how loud it is."""
+
+    threshold: int
+    loud: float
+
+
+def interpreted() -> bool:
+    """Whether Triton runs its kernels on the CPU, one program after the other: slow, for tests."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def power(number: int) -> int:
+    """The least power of two that is not below.
+
+    >>> [power(number) for number in (0, 1, 3, 8)]
+    [1, 1, 4, 8]
+    """
+    return 1 << max(number - 1, 0).bit_length()
+
+
+def warps(numbers: int) -> int:
+    """How many warps share a tile.
+
+    >>> [warps(numbers) for numbers in (128, 2048, 65536)]
+    [1, 4, 8]
+    """
+    return min(max(power(numbers // _PER_WARP), 1), 8)
+
+
+def steps(bucket: Bucket, numbers: int) -> int:
+    """How many edges a program takes at once, with so many numbers for each."""
+    return max(min(bucket.step, _TILE // power(numbers)), 1)
+
+
+def columns(width: int) -> int:
+    """How many columns of a row a program takes."""
+    return min(power(width), _WIDEST)
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """What numbers of a dtype are added up in."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def dropout_of(seed: Tensor | None, share: float, dtype: torch.dtype) -> Dropout:
+    """Dropout as kernels take it; loud in the precision of the layer, as on every backend."""
+    if seed is None:
+        return Dropout(0, 1.0)
+    loud = torch.ones((), dtype=dtype) / (1 - share)
+    return Dropout(round(share * 2**32), float(loud))
+
+
+def on(tensor: Tensor) -> AbstractContextManager[object]:
+    """Triton starts kernels on the current device: make it that of the tensor."""
+    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
+
+
+def kept(tensor: Tensor | None) -> Tensor | None:
+    """A tensor as kernels read it, without gaps."""
+    return None if tensor is None else tensor.detach().contiguous()

@@ -1,0 +1,91 @@
+"""Weighted sums over grouped edges, and products along them; letters as in :mod:`.parts`, ``COLUMNS`` of a row at once."""
+
+# ruff: noqa: ANN001, ANN201  Triton reads types from the arguments
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false, reportPossiblyUnbound=false
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from graphattn.backends.cuda_kernels.parts import of_nodes
+
+# What an edge says: the other end's state, the slope of a leaky ReLU, or its weight alone.
+STATE: tl.constexpr = tl.constexpr(0)
+STEEPNESS: tl.constexpr = tl.constexpr(1)
+NOTHING: tl.constexpr = tl.constexpr(2)
+
+
+@triton.jit
+def weighted_sum(
+    rows, firsts, lasts, begin, other, place, weight, x, own, out,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, COLUMNS: tl.constexpr, E: tl.constexpr,
+    SAID: tl.constexpr, SLOPE: tl.constexpr, PART: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """``out_r = sum_e weight[place_e] x[other_e]``, or ``sum_e weight[place_e] leaky'(own_r + x[other_e])``; ``weight [E, H]``."""
+    part = begin + tl.program_id(0)
+    row, first, last = tl.load(rows + part).to(tl.int64), tl.load(firsts + part), tl.load(lasts + part)
+    column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    known = column < HEADS * CHANNELS
+    h = column // CHANNELS
+    total = tl.zeros([COLUMNS], ACC)
+    if SAID == STEEPNESS:
+        mine = tl.load(own + row * HEADS * CHANNELS + column, mask=known, other=0).to(ACC)
+    for at in range(first, last, E):
+        edge = at + tl.arange(0, E)
+        real = edge < last
+        tile = real[:, None] & known[None, :]
+        p = tl.load(place + edge, mask=real, other=0).to(tl.int64)
+        w = tl.load(weight + p[:, None] * HEADS + h[None, :], mask=tile, other=0).to(ACC)
+        if SAID == NOTHING:
+            total += tl.sum(w, 0)
+        else:
+            j = tl.load(other + edge, mask=real, other=0).to(tl.int64)
+            said = tl.load(x + j[:, None] * HEADS * CHANNELS + column[None, :], mask=tile, other=0).to(ACC)
+            if SAID == STEEPNESS:
+                steep = tl.full(said.shape, SLOPE, ACC)
+                said = tl.where(mine[None, :] + said > 0, tl.full(said.shape, 1, ACC), steep)
+            total += tl.sum(w * said, 0)
+    to = part.to(tl.int64) if PART else row
+    tl.store(out + to * HEADS * CHANNELS + column, total.to(out.dtype.element_ty), mask=known)
+
+
+@triton.jit
+def merge(
+    hub_row, hub_ptr, parts, out,
+    WIDTH: tl.constexpr, COLUMNS: tl.constexpr, E: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """The sums of a hub's parts, in their order."""
+    hub = tl.program_id(0)
+    row, first, last = tl.load(hub_row + hub).to(tl.int64), tl.load(hub_ptr + hub), tl.load(hub_ptr + hub + 1)
+    column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    total = tl.zeros([COLUMNS], ACC)
+    for at in range(first, last, E):
+        part = at + tl.arange(0, E)
+        tile = (part < last)[:, None] & (column < WIDTH)[None, :]
+        total += tl.sum(tl.load(parts + part[:, None].to(tl.int64) * WIDTH + column[None, :], mask=tile, other=0), 0)
+    tl.store(out + row * WIDTH + column, total.to(out.dtype.element_ty), mask=column < WIDTH)
+
+
+@triton.jit
+def edge_products(
+    rows, firsts, lasts, begin, other, place, left, right, out,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, H: tl.constexpr, C: tl.constexpr, E: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """Inner products of a row and the other end of each of its edges, ``out[place_e] = left_r . right[other_e]``, ``[E, H]``."""
+    part = begin + tl.program_id(0)
+    row, first, last = tl.load(rows + part).to(tl.int64), tl.load(firsts + part), tl.load(lasts + part)
+    h = tl.arange(0, H)
+    for at in range(first, last, E):
+        edge = at + tl.arange(0, E)
+        real = edge < last
+        j = tl.load(other + edge, mask=real, other=0).to(tl.int64)
+        p = tl.load(place + edge, mask=real, other=0).to(tl.int64)
+        product = tl.zeros([E, H], ACC)
+        for channel in range(0, CHANNELS, C):
+            c = channel + tl.arange(0, C)
+            mine = (row * HEADS + h[:, None]) * CHANNELS + c[None, :]
+            own = tl.load(left + mine, mask=(h[:, None] < HEADS) & (c[None, :] < CHANNELS), other=0).to(ACC)
+            product += tl.sum(own[None, :, :] * of_nodes(right, j, real, h, c, HEADS, CHANNELS, ACC), 2)
+        inside = real[:, None] & (h[None, :] < HEADS)
+        tl.store(out + p[:, None] * HEADS + h[None, :], product.to(out.dtype.element_ty), mask=inside)
