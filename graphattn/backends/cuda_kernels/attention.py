@@ -21,7 +21,7 @@ from graphattn.backends.cuda_kernels.parts import (
 )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["begin", "seed"])
 def attend(
     rows, firsts, lasts, begin, sender, number, query, key, value, asked, feature, bias, weight, seed,
     out, felt, lse, totals,
@@ -117,7 +117,7 @@ def merge(
     give(out, felt, lse, row, top, total, heard, sense, h, d, f, HEADS, WIDE, DEEP, FEATURED)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["begin", "seed"])
 def to_receivers(
     rows, firsts, lasts, begin, sender, number, query, key, value, asked, feature, bias, weight, seed,
     out, felt, lse, grad, felt_grad, heard, pull, query_grad, asked_grad, feature_grad,

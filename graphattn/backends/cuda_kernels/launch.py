@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -22,11 +21,6 @@ class Dropout(NamedTuple):
 
     threshold: int
     loud: float
-
-
-def interpreted() -> bool:
-    """Whether Triton runs its kernels on the CPU, one program after the other: slow, for tests."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def power(number: int) -> int:
@@ -52,9 +46,13 @@ def steps(bucket: Bucket, numbers: int) -> int:
     return max(min(bucket.step, _TILE // power(numbers)), 1)
 
 
-def columns(width: int) -> int:
-    """How many columns of a row a program takes."""
-    return min(power(width), _WIDEST)
+def columns(width: int, heads: int = 1) -> int:
+    """How many columns a program takes of rows of that width, for each of the heads.
+
+    >>> columns(100), columns(4000), columns(100, heads=8)
+    (128, 512, 64)
+    """
+    return min(power(width), max(_WIDEST // power(heads), 1))
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:

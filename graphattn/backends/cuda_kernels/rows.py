@@ -1,4 +1,4 @@
-"""Starts the kernels over rows of grouped edges, part by part; letters as in :mod:`graphattn.backends.cpu.ops`."""
+"""Starts the kernels over rows of grouped edges, part by part; letters as in :mod:`.ops`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphattn.backends.cuda_kernels import attention, sums
 from graphattn.backends.cuda_kernels.launch import columns, dropout_of, kept, on, power, steps, warps, wide
+from graphattn.backends.cuda_kernels.parts import ADDITIVE, PRODUCT, SPLIT
 from graphattn.backends.cuda_kernels.work import Bucket, Work, work_of
 
 TYPES = {torch.float32: tl.float32, torch.float64: tl.float64}
@@ -56,11 +57,21 @@ class Heard(NamedTuple):
         }  # fmt: skip
 
 
+class Back(NamedTuple):
+    """How loud each edge was and the gradient of its score ``[E, H]``, and gradients of query, asked and features."""
+
+    heard: Tensor
+    pull: Tensor
+    query: Tensor
+    asked: Tensor | None
+    feature: Tensor | None
+
+
 def attend(said: Heard, grouped: Grouped) -> tuple[Tensor, Tensor, Tensor]:
     """What every receiver hears ``[N_i, H, D]``, of edge features ``[N_i, H, F]``, and the log-sum-exp of its scores."""
     query, constants, work = said.query, said.constants(), work_of(grouped.ptr)
     rows, heads, exact = query.size(0), query.size(1), wide(query.dtype)
-    out, felt = (query.new_empty(rows, heads, constants[name]) for name in ("WIDE", "DEEP"))
+    out, felt = (query.new_empty(rows, heads, constants[name], dtype=exact) for name in ("WIDE", "DEEP"))
     lse = query.new_empty(rows, heads, dtype=exact)
     given = said.given(grouped)
     for bucket in work.buckets:
@@ -78,13 +89,14 @@ def attend(said: Heard, grouped: Grouped) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def to_receivers(
-    said: Heard, grouped: Grouped, results: tuple[Tensor, Tensor | None, Tensor], grads: tuple[Tensor, Tensor | None]
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """How loud each edge was and the gradient of its score ``[E, H]``, and gradients of query, asked and features."""
+    said: Heard, grouped: Grouped, results: tuple[Tensor, Tensor, Tensor], grads: tuple[Tensor, Tensor]
+) -> Back:
+    """Back from ``results`` (what receivers heard, felt, and the log-sum-exp) with the gradients of the first two."""
     query, constants, work = said.query, said.constants(), work_of(grouped.ptr)
     exact = wide(query.dtype)
     heard, pull = (query.new_empty(grouped.number.size(0), query.size(1), dtype=exact) for _ in range(2))
-    query_grad, asked_grad, feature_grad = (_alike(x) for x in (query, said.asked, said.feature))
+    query_grad = torch.empty_like(query, memory_format=torch.contiguous_format)
+    asked_grad, feature_grad = (_alike(x) for x in (said.asked, said.feature))
     given = (*said.given(grouped), *map(kept, (*results, *grads)), heard, pull)
     for bucket in work.buckets:
         arguments = (*given, query_grad, asked_grad, feature_grad)
@@ -97,24 +109,35 @@ def to_receivers(
         _each(attention.to_receivers, work, work.hubs, arguments, constants | {"PART": True})
         _merge(work, of_query, query_grad)
         _merge(work, of_asked, asked_grad)
-    return heard, pull, query_grad, asked_grad, feature_grad
+    return Back(heard, pull, query_grad, asked_grad, feature_grad)
+
+
+def to_senders(said: Heard, transposed: Grouped, back: Back, grad: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of key and value; of GATv2's key without the factor ``weight``."""
+    kinds = {PRODUCT.value: sums.STATE, ADDITIVE.value: sums.STEEPNESS, SPLIT.value: sums.NOTHING}
+    key_grad = summed(back.pull, said.query, transposed, kinds[said.score].value, said.key, said.slope)
+    return key_grad, summed(back.heard, grad, transposed)
 
 
 def summed(
-    weight: Tensor, x: Tensor, grouped: Grouped, said: int = sums.STATE.value, own: Tensor | None = None, slope: float = 1.0
+    weight: Tensor,
+    x: Tensor,
+    grouped: Grouped,
+    said: int = sums.STATE.value,
+    own: Tensor | None = None,
+    slope: float = 1.0,
 ) -> Tensor:
     """Sums over each row's edges of what they say, times ``weight [E, H]`` at the edge's number: ``[rows, H, C]``."""
     work, heads, channels = work_of(grouped.ptr), x.size(1), x.size(2)
     out, acc = x.new_empty(grouped.ptr.size(0) - 1, heads, channels), wide(x.dtype)
-    at_once = columns(heads * channels)
-    constants = {"HEADS": heads, "CHANNELS": channels, "COLUMNS": at_once, "SAID": said, "SLOPE": slope, "ACC": TYPES[acc]}
-    given = (grouped.other, grouped.number, *map(kept, (weight, x, own)))
-    blocks = -(-heads * channels // at_once)
+    h, c = power(heads), columns(channels, heads)
+    known = {"HEADS": heads, "CHANNELS": channels, "H": h, "C": c, "SAID": said, "SLOPE": slope, "ACC": TYPES[acc]}
+    given, blocks = (grouped.other, grouped.number, *map(kept, (weight, x, own))), -(-channels // c)
     for bucket in work.buckets:
-        _each(sums.weighted_sum, work, bucket, (*given, out), constants | {"PART": False}, at_once, blocks)
+        _each(sums.weighted_sum, work, bucket, (*given, out), known | {"PART": False}, h * c, blocks)
     if work.hubs.count:
         parts = out.new_empty(work.hubs.count, heads, channels, dtype=acc)
-        _each(sums.weighted_sum, work, work.hubs, (*given, parts), constants | {"PART": True}, at_once, blocks)
+        _each(sums.weighted_sum, work, work.hubs, (*given, parts), known | {"PART": True}, h * c, blocks)
         _merge(work, parts, out)
     return out
 
@@ -123,7 +146,7 @@ def edge_products(left: Tensor, right: Tensor, grouped: Grouped) -> Tensor:
     """Inner products along edges, ``[E, H]`` by number: ``left [rows, H, C]``, ``right [N, H, C]``."""
     work, heads, channels = work_of(grouped.ptr), left.size(1), left.size(2)
     out = left.new_empty(grouped.number.size(0), heads)
-    h, c = power(heads), columns(channels)
+    h, c = power(heads), columns(channels, heads)
     constants = {"HEADS": heads, "CHANNELS": channels, "H": h, "C": c, "ACC": TYPES[wide(left.dtype)]}
     given = (grouped.other, grouped.number, kept(left), kept(right), out)
     for bucket in (work.hubs, *work.buckets):

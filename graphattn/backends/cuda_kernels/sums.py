@@ -1,4 +1,4 @@
-"""Weighted sums over grouped edges, and products along them; letters as in :mod:`.parts`, ``COLUMNS`` of a row at once."""
+"""Weighted sums over grouped edges, and products along them; letters as in :mod:`.parts`."""
 
 # ruff: noqa: ANN001, ANN201  Triton reads types from the arguments
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false, reportPossiblyUnbound=false
@@ -8,7 +8,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from graphattn.backends.cuda_kernels.parts import of_nodes
+from graphattn.backends.cuda_kernels.parts import of_edges, of_node, of_nodes, steepness, to_edges, to_node
 
 # What an edge says: the other end's state, the slope of a leaky ReLU, or its weight alone.
 STATE: tl.constexpr = tl.constexpr(0)
@@ -16,38 +16,32 @@ STEEPNESS: tl.constexpr = tl.constexpr(1)
 NOTHING: tl.constexpr = tl.constexpr(2)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["begin"])
 def weighted_sum(
     rows, firsts, lasts, begin, other, place, weight, x, own, out,
-    HEADS: tl.constexpr, CHANNELS: tl.constexpr, COLUMNS: tl.constexpr, E: tl.constexpr,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, H: tl.constexpr, C: tl.constexpr, E: tl.constexpr,
     SAID: tl.constexpr, SLOPE: tl.constexpr, PART: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """``out_r = sum_e weight[place_e] x[other_e]``, or ``sum_e weight[place_e] leaky'(own_r + x[other_e])``; ``weight [E, H]``."""
     part = begin + tl.program_id(0)
     row, first, last = tl.load(rows + part).to(tl.int64), tl.load(firsts + part), tl.load(lasts + part)
-    column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
-    known = column < HEADS * CHANNELS
-    h = column // CHANNELS
-    total = tl.zeros([COLUMNS], ACC)
+    h, c = tl.arange(0, H), tl.program_id(1) * C + tl.arange(0, C)
+    total = tl.zeros([H, C], ACC)
     if SAID == STEEPNESS:
-        mine = tl.load(own + row * HEADS * CHANNELS + column, mask=known, other=0).to(ACC)
+        mine = of_node(own, row, h, c, HEADS, CHANNELS, ACC)
     for at in range(first, last, E):
         edge = at + tl.arange(0, E)
         real = edge < last
-        tile = real[:, None] & known[None, :]
-        p = tl.load(place + edge, mask=real, other=0).to(tl.int64)
-        w = tl.load(weight + p[:, None] * HEADS + h[None, :], mask=tile, other=0).to(ACC)
+        w = of_edges(weight, tl.load(place + edge, mask=real, other=0), real, h, HEADS, ACC)
         if SAID == NOTHING:
-            total += tl.sum(w, 0)
+            total += tl.sum(w, 0)[:, None]
         else:
             j = tl.load(other + edge, mask=real, other=0).to(tl.int64)
-            said = tl.load(x + j[:, None] * HEADS * CHANNELS + column[None, :], mask=tile, other=0).to(ACC)
+            said = of_nodes(x, j, real, h, c, HEADS, CHANNELS, ACC)
             if SAID == STEEPNESS:
-                steep = tl.full(said.shape, SLOPE, ACC)
-                said = tl.where(mine[None, :] + said > 0, tl.full(said.shape, 1, ACC), steep)
-            total += tl.sum(w * said, 0)
-    to = part.to(tl.int64) if PART else row
-    tl.store(out + to * HEADS * CHANNELS + column, total.to(out.dtype.element_ty), mask=known)
+                said = steepness(mine, said, None, SLOPE)
+            total += tl.sum(w[:, :, None] * said, 0)
+    to_node(out, total, part.to(tl.int64) if PART else row, h, c, HEADS, CHANNELS)
 
 
 @triton.jit
@@ -67,7 +61,7 @@ def merge(
     tl.store(out + row * WIDTH + column, total.to(out.dtype.element_ty), mask=column < WIDTH)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["begin"])
 def edge_products(
     rows, firsts, lasts, begin, other, place, left, right, out,
     HEADS: tl.constexpr, CHANNELS: tl.constexpr, H: tl.constexpr, C: tl.constexpr, E: tl.constexpr, ACC: tl.constexpr,
@@ -80,12 +74,10 @@ def edge_products(
         edge = at + tl.arange(0, E)
         real = edge < last
         j = tl.load(other + edge, mask=real, other=0).to(tl.int64)
-        p = tl.load(place + edge, mask=real, other=0).to(tl.int64)
+        p = tl.load(place + edge, mask=real, other=0)
         product = tl.zeros([E, H], ACC)
         for channel in range(0, CHANNELS, C):
             c = channel + tl.arange(0, C)
-            mine = (row * HEADS + h[:, None]) * CHANNELS + c[None, :]
-            own = tl.load(left + mine, mask=(h[:, None] < HEADS) & (c[None, :] < CHANNELS), other=0).to(ACC)
+            own = of_node(left, row, h, c, HEADS, CHANNELS, ACC)
             product += tl.sum(own[None, :, :] * of_nodes(right, j, real, h, c, HEADS, CHANNELS, ACC), 2)
-        inside = real[:, None] & (h[None, :] < HEADS)
-        tl.store(out + p[:, None] * HEADS + h[None, :], product.to(out.dtype.element_ty), mask=inside)
+        to_edges(out, product, p, real, h, HEADS)
