@@ -11,6 +11,7 @@ from torch import Tensor
 from graphattn.backends.closed_form import ClosedForm
 from graphattn.backends.csr import Csr
 from graphattn.backends.cuda import Cuda
+from graphattn.backends.cuda_small import CudaSmall
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.linear import Linear
@@ -20,7 +21,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (Dense(), Linear(), ClosedForm(), Cuda(), Csr(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (CudaSmall(), Dense(), Linear(), ClosedForm(), Cuda(), Csr(), Edgewise())
 _forced: list[Backend] = []
 
 

@@ -1,7 +1,8 @@
 """Attention over grouped edges: a program for each part of a row, with all its heads. Letters as in :mod:`.parts`."""
 
 # ruff: noqa: ANN001, ANN201  Triton reads types from the arguments
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false, reportPossiblyUnbound=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 
 from __future__ import annotations
 

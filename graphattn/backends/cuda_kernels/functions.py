@@ -133,12 +133,12 @@ def _backward_edgewise(
     grad: Tensor, felt_grad: Tensor, said: Said, scored: Scored, order: Order
 ) -> Sequence[Tensor | None]:
     wanted = [x for x in said if x is not None and x.requires_grad]
-    outputs = _edgewise(said, scored, order)
+    outputs = edgewise(said, scored, order)
     found = iter(torch.autograd.grad(outputs, wanted, (grad, felt_grad), create_graph=True, materialize_grads=True))
     return [next(found) if x is not None and x.requires_grad else None for x in said]
 
 
-def _edgewise(said: Said, scored: Scored, order: Order) -> tuple[Tensor, Tensor]:
+def edgewise(said: Said, scored: Scored, order: Order) -> tuple[Tensor, Tensor]:
     """What :func:`attention` computes, edge by edge."""
     receiver, sender, number = order.ends()
     query, key = said.query[receiver], said.key[sender]

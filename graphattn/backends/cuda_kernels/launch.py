@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import torch
+import triton.language as tl
 from torch import Tensor
 
 from graphattn.backends.cuda_kernels.work import Bucket
 
+TYPES = {torch.float32: tl.float32, torch.float64: tl.float64}
 # Numbers of a tile: few enough for the registers of eight warps.
 _TILE = 4096
 _PER_WARP = 512
@@ -55,11 +58,6 @@ def columns(width: int, heads: int = 1) -> int:
     return min(power(width), max(_WIDEST // power(heads), 1))
 
 
-def wide(dtype: torch.dtype) -> torch.dtype:
-    """What numbers of a dtype are added up in."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
 def dropout_of(seed: Tensor | None, share: float, dtype: torch.dtype) -> Dropout:
     """Dropout as kernels take it; loud in the precision of the layer, as on every backend."""
     if seed is None:
@@ -68,9 +66,11 @@ def dropout_of(seed: Tensor | None, share: float, dtype: torch.dtype) -> Dropout
     return Dropout(round(share * 2**32), float(loud))
 
 
-def on(tensor: Tensor) -> AbstractContextManager[object]:
-    """Triton starts kernels on the current device: make it that of the tensor."""
-    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
+def start(kernel: Any, grid: tuple[int, ...], given: Sequence[object], constants: Mapping[str, object]) -> None:
+    """A program for each place of the grid, on the device of the first tensor: Triton takes the current one."""
+    tensor = next(each for each in given if isinstance(each, Tensor))
+    with torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext():
+        kernel[grid](*given, **constants)
 
 
 def kept(tensor: Tensor | None) -> Tensor | None:

@@ -12,11 +12,14 @@ from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
 import torch
 from torch import Tensor
 
-from graphattn.backends.cuda_kernels.launch import wide
-
 LIBRARY = "graphattn"
 # What kind of score: a dot product, GATv2's, GAT's; the kernels' own numbers.
 PRODUCT, ADDITIVE, SPLIT = 0, 1, 2
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """What numbers of a dtype are added up in."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 @torch.library.custom_op(f"{LIBRARY}::cuda_attend", mutates_args=())

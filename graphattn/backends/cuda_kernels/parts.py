@@ -7,6 +7,7 @@ channels, each rounded up to a power of two; their true numbers are ``HEADS`` an
 
 # ruff: noqa: ANN001, ANN201  Triton reads types from the arguments
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 
 from __future__ import annotations
 
@@ -70,18 +71,16 @@ def scores(q, k, w, asked, feature, bias, SCORE: tl.constexpr, SLOPE: tl.constex
         score = tl.sum(q[None, :, :] * k, 2)
     else:
         x = q[None, :, :] + k
-        if SCORE == SPLIT:
-            if bias is not None:
-                x += bias[:, :, None]
+        if SCORE == SPLIT and bias is not None:
+            x += bias[:, :, None]
         x = tl.where(x > 0, x, SLOPE * x)
         if SCORE == ADDITIVE:
             x *= w[None, :, :]
         score = tl.sum(x, 2)
     if asked is not None:
         score += tl.sum(asked[None, :, :] * feature[:, None, :], 2)
-    if SCORE != SPLIT:
-        if bias is not None:
-            score += bias
+    if SCORE != SPLIT and bias is not None:
+        score += bias
     return score
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-import triton.language as tl
 from torch import Tensor
 
 from graphattn.backends.cuda_kernels import attention, sums
-from graphattn.backends.cuda_kernels.launch import columns, dropout_of, kept, on, power, steps, warps, wide
-from graphattn.backends.cuda_kernels.parts import ADDITIVE, PRODUCT, SPLIT
+from graphattn.backends.cuda_kernels.launch import TYPES, columns, dropout_of, kept, power, start, steps, warps
+from graphattn.backends.cuda_kernels.ops import ADDITIVE, PRODUCT, SPLIT, wide
 from graphattn.backends.cuda_kernels.work import Bucket, Work, work_of
-
-TYPES = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
 class Grouped(NamedTuple):
@@ -76,15 +73,13 @@ def attend(said: Heard, grouped: Grouped) -> tuple[Tensor, Tensor, Tensor]:
     given = said.given(grouped)
     for bucket in work.buckets:
         _each(attention.attend, work, bucket, (*given, out, felt, lse, lse), constants | {"PART": False})
-    if work.hubs.count:
-        parts = [lse.new_empty(work.hubs.count, heads, *more) for more in ((out.size(2),), (felt.size(2),), (), ())]
+    if work.hubs.many:
+        parts = [lse.new_empty(work.hubs.many, heads, *more) for more in ((out.size(2),), (felt.size(2),), (), ())]
         _each(attention.attend, work, work.hubs, (*given, *parts), constants | {"PART": True})
         names = ("HEADS", "WIDE", "DEEP", "H", "D", "F", "ACC")
         known = {name: constants[name] for name in names} | _block(constants, work.hubs)
-        with on(query):
-            attention.merge[(work.hub_row.numel(),)](
-                work.hub_row, work.hub_ptr, *parts, out, felt, lse, FEATURED=felt.size(2) > 0, **known
-            )
+        given = (work.hub_row, work.hub_ptr, *parts, out, felt, lse)
+        start(attention.merge, (work.hub_row.numel(),), given, known | {"FEATURED": felt.size(2) > 0})
     return out, felt, lse
 
 
@@ -101,9 +96,9 @@ def to_receivers(
     for bucket in work.buckets:
         arguments = (*given, query_grad, asked_grad, feature_grad)
         _each(attention.to_receivers, work, bucket, arguments, constants | {"PART": False})
-    if work.hubs.count:
+    if work.hubs.many:
         of_query, of_asked = (
-            None if x is None else x.new_empty(work.hubs.count, *x.shape[1:], dtype=exact) for x in (query, said.asked)
+            None if x is None else x.new_empty(work.hubs.many, *x.shape[1:], dtype=exact) for x in (query, said.asked)
         )
         arguments = (*given, of_query, of_asked, feature_grad)
         _each(attention.to_receivers, work, work.hubs, arguments, constants | {"PART": True})
@@ -114,7 +109,7 @@ def to_receivers(
 
 def to_senders(said: Heard, transposed: Grouped, back: Back, grad: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of key and value; of GATv2's key without the factor ``weight``."""
-    kinds = {PRODUCT.value: sums.STATE, ADDITIVE.value: sums.STEEPNESS, SPLIT.value: sums.NOTHING}
+    kinds = {PRODUCT: sums.STATE, ADDITIVE: sums.STEEPNESS, SPLIT: sums.NOTHING}
     key_grad = summed(back.pull, said.query, transposed, kinds[said.score].value, said.key, said.slope)
     return key_grad, summed(back.heard, grad, transposed)
 
@@ -135,8 +130,8 @@ def summed(
     given, blocks = (grouped.other, grouped.number, *map(kept, (weight, x, own))), -(-channels // c)
     for bucket in work.buckets:
         _each(sums.weighted_sum, work, bucket, (*given, out), known | {"PART": False}, h * c, blocks)
-    if work.hubs.count:
-        parts = out.new_empty(work.hubs.count, heads, channels, dtype=acc)
+    if work.hubs.many:
+        parts = out.new_empty(work.hubs.many, heads, channels, dtype=acc)
         _each(sums.weighted_sum, work, work.hubs, (*given, parts), known | {"PART": True}, h * c, blocks)
         _merge(work, parts, out)
     return out
@@ -150,7 +145,7 @@ def edge_products(left: Tensor, right: Tensor, grouped: Grouped) -> Tensor:
     constants = {"HEADS": heads, "CHANNELS": channels, "H": h, "C": c, "ACC": TYPES[wide(left.dtype)]}
     given = (grouped.other, grouped.number, kept(left), kept(right), out)
     for bucket in (work.hubs, *work.buckets):
-        if bucket.count:
+        if bucket.many:
             _each(sums.edge_products, work, bucket, given, constants, h * c)
     return out
 
@@ -166,16 +161,14 @@ def _each(
 ) -> None:
     """A program for each part of a bucket, and each block of columns; ``numbers`` of an edge stand in a tile."""
     known = constants | _block(constants, bucket, numbers)
-    with on(work.row):
-        kernel[(bucket.count, blocks)](work.row, work.first, work.last, bucket.begin, *given, **known)
+    start(kernel, (bucket.many, blocks), (work.row, work.first, work.last, bucket.begin, *given), known)
 
 
 def _block(constants: dict[str, Any], bucket: Bucket, numbers: int | None = None) -> dict[str, int]:
     """How many edges a program takes at once, and of how many warps it is made."""
-    if numbers is None:
-        numbers = constants["H"] * max(constants["C"], constants["D"], constants["F"])
-    edges = steps(bucket, numbers)
-    return {"E": edges, "num_warps": warps(edges * numbers)}
+    each: int = numbers or constants["H"] * max(constants["C"], constants["D"], constants["F"])
+    edges = steps(bucket, each)
+    return {"E": edges, "num_warps": warps(edges * each)}
 
 
 def _merge(work: Work, parts: Tensor | None, out: Tensor | None) -> None:
@@ -184,8 +177,8 @@ def _merge(work: Work, parts: Tensor | None, out: Tensor | None) -> None:
     width = parts.size(1) * parts.size(2)
     at_once = columns(width)
     constants = {"WIDTH": width, "COLUMNS": at_once, "ACC": TYPES[parts.dtype]} | _block({}, work.hubs, at_once)
-    with on(out):
-        sums.merge[(work.hub_row.numel(), -(-width // at_once))](work.hub_row, work.hub_ptr, parts, out, **constants)
+    grid = (work.hub_row.numel(), -(-width // at_once))
+    start(sums.merge, grid, (work.hub_row, work.hub_ptr, parts, out), constants)
 
 
 def _alike(x: Tensor | None) -> Tensor | None:

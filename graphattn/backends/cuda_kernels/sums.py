@@ -1,7 +1,8 @@
 """Weighted sums over grouped edges, and products along them; letters as in :mod:`.parts`."""
 
 # ruff: noqa: ANN001, ANN201  Triton reads types from the arguments
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false, reportPossiblyUnbound=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def weighted_sum(
     HEADS: tl.constexpr, CHANNELS: tl.constexpr, H: tl.constexpr, C: tl.constexpr, E: tl.constexpr,
     SAID: tl.constexpr, SLOPE: tl.constexpr, PART: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """``out_r = sum_e weight[place_e] x[other_e]``, or ``sum_e weight[place_e] leaky'(own_r + x[other_e])``; ``weight [E, H]``."""
+    """``out_r = sum_e weight[place_e] x[other_e]``, or ``leaky'(own_r + x[other_e])`` for the latter; ``weight [E, H]``."""
     part = begin + tl.program_id(0)
     row, first, last = tl.load(rows + part).to(tl.int64), tl.load(firsts + part), tl.load(lasts + part)
     h, c = tl.arange(0, H), tl.program_id(1) * C + tl.arange(0, C)

@@ -22,10 +22,10 @@ _FEW = 4096
 
 
 class Bucket(NamedTuple):
-    """Parts of similar length: ``count`` of them from ``begin`` on, taken ``step`` edges at a time."""
+    """Parts of similar length: ``many`` of them from ``begin`` on, taken ``step`` edges at a time."""
 
     begin: int
-    count: int
+    many: int
     step: int
 
 
@@ -56,7 +56,7 @@ def make_work(ptr: Tensor, longest: int) -> Work:
     >>> work.row.tolist(), work.first.tolist(), work.last.tolist()
     ([1, 1, 0, 2], [1, 4, 0, 6], [4, 6, 1, 6])
     >>> work.hubs, work.buckets
-    (Bucket(begin=0, count=2, step=32), (Bucket(begin=2, count=2, step=4),))
+    (Bucket(begin=0, many=2, step=32), (Bucket(begin=2, many=2, step=4),))
     """
     degree = ptr.diff().long()
     few = degree.numel() < _FEW
