@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib.util import find_spec
 from os import environ
 from typing import TYPE_CHECKING, final
@@ -22,6 +21,9 @@ from graphattn.topology import Edges, Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
+# Read once, as Triton does; a compiler meets two constants.
+_HAS_TRITON = find_spec("triton") is not None
+_INTERPRETED = environ.get("TRITON_INTERPRET") == "1"
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -94,7 +96,7 @@ def why_not_here(state: Tensor | None) -> list[str]:
         return []
     if state.device.type != "cuda" and not interpreted():
         return [f"needs tensors on a CUDA device, got {state.device}"]
-    if not _has_triton():
+    if not _HAS_TRITON:
         return ["needs the package triton, which is not installed"]
     if state.dtype not in _FLOATS:
         return [f"needs float16, bfloat16, float32 or float64, got {state.dtype}"]
@@ -103,9 +105,4 @@ def why_not_here(state: Tensor | None) -> list[str]:
 
 def interpreted() -> bool:
     """Whether Triton runs its kernels on the CPU, one program after the other: slow, for tests."""
-    return environ.get("TRITON_INTERPRET") == "1"
-
-
-@lru_cache(maxsize=1)
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
+    return _INTERPRETED

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, final
 
 import torch
@@ -94,6 +94,11 @@ def differentiated(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
 
 
+def differentiated_again() -> bool:
+    """Whether a gradient will be differentiated in turn, so that it is computed in torch's own operators."""
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
 def _in_order(number: Tensor) -> Tensor:
     return torch.arange(number.size(0), dtype=number.dtype, device=number.device)
 
@@ -117,7 +122,7 @@ class _Attention(torch.autograd.Function):
         out, felt, lse, *rest = ctx.saved_tensors
         said, order = Said(*rest[:7]), Order(*rest[8:])
         scored = Scored(ctx.kind, ctx.slope, rest[7], ctx.dropout)
-        if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
+        if differentiated_again():
             found = _backward_edgewise(grad, felt_grad, said, scored, order)
         else:
             *found, pull = ops.attend_backward(grad, felt_grad, out, felt, lse, *said, *scored, *order)
@@ -132,10 +137,22 @@ class _Attention(torch.autograd.Function):
 def _backward_edgewise(
     grad: Tensor, felt_grad: Tensor, said: Said, scored: Scored, order: Order
 ) -> Sequence[Tensor | None]:
-    wanted = [x for x in said if x is not None and x.requires_grad]
-    outputs = edgewise(said, scored, order)
-    found = iter(torch.autograd.grad(outputs, wanted, (grad, felt_grad), create_graph=True, materialize_grads=True))
-    return [next(found) if x is not None and x.requires_grad else None for x in said]
+    return backwards(lambda states: edgewise(Said(*states), scored, order), said, (grad, felt_grad))
+
+
+def backwards(
+    function: Callable[[Sequence[Tensor | None]], object], states: Sequence[Tensor | None], grads: object
+) -> list[Tensor | None]:
+    """The gradients of a function of some states, as something that can be differentiated again."""
+    there = [k for k, x in enumerate(states) if x is not None]
+
+    def of_those(*given: Tensor) -> object:
+        known = dict(zip(there, given, strict=True))
+        return function([known.get(k) for k in range(len(states))])
+
+    _, back = torch.func.vjp(of_those, *(x for x in states if x is not None))
+    found = dict(zip(there, back(grads), strict=True))
+    return [found.get(k) for k in range(len(states))]
 
 
 def edgewise(said: Said, scored: Scored, order: Order) -> tuple[Tensor, Tensor]:
@@ -188,7 +205,7 @@ class _WeightedSum(torch.autograd.Function):
     def backward(ctx, grad):  # noqa: ANN001, ANN205
         weight, x, *order = ctx.saved_tensors
         order: Any = Order(*order)
-        if torch.is_grad_enabled():
+        if differentiated_again():
             receiver, sender, _ = order.ends()
             weight_grad = (grad[receiver] * x[sender]).sum(-1)
             x_grad = torch.zeros_like(x).index_add(0, sender, weight.unsqueeze(-1) * grad[receiver])

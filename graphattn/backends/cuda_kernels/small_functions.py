@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from graphattn.backends.cuda_kernels import small_ops as ops
-from graphattn.backends.cuda_kernels.functions import Order, Said, Scored, differentiated, edgewise
+from graphattn.backends.cuda_kernels.functions import (
+    Order,
+    Said,
+    Scored,
+    backwards,
+    differentiated,
+    differentiated_again,
+    edgewise,
+)
 from graphattn.slots import Sizes
 from graphattn.topology import Causal, Cross, Full, Star
 
@@ -53,7 +62,7 @@ class _Attention(torch.autograd.Function):
     def backward(ctx, grad):  # noqa: ANN001, ANN205
         *states, seed, receivers, senders = ctx.saved_tensors
         batch = ops.Batch(receivers, senders, ctx.largest, ctx.causal)
-        if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
+        if differentiated_again():
             found = _backward_edgewise(grad, states, Scored(slope=ctx.scale, seed=seed, dropout=ctx.dropout), batch)
         else:
             found = ops.attend_backward(grad, *states, ctx.scale, seed, ctx.dropout, *batch)
@@ -61,11 +70,13 @@ class _Attention(torch.autograd.Function):
 
 
 def _backward_edgewise(grad: Tensor, states: list[Any], scored: Scored, batch: ops.Batch) -> list[Tensor | None]:
-    query, key, value, bias = states
-    out, _ = edgewise(Said(query * scored.slope, key, value, bias=bias), scored._replace(slope=1.0), _order(batch))
-    wanted = [x for x in states if x is not None and x.requires_grad]
-    found = iter(torch.autograd.grad(out, wanted, grad, create_graph=True, materialize_grads=True))
-    return [next(found) if x is not None and x.requires_grad else None for x in states]
+    order, scale = _order(batch), scored.slope
+
+    def heard(given: Sequence[Any]) -> Tensor:
+        query, key, value, bias = given
+        return edgewise(Said(query * scale, key, value, bias=bias), scored._replace(slope=1.0), order)[0]
+
+    return backwards(heard, states, grad)
 
 
 def _order(batch: ops.Batch) -> Order:

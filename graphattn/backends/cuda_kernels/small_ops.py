@@ -68,16 +68,18 @@ def attend_backward(
     causal: bool,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
     """Gradients of query, key, value, and of the bias; empty where there is none."""
-    grads = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)]
+    of_query, of_key, of_value = (
+        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)
+    )
     bias_grad = query.new_empty(0) if bias is None else torch.empty_like(bias, memory_format=torch.contiguous_format)
     batch = Batch(receivers, senders, largest, causal)
     _each(
         "attend_backward",
         (query, key, value, bias, scale, seed, dropout),
         batch,
-        (grad.contiguous(), *grads, bias_grad),
+        (grad.contiguous(), of_query, of_key, of_value, bias_grad),
     )
-    return *grads, bias_grad
+    return of_query, of_key, of_value, bias_grad
 
 
 @attend_backward.register_fake
@@ -110,7 +112,7 @@ def _each(kernel: str, given: tuple[Any, ...], batch: Batch, results: tuple[Tens
     }  # fmt: skip
     for least, most in zip((-1, *CLASSES), CLASSES, strict=False):
         if least < batch.largest:
-            known = constants | {"LEAST": least, "N": most, "num_warps": most // 16}
+            known = constants | {"LEAST": least, "N": most, "num_warps": most // 8}
             start(getattr(small, kernel), (graphs, heads), (*arguments, *results), known)
 
 
