@@ -14,6 +14,7 @@ from graphattn.backends.cuda import Cuda
 from graphattn.backends.cuda_small import CudaSmall
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
+from graphattn.backends.flex import Flex
 from graphattn.backends.linear import Linear
 from graphattn.slots import Backend, Inputs, State
 from graphattn.topology import Topology
@@ -21,7 +22,7 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (CudaSmall(), Dense(), Linear(), ClosedForm(), Cuda(), Csr(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (CudaSmall(), Flex(), Dense(), Linear(), ClosedForm(), Cuda(), Csr(), Edgewise())
 _forced: list[Backend] = []
 
 
@@ -86,9 +87,12 @@ def explain_backend(
 
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
+       cuda_small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the message Attend...
+       flex: needs a topology of runs of senders (Blockwise), got Edges; needs the message Attend, got Scaled...
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
        closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
+       cuda: needs tensors on a CUDA device, got cpu
     -> csr: can be used
        edgewise: can be used
     """

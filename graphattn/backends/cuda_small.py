@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+import torch
 from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
@@ -17,13 +18,16 @@ from graphattn.topology import Causal, Cross, Full, Star, Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-LARGEST = 128
-"""The most nodes of a graph, and the most channels of a head, whose tiles fit the registers of a program."""
+CLASSES = (32, 64, 128)
+"""Numbers of nodes for which there is a kernel each; a graph takes the least that is not below."""
+# Numbers of a tile, nodes times channels, that a program's registers hold as the compiler for Hopper lays them out: products of
+# half precision run on tensor cores, those of others on ordinary ones, which hold both factors.
+_HALF, _FULL = 128 * 128, 2048
 
 
 @final
 class CudaSmall:
-    """A graph's scores in the registers of one program, where no graph of the batch has more than :data:`LARGEST` nodes."""
+    """A graph's scores in the registers of one program, where no graph has more nodes than the last of :data:`CLASSES`."""
 
     name = "cuda_small"
 
@@ -31,10 +35,12 @@ class CudaSmall:
         message, reasons = layer.message_function, []
         if not isinstance(graph, Full | Cross | Star | Causal):
             reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
-        elif (largest := max(graph.receivers.max, graph.senders.max)) > LARGEST:
-            reasons.append(f"needs graphs of at most {LARGEST} nodes, got one of {largest}")
+        elif (largest := max(graph.receivers.max, graph.senders.max)) > CLASSES[-1]:
+            reasons.append(f"needs graphs of at most {CLASSES[-1]} nodes, got one of {largest}")
+        elif isinstance(message, Attend):
+            reasons.extend(_why_not_this_tile(largest, inputs))
         if isinstance(message, Attend):
-            reasons.extend(_why_not_this_message(message, inputs))
+            reasons.extend(_why_not_this_message(message))
         else:
             reasons.append(f"needs the message Attend, got {type(message).__name__}")
         if not isinstance(layer.aggregation, SoftmaxSum):
@@ -58,15 +64,23 @@ class CudaSmall:
         return attention(query, key, value, bias, scored, graph)
 
 
-def _why_not_this_message(message: Attend, inputs: Inputs) -> list[str]:
+def _why_not_this_tile(largest: int, inputs: Inputs) -> list[str]:
+    value = inputs.senders["value"]
+    channels = max(inputs.receivers["query"].size(-1), value.size(-1))
+    nodes = next(most for most in CLASSES if largest <= most)
+    fit = _HALF if value.dtype in (torch.float16, torch.bfloat16) else _FULL
+    if nodes * channels <= fit:
+        return []
+    return [
+        f"needs at most {fit} numbers in a tile of {value.dtype}, got {nodes} nodes of {channels} channels in a head"
+    ]
+
+
+def _why_not_this_message(message: Attend) -> list[str]:
     if not isinstance(message.score, ProductScore):
         return [f"needs a score that is a multiple of the dot product, got {type(message.score).__name__}"]
-    reasons = [
+    return [
         f"needs keys and values of nodes alone, got the {name} {type(term).__name__}"
         for name, term in (("edge_key", message.edge_key), ("edge_value", message.edge_value))
         if term is not None
     ]
-    wide = max(inputs.receivers["query"].size(-1), inputs.senders["value"].size(-1))
-    if wide > LARGEST:
-        reasons.append(f"needs at most {LARGEST} channels in a head, got {wide}")
-    return reasons

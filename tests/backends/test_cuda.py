@@ -67,11 +67,13 @@ def test_reasons_are_told():
     ]
     largest = explain_backend(GraphLayer(Copy(), Max(), Replace()), x, ring).reasons["cuda"]
     assert largest == ["needs the aggregation Sum or Mean, got Max", here]
-    long, wide = torch.randn(129, 300), SelfAttention(300)
-    assert explain_backend(wide, long, Causal([129])).reasons["cuda_small"] == [
-        "needs graphs of at most 128 nodes, got one of 129",
-        "needs at most 128 channels in a head, got 300",
+    long = explain_backend(SelfAttention(8), torch.randn(129, 8), Causal([129])).reasons["cuda_small"]
+    assert long == ["needs graphs of at most 128 nodes, got one of 129", here]
+    wide, many = SelfAttention(40), torch.randn(60, 40)
+    assert explain_backend(wide, many, Causal([60])).reasons["cuda_small"] == [
+        "needs at most 2048 numbers in a tile of torch.float32, got 64 nodes of 40 channels in a head",
         here,
     ]
+    assert explain_backend(wide.bfloat16(), many.bfloat16(), Causal([60])).reasons["cuda_small"] == [here]
     terms = explain_backend(GAT(8, 4, heads=2), x, Full([3])).reasons["cuda_small"]
     assert terms == ["needs a score that is a multiple of the dot product, got SplitAdditive", here]

@@ -52,6 +52,14 @@ def test_a_hook_or_an_explainer_sees_every_edge():
 def test_the_explanation_reads_as_a_list():
     text = str(explain_backend(SelfAttention(8), X, RING))
     assert text.splitlines() == [
+        (
+            "   cuda_small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
+            "needs tensors on a CUDA device, got cpu"
+        ),
+        (
+            "   flex: needs a topology of runs of senders (Blockwise), got Edges; "
+            "needs at least 16 channels in a head, got 8; needs tensors on a CUDA device, got cpu"
+        ),
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (
             "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
@@ -61,6 +69,7 @@ def test_the_explanation_reads_as_a_list():
             "   closed_form: needs the message Copy, Scaled, ByPlace or Relation, got Attend; "
             "needs the aggregation Sum, got SoftmaxSum"
         ),
+        "   cuda: needs tensors on a CUDA device, got cpu",
         "-> csr: can be used",
         "   edgewise: can be used",
     ]
@@ -70,7 +79,7 @@ def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
             ValueError,
-            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear'\], got 'fast'",
+            match=r"expected one of the backends \['closed_form', 'csr', 'cuda', .* 'edgewise', 'flex', 'linear'\], got 'fast'",
         ),
         use_backend("fast"),
     ):

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.cuda_kernels.ops import LIBRARY, one_by_one, wide
-
-# Sizes for which there is a kernel each: a graph of one of them and below.
-CLASSES = (32, 64, 128)
+from graphattn.backends.cuda_small import CLASSES
 
 
 class Batch(NamedTuple):
