@@ -162,7 +162,9 @@ class Edges(Topology):
         return 1 if self._edge_type is None or self.num_edges == 0 else int(self._edge_type.max()) + 1
 
     def degrees(self) -> Tensor:
-        return torch.bincount(self._edge_index[1], minlength=self.num_receivers)
+        # Unlike bincount, this never waits for the device.
+        receiver = self._edge_index[1]
+        return receiver.new_zeros(self.num_receivers).index_add(0, receiver, torch.ones_like(receiver))
 
     def as_edges(self) -> Edges:
         return self

@@ -12,7 +12,12 @@ from torch import Tensor
 
 from graphattn.backends.cuda_kernels.work import Bucket
 
-TYPES = {torch.float32: tl.float32, torch.float64: tl.float64}
+TYPES = {
+    torch.float16: tl.float16,
+    torch.bfloat16: tl.bfloat16,
+    torch.float32: tl.float32,
+    torch.float64: tl.float64,
+}
 # Numbers of a tile: few enough for the registers of eight warps.
 _TILE = 4096
 _PER_WARP = 512

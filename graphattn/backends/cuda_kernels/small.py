@@ -32,9 +32,9 @@ def give(x, tile, first, many, head, i, c, HEADS: tl.constexpr, CHANNELS: tl.con
 
 
 @triton.jit
-def product(a, b, ACC: tl.constexpr):
+def product(a, b, FACTOR: tl.constexpr, ACC: tl.constexpr):
     """A product of matrices in full precision."""
-    return tl.dot(a, b, input_precision="ieee", out_dtype=ACC)
+    return tl.dot(a.to(FACTOR), b.to(FACTOR), input_precision="ieee", out_dtype=ACC)
 
 
 @triton.jit
@@ -60,7 +60,7 @@ def attend(
     receivers, senders, before, query, key, value, bias, seed, out,
     HEADS: tl.constexpr, CHANNELS: tl.constexpr, WIDE: tl.constexpr, LEAST: tl.constexpr,
     N: tl.constexpr, C: tl.constexpr, D: tl.constexpr, SCALE: tl.constexpr, CAUSAL: tl.constexpr,
-    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, ACC: tl.constexpr,
+    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, FACTOR: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """What the receivers of a graph hear in a head."""
     graph, head = tl.program_id(0), tl.program_id(1)
@@ -70,7 +70,7 @@ def attend(
         i, j, c, d = tl.arange(0, N), tl.arange(0, N), tl.arange(0, C), tl.arange(0, D)
         q, k = states(query, start, n, head, i, c, HEADS, CHANNELS), states(key, origin, m, head, j, c, HEADS, CHANNELS)
         v = states(value, origin, m, head, j, d, HEADS, WIDE)
-        score = product(q, tl.trans(k), ACC) * SCALE
+        score = product(q, tl.trans(k), FACTOR, ACC) * SCALE
         number, real = edges(0 if before is None else tl.load(before + graph), i, j, n, m, CAUSAL)
         if bias is not None:
             score += tl.load(bias + number * HEADS + head, mask=real, other=0).to(ACC)
@@ -78,7 +78,7 @@ def attend(
         if THRESHOLD:
             ends = start + i[:, None], origin + j[None, :]
             alpha *= loudness(seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
-        give(out, product(alpha.to(v.dtype), v, ACC), start, n, head, i, d, HEADS, WIDE)
+        give(out, product(alpha.to(v.dtype), v, FACTOR, ACC), start, n, head, i, d, HEADS, WIDE)
 
 
 @triton.jit(do_not_specialize=["seed"])
@@ -86,7 +86,7 @@ def attend_backward(
     receivers, senders, before, query, key, value, bias, seed, grad, query_grad, key_grad, value_grad, bias_grad,
     HEADS: tl.constexpr, CHANNELS: tl.constexpr, WIDE: tl.constexpr, LEAST: tl.constexpr,
     N: tl.constexpr, C: tl.constexpr, D: tl.constexpr, SCALE: tl.constexpr, CAUSAL: tl.constexpr,
-    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, ACC: tl.constexpr,
+    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, FACTOR: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """All gradients of a graph in a head; the weights are computed anew."""
     graph, head = tl.program_id(0), tl.program_id(1)
@@ -96,20 +96,20 @@ def attend_backward(
         i, j, c, d = tl.arange(0, N), tl.arange(0, N), tl.arange(0, C), tl.arange(0, D)
         q, k = states(query, start, n, head, i, c, HEADS, CHANNELS), states(key, origin, m, head, j, c, HEADS, CHANNELS)
         v, g = states(value, origin, m, head, j, d, HEADS, WIDE), states(grad, start, n, head, i, d, HEADS, WIDE)
-        score = product(q, tl.trans(k), ACC) * SCALE
+        score = product(q, tl.trans(k), FACTOR, ACC) * SCALE
         number, real = edges(0 if before is None else tl.load(before + graph), i, j, n, m, CAUSAL)
         if bias is not None:
             score += tl.load(bias + number * HEADS + head, mask=real, other=0).to(ACC)
         alpha = softmax(tl.where(real, score, float("-inf")), ACC)
-        want = product(g, tl.trans(v), ACC)
+        want = product(g, tl.trans(v), FACTOR, ACC)
         heard = alpha
         if THRESHOLD:
             ends = start + i[:, None], origin + j[None, :]
             heard = alpha * loudness(seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
         pull = heard * want - alpha * tl.sum(heard * want, 1)[:, None]
-        give(value_grad, product(tl.trans(heard.to(g.dtype)), g, ACC), origin, m, head, j, d, HEADS, WIDE)
+        give(value_grad, product(tl.trans(heard.to(g.dtype)), g, FACTOR, ACC), origin, m, head, j, d, HEADS, WIDE)
         if bias is not None:
             tl.store(bias_grad + number * HEADS + head, pull.to(bias_grad.dtype.element_ty), mask=real)
         pull = (pull * SCALE).to(q.dtype)
-        give(query_grad, product(pull, k, ACC), start, n, head, i, c, HEADS, CHANNELS)
-        give(key_grad, product(tl.trans(pull), q, ACC), origin, m, head, j, c, HEADS, CHANNELS)
+        give(query_grad, product(pull, k, FACTOR, ACC), start, n, head, i, c, HEADS, CHANNELS)
+        give(key_grad, product(tl.trans(pull), q, FACTOR, ACC), origin, m, head, j, c, HEADS, CHANNELS)

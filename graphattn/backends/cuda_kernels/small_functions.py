@@ -37,9 +37,9 @@ def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, sc
 
     Shapes: ``query [N_i, H, C]``, ``key [N_j, H, C]``, ``value [N_j, H, D]``, ``bias [E, H]`` -> ``[N_i, H, D]``.
     """
-    batch = ops.Batch(
-        graph.receivers.ptr, graph.senders.ptr, max(graph.receivers.max, graph.senders.max), isinstance(graph, Causal)
-    )
+    senders = None if graph.senders is graph.receivers else graph.senders.ptr
+    largest = max(graph.receivers.max, graph.senders.max)
+    batch = ops.Batch(graph.receivers.ptr, senders, largest, isinstance(graph, Causal))
     arguments = (query, key, value, bias, scored.slope, scored.seed, scored.dropout, *batch)
     return _Attention.apply(*arguments) if differentiated(query, key, value, bias) else ops.attend(*arguments)
 
@@ -66,7 +66,8 @@ class _Attention(torch.autograd.Function):
             found = _backward_edgewise(grad, states, Scored(slope=ctx.scale, seed=seed, dropout=ctx.dropout), batch)
         else:
             found = ops.attend_backward(grad, *states, ctx.scale, seed, ctx.dropout, *batch)
-        return *(None if x is None else each for x, each in zip(states, found, strict=True)), *([None] * 7)
+        grads = [None if x is None else each for x, each in zip(states, found, strict=True)]
+        return *grads, *([None] * 7)
 
 
 def _backward_edgewise(grad: Tensor, states: list[Any], scored: Scored, batch: ops.Batch) -> list[Tensor | None]:
@@ -80,7 +81,8 @@ def _backward_edgewise(grad: Tensor, states: list[Any], scored: Scored, batch: o
 
 
 def _order(batch: ops.Batch) -> Order:
-    listening, speaking = (Sizes(ptr, batch.largest, False) for ptr in (batch.receivers, batch.senders))
+    listening = Sizes(batch.receivers, batch.largest, False)
+    speaking = listening if batch.senders is None else Sizes(batch.senders, batch.largest, False)
     graph = Causal(listening) if batch.causal else Cross(speaking, listening)
     degrees, sender = graph.degrees(), graph.edge_index()[0]
     number = torch.arange(sender.size(0), device=sender.device)

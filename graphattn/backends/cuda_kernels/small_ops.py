@@ -11,15 +11,19 @@ from typing import Any, NamedTuple, Tuple  # noqa: UP035  torch reads this spell
 import torch
 from torch import Tensor
 
+from graphattn.backends.cuda import interpreted
 from graphattn.backends.cuda_kernels.ops import LIBRARY, one_by_one, wide
 from graphattn.backends.cuda_small import CLASSES
 
 
 class Batch(NamedTuple):
-    """Graphs of a batch: boundaries ``[B + 1]``, how many nodes the largest has, and whether receivers hear up to themselves."""
+    """Graphs of a batch: boundaries ``[B + 1]``, how many nodes the largest has, and whether receivers hear up to themselves.
+
+    ``senders`` is None where they are the receivers: torch.compile refuses one tensor in two places.
+    """
 
     receivers: Tensor
-    senders: Tensor
+    senders: Tensor | None
     largest: int
     causal: bool
 
@@ -34,7 +38,7 @@ def attend(
     seed: Tensor | None,
     dropout: float,
     receivers: Tensor,
-    senders: Tensor,
+    senders: Tensor | None,
     largest: int,
     causal: bool,
 ) -> Tensor:
@@ -61,7 +65,7 @@ def attend_backward(
     seed: Tensor | None,
     dropout: float,
     receivers: Tensor,
-    senders: Tensor,
+    senders: Tensor | None,
     largest: int,
     causal: bool,
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
@@ -97,9 +101,10 @@ def _each(kernel: str, given: tuple[Any, ...], batch: Batch, results: tuple[Tens
         return
     threshold, loud = dropout_of(seed, dropout, query.dtype)
     before = _edges_before(batch) if threshold or bias is not None else None
+    senders = batch.receivers if batch.senders is None else batch.senders
     arguments = (
         batch.receivers,
-        batch.senders,
+        senders,
         before,
         *map(kept, (query, key, value, bias)),
         0 if seed is None else int(seed),
@@ -107,6 +112,8 @@ def _each(kernel: str, given: tuple[Any, ...], batch: Batch, results: tuple[Tens
     constants = {
         "HEADS": heads, "CHANNELS": channels, "WIDE": size, "C": max(power(channels), 16), "D": max(power(size), 16),
         "SCALE": scale, "CAUSAL": batch.causal, "THRESHOLD": threshold, "LOUD": loud, "ACC": TYPES[wide(query.dtype)],
+        # Triton's interpreter multiplies the bits of bfloat16.
+        "FACTOR": TYPES[wide(query.dtype) if interpreted() else query.dtype],
     }  # fmt: skip
     for least, most in zip((-1, *CLASSES), CLASSES, strict=False):
         if least < batch.largest:
@@ -116,7 +123,8 @@ def _each(kernel: str, given: tuple[Any, ...], batch: Batch, results: tuple[Tens
 
 def _edges_before(batch: Batch) -> Tensor:
     """How many edges there are before those of each graph, ``[B]``."""
-    listening, speaking = batch.receivers.diff(), batch.senders.diff()
+    listening = batch.receivers.diff()
+    speaking = listening if batch.senders is None else batch.senders.diff()
     many = listening * (listening + 1) // 2 if batch.causal else listening * speaking
     return many.cumsum(0) - many
 
