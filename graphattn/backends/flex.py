@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.cuda import why_not_here
@@ -22,6 +21,8 @@ from graphattn.slots import Inputs
 from graphattn.topology import Blockwise, Causal, Cross, Full, Star, Topology
 
 if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
     from graphattn.layer import GraphLayer
 
 BLOCK = 128
@@ -70,6 +71,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, graph: Blockwise, scale
 
     Shapes: ``query [N_i, H, C]``, ``key [N_j, H, C]``, ``value [N_j, H, D]`` -> ``[N_i, H, D]``.
     """
+    from torch.nn.attention.flex_attention import flex_attention
+
     rows: Any = [state.transpose(0, 1)[None] for state in (query, key, value)]
     # On the CPU torch has no fused kernel to compile, and no gradients.
     compiled = query.is_cuda and not torch.compiler.is_compiling()
@@ -95,6 +98,8 @@ def make_mask(graph: Blockwise, block: int = BLOCK) -> BlockMask:
     >>> make_mask(Full([128, 256])).kv_num_blocks.tolist(), make_mask(Full([128, 256])).full_kv_num_blocks.tolist()
     ([[[0, 0, 0]]], [[[1, 2, 2]]])
     """
+    from torch.nn.attention.flex_attention import BlockMask
+
     run = graph.heard()
     first, many, step = run.first, run.many, run.step
 
@@ -132,6 +137,8 @@ def _listed(some: Tensor) -> tuple[Tensor, Tensor]:
 
 @cache
 def _compiled() -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
     return torch.compile(flex_attention, dynamic=True)
 
 
