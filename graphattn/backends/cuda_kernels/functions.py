@@ -141,7 +141,7 @@ def _backward_edgewise(
 
 
 def backwards(
-    function: Callable[[Sequence[Tensor | None]], object], states: Sequence[Tensor | None], grads: object
+    function: Callable[[Sequence[Any]], object], states: Sequence[Tensor | None], grads: object
 ) -> list[Tensor | None]:
     """The gradients of a function of some states, as something that can be differentiated again."""
     there = [k for k, x in enumerate(states) if x is not None]
@@ -150,7 +150,7 @@ def backwards(
         known = dict(zip(there, given, strict=True))
         return function([known.get(k) for k in range(len(states))])
 
-    _, back = torch.func.vjp(of_those, *(x for x in states if x is not None))
+    back: Any = torch.func.vjp(of_those, *(x for x in states if x is not None))[1]
     found = dict(zip(there, back(grads), strict=True))
     return [found.get(k) for k in range(len(states))]
 
