@@ -10,8 +10,11 @@ from torch import Tensor
 
 from graphattn.backends.closed_form import ClosedForm
 from graphattn.backends.csr import Csr
+from graphattn.backends.cuda import Cuda
+from graphattn.backends.cuda_small import CudaSmall
 from graphattn.backends.dense import Dense
 from graphattn.backends.edgewise import Edgewise
+from graphattn.backends.flex import Flex
 from graphattn.backends.linear import Linear
 from graphattn.backends.small import Small
 from graphattn.backends.sparse import Sparse
@@ -21,7 +24,9 @@ from graphattn.topology import Topology
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
-BACKENDS: tuple[Backend, ...] = (ClosedForm(), Small(), Dense(), Linear(), Csr(), Sparse(), Edgewise())
+BACKENDS: tuple[Backend, ...] = (
+    ClosedForm(), CudaSmall(), Small(), Flex(), Dense(), Linear(), Cuda(), Csr(), Sparse(), Edgewise()
+)  # fmt: skip
 _forced: list[Backend] = []
 
 
@@ -87,9 +92,12 @@ def explain_backend(
     >>> from graphattn import Edges, GCN
     >>> print(explain_backend(GCN(4, 4), torch.randn(2, 4), Edges(torch.tensor([[0], [1]]))))
        closed_form: needs a topology of whole graphs (Full, Cross, Star), got Edges
+       cuda_small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the message Attend...
        small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the message ...
+       flex: needs a topology of runs of senders (Blockwise), got Edges; needs the message Attend, got Scaled...
        dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges; needs the message ...
        linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; needs the aggregation ...
+       cuda: needs tensors on a CUDA device, got cpu
     -> csr: can be used
        sparse: can be used
        edgewise: can be used

@@ -37,7 +37,7 @@ class Csr:
     name = "csr"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, why_not_usable()
+        message, reasons = layer.message_function, [*why_not_usable()]
         if isinstance(graph, Blockwise) and any(not any(it.unsupported(layer, graph, inputs)) for it in _WITHOUT_LIST):
             # Nobody should hold the edges of a graph that is computed without them.
             reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")

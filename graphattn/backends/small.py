@@ -40,7 +40,7 @@ class Small:
     name = "small"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, why_not_usable()
+        message, reasons = layer.message_function, [*why_not_usable()]
         if isinstance(graph, (Full, Cross, Star, Causal)):
             reasons.extend(_why_not_this_size(graph))
         else:

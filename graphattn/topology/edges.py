@@ -164,7 +164,9 @@ class Edges(Topology):
     def degrees(self) -> Tensor:
         if self._by_receiver is not None:
             return self._by_receiver.ptr.diff().long()
-        return torch.bincount(self._edge_index[1], minlength=self.num_receivers)
+        # Unlike bincount, this never waits for the device.
+        receiver = self._edge_index[1]
+        return receiver.new_zeros(self.num_receivers).index_add(0, receiver, torch.ones_like(receiver))
 
     def as_edges(self) -> Edges:
         return self

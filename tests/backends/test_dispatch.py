@@ -66,12 +66,21 @@ def test_the_explanation_reads_as_a_list():
             "   closed_form: needs the score SplitAdditive for attention, got ScaledDot; "
             "needs a topology of whole graphs (Full, Cross, Star), got Edges"
         ),
+        (
+            "   cuda_small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
+            "needs tensors on a CUDA device, got cpu"
+        ),
         "   small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges",
+        (
+            "   flex: needs a topology of runs of senders (Blockwise), got Edges; "
+            "needs at least 16 channels in a head, got 8; needs tensors on a CUDA device, got cpu"
+        ),
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (
             "   linear: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
             "needs the aggregation NormalizedSum, got SoftmaxSum"
         ),
+        "   cuda: needs tensors on a CUDA device, got cpu",
         "-> csr: can be used",
         "   sparse: can be used",
         "   edgewise: can be used",
@@ -82,7 +91,7 @@ def test_an_unknown_backend_is_refused():
     with (
         pytest.raises(
             ValueError,
-            match=r"expected one of the backends \['closed_form', 'csr', 'dense', 'edgewise', 'linear', 'small', 'sparse'\], got 'fast'",
+            match=r"expected one of the backends \['closed_form', 'csr', 'cuda', .* 'linear', 'small', 'sparse'\], got 'fast'",
         ),
         use_backend("fast"),
     ):

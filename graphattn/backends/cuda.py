@@ -1,0 +1,109 @@
+"""Attention and weighted sums over lists of edges on CUDA devices, by kernels in Triton (:mod:`.cuda_kernels`)."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from os import environ
+from typing import TYPE_CHECKING, final
+
+import torch
+from torch import Tensor
+
+from graphattn.aggregation import Mean, Sum
+from graphattn.backends.csr import weights
+from graphattn.backends.plain.attention import factored, slope_of, why_no_attention
+from graphattn.backends.watched import watched
+from graphattn.message import Attend, Copy, Scaled
+from graphattn.message.edge_values import on_every_edge
+from graphattn.score import Additive, ProductScore, SplitAdditive
+from graphattn.slots import Inputs
+from graphattn.topology import Edges, Topology
+
+if TYPE_CHECKING:
+    from graphattn.layer import GraphLayer
+
+# Read once, as Triton does; a compiler meets two constants.
+_HAS_TRITON = find_spec("triton") is not None
+_INTERPRETED = environ.get("TRITON_INTERPRET") == "1"
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+@final
+class Cuda:
+    """Edges grouped by receiver, and by sender for gradients, as ``csr`` does on the CPU: no atomics, the same bits in every run.
+
+    Half precision is added up in float32. Where Triton interprets its kernels (``TRITON_INTERPRET=1``), tensors on the CPU are
+    taken, too: for tests.
+    """
+
+    name = "cuda"
+
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
+        message, reasons = layer.message_function, []
+        if not isinstance(graph, Edges):
+            reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
+        elif torch.compiler.is_compiling() and not graph.grouped:
+            reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
+        if isinstance(message, Attend):
+            reasons.extend(why_no_attention(layer, message))
+        elif not isinstance(message, Scaled | Copy):
+            reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
+        elif not isinstance(layer.aggregation, Sum | Mean):
+            reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
+        return reasons + why_not_here(inputs.senders.get("value")) + watched(layer)
+
+    def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
+        from graphattn.backends.cuda_kernels.functions import weighted_sum
+
+        assert isinstance(graph, Edges)
+        message, value = layer.message_function, inputs.senders["value"]
+        if isinstance(message, Attend):
+            return _attention(message, graph, inputs, layer.dropout)
+        scale = message.on_edges(graph, inputs.edge).get("scale")
+        total = weighted_sum(weights(scale, value, graph, inputs.seed, layer.dropout), value, graph)
+        if isinstance(layer.aggregation, Sum):
+            return total
+        return total / graph.by_receiver().ptr.diff().clamp(min=1).to(value.dtype)[:, None, None]
+
+
+def _attention(message: Attend, graph: Edges, inputs: Inputs, dropout: float) -> Tensor:
+    from graphattn.backends.cuda_kernels.functions import ADDITIVE, SPLIT, Said, Scored, attention
+
+    score, query, key, value = message.score, inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
+    # Kernels read one row for each edge: what fits by broadcasting is spread out, what does not is refused by torch.
+    shape, dropped = (graph.num_edges, value.size(1)), (inputs.seed, dropout)
+    bias = None if message.edge_bias is None else message.edge_bias.on_edges(graph, inputs.edge).expand(shape)
+    if isinstance(score, SplitAdditive):
+        term = message.edge_key
+        inside = None if term is None else on_every_edge(term, graph, inputs.edge).squeeze(-1).expand(shape)
+        return attention(Said(query, key, value, bias=inside), Scored(SPLIT, slope_of(score), *dropped), graph)[0]
+    if isinstance(score, Additive):
+        said = Said(query, key, value, bias=bias, weight=score.weight.reshape(1, *query.shape[1:]))
+        return attention(said, Scored(ADDITIVE, slope_of(score), *dropped), graph)[0]
+    assert isinstance(score, ProductScore)
+    said, into_value = Said(query * score.factor(query.size(-1)), key, value, bias=bias), None
+    if message.edge_key is not None or message.edge_value is not None:
+        feature, into_key, into_value = factored(message, graph, inputs.edge)
+        asked = query.new_zeros(*query.shape[:2], feature.size(1))
+        asked = asked if into_key is None else torch.einsum("nhc,fhc->nhf", said.query, into_key)
+        said = said._replace(asked=asked, feature=feature)
+    out, felt = attention(said, Scored(seed=inputs.seed, dropout=dropout), graph)
+    return out if into_value is None else out + torch.einsum("nhf,fhc->nhc", felt, into_value)
+
+
+def why_not_here(state: Tensor | None) -> list[str]:
+    """Why kernels in Triton do not take a tensor: where it is, or what it holds."""
+    if state is None:
+        return []
+    if state.device.type != "cuda" and not interpreted():
+        return [f"needs tensors on a CUDA device, got {state.device}"]
+    if not _HAS_TRITON:
+        return ["needs the package triton, which is not installed"]
+    if state.dtype not in _FLOATS:
+        return [f"needs float16, bfloat16, float32 or float64, got {state.dtype}"]
+    return []
+
+
+def interpreted() -> bool:
+    """Whether Triton runs its kernels on the CPU, one program after the other: slow, for tests."""
+    return _INTERPRETED
