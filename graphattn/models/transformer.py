@@ -1,0 +1,74 @@
+"""The trunk that models share: attention blocks on one graph, told where nodes are."""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor, nn
+
+from graphattn.blocks import Block, feed_forward
+from graphattn.layer import GraphLayer
+from graphattn.models.positional import NOWHERE, Positional
+from graphattn.reset import reset
+from graphattn.topology import Topology
+from graphattn.zoo import SelfAttention
+
+
+@final
+class Transformer(nn.Module):
+    r"""Pre-norm attention blocks one behind the other, and a norm (Vaswani et al. 2017, Xiong et al. 2020).
+
+    .. math:: x' = \text{norm}(\text{block}_L(\dots \text{block}_1(x, G) \dots, G))
+
+    Args:
+        channels: channels ``F`` of a node.
+        heads: attention heads.
+        layers: blocks ``L``.
+        dropout: share dropped in training: of attention weights, of hidden channels, and behind attention and network.
+        positional: what is told about places.
+
+    Shapes: ``x [N, F]``, ``place [N] -> [N, F]``.
+
+    >>> from graphattn.models import rotary
+    >>> graph = Full([3, 2])
+    >>> Transformer(8, heads=2, layers=2, positional=rotary())(torch.randn(5, 8), graph, graph.places()[0]).shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(
+        self, channels: int, heads: int, layers: int, dropout: float = 0.0, positional: Positional = NOWHERE
+    ) -> None:
+        super().__init__()
+        self.added = None if positional.added is None else positional.added(channels)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(block(channels, heads, dropout, positional) for _ in range(layers))
+        self.norm = nn.LayerNorm(channels)
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        reset(*self.children())
+
+    def start(self, x: Tensor, place: Tensor) -> Tensor:
+        """The states ``[N, F]`` with what is added by place, and dropout."""
+        return self.dropout(x if self.added is None else x + self.added(place).to(x.dtype))
+
+    def forward(self, x: Tensor, graph: Topology, place: Tensor) -> Tensor:
+        """``x`` as :meth:`start` gave it."""
+        for block in self.blocks:
+            x = block(x, graph, position=place)
+        return self.norm(x)
+
+
+def attention(channels: int, heads: int, dropout: float, positional: Positional) -> GraphLayer:
+    """Self-attention that is told where nodes are."""
+    bias = None if positional.edge_bias is None else positional.edge_bias(heads)
+    rotate = None if positional.rotate is None else positional.rotate(channels // heads)
+    layer = SelfAttention(channels, heads, edge_bias=bias, rotate=rotate, dropout=dropout)
+    layer.explain = False  # an explainer's mask has the edges of the data, a layer those of its graph
+    return layer
+
+
+def block(channels: int, heads: int, dropout: float, positional: Positional) -> Block:
+    """One block of the trunk."""
+    layer = attention(channels, heads, dropout, positional)
+    return Block(layer, channels, feed_forward(channels, 4 * channels, dropout), dropout)
