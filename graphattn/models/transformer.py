@@ -6,10 +6,13 @@ from typing import final
 
 from torch import Tensor, nn
 
-from graphattn.blocks import Block, feed_forward
+from graphattn.blocks import Around, Block, feed_forward
+from graphattn.blocks.residual import residual
+from graphattn.convert.cache import Growth, hear
 from graphattn.layer import GraphLayer
 from graphattn.models.positional import NOWHERE, Positional
 from graphattn.reset import reset
+from graphattn.slots import State
 from graphattn.topology import Topology
 from graphattn.zoo import SelfAttention
 
@@ -58,6 +61,17 @@ class Transformer(nn.Module):
             x = block(x, graph, position=place)
         return self.norm(x)
 
+    def grow(
+        self, x: Tensor, growth: Growth, place: Tensor, kept: tuple[State, ...]
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """New nodes beside those whose senders' states are ``kept`` for each block: their states, and what they say."""
+        said: list[State] = []
+        for block, before in zip(self.blocks, kept, strict=True):
+            assert isinstance(block, Block)
+            x, state = _grown(block, x, growth, place, before)
+            said.append(state)
+        return self.norm(x), tuple(said)
+
 
 def attention(channels: int, heads: int, dropout: float, positional: Positional) -> GraphLayer:
     """Self-attention that is told where nodes are."""
@@ -72,3 +86,19 @@ def block(channels: int, heads: int, dropout: float, positional: Positional) -> 
     """One block of the trunk."""
     layer = attention(channels, heads, dropout, positional)
     return Block(layer, channels, feed_forward(channels, 4 * channels, dropout), dropout)
+
+
+def _grown(block: Block, x: Tensor, growth: Growth, place: Tensor, kept: State) -> tuple[Tensor, State]:
+    """What the block makes of new nodes, with its layer heard from a cache."""
+    layer, said = block.layers[0], []
+    assert isinstance(layer, GraphLayer)
+
+    def heard(x: Tensor) -> Tensor:
+        heard, state = hear(layer, x, growth, kept, place)
+        said.append(state)
+        return block.dropout(heard)
+
+    around_layers = Around(block.norm_before_layers, block.norm_after_layers, block.norm_outside_layers)
+    around_mlp = Around(block.norm_before_mlp, block.norm_after_mlp, block.norm_outside_mlp)
+    x = residual(x, heard, around_layers, growth.sizes)
+    return residual(x, lambda x: block.dropout(block.mlp(x)), around_mlp, growth.sizes), said[0]
