@@ -85,4 +85,4 @@ def _earlier(kept: Sizes, new: Sizes, together: Sizes) -> Edges:
     receiver = node.repeat_interleave(degree)
     before = (degree.cumsum(0) - degree - of_graph(together.ptr[:-1]))[receiver]
     sender = torch.arange(receiver.numel(), device=count.device) - before
-    return Edges(torch.stack([sender, receiver]), (int(together.ptr[-1]), total))
+    return Edges(torch.stack([sender, receiver]), ptr=(together.ptr, new.ptr))

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from graphattn.aggregation import Max
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
-from graphattn.models.reading import AllPlaces
+from graphattn.models.reading import AllPlaces, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Grid, read_sizes
 from graphattn.update import Replace
@@ -68,12 +68,11 @@ class ConvNet(nn.Module):
             GridConv(before, after, (3, 3)) for before, after in zip((features, *widths), widths, strict=False)
         )
         self.pooling = GraphLayer(Copy(), Max(), Replace(), name="MaxPool")
-        for layer in (*self.convolutions, self.pooling):
-            layer.explain = False
         height, width = (side // 2 ** len(widths) for side in shape)
         self.readout = AllPlaces(height * width)
         last = widths[-1] * height * width
         self.head = nn.Sequential(nn.Linear(last, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))
+        leave_out_of_edge_masks(self)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks import Mixer
-from graphattn.layer import GraphLayer
 from graphattn.models.embedding import Embedding
-from graphattn.models.reading import MeanOfNodes
+from graphattn.models.reading import MeanOfNodes, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Star, read_sizes
 
@@ -56,9 +55,7 @@ class MixerNet(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.readout = MeanOfNodes(channels, heads=1)
         self.head = nn.Linear(channels, outputs)
-        for layer in self.modules():
-            if isinstance(layer, GraphLayer):
-                layer.explain = False  # an explainer's mask has the edges of the data, these layers those of a star
+        leave_out_of_edge_masks(self)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, final
 import torch
 from torch import Tensor, nn
 
-from graphattn.edge_terms import ALiBi, GridBias, RelativeBias, T5Bias, places_on_edges
+from graphattn.edge_terms import ALiBi, GridBias, RelativeBias, T5Bias, heads_first, places_on_edges, places_on_tile
 from graphattn.encoding import AxialRotary, Rotary, grid_coordinates, sinusoidal, sinusoidal_grid
 from graphattn.reset import reset
 from graphattn.slots import EdgeTerm, Rotate, State
@@ -108,8 +108,6 @@ class PlaceTerm(Protocol):
 
     def __call__(self, receiver: Tensor, sender: Tensor) -> Tensor: ...
 
-    def on_tile(self, tile: Tile, edge: State) -> Tensor | None: ...
-
 
 @final
 class EndAligned(nn.Module):
@@ -140,9 +138,10 @@ class EndAligned(nn.Module):
             receiver = receiver + before[graph_of(graph.receivers.ptr, graph.edge_index()[1])]
         return self.term(receiver, sender)
 
-    def on_tile(self, tile: Tile, edge: State) -> Tensor | None:
-        # A tile does not know how many senders each of its graphs has before the receivers.
-        return self.term.on_tile(tile, edge) if tile.receiver.shape == tile.sender.shape else None
+    def on_tile(self, tile: Tile, edge: State) -> Tensor:
+        receiver, sender = places_on_tile(tile)
+        before = _count(tile.real_sender, tile.sender) - _count(tile.real_receiver, tile.receiver)
+        return heads_first(self.term(receiver + before, sender), tile)
 
 
 class _OnGrid(NamedTuple):
@@ -150,6 +149,11 @@ class _OnGrid(NamedTuple):
 
     def __call__(self, place: Tensor, channels: int) -> Tensor:
         return sinusoidal_grid(grid_coordinates(place, self.shape), channels)
+
+
+def _count(real: Tensor | None, node: Tensor) -> Tensor | int:
+    """How many nodes each graph of a tile has, ``[b, 1, 1]``, or all of them."""
+    return node.size(1) if real is None else real.sum(1)[:, None, None]
 
 
 def _table(size: int, channels: int) -> nn.Embedding:

@@ -20,6 +20,13 @@ Reading = Callable[[int, int], nn.Module]
 """Makes a readout from ``(channels, heads)``; it is called with ``(x [N, F], sizes)``. The classes of this file are such."""
 
 
+def leave_out_of_edge_masks(model: nn.Module) -> None:
+    """Tell PyG's explainers that a model's layers hear other edges than those of the data, which their masks are of."""
+    for layer in model.modules():
+        if isinstance(layer, GraphLayer):
+            layer.explain = False
+
+
 @final
 class EachNode(nn.Module):
     """Every node is read for itself: ``[N, F] -> [N, F]``."""
@@ -43,7 +50,7 @@ class MeanOfNodes(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.layer = GraphLayer(Copy(), Mean(), Replace(), name="MeanOfNodes")
-        self.layer.explain = False  # the edges of an explainer's mask are not those of a star
+        leave_out_of_edge_masks(self)
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
         return self.layer((x, None), Star(sizes))
@@ -56,7 +63,7 @@ class Hub(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.readout = Readout(channels, heads)
-        self.readout.layer.explain = False
+        leave_out_of_edge_masks(self)
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
         return self.readout(x, Star(sizes))

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from graphattn.blocks import DecoderBlock, Stack, feed_forward, pre_norm
 from graphattn.models.embedding import TokenEmbedding
 from graphattn.models.positional import Positional, sinusoids
+from graphattn.models.reading import leave_out_of_edge_masks
 from graphattn.models.transformer import Transformer
 from graphattn.reset import reset
 from graphattn.slots import Sizes
@@ -65,6 +66,7 @@ class Seq2Seq(nn.Module):
         mlps = [feed_forward(channels, 4 * channels, dropout) for _ in range(layers)]
         blocks = [DecoderBlock(channels, heads, mlp, dropout, placement=pre_norm) for mlp in mlps]
         self.decoder = Stack(blocks, nn.LayerNorm(channels))
+        leave_out_of_edge_masks(self)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

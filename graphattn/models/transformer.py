@@ -11,6 +11,7 @@ from graphattn.blocks.residual import residual
 from graphattn.convert.cache import Growth, hear
 from graphattn.layer import GraphLayer
 from graphattn.models.positional import NOWHERE, Positional
+from graphattn.models.reading import leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Topology
@@ -46,6 +47,7 @@ class Transformer(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(block(channels, heads, dropout, positional) for _ in range(layers))
         self.norm = nn.LayerNorm(channels)
+        leave_out_of_edge_masks(self)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
@@ -77,9 +79,7 @@ def attention(channels: int, heads: int, dropout: float, positional: Positional)
     """Self-attention that is told where nodes are."""
     bias = None if positional.edge_bias is None else positional.edge_bias(heads)
     rotate = None if positional.rotate is None else positional.rotate(channels // heads)
-    layer = SelfAttention(channels, heads, edge_bias=bias, rotate=rotate, dropout=dropout)
-    layer.explain = False  # an explainer's mask has the edges of the data, a layer those of its graph
-    return layer
+    return SelfAttention(channels, heads, edge_bias=bias, rotate=rotate, dropout=dropout)
 
 
 def block(channels: int, heads: int, dropout: float, positional: Positional) -> Block:

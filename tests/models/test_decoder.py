@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -26,6 +26,7 @@ def make(name="sinusoids", **options):
 
 
 @pytest.mark.parametrize("positional", POSITIONAL)
+@settings(max_examples=20)
 @given(parts=PARTS)
 def test_tokens_that_join_in_parts_hear_what_they_hear_at_once(positional, parts):
     torch.manual_seed(0)
@@ -57,7 +58,7 @@ def test_logits_are_read_by_the_table_of_the_embedding():
 
 
 def test_nothing_joins_another_graph_or_other_sequences():
-    with pytest.raises(ValueError, match="expected the graph Causal, to which new tokens can be joined, got .*Full"):
+    with pytest.raises(ValueError, match=r"expected the graph Causal, to which new tokens can be joined, got .*Full"):
         make(graph=Full).join(sequence([1]))
     model = make()
     _, cache = model.join(token_batch([torch.tensor([1]), torch.tensor([2])]))
