@@ -170,7 +170,8 @@ def next_token(tokens: Tensor | Sequence[int]) -> Data:
     (tensor([1, 2]), tensor([2, 3]))
     """
     numbers = torch.as_tensor(tokens, dtype=torch.long)
-    return sequence(numbers[:-1], numbers[1:])
+    # Of their own, so that what is written into one does not change the other.
+    return sequence(numbers[:-1].clone(), numbers[1:].clone())
 
 
 def stretches(tokens: Tensor, length: int) -> list[Data]:

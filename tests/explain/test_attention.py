@@ -76,7 +76,7 @@ def test_the_model_is_left_as_it_was(batch):
     assert torch.equal(*before)
     assert [module.training for module in model.modules()] == modes
     assert not any(module._forward_pre_hooks for module in model.modules())
-    with pytest.raises(AttributeError):
+    with pytest.raises(ValueError, match="expected exactly one of source"):
         attention_maps(model, None)
     assert not any(module._forward_pre_hooks for module in model.modules())
 
