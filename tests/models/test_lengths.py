@@ -1,5 +1,7 @@
 """Every model of sequences and images gives each graph of a batch what it gives it alone, whatever stands beside it."""
 
+import pickle
+from copy import deepcopy
 from functools import partial
 
 import pytest
@@ -11,6 +13,7 @@ from graphattn import models
 from graphattn.data.images import patches, pixels
 from graphattn.data.sequences import question, sequence
 from graphattn.models import (
+    AllPlaces,
     ConvNet,
     Decoder,
     EachNode,
@@ -25,7 +28,7 @@ from graphattn.models import (
     ViT,
     of_edges,
 )
-from graphattn.topology import Causal, Full, Window
+from graphattn.topology import Causal, Full, Window, read_sizes
 
 LENGTHS = [5, 1, 7, 2, 5]
 POSITIONAL = {
@@ -139,3 +142,60 @@ def test_every_parameter_learns_and_is_drawn_anew(name):
     model.reset_parameters()
     drawn = [key for key, value in model.named_parameters() if value.dim() > 1]
     assert [key for key in drawn if torch.equal(before[key], model.state_dict()[key])] == []
+
+
+@pytest.mark.parametrize("positional", [*POSITIONAL, *ON_GRIDS])
+def test_the_trunk_compiles_and_models_are_copied(positional):
+    told = {**POSITIONAL, **ON_GRIDS}[positional]
+    model = Encoder(FeatureEmbedding(4, 8), 3, heads=2, layers=1, positional=told).double().eval()
+    batch = batched(images())
+    graph = Full(batch).prepare()
+    x, place = torch.randn(64, 8, dtype=torch.float64), batch.place
+    compiled = torch.compile(model.trunk, fullgraph=True, backend="eager")
+    assert_close(compiled(x, graph, place), model.trunk(x, graph, place), rtol=1e-9, atol=1e-9)
+    for copied in (deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(copied(batch), model(batch))
+
+
+def test_conv_net_is_a_convolutional_network():
+    model = ConvNet((6, 4), 2, 3, widths=(4, 5), hidden=6).double()
+    pictures = torch.rand(3, 2, 6, 4, dtype=torch.float64)
+    x = pictures
+    for layer in model.convolutions:
+        weight = layer.message_function.weight.weight
+        x = torch.nn.functional.conv2d(x, weight, layer.update_function.bias, padding=1)
+        x = torch.nn.functional.max_pool2d(x.relu(), 2)
+    truth = model.head(x.flatten(2).transpose(1, 2).flatten(1))
+    assert_close(model(batched(pixels(pictures))), truth, rtol=1e-9, atol=1e-9)
+
+
+def test_shifted_images_make_shifted_states_where_borders_touch():
+    model = ConvNet((6, 4), 1, 3, widths=(4,), hidden=6, wrap=True).double()
+    picture = torch.rand(1, 1, 6, 4, dtype=torch.float64)
+    one, other = (model.states(batched(pixels(each))).view(6, 4, 4) for each in (picture, picture.roll((2, 1), (2, 3))))
+    assert_close(other, one.roll((2, 1), (0, 1)), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("positional", POSITIONAL)
+def test_only_positions_tell_the_order(positional):
+    model = Encoder(tokens(), 3, heads=2, positional=POSITIONAL[positional], readout=EachNode).double()
+    if positional == "relative":
+        torch.nn.init.normal_(model.trunk.blocks[0].layers[0].message_function.edge_bias.term.table)
+    text, order = torch.randint(9, (7,)), torch.tensor([3, 0, 6, 1, 5, 2, 4])
+    difference = (model(sequence(text[order])) - model(sequence(text))[order]).abs().max()
+    assert (float(difference.detach()) < 1e-12) == (positional == "nowhere")
+
+
+def test_what_models_are_not_made_for_is_refused():
+    with pytest.raises(ValueError, match="expected one stage or more, got no widths"):
+        ConvNet((6, 4), 2, 3, widths=())
+    with pytest.raises(ValueError, match=r"expected images of 6 x 4 pixels, got sizes \[20\]"):
+        ConvNet((6, 4), 1, 3)(batched(pixels(torch.rand(1, 1, 5, 4))))
+    with pytest.raises(ValueError, match=r"expected graphs of 4 nodes, got sizes \[3, 5\]"):
+        AllPlaces(4)(torch.rand(8, 2), read_sizes([3, 5]))
+    with pytest.raises(ValueError, match="expected positions that are added to nodes, got Positional"):
+        PerceiverNet(tokens(), 3, positional=models.rotary())
+    with pytest.raises(ValueError, match="expected positions that are added to nodes, got Positional"):
+        Seq2Seq(tokens(), tokens(), positional=models.alibi())
+    with pytest.raises(ValueError, match="expected embeddings of equal channels, got 8 and 4"):
+        Seq2Seq(tokens(), TokenEmbedding(9, 4))
