@@ -123,7 +123,7 @@ def main() -> None:
         story = tokeniser.decode(tokens)
         print(f"{name:16} {sentences_by_the_rule(story)}: {story[:70]}...")
 
-    letters = 48 if arguments.fast else 512
+    letters = 48 if arguments.fast else 768
     timed = {
         "joined (KV cache)": seconds_for_a_letter(Joining(model), prompt, letters),
         "all heard anew": seconds_for_a_letter(Anew(model), prompt, letters),
