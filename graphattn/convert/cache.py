@@ -58,9 +58,14 @@ def grow(kept: Sizes, new: Sizes) -> Growth:
     return Growth(graph, order, new, together)
 
 
-def hear(layer: GraphLayer, x: Tensor, growth: Growth, kept: State) -> tuple[Tensor, State]:
-    """What new tokens ``x [n, F]`` become from all that was said so far, and that: the senders' State to keep."""
-    _, _, inputs = layer.prepare(x, Full(growth.sizes))
+def hear(
+    layer: GraphLayer, x: Tensor, growth: Growth, kept: State, position: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """What new tokens ``x [n, F]`` become from all that was said so far, and that: the senders' State to keep.
+
+    ``position [n]`` are those of the new tokens, for layers that turn queries and keys.
+    """
+    _, _, inputs = layer.prepare(x, Full(growth.sizes), position=position)
     if kept:
         together = {name: torch.cat([kept[name], new]) for name, new in inputs.senders.items()}
         senders = {name: state.index_select(0, growth.order) for name, state in together.items()}
@@ -80,4 +85,4 @@ def _earlier(kept: Sizes, new: Sizes, together: Sizes) -> Edges:
     receiver = node.repeat_interleave(degree)
     before = (degree.cumsum(0) - degree - of_graph(together.ptr[:-1]))[receiver]
     sender = torch.arange(receiver.numel(), device=count.device) - before
-    return Edges(torch.stack([sender, receiver]), (int(together.ptr[-1]), total))
+    return Edges(torch.stack([sender, receiver]), ptr=(together.ptr, new.ptr))

@@ -1,5 +1,7 @@
 """Anything to PyTorch Geometric graphs: molecules, the files they come in, and their splits.
 
+Text and sound are in `sequences`, images in `images`, data made by rule in `generated`; what follows is about molecules.
+
 A file becomes a table, the table poses a task, and the rows that can be used become graphs:
 
 >>> from graphattn.data import collect, guess_task, open_table

@@ -1,1 +1,1 @@
-"""What a model looked at: contributions of atoms, and drawings of them."""
+"""What a model looked at: attention maps and what they amount to, contributions of atoms, and drawings of both."""

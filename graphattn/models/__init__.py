@@ -1,5 +1,73 @@
-"""Models: stacks of blocks with an embedding and a readout, one file each."""
+"""Models: stacks of blocks with an embedding and a readout, one file each.
 
+All take a PyG ``Data`` or ``Batch``, so that graphs of unequal size are a batch and nothing is padded.
+"""
+
+from graphattn.models.conv_net import ConvNet
+from graphattn.models.decoder import Decoder
+from graphattn.models.embedding import FeatureEmbedding, TokenEmbedding
+from graphattn.models.encoder import Encoder, GraphOf, of_edges
+from graphattn.models.generating import Anew, Joining, Nucleus, Sample, TopK, generate, likeliest, token_batch
+from graphattn.models.mixer_net import MixerNet
 from graphattn.models.molecule import MoleculeTransformer
+from graphattn.models.perceiver_net import PerceiverNet
+from graphattn.models.positional import (
+    NOWHERE,
+    Positional,
+    alibi,
+    axial_rotary,
+    grid_bias,
+    grid_sinusoids,
+    learned,
+    relative,
+    rotary,
+    sinusoids,
+    t5,
+)
+from graphattn.models.reading import AllPlaces, EachNode, Hub, LastNode, MeanOfNodes
+from graphattn.models.searching import beam_search, greedy_search
+from graphattn.models.seq2seq import Seq2Seq
+from graphattn.models.transformer import Transformer
+from graphattn.models.vit import ViT
 
-__all__ = ["MoleculeTransformer"]
+__all__ = [
+    "NOWHERE",
+    "AllPlaces",
+    "Anew",
+    "ConvNet",
+    "Decoder",
+    "EachNode",
+    "Encoder",
+    "FeatureEmbedding",
+    "GraphOf",
+    "Hub",
+    "Joining",
+    "LastNode",
+    "MeanOfNodes",
+    "MixerNet",
+    "MoleculeTransformer",
+    "Nucleus",
+    "PerceiverNet",
+    "Positional",
+    "Sample",
+    "Seq2Seq",
+    "TokenEmbedding",
+    "TopK",
+    "Transformer",
+    "ViT",
+    "alibi",
+    "axial_rotary",
+    "beam_search",
+    "generate",
+    "greedy_search",
+    "grid_bias",
+    "grid_sinusoids",
+    "learned",
+    "likeliest",
+    "of_edges",
+    "relative",
+    "rotary",
+    "sinusoids",
+    "t5",
+    "token_batch",
+]

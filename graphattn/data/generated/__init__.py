@@ -1,0 +1,23 @@
+"""Data made by rule from a seed, for models to learn: each function returns a list of PyG graphs, or what they are made from."""
+
+from graphattn.data.generated.boolean import sparse_and, two_rules, xor
+from graphattn.data.generated.chains import chains, transition_matrix
+from graphattn.data.generated.digits import digit_images, shifted
+from graphattn.data.generated.n_back import n_back
+from graphattn.data.generated.questions import Question, arithmetic, place_values
+from graphattn.data.generated.scenes import scene
+
+__all__ = [
+    "Question",
+    "arithmetic",
+    "chains",
+    "digit_images",
+    "n_back",
+    "place_values",
+    "scene",
+    "shifted",
+    "sparse_and",
+    "transition_matrix",
+    "two_rules",
+    "xor",
+]

@@ -1,0 +1,100 @@
+"""GPT: a transformer on a causal graph that predicts the next token, and to which each new token is a node that joins."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphattn.convert.cache import Cache, grow
+from graphattn.models.embedding import TokenEmbedding, places
+from graphattn.models.encoder import GraphOf
+from graphattn.models.positional import NOWHERE, Positional
+from graphattn.models.transformer import Transformer
+from graphattn.reset import reset
+from graphattn.topology import Causal, read_sizes
+
+
+@final
+class Decoder(nn.Module):
+    r"""A language model on a causal graph (GPT, Radford et al. 2018); the table of tokens also reads them out.
+
+    .. math:: \text{logits}_i = T\, \text{blocks}(\sqrt{F}\, T_{t} + \text{position},\, G)_i \qquad G: j \le i
+
+    Args:
+        embedding: of the tokens; its channels are the model's.
+        heads: attention heads.
+        layers: blocks.
+        dropout: share dropped in training.
+        positional: what is told about places; a causal graph alone tells something, too.
+        graph: who hears whom; ``partial(Window, radius=8, causal=True)`` hears the last ones only.
+
+    Shapes: ``data.token [N] -> [N, vocabulary]``, logits of the token behind each. Sequences may be of any length.
+
+    Raises:
+        ValueError: in ``join``, a graph that is not ``Causal``; a cache of another number of sequences.
+
+    >>> from graphattn.data.sequences import sequence
+    >>> from graphattn.models import rotary
+    >>> model = Decoder(TokenEmbedding(10, channels=8), heads=2, positional=rotary())
+    >>> model(sequence([1, 2, 3])).shape
+    torch.Size([3, 10])
+    >>> _, cache = model.join(sequence([1, 2]))
+    >>> continued, cache = model.join(sequence([3]), cache)
+    >>> torch.allclose(continued, model(sequence([1, 2, 3]))[2:], atol=1e-5)
+    True
+    """
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        heads: int = 4,
+        layers: int = 2,
+        dropout: float = 0.0,
+        positional: Positional = NOWHERE,
+        graph: GraphOf = Causal,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.trunk = Transformer(embedding.channels, heads, layers, dropout, positional)
+        self.graph = graph
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        reset(*self.children())
+
+    def forward(self, data: Data) -> Tensor:
+        return self.embedding.logits(self.states(data))
+
+    def states(self, data: Data) -> Tensor:
+        """The states of all nodes behind the last block, ``[N, F]``."""
+        graph = self.graph(data)
+        place = places(data, graph)
+        return self.trunk(self.trunk.start(self.embedding(data), place), graph, place)
+
+    def join(self, data: Data, cache: Cache | None = None) -> tuple[Tensor, Cache]:
+        """New tokens join the graphs of those that were there: logits of the new ones alone, and the cache for the next.
+
+        Args:
+            data: the new tokens of each sequence, none or more.
+            cache: of an earlier call; none before the first tokens.
+        """
+        if self.graph is not Causal:
+            raise ValueError(f"expected the graph Causal, to which new tokens can be joined, got {self.graph}")
+        new = read_sizes(data)
+        cache = self._empty(new.ptr) if cache is None else cache
+        if cache.start.numel() != new.ptr.numel() - 1:
+            raise ValueError(
+                f"expected tokens for {cache.start.numel()} sequences of the cache, got {new.ptr.numel() - 1}"
+            )
+        growth, many = grow(cache.sizes, new), new.ptr.diff()
+        first = (cache.start - new.ptr[:-1]).repeat_interleave(many)
+        place = torch.arange(first.numel(), device=first.device) + first
+        x, said = self.trunk.grow(self.trunk.start(self.embedding(data), place), growth, place, cache.senders)
+        return self.embedding.logits(x), Cache(said, growth.together, cache.start + many)
+
+    def _empty(self, ptr: Tensor) -> Cache:
+        nothing = torch.zeros_like(ptr)
+        return Cache(({},) * len(self.trunk.blocks), read_sizes(ptr=nothing), nothing[1:])

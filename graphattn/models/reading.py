@@ -1,0 +1,107 @@
+"""Readouts: what a model makes of the states of nodes, for each graph or for each node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from graphattn.aggregation import Mean
+from graphattn.blocks import Readout
+from graphattn.layer import GraphLayer
+from graphattn.message import Copy
+from graphattn.slots import Sizes
+from graphattn.topology import Star
+from graphattn.update import Replace
+
+Reading = Callable[[int, int], nn.Module]
+"""Makes a readout from ``(channels, heads)``; it is called with ``(x [N, F], sizes)``. The classes of this file are such."""
+
+
+def leave_out_of_edge_masks(model: nn.Module) -> None:
+    """Tell PyG's explainers that a model's layers hear other edges than those of the data, which their masks are of."""
+    for layer in model.modules():
+        if isinstance(layer, GraphLayer):
+            layer.explain = False
+
+
+@final
+class EachNode(nn.Module):
+    """Every node is read for itself: ``[N, F] -> [N, F]``."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return x
+
+
+@final
+class MeanOfNodes(nn.Module):
+    """The mean of a graph's nodes, a layer on a ``Star``: ``[N, F] -> [B, F]``; zero for a graph without nodes.
+
+    >>> from graphattn.topology import read_sizes
+    >>> MeanOfNodes(1, heads=1)(torch.tensor([[1.0], [3.0], [5.0]]), read_sizes([2, 1])).flatten()
+    tensor([2., 5.])
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.layer = GraphLayer(Copy(), Mean(), Replace(), name="MeanOfNodes")
+        leave_out_of_edge_masks(self)
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return self.layer((x, None), Star(sizes))
+
+
+@final
+class Hub(nn.Module):
+    """A learned hub hears all nodes of its graph, :class:`~graphattn.blocks.Readout`: ``[N, F] -> [B, F]``."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.readout = Readout(channels, heads)
+        leave_out_of_edge_masks(self)
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return self.readout(x, Star(sizes))
+
+
+@final
+class LastNode(nn.Module):
+    """The last node of each graph, ``[N, F] -> [B, F]``; zero for a graph without nodes.
+
+    >>> from graphattn.topology import read_sizes
+    >>> LastNode(1, heads=1)(torch.tensor([[1.0], [3.0], [5.0]]), read_sizes([2, 0, 1])).flatten()
+    tensor([3., 0., 5.])
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        last = torch.where(sizes.ptr.diff() > 0, sizes.ptr[1:] - 1, x.size(0))
+        return torch.cat([x, x.new_zeros(1, x.size(1))]).index_select(0, last)
+
+
+@final
+class AllPlaces(nn.Module):
+    """The states of all nodes of a graph side by side, graphs of ``size`` nodes each: ``[B size, F] -> [B, size F]``.
+
+    Args:
+        size: nodes of every graph.
+
+    Raises:
+        ValueError: a graph of another size.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        if not (sizes.equal and sizes.max in (0, self.size)):
+            raise ValueError(f"expected graphs of {self.size} nodes, got sizes {sizes.ptr.diff().tolist()}")
+        return x.view(-1, self.size * x.size(1))

@@ -1,0 +1,30 @@
+"""Learning curves as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from graphattn.training.graph_recipe import Curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LABELS = {"loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
+
+
+def draw_curves(curves: Curves, axes: Axes, names: Sequence[str] = ("loss", "val_loss")) -> None:
+    """Some of the curves over the steps, on the axes of a figure; a dotted line marks the epoch whose weights were kept.
+
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> draw_curves(Curves([{"step": 5, "loss": 2.0, "val_loss": 2.1}, {"step": 10, "loss": 1.0, "val_loss": 1.2}], 0.1, 1), axes)
+    >>> [label.get_text() for label in axes.get_legend().get_texts()]
+    ['training loss', 'validation loss']
+    """
+    steps = curves.column("step")
+    for name in names:
+        axes.plot(steps, curves.column(name), label=_LABELS.get(name, name))
+    axes.axvline(steps[curves.kept], color="0.6", linestyle=":", linewidth=1)
+    axes.set_xlabel("step")
+    axes.legend(fontsize=8)

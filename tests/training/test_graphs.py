@@ -1,0 +1,200 @@
+import math
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch
+
+from graphattn.data.generated import xor
+from graphattn.data.sequences import sequence
+from graphattn.models import EachNode, Encoder, TokenEmbedding, learned
+from graphattn.training.craft import (
+    accuracy,
+    constant,
+    cross_entropy,
+    ema,
+    exact_match,
+    one_cycle,
+    plateau,
+    squared_error,
+    swa,
+    warmup_cosine,
+)
+from graphattn.training.graph_module import Passes
+from graphattn.training.graph_recipe import GraphRecipe
+from graphattn.training.graphs import csv_logger, evaluate, fit_ensemble, fit_graphs
+
+RECIPE = GraphRecipe(epochs=3, batch_size=4, passes=3)
+
+
+def make(seed=0, dropout=0.0):
+    torch.manual_seed(seed)
+    return Encoder(TokenEmbedding(2, 8), 2, heads=2, layers=1, dropout=dropout, positional=learned(2))
+
+
+def weights(model):
+    return torch.cat([weight.detach().flatten() for weight in model.parameters()])
+
+
+def test_curves_have_a_row_for_each_epoch_and_the_model_is_ready():
+    model = make()
+    curves = fit_graphs(model, xor(), xor(), RECIPE)
+    assert [sorted(row) for row in curves.epochs] == [["loss", "rate", "step", "val_accuracy", "val_loss"]] * 3
+    assert curves.column("step") == [3, 6, 9]
+    assert curves.kept == 2
+    assert not model.training
+    known = evaluate(model, xor())
+    assert known["loss"] == pytest.approx(curves.epochs[-1]["val_loss"])
+    assert known["accuracy"] == curves.epochs[-1]["val_accuracy"]
+
+
+def test_a_seed_repeats_all_of_it_and_leaves_the_callers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    results = []
+    for _ in range(2):
+        model = make(dropout=0.3)
+        torch.manual_seed(5)
+        fit_graphs(model, xor(), None, RECIPE)
+        assert torch.equal(torch.rand(1), expected)
+        results.append(weights(model))
+    assert torch.equal(*results)
+    other = make(dropout=0.3)
+    fit_graphs(other, xor(), None, replace(RECIPE, seed=1))
+    assert not torch.equal(weights(other), results[0])
+
+
+def test_training_says_nothing(capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_graphs(make(), xor(), xor(), RECIPE)
+    assert capfd.readouterr().out == ""
+
+
+def test_it_is_adamw_with_clipped_gradients():
+    model, mine = make(), make()
+    batch = Batch.from_data_list(xor())
+    recipe = GraphRecipe(epochs=1, batch_size=4, schedule=constant(), clip=0.1, weight_decay=0.5, learning_rate=0.01)
+    fit_graphs(model, xor(), None, recipe)
+    groups = [[w for w in mine.parameters() if w.dim() > 1], [w for w in mine.parameters() if w.dim() == 1]]
+    optimizer = torch.optim.AdamW(
+        [{"params": groups[0], "weight_decay": 0.5}, {"params": groups[1], "weight_decay": 0.0}], lr=0.01
+    )
+    nn.functional.cross_entropy(mine(batch), batch.y).backward()
+    nn.utils.clip_grad_norm_(mine.parameters(), 0.1)
+    optimizer.step()
+    # The order of the four graphs in the batch moves the last digits, which AdamW's first step makes visible.
+    torch.testing.assert_close(weights(model), weights(mine), atol=2e-3, rtol=0)
+    assert not torch.allclose(weights(model), weights(make()), atol=2e-3)
+
+
+def test_rates_follow_the_schedule():
+    rates = {}
+    for name, schedule in {"cosine": warmup_cosine(0.5), "cycle": one_cycle(), "constant": constant()}.items():
+        recipe = GraphRecipe(epochs=8, batch_size=4, learning_rate=0.01, schedule=schedule)
+        rates[name] = fit_graphs(make(), xor(), None, recipe).column("rate")
+    assert rates["constant"] == [0.01] * 8
+    assert rates["cosine"][:4] == pytest.approx([0.005, 0.0075, 0.01, 0.01])
+    assert rates["cosine"][-1] == pytest.approx(0, abs=1e-9)
+    assert max(rates["cycle"]) == pytest.approx(0.01, rel=0.1)
+    assert rates["cycle"][-1] < rates["cycle"][0] < max(rates["cycle"])
+
+
+def test_the_rate_falls_on_a_plateau():
+    recipe = GraphRecipe(epochs=4, batch_size=4, learning_rate=1e-6, schedule=plateau(0.5, patience=0))
+    rates = fit_graphs(make(), xor(), xor(), recipe).column("rate")
+    assert rates[0] == 1e-6
+    assert rates[-1] < 1e-6
+
+
+def test_patience_stops_and_keeps_the_best_weights():
+    model = make()
+    # What is validated is the opposite of what is learned: it is best at first.
+    wrong = [sequence(data.token, 1 - data.y) for data in xor()]
+    curves = fit_graphs(model, xor(), wrong, GraphRecipe(epochs=50, batch_size=4, passes=20, patience=2))
+    assert len(curves.epochs) < 10
+    assert evaluate(model, wrong)["loss"] == pytest.approx(min(curves.column("val_loss")))
+    assert curves.kept == curves.column("val_loss").index(min(curves.column("val_loss")))
+
+
+@pytest.mark.parametrize("average", [ema(0.9), swa(0.5)])
+def test_what_is_validated_and_kept_is_the_average(average):
+    plain, averaged = make(), make()
+    fit_graphs(plain, xor(), xor(), RECIPE)
+    curves = fit_graphs(averaged, xor(), xor(), replace(RECIPE, average=average))
+    assert not torch.allclose(weights(plain), weights(averaged), atol=1e-6)
+    assert evaluate(averaged, xor())["loss"] == pytest.approx(curves.epochs[-1]["val_loss"])
+
+
+def test_the_equal_average_is_the_mean_of_the_last_steps():
+    recipe = GraphRecipe(epochs=4, batch_size=4, schedule=constant())
+    steps = []
+    for epochs in range(1, 5):
+        model = make()
+        fit_graphs(model, xor(), None, replace(recipe, epochs=epochs))
+        steps.append(weights(model))
+    averaged = make()
+    fit_graphs(averaged, xor(), None, replace(recipe, average=swa(0.5)))
+    torch.testing.assert_close(weights(averaged), torch.stack(steps[2:]).mean(0), atol=1e-6, rtol=1e-5)
+
+
+def test_curves_are_written(tmp_path):
+    fit_graphs(make(), xor(), xor(), RECIPE, loggers=[csv_logger(tmp_path)])
+    lines = (tmp_path / "version_0" / "metrics.csv").read_text().splitlines()
+    assert {"loss", "val_loss", "val_accuracy", "rate"} <= set(lines[0].split(","))
+    assert len(lines) == 4
+
+
+def test_an_ensemble_says_the_mean_of_its_probabilities():
+    batch = Batch.from_data_list(xor())
+    ensemble, curves = fit_ensemble(make, 3, xor(), None, RECIPE)
+    assert len(curves) == 3
+    truth = torch.stack([model(batch).softmax(-1) for model in ensemble.models]).mean(0)
+    torch.testing.assert_close(ensemble(batch).exp(), truth)
+    assert not torch.equal(ensemble.models[0](batch), ensemble.models[1](batch))
+
+
+def test_losses_and_measures():
+    batch = Batch.from_data_list([sequence([0, 1], [0, 1]), sequence([1, 1, 0], [1, -100, 1])])
+    out = torch.eye(2)[batch.token] * 9
+    assert accuracy(out, batch).tolist() == [1, 1, 1, 0]
+    assert exact_match(out, batch).tolist() == [1, 0]
+    expected = nn.functional.cross_entropy(out, batch.y, label_smoothing=0.1)
+    assert torch.equal(cross_entropy(0.1)(out, batch), expected)
+    assert float(squared_error(torch.zeros(5, 1), sequence([0] * 5, [1, 2, 0, 0, 0]))) == 1.0
+
+
+def test_evaluation_is_the_same_for_any_batches():
+    graphs = [sequence(torch.randint(2, (n,)), torch.randint(2, (n,))) for n in (1, 2, 2)]
+    model = Encoder(TokenEmbedding(2, 8), 2, heads=2, positional=learned(2), readout=EachNode)
+    measures = {"accuracy": accuracy, "exact": exact_match}
+    one, many = (evaluate(model, graphs, measures=measures, batch_size=size) for size in (1, 3))
+    assert one == pytest.approx(many)
+
+
+def test_passes_are_random_and_whole():
+    order = Passes(5, passes=2, seed=1)
+    first, second = list(order), list(order)
+    assert sorted(first[:5]) == sorted(first[5:]) == list(range(5))
+    assert first != second
+    assert list(Passes(5, passes=2, seed=1)) == first
+
+
+def test_divergence_is_said():
+    with pytest.raises(ValueError, match=r"training diverged: the loss became nan at learning_rate 0.003"):
+        fit_graphs(make(), xor(), None, RECIPE, loss=lambda out, batch: out.sum() * math.nan)
+
+
+def test_what_cannot_be_trained_is_refused():
+    with pytest.raises(ValueError, match="got 0 and 0 with patience=None"):
+        fit_graphs(make(), [], None, RECIPE)
+    with pytest.raises(ValueError, match="got 4 and 0 with patience=2"):
+        fit_graphs(make(), xor(), None, replace(RECIPE, patience=2))
+    with pytest.raises(ValueError, match="expected epochs of 1 or more, got 0"):
+        GraphRecipe(epochs=0)
+    with pytest.raises(ValueError, match="expected clip above 0, got 0"):
+        GraphRecipe(clip=0)
+    with pytest.raises(ValueError, match="got weight_decay=-1 and patience=None"):
+        GraphRecipe(weight_decay=-1)
