@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphattn.edge_terms.linear import LinearValue, feature
+from graphattn.edge_terms.factored import table_of, with_one
 from graphattn.edge_terms.tabled import InTable, Tabled, joined
 from graphattn.edge_terms.together import SumOfTerms
 from graphattn.message import Attend
@@ -73,9 +74,10 @@ def heard_of_edges(message: Attend, spoken: Spoken, alpha: Tensor, edge: State, 
     alpha = alpha.narrow(0, spoken.first, spoken.many)
     kind, rows = _of_kinds(term, edge)
     if kind is None:
+        table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
         felt = alpha.new_zeros(receivers, alpha.size(1), rows.size(1))
         felt = felt.index_add(0, spoken.receiver, alpha.unsqueeze(-1) * rows.unsqueeze(1))
-        return torch.einsum("nhf,fhc->nhc", felt, term.matrix(rows).to(alpha.dtype))
+        return torch.einsum("nhf,fhc->nhc", felt, table.to(alpha.dtype))
     kinds = rows.size(0)
     felt = alpha.new_zeros(receivers * kinds, alpha.size(1)).index_add(0, spoken.receiver * kinds + kind, alpha)
     said = term.linear(rows).unflatten(-1, term.by_head).to(alpha.dtype)
@@ -86,7 +88,8 @@ def _scores(term: LinearValue, query: Tensor, receiver: Tensor, edge: State) -> 
     r"""The query's product with the keys of edges, :math:`q_i \cdot W e_{ji} = (W^\top q_i) \cdot e_{ji}`, ``[K, H]``."""
     kind, rows = _of_kinds(term, edge)
     if kind is None:
-        asked = torch.einsum("nhc,fhc->nhf", query, term.matrix(rows).to(query.dtype))
+        table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
+        asked = torch.einsum("nhc,fhc->nhf", query, table.to(query.dtype))
         return (asked.index_select(0, receiver) * rows.unsqueeze(1)).sum(-1)
     said = term.linear(rows).unflatten(-1, term.by_head).to(query.dtype)
     asked = torch.einsum("nhc,thc->nth", query, said).flatten(0, 1)
