@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from graphattn.edge_terms.linear import LinearValue, feature
 from graphattn.edge_terms.factored import table_of, with_one
+from graphattn.edge_terms.linear import LinearValue, feature
 from graphattn.edge_terms.tabled import InTable, Tabled, joined
 from graphattn.edge_terms.together import SumOfTerms
 from graphattn.message import Attend
