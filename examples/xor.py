@@ -4,7 +4,7 @@ Papers: Minsky & Papert 1969 (a linear model cannot), Vaswani et al. 2017 (atten
 Radford et al. 2018 (next-token prediction).
 
 The two bits are two nodes, and what must be said is whether they differ. Under attention all nodes hear each other, under the
-convolution those joined by edges, and in a sequence a token hears those before it: a causal graph, whose next token is the answer.
+convolution those joined by edges, and in a sequence a token hears those before it: a causal graph, where the answer is next.
 
 Bound: all four inputs right, each way, for 5 of 5 seeds.
 
