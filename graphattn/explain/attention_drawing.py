@@ -1,4 +1,4 @@
-"""Pictures of attention, each on the axes of a figure: heat map, arcs over tokens, overlay on an image, graph.
+"""Pictures of attention, each on the axes of a figure: heat map, arcs over tokens, overlay on an image, graph, star.
 
 Matrices are ``[receiver, sender]``, as :meth:`~graphattn.explain.attention.AttentionMap.matrix` has them for each head.
 """
@@ -175,8 +175,12 @@ def draw_graph(
     graph.add_weighted_edges_from((j, i, float(weights[i, j])) for i, j in np.argwhere(weights >= least) if i != j)
     where = networkx.circular_layout(graph) if pos is None else dict(enumerate(_numbers(pos)))
     strength = [weight for _, _, weight in graph.edges(data="weight")]
-    # In square points, so that a label fits.
-    size = 90 if labels is None else (10 + 4.6 * max(map(len, labels), default=0)) ** 2
+    # In square points, so that a label fits, and that many nodes on a circle do.
+    size = (
+        min(90, (500 / max(1, len(weights))) ** 2)
+        if labels is None
+        else (10 + 4.6 * max(map(len, labels), default=0)) ** 2
+    )
     networkx.draw_networkx_nodes(
         graph, where, ax=axes, node_size=size, node_color=colours or "white", edgecolors=INK, linewidths=1.0
     )
@@ -196,6 +200,34 @@ def draw_graph(
     axes.set_aspect("equal")
     axes.margins(0.15)
     axes.axis("off")
+
+
+def draw_star(weights: Tensor, axes: Axes, chosen: Tensor | None = None, least: float = 0.005) -> None:
+    """What one receiver hears of nodes on a circle around it, clockwise from the top, by :func:`draw_graph`.
+
+    Args:
+        weights: of each sender, ``[n]``.
+        axes: to draw on.
+        chosen: senders that are coloured, bool ``[n]``.
+        least: weights below are left out.
+
+    Raises:
+        ValueError: another number of choices than of weights.
+
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> draw_star(torch.tensor([0.9, 0.1, 0.0]), axes)
+    >>> len(axes.patches)
+    2
+    """
+    chosen = torch.zeros_like(weights, dtype=torch.bool) if chosen is None else chosen
+    if chosen.shape != weights.shape:
+        raise ValueError(f"expected a choice for each of {weights.numel()} weights, got {chosen.numel()}")
+    turn = 2 * torch.pi * torch.arange(len(weights)) / max(1, len(weights))
+    pos = torch.cat([torch.zeros(1, 2), torch.stack([turn.sin(), turn.cos()], dim=1)])
+    matrix = weights.new_zeros(len(pos), len(pos))
+    matrix[0, 1:] = weights
+    draw_graph(matrix, axes, pos, least=least, colours=[INK, *(AHEAD if each else "white" for each in chosen.tolist())])
 
 
 def _line(tokens: Sequence[str]) -> list[float]:

@@ -24,7 +24,7 @@ from graphattn.models.positional import (
     sinusoids,
     t5,
 )
-from graphattn.models.reading import AllPlaces, EachNode, Hub, LastNode, MeanOfNodes
+from graphattn.models.reading import AllPlaces, EachNode, FirstNode, Hub, LastNode, MeanOfNodes
 from graphattn.models.searching import beam_search, greedy_search
 from graphattn.models.seq2seq import Seq2Seq
 from graphattn.models.transformer import Transformer
@@ -39,6 +39,7 @@ __all__ = [
     "EachNode",
     "Encoder",
     "FeatureEmbedding",
+    "FirstNode",
     "GraphOf",
     "Hub",
     "Joining",

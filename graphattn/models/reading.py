@@ -70,6 +70,22 @@ class Hub(nn.Module):
 
 
 @final
+class FirstNode(nn.Module):
+    """The first node of each graph, such as a CLS token (Devlin et al. 2019), ``[N, F] -> [B, F]``; zero where there is none.
+
+    >>> from graphattn.topology import read_sizes
+    >>> FirstNode(1, heads=1)(torch.tensor([[1.0], [3.0], [5.0]]), read_sizes([2, 0, 1])).flatten()
+    tensor([1., 0., 5.])
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return _rows(x, sizes, sizes.ptr[:-1])
+
+
+@final
 class LastNode(nn.Module):
     """The last node of each graph, ``[N, F] -> [B, F]``; zero for a graph without nodes.
 
@@ -82,8 +98,7 @@ class LastNode(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
-        last = torch.where(sizes.ptr.diff() > 0, sizes.ptr[1:] - 1, x.size(0))
-        return torch.cat([x, x.new_zeros(1, x.size(1))]).index_select(0, last)
+        return _rows(x, sizes, sizes.ptr[1:] - 1)
 
 
 @final
@@ -105,3 +120,9 @@ class AllPlaces(nn.Module):
         if not (sizes.equal and sizes.max in (0, self.size)):
             raise ValueError(f"expected graphs of {self.size} nodes, got sizes {sizes.ptr.diff().tolist()}")
         return x.view(-1, self.size * x.size(1))
+
+
+def _rows(x: Tensor, sizes: Sizes, node: Tensor) -> Tensor:
+    """One node of each graph; zero for a graph without nodes."""
+    there = torch.where(sizes.ptr.diff() > 0, node, x.size(0))
+    return torch.cat([x, x.new_zeros(1, x.size(1))]).index_select(0, there)

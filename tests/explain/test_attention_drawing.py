@@ -2,7 +2,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from graphattn.explain.attention_drawing import draw_arcs, draw_graph, draw_heat_map, draw_overlay
+from graphattn.explain.attention_drawing import draw_arcs, draw_graph, draw_heat_map, draw_overlay, draw_star
 
 WEIGHTS = torch.tensor([[0.9, 0.1, 0.0], [0.02, 0.98, 0.0], [0.3, 0.3, 0.4]])
 
@@ -72,3 +72,19 @@ def test_pictures_of_one_node(axes):
     draw_arcs(torch.ones(1, 1), axes, ["a"])
     draw_heat_map(torch.ones(1, 1), axes)
     assert len(axes.patches) == 0
+
+
+def test_star_has_an_arrow_for_each_sender_that_is_heard(axes, tmp_path):
+    draw_star(torch.tensor([0.5, 0.001, 0.499, 0.0]), axes, torch.tensor([True, False, False, False]))
+    assert len(axes.patches) == 2
+    (nodes,) = axes.collections
+    assert torch.allclose(
+        torch.tensor(nodes.get_offsets()).double()[:3], torch.tensor([[0, 0], [0, 1], [1, 0]]).double(), atol=1e-6
+    )
+    assert [tuple(colour) for colour in nodes.get_facecolors()].count((1.0, 1.0, 1.0, 1.0)) == 3
+    axes.figure.savefig(tmp_path / "star.png")
+
+
+def test_star_has_a_choice_for_each_sender(axes):
+    with pytest.raises(ValueError, match="each of 2 weights, got 3"):
+        draw_star(torch.ones(2), axes, torch.ones(3, dtype=torch.bool))

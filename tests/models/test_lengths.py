@@ -19,6 +19,7 @@ from graphattn.models import (
     EachNode,
     Encoder,
     FeatureEmbedding,
+    FirstNode,
     Hub,
     LastNode,
     MixerNet,
@@ -78,7 +79,7 @@ def test_encoder(positional, graph):
     assert assert_batched_is_alone(model, texts()).shape == (5, 3)
 
 
-@pytest.mark.parametrize("readout", [EachNode, Hub, LastNode])
+@pytest.mark.parametrize("readout", [EachNode, FirstNode, Hub, LastNode])
 def test_encoder_with_other_readouts(readout):
     out = assert_batched_is_alone(Encoder(tokens(), 3, heads=2, readout=readout), texts())
     assert len(out) == (sum(LENGTHS) if readout is EachNode else 5)
