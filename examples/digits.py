@@ -1,26 +1,24 @@
 """Digits: one data set, many graphs. The graph replaces most of the positional encoding.
 
 Papers: Dosovitskiy et al. 2021 (ViT), LeCun et al. 1989 (convolutions), Tolstikhin et al. 2021 (MLP-Mixer), Jaegle et al. 2021
-(Perceiver), Cordonnier et al. 2020 (attention and convolutions). The digits are those of Alpaydin & Kaynak 1998 in scikit-learn.
+(Perceiver). The digits are those of Alpaydin & Kaynak 1998 in scikit-learn.
 
 A transformer that hears every patch of an image alike sees a bag of patches unless each is told its place. Let each patch hear
 only the patches beside it, and most of what the places told is back: who hears whom is where things are. The transformer is the
 same in all rows, only nodes and graph change; CNN, MLP-Mixer and Perceiver are message passing on other graphs.
-
 All was chosen on validation images (--choose) of another split. The images for the test, a fifth, are asked once, of the last
-weights. Finished runs are kept in DIR/digits.jsonl, so that the same command goes on where it was stopped.
-
-Picture: digits.png, what one node hears in each graph (red), and the accuracies of all splits.
+weights. Finished runs are kept in DIR/digits.jsonl, so that the same command goes on where it was stopped. Picture: digits.png,
+what one node hears in each graph (red), and the accuracies of all splits.
 
     python examples/digits.py [--data digits|openml|FOLDER of MNIST] [--choose] [--fast] [--seed N] [--out DIR]
 """
 
 import argparse
 import json
+from collections import namedtuple
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from matplotlib.figure import Figure
@@ -41,15 +39,8 @@ from graphattn.training.score_drawing import draw_scores
 
 BOUND = 0.01  # each mean over the splits may be so much below what is known
 MOST = 0.5  # the share of what places add to the full ViT that 8 neighbours have without places; known: 0.81
-
-
-class Row(NamedTuple):
-    """Patches of `size` quarters of the image (0: pixels), joined up to `radius`; what is known with places and without."""
-
-    size: int
-    radius: int
-    epochs: int
-    known: tuple[float, ...] = ()
+# Patches of so many quarters of the image (0: pixels), joined up to a radius; what is known with places and without.
+Row = namedtuple("Row", "size radius epochs known", defaults=[()])
 
 
 # ---------------------------------------------------------------------------------------------------- the idea
@@ -66,7 +57,7 @@ ROWS = {
 
 
 def network(name: str, way: str, data: Data) -> nn.Module:
-    embedding, side = models.FeatureEmbedding(data.x.size(1), channels=CHANNELS), int(data.num_nodes**0.5)
+    embedding, side = models.FeatureEmbedding(data.x.size(1), CHANNELS), int(data.num_nodes**0.5)
     told = models.learned(data.num_nodes) if ROWS[name].size else models.grid_sinusoids((side, side))
     where = told if way == PLACES else models.NOWHERE
     if name == "CNN on the grid":
@@ -76,7 +67,7 @@ def network(name: str, way: str, data: Data) -> nn.Module:
     if name == "Perceiver":
         return models.PerceiverNet(embedding, outputs=10, positional=where)
     graph = models.of_edges if ROWS[name].radius else Full
-    return models.Encoder(embedding, outputs=10, positional=where, graph=graph)
+    return models.ViT(data.x.size(1), outputs=10, channels=CHANNELS, positional=where, graph=graph)
 
 
 # -------------------------------------------------------------------------------------------------------------
@@ -88,7 +79,7 @@ KNOWN = {(name, way): value for name, row in ROWS.items() for way, value in zip(
 
 
 def cut(name: str, images: Tensor, y: list[int]) -> tuple[list[Data], int]:
-    """The graphs of images, and how many pixels lie from one node to the next."""
+    """The graphs of images, and how many pixels lie from node to node."""
     size, step = ROWS[name].size, images.size(-1) // 4 if ROWS[name].size else 1
     return patches(images, max(1, size * step), step, y, ROWS[name].radius), step
 
@@ -104,7 +95,7 @@ def learn(name: str, way: str, images: Tensor, y: Tensor, split: int, given: arg
     graphs, _ = cut(name, images, y.tolist())
     torch.manual_seed(split)
     model = network(name, way, graphs[0])
-    recipe = GraphRecipe(epochs=1 if given.fast else ROWS[name].epochs, learning_rate=5e-3, seed=split)
+    recipe = GraphRecipe(epochs=1 if given.fast else ROWS[name].epochs, learning_rate=3e-3, seed=split)
     fit_graphs(model, [graphs[i] for i in train], None, recipe, loss=cross_entropy(label_smoothing=0.1))
     return evaluate(model, [graphs[i] for i in asked])
 
@@ -115,13 +106,13 @@ def draw(path: Path, images: Tensor, found: dict[tuple[str, str], list[float]]) 
     shown = {"full ViT": 5, "8 neighbours": 5, "overlapping patches": 4, "CNN on the grid": images.size(-1) * 7 // 2}
     for axes, (name, node) in zip(left.subplots(2, 2).flat, shown.items(), strict=True):
         (data,), step = cut(name, images[:1], [0])
-        middle = data.pos * step + (data.x.size(1) ** 0.5 - 1) / 2
-        draw_on_image(images[0, 0], axes, models.of_edges(data) if ROWS[name].radius else Full(data), middle, node)
+        graph, at = models.of_edges(data) if ROWS[name].radius else Full(data), (data.x.size(1) ** 0.5 - 1) / 2
+        draw_on_image(images[0, 0], axes, graph, data.pos * step + at, node)
         axes.set_title(name, fontsize=9)
-    axes, percent = right.subplots(), {run: [100 * value for value in values] for run, values in found.items()}
-    draw_scores(percent, axes, {run: 100 * value for run, value in KNOWN.items()})
-    axes.set(xlabel="accuracy on the test, %: a dot for each split", title="who hears whom, with places and without")
+    draw_scores(found, axes := right.subplots(), KNOWN)
+    axes.set(xlabel="accuracy on the test: a dot for each split", title="who hears whom, with places and without")
     figure.savefig(path, dpi=90)
+    print(f"drawn: {path}")
 
 
 def main() -> None:
@@ -141,19 +132,17 @@ def main() -> None:
         lines.append(finished(given.out / "digits.jsonl", key, partial(learn, name, way, images, y, split, given)))
         found[name, way].append(lines[-1]["accuracy"])
         print(json.dumps(lines[-1]), flush=True)
+    verdict = {True: "reached", False: "not reached"}.get
     mean = {run: sum(values) / len(values) for run, values in found.items()}
     for run, values in found.items():
-        verdict = "reached" if mean[run] >= KNOWN.get(run, 1) - BOUND else "not reached"
-        known = f"known {KNOWN[run]:.1%}: {verdict}" if run in KNOWN else ""
+        known = f"known {KNOWN[run]:.1%}: {verdict(mean[run] >= KNOWN[run] - BOUND)}" if run in KNOWN else ""
         print(f"{run[0]:20} {run[1]:10} {mean[run]:.1%} ({min(values):.1%} to {max(values):.1%})  {known}")
-    bag, neighbours, told = mean["full ViT", NONE], mean["8 neighbours", NONE], mean["full ViT", PLACES]
-    share = (neighbours - bag) / max(told - bag, 1e-9)
-    verdict = "reached" if share >= MOST else "not reached"
-    print(f"8 neighbours have {share:.0%} of what places add; known 81%, bound {MOST:.0%}: {verdict}")
+    bag, told = mean["full ViT", NONE], mean["full ViT", PLACES]
+    share = (mean["8 neighbours", NONE] - bag) / max(told - bag, 1e-9)
+    print(f"8 neighbours have {share:.0%} of what places add; known 81%, bound {MOST:.0%}: {verdict(share >= MOST)}")
+    draw(given.out / "digits.png", images, found)
     result = {"example": "digits", "seed": given.seed, "share": round(share, 3)}
     result |= {name: round(sum(line[name] for line in lines)) for name in ("seconds", "cpu_seconds")}
-    draw(given.out / "digits.png", images, found)
-    print(f"drawn: {given.out / 'digits.png'}")
     print("RESULT", json.dumps(result | {", ".join(run): round(value, 4) for run, value in mean.items()}))
 
 

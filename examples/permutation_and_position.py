@@ -9,8 +9,7 @@ Second, digits that are shifted in a circle, T x. A convolution on a grid whose 
 the graph looks the same from every node. Zeros around the image break that at the border. A ViT without places has it for whole
 patches, as a shift is one of the permutations. A ViT that is told places has it the less the more it has learned of them.
 
-Errors are |f(T x) - T f(x)| / |f(x)| of the states of nodes (of a CNN: of its first stage) in float64, on the test part.
-
+Errors are |f(T x) - T f(x)| / |f(x)| of the states of nodes (of a CNN: of its first stage) in float64, on digits for the test.
 Picture: permutation_and_position.png.
 
     python examples/permutation_and_position.py [--fast] [--seed N] [--out DIR]
@@ -36,8 +35,7 @@ from graphattn.training.graph_recipe import GraphRecipe
 from graphattn.training.graphs import evaluate, fit_graphs
 
 ZERO, BROKEN = 1e-12, 1e-6  # bounds: at most the first where equivariance is exact, at least the second where it is not
-LEAST = 1e-17  # drawn where the error is zero
-LENGTH, VOCABULARY, CHANNELS, PATCH = 12, 20, 32, 2
+LEAST, LENGTH, VOCABULARY, CHANNELS, PATCH = 1e-17, 12, 20, 32, 2  # the least is drawn where the error is zero
 TELLING = {
     "no positions": NOWHERE,
     "sinusoidal": models.sinusoids(),
@@ -88,7 +86,7 @@ def train(fast: bool, seed: int) -> tuple[dict[str, dict[str, list[float]]], dic
     for name, (model, size) in networks().items():
         steps = range(size, 8, size)
         before = [shift_error(model, size, images[test], step) for step in steps]
-        recipe = GraphRecipe(epochs=1 if fast else (25 if size > 1 else 12), learning_rate=5e-3, seed=seed)
+        recipe = GraphRecipe(epochs=1 if fast else 25 if size > 1 else 12, seed=seed)
         fit_graphs(model, patches(images[seen], size, y=y[seen].tolist()), None, recipe)
         errors[name] = {"before": before, "after": [shift_error(model, size, images[test], step) for step in steps]}
         moved = [patches(shifted(images[test], 0, step), size, y=y[test].tolist()) for step in range(8)]
@@ -102,13 +100,12 @@ def draw(path: Path, permuted: dict[str, Tensor], errors: dict[str, dict], accur
     for row, values in enumerate(permuted.values()):
         orders.scatter(values.clamp(min=LEAST), [row] * len(values), s=18, color="C0", alpha=0.6, linewidths=0)
     orders.set_yticks(range(len(permuted)), permuted)
-    orders.set(xscale="log", xlim=(LEAST / 10, 10), ylim=(len(permuted) - 0.5, -0.5), xlabel="error of equivariance")
     orders.set_title("sequences in another order")
+    orders.set(xscale="log", xlim=(LEAST / 10, 10), ylim=(4.5, -0.5), xlabel="error of equivariance")
     for number, (name, error) in enumerate(errors.items()):
         colour, step = f"C{number}", 8 // (len(error["after"]) + 1)
         for when, style in (("before", ":"), ("after", "-")):
-            values = [max(value, LEAST) for value in error[when]]
-            shifts.plot(range(step, 8, step), values, style, color=colour, marker=".")
+            shifts.plot(range(step, 8, step), [max(x, LEAST) for x in error[when]], style, color=colour, marker=".")
         moved.plot(range(8), [100 * value for value in accuracies[name]], color=colour, marker=".", label=name)
     shifts.set(yscale="log", ylim=(LEAST / 10, 10), xlabel="pixels to the right", ylabel="error of equivariance")
     shifts.set_yticks([LEAST, 1e-12, 1e-8, 1e-4, 1], ["0", "$10^{-12}$", "$10^{-8}$", "$10^{-4}$", "1"])
@@ -116,6 +113,7 @@ def draw(path: Path, permuted: dict[str, Tensor], errors: dict[str, dict], accur
     moved.set(xlabel="pixels to the right", ylabel="%", title="shifted digits: accuracy", ylim=(0, 102))
     figure.legend(*moved.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     figure.savefig(path, dpi=90)
+    print(f"drawn: {path}")
 
 
 def main() -> None:
@@ -140,14 +138,12 @@ def main() -> None:
     assert max(kept) <= ZERO, "what the graph keeps, training keeps"
     print(f"reached: at most {ZERO} for ViT without places and CNN on a torus, trained or not")
     first, last = most["ViT, places learned"].values()
-    verdict = "reached" if last > first > BROKEN else "not reached"
+    verdict = "reached" if last > first else "not reached"
     print(f"{verdict}: training takes the ViT that is told places further away, {first:.3f} to {last:.3f}")
-    path = given.out / "permutation_and_position.png"
-    draw(path, permuted, errors, accuracies)
-    print(f"drawn: {path}")
+    draw(given.out / "permutation_and_position.png", permuted, errors, accuracies)
     result = {f"{name}, another order": float(values.max()) for name, values in permuted.items()}
     result |= {f"{name}, {when} training": value for name, error in most.items() for when, value in error.items()}
-    print("RESULT", json.dumps({"example": path.stem, "seed": given.seed, **result}))
+    print("RESULT", json.dumps({"example": "permutation_and_position", "seed": given.seed, **result}))
 
 
 if __name__ == "__main__":

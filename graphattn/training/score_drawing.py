@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Scores = Mapping[tuple[str, str], Sequence[float]]
-"""Those of all runs by model and by way, such as `("ViT", "with places")`."""
+"""Shares of all runs, from 0 to 1, by model and by way, such as `("ViT", "with places")`."""
 
 
 def draw_scores(scores: Scores, axes: Axes, known: Mapping[tuple[str, str], float] | None = None) -> None:
-    """Draws `scores` on `axes`: models from top to bottom in their order, ways in colours, a bar where one is known.
+    """Draws `scores` on `axes`: models from top to bottom in their order, ways in colours, in per cent; a bar where one is known.
 
     >>> from matplotlib.figure import Figure
     >>> axes = Figure().subplots()
@@ -23,6 +23,8 @@ def draw_scores(scores: Scores, axes: Axes, known: Mapping[tuple[str, str], floa
     >>> [label.get_text() for label in axes.get_yticklabels()]
     ['ViT']
     """
+    from matplotlib.ticker import PercentFormatter
+
     models, ways = (list(dict.fromkeys(key[part] for key in scores)) for part in (0, 1))
     for (model, way), values in scores.items():
         at = models.index(model) + 0.26 * (ways.index(way) - (len(ways) - 1) / 2)
@@ -36,5 +38,6 @@ def draw_scores(scores: Scores, axes: Axes, known: Mapping[tuple[str, str], floa
         axes.plot([], [], color="0.35", linewidth=1.4, label="known")
     axes.set_yticks(range(len(models)), models)
     axes.set_ylim(len(models) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="x", color="0.92")
     axes.legend(fontsize=8)
