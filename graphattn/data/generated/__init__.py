@@ -2,7 +2,7 @@
 
 from graphattn.data.generated.boolean import sparse_and, two_rules, xor
 from graphattn.data.generated.chains import chains, transition_matrix
-from graphattn.data.generated.digits import digit_images, shifted
+from graphattn.data.generated.digits import digit_images, mnist_images, shifted
 from graphattn.data.generated.n_back import n_back
 from graphattn.data.generated.questions import Question, arithmetic, place_values
 from graphattn.data.generated.scenes import scene
@@ -12,6 +12,7 @@ __all__ = [
     "arithmetic",
     "chains",
     "digit_images",
+    "mnist_images",
     "n_back",
     "place_values",
     "scene",

@@ -1,0 +1,150 @@
+"""Digits: one data set, many graphs. The graph replaces most of the positional encoding.
+
+Papers: Dosovitskiy et al. 2021 (ViT), LeCun et al. 1989 (convolutions), Tolstikhin et al. 2021 (MLP-Mixer), Jaegle et al. 2021
+(Perceiver). The digits are those of Alpaydin & Kaynak 1998 in scikit-learn.
+
+A transformer that hears every patch of an image alike sees a bag of patches unless each is told its place. Let each patch hear
+only the patches beside it, and most of what the places told is back: who hears whom is where things are. The transformer is the
+same in all rows, only nodes and graph change; CNN, MLP-Mixer and Perceiver are message passing on other graphs.
+All was chosen on validation images (--choose) of another split. The images for the test, a fifth, are asked once, of the last
+weights. Finished runs are kept in DIR/digits.jsonl, so that the same command goes on where it was stopped. Picture: digits.png,
+what one node hears in each graph (red), and the accuracies of all splits.
+
+    python examples/digits.py [--data digits|openml|FOLDER of MNIST] [--choose] [--fast] [--seed N] [--out DIR]
+"""
+
+import argparse
+import json
+from collections import namedtuple
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+from sklearn.model_selection import train_test_split
+from sklearn.svm import SVC
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphattn import Full, models
+from graphattn.data.generated import digit_images, mnist_images
+from graphattn.data.images import patches
+from graphattn.explain.image_graph import draw_on_image
+from graphattn.training.craft import cross_entropy
+from graphattn.training.finished import finished
+from graphattn.training.graph_recipe import GraphRecipe
+from graphattn.training.graphs import evaluate, fit_graphs
+from graphattn.training.score_drawing import draw_scores
+
+BOUND = 0.01  # each mean over the splits may be so much below what is known
+MOST = 0.5  # the share of what places add to the full ViT that 8 neighbours have without places; known: 0.81
+# Patches of so many quarters of the image (0: pixels), joined up to a radius; what is known with places and without.
+Row = namedtuple("Row", "size radius epochs known", defaults=[()])
+
+
+# ---------------------------------------------------------------------------------------------------- the idea
+ROWS = {
+    "full ViT": Row(1, 0, 35, (0.969, 0.773)),
+    "8 neighbours": Row(1, 1, 25, (0.971, 0.932)),
+    "overlapping patches": Row(2, 0, 25, (0.980,)),
+    "pixels as tokens": Row(0, 0, 10),
+    "Perceiver": Row(1, 0, 25),
+    "MLP-Mixer": Row(1, 0, 15),
+    "CNN on the grid": Row(0, 1, 12, (0.986,)),
+    "SVC": Row(0, 0, 1, (0.990,)),
+}
+
+
+def network(name: str, way: str, data: Data) -> nn.Module:
+    embedding, side = models.FeatureEmbedding(data.x.size(1), CHANNELS), int(data.num_nodes**0.5)
+    told = models.learned(data.num_nodes) if ROWS[name].size else models.grid_sinusoids((side, side))
+    where = told if way == PLACES else models.NOWHERE
+    if name == "CNN on the grid":
+        return models.ConvNet((side, side), features=1, outputs=10)
+    if name == "MLP-Mixer":
+        return models.MixerNet(embedding, outputs=10, places=data.num_nodes)
+    if name == "Perceiver":
+        return models.PerceiverNet(embedding, outputs=10, positional=where)
+    graph = models.of_edges if ROWS[name].radius else Full
+    return models.ViT(data.x.size(1), outputs=10, channels=CHANNELS, positional=where, graph=graph)
+
+
+# -------------------------------------------------------------------------------------------------------------
+CHANNELS = 64
+PLACES, NONE = WAYS = ("places", "no places")
+WITH_PLACES = ("MLP-Mixer", "CNN on the grid", "SVC")  # always: by their weights or edges
+RUNS = [(name, way) for name in ROWS for way in WAYS if way == PLACES or name not in WITH_PLACES]
+KNOWN = {(name, way): value for name, row in ROWS.items() for way, value in zip(WAYS, row.known, strict=False)}
+
+
+def cut(name: str, images: Tensor, y: list[int]) -> tuple[list[Data], int]:
+    """The graphs of images, and how many pixels lie from node to node."""
+    size, step = ROWS[name].size, images.size(-1) // 4 if ROWS[name].size else 1
+    return patches(images, max(1, size * step), step, y, ROWS[name].radius), step
+
+
+def learn(name: str, way: str, images: Tensor, y: Tensor, split: int, given: argparse.Namespace) -> dict[str, float]:
+    """What the network makes of images that it did not learn from."""
+    train, asked = train_test_split(range(len(y)), test_size=0.2, stratify=y, random_state=split)
+    if given.choose:
+        train, asked = train_test_split(train, test_size=0.25, stratify=y[train], random_state=split)
+    if name == "SVC":
+        machine = SVC(C=10).fit(images[train].flatten(1), y[train])
+        return {"accuracy": machine.score(images[asked].flatten(1), y[asked])}
+    graphs, _ = cut(name, images, y.tolist())
+    torch.manual_seed(split)
+    model = network(name, way, graphs[0])
+    recipe = GraphRecipe(epochs=1 if given.fast else ROWS[name].epochs, learning_rate=3e-3, seed=split)
+    fit_graphs(model, [graphs[i] for i in train], None, recipe, loss=cross_entropy(label_smoothing=0.1))
+    return evaluate(model, [graphs[i] for i in asked])
+
+
+def draw(path: Path, images: Tensor, found: dict[tuple[str, str], list[float]]) -> None:
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6))
+    shown = {"full ViT": 5, "8 neighbours": 5, "overlapping patches": 4, "CNN on the grid": images.size(-1) * 7 // 2}
+    for axes, (name, node) in zip(left.subplots(2, 2).flat, shown.items(), strict=True):
+        (data,), step = cut(name, images[:1], [0])
+        graph, at = models.of_edges(data) if ROWS[name].radius else Full(data), (data.x.size(1) ** 0.5 - 1) / 2
+        draw_on_image(images[0, 0], axes, graph, data.pos * step + at, node)
+        axes.set_title(name, fontsize=9)
+    draw_scores(found, axes := right.subplots(), KNOWN)
+    axes.set(xlabel="accuracy on the test: a dot for each split", title="who hears whom, with places and without")
+    figure.savefig(path, dpi=90)
+    print(f"drawn: {path}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", default="digits", help="digits, openml (MNIST), or a folder of MNIST's files")
+    parser.add_argument("--choose", action="store_true", help="ask validation images instead of those for the test")
+    parser.add_argument("--fast", action="store_true", help="few images, one epoch, one split, to see that all runs")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(), help="folder of the picture and of finished runs")
+    given = parser.parse_args()
+    read = {"digits": digit_images, "openml": mnist_images}.get(given.data, partial(mnist_images, given.data))
+    images, y = (values[: 200 if given.fast else None] for values in read())
+    lines, found = [], {run: [] for run in RUNS}
+    for split, (name, way) in product(range(3 * given.seed, 3 * given.seed + (1 if given.fast else 3)), RUNS):
+        key = {"row": name, "way": way, "split": split, "epochs": ROWS[name].epochs, "channels": CHANNELS}
+        key |= {"data": given.data, "choose": given.choose, "fast": given.fast}
+        lines.append(finished(given.out / "digits.jsonl", key, partial(learn, name, way, images, y, split, given)))
+        found[name, way].append(lines[-1]["accuracy"])
+        print(json.dumps(lines[-1]), flush=True)
+    verdict = {True: "reached", False: "not reached"}.get
+    mean = {run: sum(values) / len(values) for run, values in found.items()}
+    for run, values in found.items():
+        known = f"known {KNOWN[run]:.1%}: {verdict(mean[run] >= KNOWN[run] - BOUND)}" if run in KNOWN else ""
+        print(f"{run[0]:20} {run[1]:10} {mean[run]:.1%} ({min(values):.1%} to {max(values):.1%})  {known}")
+    bag, told = mean["full ViT", NONE], mean["full ViT", PLACES]
+    share = (mean["8 neighbours", NONE] - bag) / max(told - bag, 1e-9)
+    print(f"8 neighbours have {share:.0%} of what places add; known 81%, bound {MOST:.0%}: {verdict(share >= MOST)}")
+    draw(given.out / "digits.png", images, found)
+    result = {"example": "digits", "seed": given.seed, "share": round(share, 3)}
+    result |= {name: round(sum(line[name] for line in lines)) for name in ("seconds", "cpu_seconds")}
+    print("RESULT", json.dumps(result | {", ".join(run): round(value, 4) for run, value in mean.items()}))
+
+
+if __name__ == "__main__":
+    main()
