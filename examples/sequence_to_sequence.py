@@ -1,7 +1,7 @@
 """From one sequence to another: questions about numbers are read on a full graph and answered on a causal one.
 
-Papers: Vaswani et al. 2017 ("Attention Is All You Need"), Sutskever et al. 2014 (sequence to sequence), Wu et al. 2016 (GNMT: beam
-search with a length penalty), Bahdanau et al. 2015 (the picture of who is heard across).
+Papers: Vaswani et al. 2017 ("Attention Is All You Need"), Sutskever et al. 2014 (sequence to sequence), Wu et al. 2016 (GNMT:
+beam search with a length penalty), Bahdanau et al. 2015 (the picture of who is heard across).
 
 A question is a graph of letters that all hear each other, `Full`; an answer is a graph of letters of which each hears those
 before, `Causal`; and all letters of the answer hear all of the question, `Cross`. Questions are of two kinds, mixed: which digit
