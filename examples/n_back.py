@@ -26,7 +26,7 @@ from torch import nn
 from graphattn import Window
 from graphattn.data.generated import n_back
 from graphattn.explain.attention import attention_maps
-from graphattn.explain.attention_drawing import draw_arcs
+from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import EachNode, Encoder, Recurrent, TokenEmbedding, relative, sinusoids
 from graphattn.training.graph_recipe import GraphRecipe
 from graphattn.training.graphs import evaluate, fit_graphs
@@ -64,7 +64,7 @@ def draw(
     path: Path, accuracy: list[float], others: dict[str, tuple[float, str]], heard: torch.Tensor, text: str
 ) -> None:
     figure = Figure(figsize=(11, 3.8), layout="constrained")
-    curve, arcs = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    curve, who = figure.subplots(1, 2, width_ratios=(1.3, 1))
     curve.plot(RADII, accuracy, "o-", label="attention, one layer")
     for (name, (value, style)), colour in zip(others.items(), ("tab:green", "tab:purple", "0.5"), strict=True):
         curve.axhline(value, color=colour, linestyle=style, label=name)
@@ -72,8 +72,9 @@ def draw(
     curve.set(xlabel="radius: how many nodes before are heard", ylabel="accuracy for each node", ylim=(0.7, 1.02))
     curve.set_title(f"is this what was shown {N} steps ago?")
     curve.legend(fontsize=8, loc="center right")
-    draw_arcs(heard, arcs, list(text), least=0.3)
-    arcs.set_title(f"who hears whom, radius {N}: one head, weights from 0.3 on")
+    image = draw_heat_map(heard, who, list(text), most=1.0)
+    who.set_title(f"who hears whom, radius {N}: one head")
+    figure.colorbar(image, ax=who, label="attention")
     figure.savefig(path, dpi=90)
 
 

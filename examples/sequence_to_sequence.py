@@ -65,7 +65,7 @@ def draw(path: Path, model: Seq2Seq, shown: list[Question], tokeniser: Symbols) 
         heard = torch.stack([each.matrix().mean(0) for each in across]).mean(0)
         answer = [f"{letter} asks for {after}" for letter, after in pairwise(START + asked.target + END)]
         image = draw_heat_map(heard, axes, answer, list(asked.source.replace(" ", "·")), most=0.7)
-        axes.set(xlabel="", ylabel="")
+        axes.set(xlabel="", ylabel="", anchor="W")
     figure.colorbar(image, ax=rows, label="attention, mean of\nheads and layers", shrink=0.7)
     figure.suptitle("who in the question (columns) is heard by each letter of the answer (rows)", fontsize=11)
     figure.savefig(path, dpi=80)
