@@ -8,7 +8,8 @@ before, `Causal`; and all letters of the answer hear all of the question, `Cross
 of a number stands at a place ("hundreds of 71834?"), and sums and differences ("47-85="). Those tested are none of those trained
 on. Answers are written greedily and by beam search; a beam of one is the same, token for token.
 
-Picture: sequence_to_sequence.png, which letters of the question each letter of the answer hears.
+Picture: sequence_to_sequence.png, which letters of the question each letter of the answer hears: of a place, the one digit, which
+the encoder has found.
 
     python examples/sequence_to_sequence.py [--fast] [--seed N] [--out DIR]
 """
@@ -65,8 +66,10 @@ def draw(path: Path, model: Seq2Seq, shown: list[Question], tokeniser: Symbols) 
         heard = torch.stack([each.matrix().mean(0) for each in across]).mean(0)
         answer = [f"{letter} asks for {after}" for letter, after in pairwise(START + asked.target + END)]
         image = draw_heat_map(heard, axes, answer, list(asked.source.replace(" ", "·")), most=0.7)
-        axes.set(xlabel="", ylabel="", anchor="W")
+        axes.set(xlabel="", ylabel="")
     figure.colorbar(image, ax=rows, label="attention, mean of\nheads and layers", shrink=0.7)
+    for axes in rows:
+        axes.set_anchor("W")
     figure.suptitle("who in the question (columns) is heard by each letter of the answer (rows)", fontsize=11)
     figure.savefig(path, dpi=80)
 
