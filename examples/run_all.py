@@ -72,8 +72,9 @@ def rows(results: Sequence[dict]) -> list[Row]:
     """The rows of one example from the results of its seeds."""
     name, bounds = results[0]["example"], dict(flat(results[0].get("bounds", {})))
     every = [dict(flat({key: value for key, value in each.items() if key != "bounds"})) for each in results]
-    met = sum(bool(each.get("reached")) for each in every)
-    found = [] if bounds else [Row(name, "all bounds in the file", "", "", len(every), "", f"{met} of {len(every)}")]
+    found, met = [], sum(bool(each.get("reached")) for each in every)
+    if not bounds and "reached" in every[0]:
+        found = [Row(name, "all bounds in the file", "", "", len(every), "", f"{met} of {len(every)}")]
     for figure, first in every[0].items():
         if figure in ("seed", "reached") or not isinstance(first, int | float):
             continue

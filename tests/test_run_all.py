@@ -80,6 +80,10 @@ def test_fast_is_one_seed_and_kept_apart(runner, monkeypatch, tmp_path):
     assert ran(tmp_path) == ["--seed 0 --out . --fast", "--seed 0 --out ."]
 
 
+def test_an_example_that_says_of_nothing_whether_it_is_reached(runner):
+    assert [row.figure for row in runner.rows([{"example": "small", "seed": 0, "accuracy": 0.5}])] == ["accuracy"]
+
+
 def test_an_example_without_bounds_says_whether_its_own_are_reached(runner):
     results = [{"example": "small", "seed": seed, "reached": seed > 0, "accuracy": 0.5} for seed in range(3)]
     assert [tuple(row) for row in runner.rows(results)] == [
