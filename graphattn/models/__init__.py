@@ -25,6 +25,7 @@ from graphattn.models.positional import (
     t5,
 )
 from graphattn.models.reading import AllPlaces, EachNode, FirstNode, Hub, LastNode, MeanOfNodes
+from graphattn.models.recurrent import Recurrent
 from graphattn.models.searching import beam_search, greedy_search
 from graphattn.models.seq2seq import Seq2Seq
 from graphattn.models.transformer import Transformer
@@ -50,6 +51,7 @@ __all__ = [
     "Nucleus",
     "PerceiverNet",
     "Positional",
+    "Recurrent",
     "Sample",
     "Seq2Seq",
     "TokenEmbedding",
