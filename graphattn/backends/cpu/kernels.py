@@ -20,7 +20,8 @@ from __future__ import annotations
 import numpy as np
 
 from graphattn.backends.cpu.lanes import add_all, compiled, factor_of, inner, most_edges, product, word_of
-from graphattn.backends.cpu.rows import STRIDE, add_four, ask_ahead, copy, get, pull_back, put, softmax
+from graphattn.backends.cpu.memory import ask_ahead, copy, get, put
+from graphattn.backends.cpu.rows import STRIDE, add_four, pull_back, softmax
 
 
 @inner

@@ -63,27 +63,13 @@ def attend(
     from graphattn.backends.cpu.lanes import lanes
     from graphattn.backends.cpu.rows import period_of
 
-    heads = query.size(1)
-    alpha = _edge_products(query, key, ptr, sender)
-    bounds, weight = ranges(ptr, 16 * heads), alpha.numpy().reshape(-1)
+    heads, alpha = query.size(1), _edge_products(query, key, ptr, sender)
     if bias is not None:
-        run(kernels.add_bias, bounds, lanes(1), heads, *flat(ptr, number, bias), weight)
+        run(kernels.add_bias, _bounds(ptr, heads), lanes(1), heads, *flat(ptr, number, bias, alpha))
     if asked is not None and feature is not None:
-        sizes = (heads, feature.size(1))
-        run(kernels.add_asked, bounds, lanes(sizes[1]), sizes, *flat(ptr, number, asked, feature), weight)
-    run(kernels.softmaxes, bounds, lanes(1), (heads, period_of(heads)), *flat(ptr), weight)
-    heard = alpha
-    if seed is not None:
-        heard = alpha.clone()
-        run(
-            kernels.drop,
-            bounds,
-            lanes(1),
-            heads,
-            *flat(ptr, sender, number),
-            *drop(seed, dropout, query.dtype),
-            *flat(heard),
-        )
+        _add_asked(alpha, asked, feature, ptr, number)
+    run(kernels.softmaxes, _bounds(ptr, heads), lanes(1), (heads, period_of(heads)), *flat(ptr, alpha))
+    heard = alpha if seed is None else _quieter(alpha.clone(), seed, dropout, ptr, sender, number)
     out = _weighted_sum(heard, value, ptr, sender, None)
     felt = query.new_empty(query.size(0), heads, 0) if feature is None else _feature_sums(heard, feature, ptr, number)
     return out, felt, alpha, alpha.new_empty(0, heads) if seed is None else heard
@@ -99,26 +85,10 @@ def _(query, key, value, asked, bias, feature, seed, dropout, ptr, sender, numbe
 
 @torch.library.custom_op(f"{LIBRARY}::attend_backward", mutates_args=(), device_types="cpu")
 def attend_backward(
-    grad: Tensor,
-    felt_grad: Tensor,
-    out: Tensor,
-    felt: Tensor,
-    alpha: Tensor,
-    heard: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    asked: Tensor | None,
-    feature: Tensor | None,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-    sender_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, felt_grad: Tensor, out: Tensor, felt: Tensor, alpha: Tensor, heard: Tensor,
+    query: Tensor, key: Tensor, value: Tensor, asked: Tensor | None, feature: Tensor | None, seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of query, key, value, asked, of the scores ``[E, H]`` in the receivers' order, and of the features."""
     from graphattn.backends.cpu import kernels
     from graphattn.backends.cpu.lanes import lanes
@@ -126,28 +96,19 @@ def attend_backward(
 
     heads, wide, heard = query.size(1), value.size(2), alpha if seed is None else heard
     asked, feature, deep = _features(query, asked, feature)
-    thin, bounds, order = lanes(deep), ranges(ptr, 16 * heads), flat(ptr, number)
+    thin, bounds = lanes(deep), _bounds(ptr, heads)
     pull = _edge_products(grad, value, ptr, sender)
-    features = flat(felt_grad, felt) if deep else flat(query[:0], query[:0])
     if deep:
-        run(kernels.add_asked, bounds, thin, (heads, deep), *order, *flat(felt_grad, feature, pull))
+        _add_asked(pull, felt_grad, feature, ptr, number)
     if seed is not None:
-        run(
-            kernels.drop,
-            bounds,
-            lanes(1),
-            heads,
-            *flat(ptr, sender, number),
-            *drop(seed, dropout, query.dtype),
-            *flat(pull),
-        )
-    sizes = (heads, wide, deep, period_of(heads))
-    run(kernels.pull_backs, bounds, lanes(wide), thin, sizes, *flat(ptr, alpha, grad, out), *features, *flat(pull))
+        _quieter(pull, seed, dropout, ptr, sender, number)
+    sizes, rows = (heads, wide, deep, period_of(heads)), (alpha, grad, out, felt_grad, felt, pull)
+    run(kernels.pull_backs, bounds, lanes(wide), thin, sizes, *flat(ptr, *rows))
     asked_grad, feature_grad = alike(asked, feature)
     if deep:
         asked_grad = _feature_sums(pull, feature, ptr, number)
-        edges = flat(heard, pull, felt_grad, asked, feature_grad)
-        run(kernels.feature_grads, bounds, thin, (heads, deep), *order, *edges)
+        edges = flat(ptr, number, heard, pull, felt_grad, asked, feature_grad)
+        run(kernels.feature_grads, bounds, thin, (heads, deep), *edges)
     query_grad = _weighted_sum(pull, key, ptr, sender, None)
     key_grad = _weighted_sum(pull, query, sender_ptr, receiver, place)
     return query_grad, key_grad, _weighted_sum(heard, grad, sender_ptr, receiver, place), asked_grad, pull, feature_grad
@@ -168,6 +129,34 @@ def _features(query: Tensor, asked: Tensor | None, feature: Tensor | None) -> tu
     if asked is None or feature is None:
         return query.new_empty(*query.shape[:2], 0), query.new_empty(0, 0), 0
     return asked, feature, feature.size(1)
+
+
+def _bounds(ptr: Tensor, heads: int) -> list[int]:
+    # An exponential costs about as much as sixteen products.
+    return ranges(ptr, 16 * heads)
+
+
+def _add_asked(weight: Tensor, asked: Tensor, feature: Tensor, ptr: Tensor, number: Tensor) -> None:
+    from graphattn.backends.cpu import kernels
+    from graphattn.backends.cpu.lanes import lanes
+
+    sizes = (weight.size(1), feature.size(1))
+    run(
+        kernels.add_asked,
+        ranges(ptr, sizes[0] * sizes[1]),
+        lanes(sizes[1]),
+        sizes,
+        *flat(ptr, number, asked, feature, weight),
+    )
+
+
+def _quieter(weight: Tensor, seed: Tensor, dropout: float, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:
+    from graphattn.backends.cpu import kernels
+    from graphattn.backends.cpu.lanes import lanes
+
+    heads, dropped = weight.size(1), drop(seed, dropout, weight.dtype)
+    run(kernels.drop, _bounds(ptr, heads), lanes(1), heads, *flat(ptr, sender, number), *dropped, *flat(weight))
+    return weight
 
 
 def _edge_products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor) -> Tensor:
