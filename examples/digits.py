@@ -48,7 +48,7 @@ ROWS = {
     "full ViT": Row(1, 0, 35, (0.969, 0.773)),
     "8 neighbours": Row(1, 1, 25, (0.971, 0.932)),
     "overlapping patches": Row(2, 0, 25, (0.980,)),
-    "pixels as tokens": Row(0, 0, 10),
+    "pixels as tokens": Row(0, 0, 25),
     "Perceiver": Row(1, 0, 25),
     "MLP-Mixer": Row(1, 0, 15),
     "CNN on the grid": Row(0, 1, 12, (0.986,)),
