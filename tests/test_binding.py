@@ -45,7 +45,7 @@ WRONG = {
         lambda: EdgeConv(nn.Sequential(nn.Linear(16, 4), nn.ReLU())),
         (torch.randn(5, 7), EDGES),
         ValueError,
-        r"expected 16 channels in float32 on cpu for network.0, got x \[5, 7\] .*5x14 and 16x4",
+        r"expected 16 channels in receivers and senders together, got 7 and 7",
     ),
     "channels of edges": (
         with_bias,

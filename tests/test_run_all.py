@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,9 @@ def test_an_interruption_leaves_what_has_finished(tmp_path):
     (tmp_path / "quick.py").write_text(f"print('RESULT', '{result}')")
     (tmp_path / "slow.py").write_text("import time, pathlib; pathlib.Path('begun').touch(); time.sleep(60)")
     asked = [sys.executable, "run_all.py", "quick", "slow", "--fast", "--out", "out"]
-    process = subprocess.Popen(asked, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    # A shell that runs the suite in the background has its children ignore the signal.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(asked, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=heed)
     begun = tmp_path / "out" / "fast" / "slow-0" / "begun"
     for _ in range(600):
         if begun.exists():

@@ -21,6 +21,7 @@ from graphattn.dropout import loudness
 from graphattn.message import Attend, Copy, Difference, Relation, Scaled
 from graphattn.slots import Inputs
 from graphattn.topology import Blockwise, Edges, Topology
+from graphattn.topology.lattice import Lattice
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -45,6 +46,8 @@ class Csr:
             reasons.append("needs edges that were grouped before compiling: call graph.listed().prepare()")
         if isinstance(message, Attend):
             reasons.extend(why_no_attention(layer, message, inputs.edge))
+        elif isinstance(message, Relation) and isinstance(graph, Lattice):
+            reasons.append(f"needs relations of a list of edges, got those of places in {type(graph).__name__}")
         elif isinstance(message, Relation):
             reasons.extend(why_not_by_relation(layer, message, inputs))
         elif not isinstance(message, Scaled | Copy | Difference):

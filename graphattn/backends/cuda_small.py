@@ -32,7 +32,9 @@ class CudaSmall:
     name = "cuda_small"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
+        message, reasons, elsewhere = layer.message_function, [], why_not_here(inputs.senders.get("value"))
+        if elsewhere and torch.compiler.is_compiling():  # each size that is asked about would be compiled for itself
+            return elsewhere
         if not isinstance(graph, Full | Cross | Star | Causal):
             reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
         elif (largest := max(graph.receivers.max, graph.senders.max)) > CLASSES[-1]:
@@ -45,7 +47,7 @@ class CudaSmall:
             reasons.append(f"needs the message Attend, got {type(message).__name__}")
         if not isinstance(layer.aggregation, SoftmaxSum):
             reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
-        return reasons + why_not_here(inputs.senders.get("value")) + watched(layer)
+        return reasons + elsewhere + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cuda_kernels.functions import Scored

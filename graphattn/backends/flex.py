@@ -38,7 +38,9 @@ class Flex:
     name = "flex"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
+        message, reasons, elsewhere = layer.message_function, [], _why_not_here(inputs.senders.get("value"))
+        if elsewhere and torch.compiler.is_compiling():  # each size that is asked about would be compiled for itself
+            return elsewhere
         if not isinstance(graph, Blockwise):
             reasons.append(f"needs a topology of runs of senders (Blockwise), got {type(graph).__name__}")
         elif not graph.num_receivers or not graph.num_senders:
@@ -53,7 +55,7 @@ class Flex:
             reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
         if inputs.seed is not None:
             reasons.append("needs messages of which none is dropped")
-        return reasons + _why_not_here(inputs.senders.get("value")) + watched(layer)
+        return reasons + elsewhere + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function

@@ -77,6 +77,10 @@ class Small:
 
 def _why_not_this_size(graph: Whole) -> list[str]:
     # Numbers that are at hand: nothing is counted, and a compiler meets the same question in every batch.
+    if (
+        torch.compiler.is_compiling()
+    ):  # the rule would have each of its sides compiled, and exported models need the kernel
+        return ["needs sizes that are known, which they are not while a graph is compiled"]
     graphs, reasons = graph.num_graphs, []
     if graph.num_senders > LARGEST * graphs:
         reasons.append(f"needs at most {LARGEST} senders per graph, got {graph.num_senders} in {graphs} graphs")
