@@ -149,7 +149,8 @@ def test_functions_have_at_most_40_lines_and_forward_15():
 
     def most(place, name):
         # A kernel in Triton is one program: what it holds in registers cannot be handed to a function that takes fewer arguments.
-        return 15 if name == "forward" else 60 if "cuda_kernels/" in place else 40
+        programs = {"attend": 44, "to_receivers": 56} if "cuda_kernels/attention.py" in place else {}
+        return 15 if name == "forward" else programs.get(name, 40)
 
     assert {place: n for place, (name, n) in lines.items() if n > most(place, name)} == {}
 
