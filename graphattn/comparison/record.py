@@ -1,0 +1,91 @@
+"""One fit, as it stands in the file of results: what it was, what it reached, what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Self, final
+
+Role = Literal["model", "baseline", "permuted"]
+Status = Literal["ok", "failed"]
+
+
+@final
+@dataclass(frozen=True)
+class Fit:
+    """What a fit is, and all that its result depends on: equal fits need not be run twice.
+
+    ``layer`` and ``topology`` are names (a baseline's name and ``""``), ``split`` counts from 0, ``settings`` are everything else
+    that is equal for all: depth, reference width, epochs, trials, rope, ...; ``split_hash`` is of the parts themselves, ``data_hash`` of the graphs.
+    """
+
+    problem: str
+    layer: str
+    topology: str
+    split: int
+    seed: int
+    role: Role = "model"
+    split_hash: str = ""
+    data_hash: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As in tables: ``"attention on full"``, ``"random forest"``, ``"attention on full, labels permuted"``."""
+        on = f"{self.layer} on {self.topology}" if self.topology else self.layer
+        return f"{on}, labels permuted" if self.role == "permuted" else on
+
+
+@final
+@dataclass(frozen=True)
+class Record:
+    """What came of a fit.
+
+    Args:
+        fit: what it was.
+        status: ``failed`` fits have a ``reason`` and no score.
+        measure: name of the score, more is better.
+        score: on the test part, which chose nothing.
+        validation: the same on the validation part.
+        chosen: what tuning chose, such as a learning rate.
+        width: channels, and ``hidden`` those of the token-wise network: what makes parameter counts agree.
+        parameters: trained numbers; ``flops`` of one forward pass on the whole test part, per graph.
+        epochs: until it stopped; ``kept`` the best of them.
+        seconds_per_epoch, graphs_per_second, peak_mib: training time, inference throughput, peak memory.
+        learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
+        batch_size: smaller than asked if memory ran out.
+        versions, date: of libraries and day.
+    """
+
+    fit: Fit
+    status: Status
+    measure: str
+    reason: str = ""
+    score: float | None = None
+    validation: float | None = None
+    chosen: dict[str, float] = field(default_factory=dict)
+    width: int = 0
+    hidden: int = 0
+    parameters: int = 0
+    flops: float = 0.0
+    epochs: int = 0
+    kept: int = 0
+    seconds_per_epoch: float = 0.0
+    graphs_per_second: float = 0.0
+    peak_mib: float = 0.0
+    learned: dict[str, float | list[float]] = field(default_factory=dict)
+    batch_size: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    date: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As one line of the file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, line: dict[str, Any]) -> Self:
+        """From one line of the file. Raises `ValueError` for names that are missing or unknown."""
+        try:
+            return cls(**(line | {"fit": Fit(**line["fit"])}))
+        except (KeyError, TypeError) as error:
+            known = ", ".join(each.name for each in fields(cls))
+            raise ValueError(f"expected a record with {known}, got {', '.join(map(str, line))}: {error}") from None
