@@ -88,7 +88,9 @@ class MoleculeTransformer(nn.Module):
     def forward(self, data: Data | Batch) -> Tensor:
         graph = Full(data)
         edge = self.pairs(data, graph)
-        x = self.dropout(self.atom(data["x"]) + self.random_walk(data["random_walk"]))
+        # Atoms are of few kinds: their vectors are added up once for each.
+        rows, kind = kinds(data["x"], self.atom.sizes)
+        x = self.dropout(self.atom(rows).index_select(0, kind) + self.random_walk(data["random_walk"]))
         for block in self.blocks:
             x = block(x, [graph], [edge])
         molecule = self.readout(self.norm(x), Star(graph.receivers, hubs=_HUBS))
