@@ -20,7 +20,7 @@ from graphattn.topology import Edges, Full, Topology, read_sizes
 
 FARTHEST = 20
 """So many edges or more are one distance; the next number says that there is no path."""
-_GIVEN = ("x", "edge_index", "edge_attr", "y", "true_edge")
+_GIVEN = ("x", "edge_index", "edge_attr", "pos", "y", "true_edge")
 
 
 class Cell(NamedTuple):
@@ -111,12 +111,12 @@ def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
 def prepared(problem: Problem, cells: Iterable[Cell], seed: int = 0) -> Problem:
     """The problem, with graphs that hold what these cells hear and nothing else; the given graphs stay as they are.
 
-    Beside ``x``, ``edge_index``, ``edge_attr``, ``y`` and ``true_edge`` these are ``distance [n n]`` (edges on the shortest
-    path, as ``to_data`` of molecules has it) for what pairs say on a full graph, and ``shuffled_index [2, K]`` for the topology
-    ``shuffled``, a permutation for each graph that ``seed`` draws.
+    Beside ``x``, ``edge_index``, ``edge_attr``, ``pos``, ``y`` and ``true_edge`` these are ``distance [n n]`` (edges on the
+    shortest path, as ``to_data`` of molecules has it) for what pairs say on a full graph, and ``shuffled_index [2, K]`` for the
+    topology ``shuffled``, a permutation for each graph that ``seed`` draws.
 
-    >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.tensor([1.0]))
-    >>> problem = prepared(Problem("ring", [ring], "regression"), [Cell("edge_attention", "full")])
+    >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.arange(3.0))
+    >>> problem = prepared(Problem("ring", [ring], "regression", level="node"), [Cell("edge_attention", "full")])
     >>> problem.graphs[0].distance
     tensor([0, 2, 1, 1, 0, 2, 2, 1, 0])
     """
