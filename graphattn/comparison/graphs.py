@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
@@ -121,17 +121,19 @@ def prepared(problem: Problem, cells: Iterable[Cell], seed: int = 0) -> Problem:
     tensor([0, 2, 1, 1, 0, 2, 2, 1, 0])
     """
     asked = list(cells)
-    distances = any(LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole for cell in asked)
-    shuffles = any(cell.topology == "shuffled" for cell in asked)
-    graphs = []
-    for number, data in enumerate(problem.graphs):
-        made = Data.from_dict({name: data[name] for name in _GIVEN if name in data})
-        if distances:
-            made.distance = distance(data)
-        if shuffles:
-            made.shuffled_index = shuffled_ends(data["edge_index"], np.random.default_rng([seed, number]))
-        graphs.append(made)
+    graphs = [heard(data, asked, (seed, number)) for number, data in enumerate(problem.graphs)]
     return replace(problem, graphs=graphs)
+
+
+def heard(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> Data:
+    """One graph as :func:`prepared` makes it, such as one of which nothing is known yet."""
+    made = Data.from_dict({name: data[name] for name in _GIVEN if name in data})
+    for cell in cells:
+        if LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole and "distance" not in made:
+            made.distance = distance(data)
+        if cell.topology == "shuffled" and "shuffled_index" not in made:
+            made.shuffled_index = shuffled_ends(data["edge_index"], np.random.default_rng(seed))
+    return made
 
 
 def distance(data: Data) -> Tensor:
@@ -150,6 +152,7 @@ def distance(data: Data) -> Tensor:
 def shuffled_ends(edge_index: Tensor, generator: np.random.Generator) -> Tensor:
     """The edges with their receivers permuted: each node speaks as often and hears as many as before.
 
+    The two directions of an undirected edge part, as every edge is permuted for itself.
     Where that makes a self-loop or a second edge between two nodes, the edge changes receivers with another, as long as tries
     last; in small or dense graphs some remain.
 
