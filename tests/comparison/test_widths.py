@@ -26,11 +26,9 @@ def problem(categories=False):
     "reference",
     [
         Size(16, 32, 1, 2),
-        Size(32, 64, 2, 4),
         Size(64, 128, 3, 4),
-        Size(64, 64, 6, 8),
         Size(48, 96, 2, 3),
-        Size(128, 512, 4, 8),
+        Size(128, 512, 6, 8),
     ],
     ids=str,
 )
