@@ -35,7 +35,7 @@ def matched(problem: Problem, cells: Sequence[Cell], reference: Size) -> dict[Ce
     >>> problem = Problem("one", [graph], "regression", level="node")
     >>> sizes = matched(problem, cells, Size(width=64, hidden=128))
     >>> [(size.width, size.hidden) for size in sizes.values()]
-    [(80, 168), (64, 128)]
+    [(80, 158), (64, 128)]
     """
     if not cells:
         raise ValueError("expected cells to match, got none")
