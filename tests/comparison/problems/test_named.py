@@ -26,7 +26,7 @@ def test_a_file_of_molecules(table):
     assert list(found.smiles) == ["CCO", "CCN", "CCC", "c1ccccc1"]
     assert list(found.groups) == ["", "", "", "c1ccccc1"]
     assert found.splits is None
-    assert sorted(found.graphs[0].keys()) == ["edge_attr", "edge_index", "x", "y"]
+    assert sorted(found.graphs[0].keys()) == ["distance", "edge_attr", "edge_index", "x", "y"]
     assert found.graphs[0].y.dtype == torch.long
     assert found.notes[-1] == (
         "2 of 6 rows were set aside (1 unreadable SMILES, 1 no label): "
@@ -92,9 +92,10 @@ def test_digits_are_patches_and_their_neighbours():
     assert (found.target, found.classes) == ("multiclass", tuple("0123456789"))
     assert found.labels().tolist() == labels.tolist()
     first = found.graphs[0]
-    assert first.x.shape == (16, 4)
+    assert first.x.shape == (16, 6)
     assert first.pos.tolist()[:5] == [[0, 0], [0, 1], [0, 2], [0, 3], [1, 0]]
-    torch.testing.assert_close(first.x[1], images[0, 0, :2, 2:4].flatten())
+    torch.testing.assert_close(first.x[1, :4], images[0, 0, :2, 2:4].flatten())
+    torch.testing.assert_close(first.x[:, 4:], first.pos / 3)
     assert first.edge_index.shape == (2, 84)
     assert len(problem("digits", count=50).graphs) == 50
 
