@@ -125,7 +125,7 @@ class FittedNetwork:
         """Writes ``model.safetensors`` and ``graph_model.json``, with ``more`` in it."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        weights = {name: value.contiguous().clone() for name, value in self.network.state_dict().items()}
         (folder / _WEIGHTS).write_bytes(save(weights))
         described = {
             "format": FORMAT,
