@@ -18,7 +18,7 @@ OUTSIDE = 2 * 3 * 5 * 8 + 2 * (4 * 3 * 8 * 16) + 2 * 8 * 8 + 2 * 8
 
 
 def rings(count=2):
-    graphs = [Data(x=torch.randn(3, 5), edge_index=RING, y=torch.tensor([0.0])) for _ in range(count)]
+    graphs = [Data(x=torch.randn(3, 5), edge_index=RING, y=torch.tensor([float(k)])) for k in range(count)]
     return Problem("rings", graphs, "regression")
 
 
@@ -73,7 +73,13 @@ def test_a_gcn_on_all_edges_is_what_torch_counts_of_matrices():
 
 @pytest.mark.parametrize(
     ("layer", "along_edges"),
-    [("attention", 4 * 6 * 8), ("gat", 4 * 3 * 8 + 6 * 2 + 2 * 6 * 8), ("gcn", 2 * 6 * 8), ("gin", 3 * 8), ("sage", 3 * 8)],
+    [
+        ("attention", 4 * 6 * 8),
+        ("gat", 4 * 3 * 8 + 6 * 2 + 2 * 6 * 8),
+        ("gcn", 2 * 6 * 8),
+        ("gin", 3 * 8),
+        ("sage", 3 * 8),
+    ],
 )
 def test_products_with_matrices_are_what_torch_counts_edge_by_edge(layer, along_edges):
     problem, cell = rings(), Cell(layer, "edges")

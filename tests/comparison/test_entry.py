@@ -2,7 +2,18 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from graphattn.comparison.entry import Categories, Columns, EdgeEncoder, Everywhere, Numbers, OnEdges, encoder
+from graphattn.comparison.entry import (
+    Categories,
+    Columns,
+    EdgeEncoder,
+    Everywhere,
+    Features,
+    NodeEncoder,
+    Numbers,
+    OnEdges,
+    encoder,
+)
+from graphattn.comparison.problem import Problem
 from graphattn.topology import Full
 
 PATH = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -39,6 +50,26 @@ def test_columns_are_read_from_all_graphs(features, columns):
 def test_columns_that_do_not_fit_are_refused(features, words):
     with pytest.raises(ValueError, match=words):
         Columns.of(features)
+
+
+def test_features_are_those_that_all_graphs_have():
+    def problem(*graphs):
+        given = [Data(edge_index=PATH, y=torch.tensor([float(number)]), **each) for number, each in enumerate(graphs)]
+        return Problem("paths", given, "regression")
+
+    x, far = torch.zeros(3, 2), torch.tensor([[0.0, 0], [0, 0], [3, 0]])
+    bare, told = {"x": x}, {"x": x, "edge_attr": KINDS, "pos": far}
+    assert Features.of(problem(bare, told)) == Features(Columns(2, ()))
+    assert Features.of(problem(told, told)) == Features(Columns(2, ()), Columns(0, (2, 3)), 2, pytest.approx(1.0))
+    assert Features.of(problem({"x": x, "pos": x}, {"x": x, "pos": x})).extent == 1
+
+
+def test_places_count_from_the_middle_of_the_graph():
+    encode = NodeEncoder(Features(Columns(1, ()), places=2, extent=2.0), 4)
+    pos = torch.tensor([[0.0, 0], [0, 0], [3, 0]])
+    data = path(pos=pos)
+    apart = torch.tensor([[-0.5, 0], [-0.5, 0], [1, 0]])
+    assert encode(data).allclose(encode.start(data.x) + encode.place(apart))
 
 
 def test_numbers_are_mapped_and_categories_looked_up():

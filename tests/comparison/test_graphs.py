@@ -96,7 +96,9 @@ def test_a_batch_of_shuffled_graphs_keeps_them_apart():
 
 
 def test_graphs_that_were_not_prepared_are_refused():
-    with pytest.raises(ValueError, match=r"prepared\(problem, cells\) with shuffled_index, got \['edge_index', 'x', 'y'\]"):
+    with pytest.raises(
+        ValueError, match=r"prepared\(problem, cells\) with shuffled_index, got \['edge_index', 'x', 'y'\]"
+    ):
         TOPOLOGIES["shuffled"].make(ring_problem().graphs[0])
 
 

@@ -27,8 +27,8 @@ SIZE = Size(width=8, hidden=16, depth=2, heads=2)
 ALL = torch.ones(3, dtype=torch.bool)
 
 
-def path(**more):
-    return Data(x=torch.randn(3, 5), edge_index=PATH, y=torch.tensor([0.0]), **more)
+def path(y=0.0, **more):
+    return Data(x=torch.randn(3, 5), edge_index=PATH, y=torch.tensor([y]), **more)
 
 
 def on_full(alpha):
@@ -36,7 +36,7 @@ def on_full(alpha):
 
 
 def problem(count=2, **more):
-    return Problem("paths", [path(**more) for _ in range(count)], "regression")
+    return Problem("paths", [path(float(k), **more) for k in range(count)], "regression")
 
 
 IDENTITY, MEAN = torch.eye(3).tolist(), [[1 / 3] * 3] * 3
@@ -44,7 +44,9 @@ NEAR = [[0.0, 1.0, 0.0], [0.5, 0.0, 0.5], [0.0, 1.0, 0.0]]
 
 
 @pytest.mark.parametrize(
-    ("alpha", "share"), [(IDENTITY, 0.0), (MEAN, 1.0), (NEAR, math.log(2) / math.log(3) / 3)], ids=["own", "mean", "near"]
+    ("alpha", "share"),
+    [(IDENTITY, 0.0), (MEAN, 1.0), (NEAR, math.log(2) / math.log(3) / 3)],
+    ids=["own", "mean", "near"],
 )
 def test_entropy_is_a_share_of_its_maximum(alpha, share):
     assert relative_entropy(on_full(alpha), ALL) == pytest.approx(share)
@@ -157,8 +159,8 @@ def test_of_each_cell_what_is_defined(cell):
 
 def test_more_layers_reach_farther_and_a_full_graph_farthest():
     edges = torch.stack([torch.arange(9), torch.arange(1, 10)])
-    data = Data(x=torch.randn(10, 5), edge_index=torch.cat([edges, edges.flip(0)], dim=1), y=torch.tensor([0.0]))
-    task = Problem("path", [data] * 8, "regression")
+    data = Data(x=torch.randn(10, 5), edge_index=torch.cat([edges, edges.flip(0)], dim=1), y=torch.arange(10.0))
+    task = Problem("path", [data] * 8, "regression", level="node")
 
     def far(layer, topology, depth=2):
         model = network(task, Cell(layer, topology), Size(8, 16, depth, heads=2))
@@ -175,11 +177,13 @@ def test_graphs_that_cost_too_much_are_not_looked_at():
     assert affordable([4096], whole=False) == [0]
     assert affordable([4097], whole=False) == []
     assert affordable([2] * 100, whole=False) == list(range(64))
-    large = Problem("large", [Data(x=torch.zeros(600, 1), edge_index=PATH, y=torch.tensor([0.0]))], "regression")
+    graph = Data(x=torch.zeros(600, 1), edge_index=PATH, y=torch.arange(600.0))
+    large = Problem("large", [graph], "regression", level="node")
     assert learned(network(large, Cell("gcn", "full"), SIZE), large, [0]) == {}
 
 
 def test_a_single_node_without_edges():
-    data = Data(x=torch.randn(1, 5), edge_index=torch.zeros(2, 0, dtype=torch.long), y=torch.tensor([0.0]))
-    task = Problem("one", [data], "regression")
+    nobody = torch.zeros(2, 0, dtype=torch.long)
+    graphs = [Data(x=torch.randn(1, 5), edge_index=nobody, y=torch.tensor([y])) for y in (0.0, 1.0)]
+    task = Problem("one", graphs, "regression")
     assert learned(network(task, Cell("attention", "full"), SIZE), task, [0]) == {"reach": 0, "distance": [0, 0]}

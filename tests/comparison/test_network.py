@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
@@ -31,7 +33,11 @@ def trees(count=16, level="graph", categories=False, classes=2):
     for number in range(count):
         nodes = 1 + number % 7
         asked = 1 if level == "graph" else nodes
-        label = torch.randint(classes, (asked,), generator=generator)
+        label = (
+            (torch.arange(asked) + number) % classes
+            if number < 2
+            else torch.randint(classes, (asked,), generator=generator)
+        )
         graphs.append(Data(**tree(nodes, generator, categories), y=label))
     return Problem("trees", graphs, "binary", ("no", "yes"), level)
 
@@ -80,7 +86,7 @@ def test_nodes_may_stand_in_any_order(cell):
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
     place = order.argsort()
     turned = Data(x=data.x[order], edge_index=place[data.edge_index], edge_attr=data.edge_attr, y=data.y)
-    turned = prepared(Problem("turned", [turned], "regression"), [cell]).graphs[0]
+    turned = prepared(replace(problem, graphs=[turned, *problem.graphs[1:]]), [cell]).graphs[0]
     model = network(problem, cell, SMALL).double().eval()
     assert model(turned).allclose(model(data), atol=1e-12)
 
@@ -92,12 +98,12 @@ def test_nodes_are_answered_one_by_one(cell):
 
 
 def test_alone_nothing_that_others_say_is_heard_and_over_a_hub_all_of_it():
-    data = Data(x=torch.randn(4, 3), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.zeros(4).long())
+    data = Data(x=torch.randn(4, 3), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor([0, 1, 0, 1]))
     problem = Problem("pair", [data], "binary", ("no", "yes"), "node")
 
     def heard(layer, topology):
         model = network(problem, Cell(layer, topology), SMALL)
-        x = model.nodes(data.x).detach().requires_grad_()
+        x = model.nodes(data).detach().requires_grad_()
         out = model.through(x, data)[-1]
         return [bool(torch.autograd.grad(out[0].norm(), x, retain_graph=True)[0][node].any()) for node in range(4)]
 
@@ -107,6 +113,18 @@ def test_alone_nothing_that_others_say_is_heard_and_over_a_hub_all_of_it():
         assert heard(layer, "full") == [True, True, True, True]
     for layer in ("attention", "gcn", "gin", "sage"):
         assert heard(layer, "edges+hub") == [True, True, True, True]
+
+
+def test_places_are_told_to_all_wherever_the_graph_stands():
+    problem = trees(4)
+    for data in problem.graphs:
+        data.pos = torch.randn(data.num_nodes, 2)
+    model = network(problem, Cell("mlp", "none"), SMALL).double()
+    moved, turned = batch_of(problem), batch_of(problem)
+    moved.pos = moved.pos + torch.tensor([1000.0, -5])
+    turned.pos = turned.pos.flip(1)
+    assert model(moved).allclose(model(batch_of(problem)), atol=1e-3)
+    assert not model(turned).allclose(model(batch_of(problem)), atol=1e-3)
 
 
 def test_hubs_stand_behind_their_graphs_and_are_not_read():
@@ -130,7 +148,7 @@ def test_cells_of_one_width_begin_with_the_same_encoder_and_head():
     problem = trees(2)
     models = [network(problem, cell, SMALL, seed=3) for cell in CELLS]
     for model in models[1:]:
-        assert model.nodes.map.weight.equal(models[0].nodes.map.weight)
+        assert model.nodes.start.map.weight.equal(models[0].nodes.start.map.weight)
         assert model.head[-1].weight.equal(models[0].head[-1].weight)
 
 

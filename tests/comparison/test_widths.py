@@ -17,16 +17,21 @@ EDGES = torch.tensor([[0, 1], [1, 0]])
 def problem(categories=False):
     x = torch.tensor([[0, 4, 90], [3, 1, 7]]) if categories else torch.randn(2, 5)
     attr = torch.tensor([[1, 3], [1, 3]]) if categories else None
-    graph = Data(x=x, edge_index=EDGES, y=torch.tensor([1]))
-    if attr is not None:
-        graph.edge_attr = attr
-    return Problem("pair", [graph], "multiclass", ("a", "b", "c"))
+    graphs = [Data(x=x, edge_index=EDGES, y=torch.tensor([y]), edge_attr=attr) for y in range(3)]
+    return Problem("pair", graphs, "multiclass", ("a", "b", "c"))
 
 
 @pytest.mark.parametrize("categories", [False, True])
 @pytest.mark.parametrize(
     "reference",
-    [Size(16, 32, 1, 2), Size(32, 64, 2, 4), Size(64, 128, 3, 4), Size(64, 64, 6, 8), Size(48, 96, 2, 3), Size(128, 512, 4, 8)],
+    [
+        Size(16, 32, 1, 2),
+        Size(32, 64, 2, 4),
+        Size(64, 128, 3, 4),
+        Size(64, 64, 6, 8),
+        Size(48, 96, 2, 3),
+        Size(128, 512, 4, 8),
+    ],
     ids=str,
 )
 def test_parameter_counts_agree_within_5_percent_in_every_cell(reference, categories):
@@ -57,5 +62,7 @@ def test_nothing_to_match_is_refused():
 
 
 def test_a_size_that_no_other_layer_has_is_refused():
-    with pytest.raises(ValueError, match=r"a size of edge_attention on full with 2\d\d parameters within 5%, got none for Size\("):
+    with pytest.raises(
+        ValueError, match=r"a size of edge_attention on full with 2\d\d parameters within 5%, got none for Size\("
+    ):
         matched(problem(), [Cell("mlp", "none"), Cell("edge_attention", "full")], Size(4, 1, depth=1, heads=1))
