@@ -19,8 +19,7 @@ from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
 from graphattn.comparison.entry import Columns, Features
-from graphattn.comparison.graphs import TOPOLOGIES, Cell, distance
-from graphattn.comparison.layers import LAYERS
+from graphattn.comparison.graphs import Cell, heard
 from graphattn.comparison.network import Network, Size
 from graphattn.comparison.problems.checking import Form, plain
 from graphattn.training.craft import Loss
@@ -80,28 +79,24 @@ class FittedNetwork:
         copies = [plain(graph) for graph in graphs]
         scales = {name: Scale.of(torch.cat([data[name] for data in copies])) for name in _numbers(form)}
         scales |= {"y": Scale.of(y)} if values else {}
-        features = Features(
-            Columns.of([data["x"] for data in copies]),
-            Columns.of([data["edge_attr"] for data in copies]) if form.edge_attr else None,
-        )
+        features = Features.of_graphs(copies)
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(given.recipe.seed)
             network = Network(cell, size, features, y.size(1) if values else int(y.max()) + 1, "graph")
         fitted = cls(network, form, features, scales)
-        for data, answer in zip(heard := [fitted.heard(graph) for graph in copies], y, strict=True):
+        asked = [fitted.heard(graph) for graph in copies]
+        for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer[None]) if values else answer.view(1)
-        train, validation = ([heard[i] for i in part] for part in (given.train, given.validation))
+        train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
         fit_graphs(network, train, validation, given.recipe, given.loss, measures={})
         return fitted
 
     def heard(self, graph: Data) -> Data:
         """A copy with what the network hears."""
-        data, kind = plain(graph), TOPOLOGIES[self.network.cell.topology]
+        data = plain(graph)
         for name in _numbers(self.form):
             data[name] = self.scales[name].scaled(data[name])
-        if LAYERS[self.network.cell.layer].pairs and kind.whole:
-            data.distance = distance(data)
-        return data
+        return heard(data, [self.network.cell])
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
@@ -154,8 +149,9 @@ class FittedNetwork:
             described = json.loads(path.read_text(encoding="utf-8"))
             if described["format"] != FORMAT:
                 raise ValueError(f"format {described['format']!r}, and this version reads {FORMAT}")
-            nodes, edges = (each and Columns(each[0], tuple(each[1])) for each in described["features"])
-            features, form = Features(nodes, edges), Form(*described["form"])
+            nodes, edges, *places = described["features"]
+            features = Features(_columns(nodes), edges and _columns(edges), *places)
+            form = Form(*described["form"])
             scales = {name: Scale(*each) for name, each in described["scales"].items()}
             cell, size = Cell(*described["cell"]), Size(**described["size"])
             network = Network(cell, size, features, described["outputs"], "graph")
@@ -183,3 +179,7 @@ class Training(NamedTuple):
 def _numbers(form: Form) -> list[str]:
     """The features that are numbers; graphs without ``x`` have the number 1."""
     return [name for name, kind in (("x", form.x), ("edge_attr", form.edge_attr)) if kind == "numbers"]
+
+
+def _columns(stored: Sequence[Any]) -> Columns:
+    return Columns(stored[0], tuple(stored[1]))

@@ -84,15 +84,10 @@ def _by_name(
 
 def _digits(count: int | None, seed: int) -> Problem:
     images, labels = digit_images()
-    graphs = patches(images, size=2, y=labels, radius=1)
-    for graph in graphs:
-        # Places are told to all layers, so that a graph in which everyone hears everyone is no bag of patches.
-        graph.x = torch.cat([graph["x"], graph["pos"] / graph["pos"].amax()], dim=1)
-    note = (
-        "images of 8 x 8 pixels, cut into 16 patches; x are the 4 pixels of a patch, its row and its column; "
-        "neighbours in all 8 directions are joined"
-    )
-    return _fewer(replace(problem_of_graphs(graphs, "digits"), notes=(note,)), count, seed)
+    made = problem_of_graphs(patches(images, size=2, y=labels, radius=1), "digits")
+    note = "images of 8 x 8 pixels, cut into 16 patches; x are the 4 pixels of a patch, pos is its row and column"
+    joined = "neighbours in all 8 directions are joined"
+    return _fewer(replace(made, notes=(note, joined)), count, seed)
 
 
 def _sparse_and(count: int | None, seed: int) -> Problem:
