@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -188,7 +188,7 @@ class GraphRegressor(RegressorMixin, BaseEstimator):
 
 def _graphs(graphs: Iterable[Data]) -> list[Data]:
     if isinstance(graphs, Batch):
-        return graphs.to_data_list()
+        return cast(list[Data], graphs.to_data_list())
     if isinstance(graphs, Data) or not isinstance(graphs, Iterable):
         raise TypeError(f"expected a list of PyG Data, got one {type(graphs).__name__}; write [data]")
     return list(graphs)
