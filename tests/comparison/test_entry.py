@@ -1,5 +1,3 @@
-import copy
-
 import pytest
 import torch
 from torch_geometric.data import Batch, Data
@@ -133,12 +131,9 @@ def test_pairs_of_a_batch_are_those_of_its_graphs():
 
 def test_pairs_of_molecules_are_those_of_the_molecule_transformer():
     molecules = [to_data(parse_smiles(smiles)) for smiles in ("CC(=O)Oc1ccccc1", "C", "CCO.[Na+]")]
-    problem = Problem("three", [copy.copy(data) for data in molecules], "regression")
-    for number, data in enumerate(problem.graphs):
-        data.y = torch.tensor([float(number)])
     (batch,) = DataLoader(molecules, batch_size=3)
     graph = Full(batch)
-    ours = Everywhere(Features.of(problem).edges, 8)(batch, graph)
+    ours = Everywhere(Features.of_graphs(molecules).edges, 8)(batch, graph)
     theirs = MoleculeTransformer(outputs=1, channels=8).pairs(batch, graph)
     assert {name: list(value.shape) for name, value in ours.items()} == {
         name: list(value.shape) for name, value in theirs.items()
