@@ -53,7 +53,6 @@ class Record:
         seconds_per_epoch, graphs_per_second, peak_mib: training time, inference throughput, peak memory.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
         batch_size: smaller than asked if memory ran out.
-        rows: graphs (or nodes) of the training, the validation and the test part.
         chance: lowest and highest score that labels drawn at random would get on this test part, 999 times of 1,000; of
             permuted labels only, and known before they were learned.
         seconds: of the whole fit, with tuning.
@@ -78,7 +77,6 @@ class Record:
     peak_mib: float = 0.0
     learned: dict[str, float | list[float]] = field(default_factory=dict)
     batch_size: int = 0
-    rows: list[int] = field(default_factory=list)
     chance: list[float] = field(default_factory=list)
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
