@@ -46,6 +46,7 @@ class Record:
         measure: name of the score, more is better.
         score: on the test part, which chose nothing.
         validation: the same on the validation part.
+        train_size, test_size: rows of the parts (graphs, or nodes that are asked); how much resamplings overlap follows from them.
         chosen: what tuning chose, such as a learning rate.
         width: channels, and ``hidden`` those of the token-wise network: what makes parameter counts agree.
         parameters: trained numbers; ``flops`` of one forward pass on the whole test part, per graph.
@@ -65,6 +66,8 @@ class Record:
     reason: str = ""
     score: float | None = None
     validation: float | None = None
+    train_size: int = 0
+    test_size: int = 0
     chosen: dict[str, float] = field(default_factory=dict)
     width: int = 0
     hidden: int = 0
