@@ -146,7 +146,7 @@ def compared(pair: Pair, summary: Summary) -> str:
 
 def _cost(words: str, first: Row, second: Row) -> str:
     times = wording.times(first.median("seconds_per_epoch"), second.median("seconds_per_epoch"))
-    return f"{words} {times} the time per epoch" if times else ""
+    return f"{words} {times} time per epoch" if times else ""
 
 
 def _chances(difference: Difference, rope: float) -> str:

@@ -123,14 +123,14 @@ def times(first: float, second: float) -> str:
     """How much more, as a factor; empty where one of them is unknown.
 
     >>> times(2.3, 1.0), times(1.0, 1.01), times(1.0, 0.0)
-    ('2.3 times', 'the same', '')
+    ('2.3 times the', 'the same', '')
     """
     if not (first > 0 and second > 0 and math.isfinite(first + second)):
         return ""
     share = first / second
     if abs(share - 1) < 0.05:
         return "the same"
-    return f"{share:.0f} times" if share >= 10 else f"{share:.2g} times"
+    return f"{share:.0f} times the" if share >= 10 else f"{share:.2g} times the"
 
 
 def count(n: int, noun: str) -> str:
