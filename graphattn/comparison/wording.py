@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from graphattn.comparison.statistics import Difference, Interval
@@ -21,7 +22,7 @@ LAYERS = {
 TOPOLOGIES = {
     "edges": "edges",
     "full": "full graphs",
-    "edges+hub": "edges and a hub",
+    "edges+hub": "edges + hub",
     "none": "no edges",
     "shuffled": "shuffled edges",
 }
@@ -52,9 +53,11 @@ def topology(name: str) -> str:
 def cell(layer_name: str, topology_name: str) -> str:
     """A cell of the design in sentences, or a baseline.
 
-    >>> cell("attention", "full"), cell("random forest", "")
-    ('attention on full graphs', 'random forest')
+    >>> cell("attention", "full"), cell("mlp", "none"), cell("random forest", "")
+    ('attention on full graphs', 'MLP without edges', 'random forest')
     """
+    if topology_name == "none":
+        return f"{layer(layer_name)} without edges"
     return f"{layer(layer_name)} on {topology(topology_name)}" if topology_name else layer(layer_name)
 
 
@@ -131,6 +134,16 @@ def times(first: float, second: float) -> str:
     if abs(share - 1) < 0.05:
         return "the same"
     return f"{share:.0f} times the" if share >= 10 else f"{share:.2g} times the"
+
+
+def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Each name once, as `known` lists them, then others by the alphabet.
+
+    >>> in_order(["full", "mine", "edges", "full"], TOPOLOGIES)
+    ['edges', 'full', 'mine']
+    """
+    places = {name: place for place, name in enumerate(known)}
+    return sorted(set(names), key=lambda name: (places.get(name, len(places)), name))
 
 
 def count(n: int, noun: str) -> str:

@@ -64,7 +64,9 @@ def made(layers=LAYERS, topologies=TOPOLOGIES, splits=10, seeds=1, noise=0.008, 
 
 
 def _figures(layer, topology, draw):
-    scale = {"full": 1.6, "edges+hub": 1.2}.get(topology, 1.0)
+    scale = {"full": 1.6, "edges+hub": 1.2}.get(topology, 1.0) * (
+        1.0 if layer == "attention" else 0.7 + len(layer) / 20
+    )
     learned = {"dirichlet": [0.8, *(0.8 * 0.6 ** (depth * scale) for depth in range(1, 4))], "reach": 1.4 * scale}
     if layer in ("attention", "gat"):
         learned |= {

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pytest import approx
 
 from graphattn.comparison.statistics import holm, interval, paired
 from graphattn.comparison.summary import summary
@@ -17,13 +16,15 @@ ATTENTION, GCN = "attention on edges", "gcn on edges"
 def test_rows_are_ranked_and_have_the_corrected_interval():
     found = summary(of_scores(gcn=[0.7, 0.8, 0.75], attention=[0.8, 0.82, 0.9]))
     assert [row.name for row in found.rows] == [ATTENTION, GCN]
-    assert found.ratio == approx(100 / 800)
-    assert found.rows[1].score == approx(interval([0.7, 0.8, 0.75], 0.125))
+    assert found.ratio == pytest.approx(100 / 800)
+    assert found.rows[1].score == pytest.approx(interval([0.7, 0.8, 0.75], 0.125))
 
 
 def test_pairs_are_of_equal_splits():
     found = summary(of_scores(gcn=[0.7, 0.8, 0.75], attention=[0.8, 0.82, 0.9]), rope=0.02)
-    assert flat(found.pair(ATTENTION, GCN).difference) == approx(flat(paired([0.1, 0.02, 0.15], 0.125, rope=0.02)))
+    assert flat(found.pair(ATTENTION, GCN).difference) == pytest.approx(
+        flat(paired([0.1, 0.02, 0.15], 0.125, rope=0.02))
+    )
     assert found.pair(GCN, ATTENTION).difference == found.pair(ATTENTION, GCN).difference.reversed()
     with pytest.raises(KeyError):
         found.pair(GCN, GCN)
@@ -52,15 +53,15 @@ def test_seeds_of_a_split_are_no_new_data():
     ]
     fits += [record("gin", "edges", split, 0.7, seed=seed) for split in range(2) for seed in range(3)]
     found = summary(fits)
-    assert found.rows[0].score == approx(interval([0.72, 0.82], 0.125))
-    assert flat(found.pair(GCN, "gin on edges").difference) == approx(flat(paired([0.02, 0.12], 0.125)))
+    assert found.rows[0].score == pytest.approx(interval([0.72, 0.82], 0.125))
+    assert flat(found.pair(GCN, "gin on edges").difference) == pytest.approx(flat(paired([0.02, 0.12], 0.125)))
 
 
 def test_of_one_split_seeds_are_what_is_repeated():
     fits = [record(layer, "edges", 0, 0.7 + 0.02 * seed, seed=seed) for layer in ("gcn", "gin") for seed in range(3)]
     found = summary(fits)
     assert (found.unit, found.ratio) == ("seed", 0.0)
-    assert found.rows[0].score == approx(interval([0.7, 0.72, 0.74], 0.0))
+    assert found.rows[0].score == pytest.approx(interval([0.7, 0.72, 0.74], 0.0))
 
 
 def test_a_pair_leaves_out_what_one_of_the_two_lacks():
@@ -68,7 +69,7 @@ def test_a_pair_leaves_out_what_one_of_the_two_lacks():
     fits.append(failed("attention", "edges", 2, "diverged"))
     pair = summary(fits).pair(ATTENTION, GCN)
     assert (pair.left_out, pair.difference.resamplings) == (1, 2)
-    assert pair.difference.mean == approx(0.06)
+    assert pair.difference.mean == pytest.approx(0.06)
 
 
 def test_a_split_where_both_failed_is_counted_once():
@@ -100,7 +101,7 @@ def test_a_baseline_without_seeds_meets_the_mean_of_seeds():
     fits = [record("gcn", "edges", split, 0.8 + 0.02 * seed, seed=seed) for split in range(2) for seed in range(2)]
     fits += [record("random forest", "", split, 0.75 + 0.1 * split, role="baseline") for split in range(2)]
     pair = summary(fits).pair(GCN, "random forest")
-    assert flat(pair.difference) == approx(flat(paired([0.06, -0.04], 0.125)))
+    assert flat(pair.difference) == pytest.approx(flat(paired([0.06, -0.04], 0.125)))
     assert pair.left_out == 0
 
 
@@ -118,8 +119,8 @@ def test_main_effects_are_of_averages_over_the_other_factor():
     assert set(effects) == {("layer", "attention", "gcn"), ("topology", "full", "edges")}
     layer = effects["layer", "attention", "gcn"]
     assert layer.over == ("edges", "full")
-    assert flat(layer.difference) == approx(flat(paired([0.85 - 0.72, 0.83 - 0.71], 0.125)))
-    assert flat(effects["topology", "full", "edges"].difference) == approx(
+    assert flat(layer.difference) == pytest.approx(flat(paired([0.85 - 0.72, 0.83 - 0.71], 0.125)))
+    assert flat(effects["topology", "full", "edges"].difference) == pytest.approx(
         flat(paired([0.82 - 0.75, 0.79 - 0.75], 0.125))
     )
 
@@ -141,7 +142,7 @@ def test_validation_and_medians():
         for split in range(3)
     ]
     (row,) = summary(fits).rows
-    assert (row.validation, row.median("seconds_per_epoch")) == approx((0.8, 2.0))
+    assert (row.validation, row.median("seconds_per_epoch")) == pytest.approx((0.8, 2.0))
 
 
 def test_a_single_fit():
@@ -173,5 +174,5 @@ def test_other_data_under_the_same_name_are_refused():
 def test_no_records_and_records_without_sizes_are_refused():
     with pytest.raises(ValueError, match="got 0 problems: no record"):
         summary([])
-    with pytest.raises(ValueError, match="expected records with train_size and test_size.*got none"):
+    with pytest.raises(ValueError, match=r"expected records with train_size and test_size.*got none"):
         summary([record("gcn", "edges", split, 0.8, train_size=0, test_size=0) for split in range(2)])
