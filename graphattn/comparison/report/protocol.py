@@ -139,7 +139,7 @@ def limits(notes: Sequence[str]) -> Markup:
 
 
 def repeat(summary: Summary, command: str) -> Markup:
-    """How to do it again: the command, one fit in full, versions, and the hashes that tell whether data and parts are the same."""
+    """How to do it again: the command, one fit in full, versions, and hashes that tell whether data and parts are the same."""
     records = [record for row in (*summary.rows, *summary.controls) for record in (*row.fits, *row.failed)]
     example = next((record for row in summary.models for record in row.fits), records[0])
     shown = [

@@ -75,7 +75,9 @@ def _cell(shown: Shown, column: Column, place: int) -> Markup:
 
 
 def _order(shown: Shown) -> str:
-    """As JavaScript reads it; empty where there is no number."""
+    """As JavaScript reads it; empty where a dash stands for a number that is not known."""
+    if shown.text == "–":
+        return ""
     if isinstance(shown.order, str):
         return shown.order or shown.text
     if math.isinf(shown.order):
@@ -105,7 +107,7 @@ def by_factors(summary: Summary) -> Markup:
         for layer in layers
     ]
     heads = [element("th", {"scope": "col"}, wording.topology(each)) for each in topologies]
-    caption = f"Mean {summary.measure} on the test parts, with its interval of 95 %; more is better and darker"
+    caption = f"Mean {summary.measure} on the test parts, with its interval of 95 %; the better, the stronger the shade"
     whole = element(
         "table",
         {"class": "factors"},
