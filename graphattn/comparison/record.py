@@ -54,7 +54,7 @@ class Record:
         seconds_per_epoch, graphs_per_second, peak_mib: training time, inference throughput, peak memory.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
         batch_size: smaller than asked if memory ran out.
-        chance: lowest and highest score that labels drawn at random would get on this test part, 999 times of 1,000; of
+        chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of
             permuted labels only, and known before they were learned.
         seconds: of the whole fit, with tuning.
         versions, date: of libraries and day.
