@@ -233,7 +233,8 @@ def squared_error(out: Tensor, batch: Data) -> Tensor:
 def _warm(model: nn.Module, loss: Loss, graphs: Sequence[Data], batch: int) -> None:
     """One step on a network that is thrown away, so that kernels are compiled before seconds are counted."""
     some = next(iter(DataLoader(list(graphs[:batch]), batch_size=batch)))
-    loss(model(some), some).backward()
+    with torch.random.fork_rng(devices=()):
+        loss(model.train()(some), some).backward()
 
 
 @lru_cache

@@ -6,7 +6,6 @@ import contextlib
 import os
 import pickle
 import signal
-import tempfile
 import threading
 import time
 import warnings
@@ -15,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -111,25 +109,19 @@ def run(bench: Bench, orders: Sequence[Order], jobs: int = 0) -> Iterator[Event]
             yield Event(order)
             yield Event(order, bench.work(order))
     elif orders:
-        with _packed(bench) as place, _Crew(place, bench, min(jobs, len(orders))) as crew:
+        with _Crew(bench, min(jobs, len(orders))) as crew:
             yield from crew.run(orders)
-
-
-@contextlib.contextmanager
-def _packed(bench: Bench) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="graphattn-") as folder:
-        place = Path(folder) / "bench"
-        place.write_bytes(pickle.dumps(bench))
-        yield place
 
 
 @final
 class _Crew:
     """Processes that take fits; those that die are replaced."""
 
-    def __init__(self, place: Path, bench: Bench, size: int) -> None:
-        self.place, self.bench, self.context = place, bench, get_context("spawn")
-        self.size, self.hands = size, list[_Hand]()
+    def __init__(self, bench: Bench, size: int) -> None:
+        self.bench, self.size = bench, size
+        # Not by torch's way of sending tensors, which opens a file for each of them.
+        self.packed = pickle.dumps(bench)
+        self.hands = list[_Hand]()
 
     def __enter__(self) -> _Crew:
         return self
@@ -143,7 +135,7 @@ class _Crew:
         waiting = deque(orders)
         while waiting or any(hand.order for hand in self.hands):
             while waiting and len(self.hands) < self.size:
-                self.hands.append(_Hand(self.context, self.place))
+                self.hands.append(_Hand(self.packed))
             for hand in self.hands:
                 if hand.order is None and waiting:
                     hand.take(waiting.popleft())
@@ -156,6 +148,7 @@ class _Crew:
         order = hand.taken
         try:
             record = hand.connection.recv()
+            hand.answered = True
         except (EOFError, OSError):
             self.hands.remove(hand)
             record = self._lost(hand, order, waiting)
@@ -168,7 +161,7 @@ class _Crew:
         hand.process.join()
         code = hand.process.exitcode
         record = started(self.bench.problem, order, self.bench.settings)
-        if not hand.answered and code not in (-signal.SIGKILL, -signal.SIGTERM):
+        if code == 1 and not hand.answered:
             raise ChildProcessError(
                 f"a process for fits ended with status {code} before it answered; a script that compares with jobs "
                 "must do so under if __name__ == '__main__'"
@@ -183,11 +176,13 @@ class _Crew:
 class _Hand:
     """A process that takes one fit after the other."""
 
-    def __init__(self, context: SpawnContext, place: Path) -> None:
+    def __init__(self, packed: bytes) -> None:
+        context = get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, str(place)), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
+        self.packed: bytes | None = packed
         self.order: Order | None = None
         self.answered = False
 
@@ -200,6 +195,9 @@ class _Hand:
     def take(self, order: Order) -> None:
         self.order = order
         with contextlib.suppress(OSError):  # it died; who listens to it will know
+            if self.packed is not None:
+                self.connection.send_bytes(self.packed)
+                self.packed = None
             self.connection.send(order)
 
     def end(self) -> None:
@@ -209,13 +207,13 @@ class _Hand:
         self.connection.close()
 
 
-def _serve(connection: Connection, place: str) -> None:
+def _serve(connection: Connection) -> None:
     """The life of such a process. Ctrl-C is its parent's to hear, and without a parent there is no one to work for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    bench = pickle.loads(Path(place).read_bytes())  # noqa: S301 - written by the parent
+    bench: Bench = connection.recv()
     while True:
         connection.send(bench.work(connection.recv()))
 
