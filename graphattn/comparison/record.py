@@ -14,8 +14,9 @@ Status = Literal["ok", "failed"]
 class Fit:
     """What a fit is, and all that its result depends on: equal fits need not be run twice.
 
-    ``layer`` and ``topology`` are names (a baseline's name and ``""``), ``split`` counts from 0, ``settings`` are everything else
-    that is equal for all: depth, reference width, epochs, trials, rope, ...; ``split_hash`` is of the parts themselves, ``data_hash`` of the graphs.
+    ``layer`` and ``topology`` are names (a baseline's name and ``""``), ``split`` counts from 0, ``settings`` are everything
+    else that is equal for all: depth, reference width, epochs, trials, ...; ``split_hash`` is of the parts themselves,
+    ``data_hash`` of the graphs.
     """
 
     problem: str
@@ -46,7 +47,7 @@ class Record:
         measure: name of the score, more is better.
         score: on the test part, which chose nothing.
         validation: the same on the validation part.
-        train_size, test_size: rows of the parts (graphs, or nodes that are asked); how much resamplings overlap follows from them.
+        train_size, test_size: rows of the parts (graphs, or nodes that are asked); they say how much resamplings overlap.
         chosen: what tuning chose, such as a learning rate.
         width: channels, and ``hidden`` those of the token-wise network: what makes parameter counts agree.
         parameters: trained numbers; ``flops`` of one forward pass on the whole test part, per graph.
