@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -202,32 +201,6 @@ def _with(problem: Problem, labels: NDArray[np.float64]) -> Problem:
         first += y.numel()
         graphs.append(other)
     return replace(problem, graphs=graphs)
-
-
-def fewer(problem: Problem, most: int | None, seed: int = 0) -> Problem:
-    """At most so many of the graphs, drawn at random, the shares of classes as they fall; given parts lose the others.
-
-    Raises:
-        ValueError: what is left has one class, or a given part has nothing left.
-    """
-    if most is None or len(problem.graphs) <= most:
-        return problem
-    rows = np.sort(np.random.default_rng([seed, most]).permutation(len(problem.graphs))[:most])
-    place = {int(row): number for number, row in enumerate(rows)}
-    splits = [Split(*(np.array([place[int(row)] for row in part if int(row) in place], dtype=np.int64) for part in split)) for split in problem.splits or ()]
-    note = f"{most:,} of {len(problem.graphs):,} graphs were drawn at random."
-    return replace(
-        problem,
-        graphs=[problem.graphs[row] for row in rows],
-        groups=_some(problem.groups, rows),
-        smiles=_some(problem.smiles, rows),
-        splits=splits or None,
-        notes=(*problem.notes, note),
-    )
-
-
-def _some(values: Sequence[str] | None, rows: NDArray[np.int64]) -> list[str] | None:
-    return None if values is None else [values[row] for row in rows]
 
 
 def split_hash(split: Split) -> str:

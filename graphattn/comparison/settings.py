@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
-_COUNTS = ("repeats", "seeds", "epochs", "patience", "batch_size", "width", "hidden", "depth", "heads", "trees")
+_COUNTS = ("repeats", "epochs", "patience", "batch_size", "width", "hidden", "depth", "heads", "trees")
 _NOT_OF_A_FIT = ("repeats", "seeds", "split", "seed", "rope", "controls")
 
 
@@ -15,11 +16,11 @@ class Settings:
     """What is equal for all layers of a comparison.
 
     Args:
-        repeats: times that the data are divided anew; of given parts each is used, and this is not looked at.
-        seeds: fits of every layer on every division, each from its own weights.
+        repeats: times that the data are divided anew; given parts are all used, once each.
+        seeds: fits of every layer on every division, each from its own weights; if not given, 1, and as many as make up the repeats
+            where parts are given.
         split: ``random``, ``stratified``, ``scaffold_balanced``, ``scaffold`` or ``given``; chosen by the data if not given.
         fractions: shares of the training, the validation and the test part.
-        most: graphs that are used, drawn at random; all if not given.
         trials: of tuning, of each layer inside each training part; 0 leaves the settings below as they are.
         epochs: most passes over the training part.
         patience: epochs without a lower validation loss after which training stops; the best epoch's weights are kept.
@@ -38,10 +39,9 @@ class Settings:
     """
 
     repeats: int = 10
-    seeds: int = 1
+    seeds: int | None = None
     split: str | None = None
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    most: int | None = None
     trials: int = 0
     epochs: int = 60
     patience: int = 10
@@ -62,6 +62,8 @@ class Settings:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"expected {name} of 1 or more, got {getattr(self, name)}")
+        if self.seeds is not None and self.seeds < 1:
+            raise ValueError(f"expected seeds of 1 or more, got {self.seeds}")
         if self.trials < 0 or self.seed < 0:
             raise ValueError(f"expected trials and seed of 0 or more, got {self.trials} and {self.seed}")
         if not (self.learning_rate > 0 and self.weight_decay >= 0 and 0 <= self.dropout < 1 and self.rope >= 0):
@@ -74,8 +76,6 @@ class Settings:
         shares = self.fractions
         if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
             raise ValueError(f"expected three shares above 0 that add up to 1, got fractions={shares}")
-        if self.most is not None and self.most < 3:
-            raise ValueError(f"expected 3 graphs or more, a part each, got most={self.most}")
 
     def of_fits(self) -> dict[str, Any]:
         """What the result of one fit depends on: more repeats or another rope make no fit another one."""
@@ -83,12 +83,11 @@ class Settings:
 
 
 def quick(settings: Settings) -> Settings:
-    """Few graphs, small networks, few epochs: about three minutes on two cores; where a setting is smaller already it stays.
+    """Small networks, few epochs and repeats, which stay where they are smaller already; with 600 graphs, about three minutes.
 
     >>> quick(Settings(epochs=3)).epochs, quick(Settings()).repeats
     (3, 3)
     """
     most = {"repeats": 3, "epochs": 12, "patience": 6, "width": 24, "hidden": 48, "depth": 2, "trees": 100}
     smaller: dict[str, Any] = {name: min(value, getattr(settings, name)) for name, value in most.items()}
-    graphs = 600 if settings.most is None else min(600, settings.most)
-    return replace(settings, most=graphs, heads=settings.heads if settings.heads in (1, 2, 4) else 4, **smaller)
+    return replace(settings, heads=math.gcd(settings.heads, smaller["width"]), **smaller)
