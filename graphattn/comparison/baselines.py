@@ -17,7 +17,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
-from torch_geometric.data import Data
 
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.protocol import asked
@@ -73,7 +72,11 @@ def pooled(problem: Problem) -> Floats:
 def side_by_side(problem: Problem) -> Floats:
     """The features of all nodes of a graph, one behind the other, where all graphs have as many nodes."""
     count = len(problem.graphs[0]["x"])
-    return _numbers([graph["x"] for graph in problem.graphs]).reshape(len(problem.graphs), count, -1).reshape(len(problem.graphs), -1)
+    return (
+        _numbers([graph["x"] for graph in problem.graphs])
+        .reshape(len(problem.graphs), count, -1)
+        .reshape(len(problem.graphs), -1)
+    )
 
 
 def counts(problem: Problem) -> Floats:
@@ -97,7 +100,9 @@ def _majority(settings: Settings, values: bool, seed: int, setting: float) -> An
 
 
 def _linear(settings: Settings, values: bool, seed: int, setting: float) -> Any:
-    return make_pipeline(StandardScaler(), Ridge(1 / setting) if values else LogisticRegression(C=setting, max_iter=5000))
+    return make_pipeline(
+        StandardScaler(), Ridge(1 / setting) if values else LogisticRegression(C=setting, max_iter=5000)
+    )
 
 
 def _forest(settings: Settings, values: bool, seed: int, setting: float) -> Any:
@@ -107,7 +112,9 @@ def _forest(settings: Settings, values: bool, seed: int, setting: float) -> Any:
 
 
 def _machine(settings: Settings, values: bool, seed: int, setting: float) -> Any:
-    return make_pipeline(StandardScaler(), SVR(C=setting)) if values else make_pipeline(StandardScaler(), SVC(C=setting))
+    return (
+        make_pipeline(StandardScaler(), SVR(C=setting)) if values else make_pipeline(StandardScaler(), SVC(C=setting))
+    )
 
 
 def baselines(problem: Problem) -> dict[str, Baseline]:
@@ -124,7 +131,11 @@ def baselines(problem: Problem) -> dict[str, Baseline]:
     if problem.smiles is not None and problem.level == "graph":
         found["random forest"] = Baseline(counts, _forest)
     found["ridge" if values else "logistic regression"] = Baseline(pooled, _linear, STRENGTHS, "C")
-    if problem.level == "graph" and 1 < len(problem.graphs[0]["x"]) and len({len(graph["x"]) for graph in problem.graphs}) == 1:
+    if (
+        problem.level == "graph"
+        and len(problem.graphs[0]["x"]) > 1
+        and len({len(graph["x"]) for graph in problem.graphs}) == 1
+    ):
         found["SVR" if values else "SVC"] = Baseline(side_by_side, _machine, MARGINS, "C")
     return found
 

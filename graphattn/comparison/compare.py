@@ -1,4 +1,4 @@
-"""Attention or a GCN? Layers on graphs, fitted on the same data under the same rules, with everything a reader needs to doubt it."""
+"""Attention or a GCN? Layers on graphs, fitted on the same data under the same rules."""
 
 from __future__ import annotations
 
@@ -73,12 +73,17 @@ class Comparison:
 
         return write_report(self.records, Path(path), rope=self.settings.rope, notes=self.notes)
 
+    @property
+    def failed(self) -> list[Record]:
+        """Fits without a score, with their reasons."""
+        return [record for record in self.records if record.status == "failed"]
+
     def write(self, folder: Path) -> None:
-        """The table, the verdict and the report, beside the results."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """The table, the verdict and the report, as far as there is anything to say."""
         self.table().to_csv(folder / TABLE, index=False)
-        (folder / VERDICT).write_text(self.verdict() + "\n", encoding="utf-8")
-        self.report(folder / REPORT)
+        if len(self.failed) < len(self.records):
+            (folder / VERDICT).write_text(self.verdict() + "\n", encoding="utf-8")
+            self.report(folder / REPORT)
 
 
 def compare(
@@ -93,12 +98,13 @@ def compare(
 ) -> Comparison:
     """Fits every layer on every topology to the same data, parts and budget, beside cheap baselines and controls.
 
-    What is finished is kept: with `out`, the same call goes on where it was stopped, however it was, and repeats no fit. A layer that
-    diverges or runs out of memory is a failed fit with its reason, and the others go on.
+    What is finished is kept: with `out`, the same call goes on where it was stopped, however it was, and repeats no fit. A layer
+    that diverges or runs out of memory is a failed fit with its reason, and the others go on.
 
     Args:
         data: a name (``bbb``, ``solubility``, ``digits``, ``sparse_and``, ``motif``, ...), a file of molecules, PyG graphs, or a
-            :class:`~graphattn.comparison.problem.Problem`, which :func:`~graphattn.comparison.problems.problem` makes with more options.
+            :class:`~graphattn.comparison.problem.Problem`, which
+            :func:`~graphattn.comparison.problems.problem` makes with more options.
         layers: names; see :data:`~graphattn.comparison.layers.LAYERS`.
         topologies: names; see :data:`~graphattn.comparison.graphs.TOPOLOGIES`.
         settings: parts, budget, size, tuning; the same for all layers.
@@ -137,7 +143,7 @@ def compare(
         # Also when it is stopped: of what is finished.
         found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
         compared = Comparison(found, given, planned.notes, store.damaged)
-        if folder is not None and any(record.status == "ok" for record in found):
+        if folder is not None and found:
             compared.write(folder)
     return compared
 

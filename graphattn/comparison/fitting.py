@@ -44,7 +44,10 @@ MEASURED = 64
 @final
 @dataclass(frozen=True)
 class Order:
-    """A fit that is wanted, with all it takes. Baselines have no cell and no size; `batch_size` is smaller after memory ran out."""
+    """A fit that is wanted, with all it takes.
+
+    Baselines have no cell and no size; ``batch_size`` is smaller after memory ran out.
+    """
 
     fit: Fit
     split: Split
@@ -82,8 +85,8 @@ def started(problem: Problem, order: Order, settings: Settings) -> Record:
 def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None = None) -> Record:
     """Trains, tunes before where trials are asked for, scores and measures; whatever a layer does, a record comes of it.
 
-    Memory that runs out halves the batch, down to one graph, and the record says so. Everything else that goes wrong is the reason
-    of a fit that failed.
+    Memory that runs out halves the batch, down to one graph, and the record says so. Everything else that goes wrong is the
+    reason of a fit that failed.
 
     Args:
         problem: with graphs as the cell hears them (``graphs.prepared``); of permuted labels, with these.
@@ -109,8 +112,8 @@ def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None 
                 break
         batch //= 2
         free()
-    if batch < most:
-        said = f"memory ran out with batches of {most}, so they were of {batch}"
+    if batch < most or order.batch_size is not None:
+        said = f"memory ran out with batches of {settings.batch_size}, so they were of {batch}"
         found = replace(found, reason="; ".join(filter(None, (said, found.reason))))
     return replace(found, seconds=time.perf_counter() - before)
 
@@ -145,7 +148,7 @@ class _Fit:
             kept=curves.kept + 1,
             seconds_per_epoch=curves.seconds / len(curves.epochs),
             peak_mib=mib,
-            batch_size=self.batch if self.batch < record.batch_size else record.batch_size,
+            batch_size=self.batch if self.batch < len(self.parts.train) else record.batch_size,
         )
         return self._measured(model, record)
 
@@ -178,7 +181,9 @@ class _Fit:
         )
         model, curves = self._network(chosen), list[Curves]()
         train, validation = (self._scaled(part) for part in self.parts[:2])
-        found = most_memory(lambda: curves.append(fit_graphs(model, train, validation, recipe, self._loss(), measures={})))
+        found = most_memory(
+            lambda: curves.append(fit_graphs(model, train, validation, recipe, self._loss(), measures={}))
+        )
         return model, curves[0], found
 
     def _scaled(self, graphs: Sequence[Data]) -> list[Data]:

@@ -1,10 +1,10 @@
-"""What a comparison shows while it runs: a table that moves in a terminal, a line for each fit elsewhere, and a file of these lines."""
+"""What a comparison shows while it runs: a table in a terminal, else a line for each fit, and a file of these lines."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean, stdev
 from types import TracebackType
@@ -50,7 +50,9 @@ class Watch:
             self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live is not None:
             self.live.stop()
 
@@ -62,16 +64,23 @@ class Watch:
             return
         self.working.pop(fit.name, None)
         self.records.append(record)
-        text = f"{len(self.records)} of {len(self.orders)}: {fit.name}, part {fit.split + 1}: {said(record)}"
-        self.say(f"{text}; {self.left()}")
+        text = f"{len(self.records)} of {len(self.orders)}: {fit.name}, part {fit.split + 1}: {said(record)}; {self.left()}"
+        self._write(text)
+        if self.live is None:
+            self._print(text)
 
     def say(self, text: str) -> None:
-        """A line, in the file, and on the console where no table moves."""
+        """A line, on the console and in the file."""
+        self._write(text)
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _write(self, text: str) -> None:
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-        if self.live is None:
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n")
 
     def left(self) -> str:
         """The time that is left, in words: by the fits of the same name, or by all where there is none yet."""
@@ -101,8 +110,8 @@ class Watch:
         for name, orders in self._rows().items():
             table.add_row(*self._row(name, len(orders)))
         spent = timedelta(seconds=round(time.perf_counter() - self.began))
-        text = f"{len(self.records)} of {len(self.orders)} fits, {spent} so far, {self.left()}; Ctrl-C stops, the same command goes on"
-        return Group(table, Text(text))
+        done = f"{len(self.records)} of {len(self.orders)} fits, {spent} so far, {self.left()}"
+        return Group(table, Text(f"{done}; Ctrl-C stops, the same command goes on"))
 
     def _row(self, name: str, count: int) -> list[str]:
         records = [record for record in self.records if record.fit.name == name]

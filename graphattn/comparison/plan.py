@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from graphattn.comparison import wording
 from graphattn.comparison.baselines import baselines
 from graphattn.comparison.fitting import Order
 from graphattn.comparison.graphs import Cell, cells
@@ -94,14 +95,12 @@ def _notes(
     """The protocol in words, with the bound for chance, before any fit."""
     train, validation, test = map(len, part_labels(problem, divisions[0]))
     what = "nodes" if problem.level == "node" else "graphs"
-    count = len(divisions)
+    count, fits = wording.count(len(divisions), "division"), wording.count(seeds, "fit")
+    equal = "Equal for all layers: encoder, blocks with norms and token-wise networks, readout, parameters within 5 %, AdamW"
     notes = [
         *problem.notes,
-        f"{count} division{'s' * (count > 1)} of the data ({rule.replace('_', ', ')}), {seeds} fit{'s' * (seeds > 1)} of each layer on each: "
-        f"{train:,} {what} train, {validation:,} choose the epoch, {test:,} are asked once.",
-        f"Equal for all layers: encoder, {settings.depth} blocks with norms and token-wise networks, readout, parameters within 5 %, AdamW, "
-        f"learning rate {settings.learning_rate:g} unless tuned, at most {settings.epochs} epochs, patience {settings.patience}, "
-        f"batches of {settings.batch_size}, {settings.trials} trials of tuning.",
+        f"{count} of the data ({rule}), {fits} of each layer on each: {train:,} {what} train, {validation:,} choose the epoch, {test:,} are asked once.",
+        f"{equal}, {_budget(settings)}.",
         "Baselines are fitted once on each division; where they have a setting, the validation part chooses it.",
     ]
     if problem.transductive:
@@ -115,3 +114,14 @@ def _notes(
             f"{problem.measure} on the first test part, 9,999 times of 10,000."
         )
     return notes
+
+
+def _budget(settings: Settings) -> str:
+    """In words.
+
+    >>> _budget(Settings(trials=3))
+    'at most 60 epochs, patience 10, batches of 64, learning rate 0.002 as the first of 3 trials of tuning'
+    """
+    rate = f"learning rate {settings.learning_rate:g}"
+    tuned = f"{rate} as the first of {settings.trials} trials of tuning" if settings.trials else f"{rate}, no tuning"
+    return f"at most {settings.epochs} epochs, patience {settings.patience}, batches of {settings.batch_size}, {tuned}"

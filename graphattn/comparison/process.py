@@ -51,7 +51,7 @@ def ctrl_c() -> Iterator[None]:
 
 
 def most_memory(step: Callable[[], Any]) -> float:
-    """MiB that a call takes at its worst beyond what was there: of CUDA where there is a device, else of this process; 0 if unknown."""
+    """MiB that a call takes at its worst beyond what was there, of CUDA where there is a device; 0 if unknown."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

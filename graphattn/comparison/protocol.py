@@ -46,7 +46,9 @@ def rule_of(problem: Problem, split: str | None = None) -> str:
     if split not in (*SPLITS, GIVEN):
         raise ValueError(f"expected the split to be {listed([*SPLITS, GIVEN], 'or')}, got {split!r}")
     if split == GIVEN and not problem.splits:
-        raise ValueError(f"expected data that come with parts for the split 'given', got {problem.name}, which has none")
+        raise ValueError(
+            f"expected data that come with parts for the split 'given', got {problem.name}, which has none"
+        )
     if split.startswith("scaffold") and problem.smiles is None:
         raise ValueError(f"expected molecules for the split {split!r}, got {problem.name}, which has no SMILES")
     if split == "stratified" and (problem.target == "regression" or not (_per_row(problem))):
@@ -135,7 +137,9 @@ def _check(problem: Problem, split: Split, what: str) -> None:
         if len(found) < 2:
             one = f"the class {problem.classes[int(found[0])]!r}" if problem.classes and len(found) else "one value"
             only = f"{one} only" if len(found) else "nothing to ask"
-            raise ValueError(f"expected classes or values that differ in every part, but {what} leaves {only} in the {name} part")
+            raise ValueError(
+                f"expected classes or values that differ in every part, but {what} leaves {only} in the {name} part"
+            )
 
 
 def part_labels(problem: Problem, split: Split) -> list[NDArray[np.float64]]:
@@ -178,8 +182,8 @@ def _known(graph: Data, rows: NDArray[np.int64], values: bool) -> Data:
 def relabelled(problem: Problem, split: Split, seed: int) -> Problem:
     """The same with the labels of all rows permuted, whatever their part: there is nothing to learn of them.
 
-    Of the training part alone would not do: what a network says that learned nothing may still go along with a truth that is simple,
-    or against it, so that no bound for chance would hold. Drawn again where a part gets one class only.
+    Of the training part alone would not do: what a network says that learned nothing may still go along with a truth that is
+    simple, or against it, so that no bound for chance would hold. Drawn again where a part gets one class only.
     """
     labels = problem.labels()
     places = np.flatnonzero(asked(problem, labels))
@@ -206,7 +210,8 @@ def _with(problem: Problem, labels: NDArray[np.float64]) -> Problem:
 def split_hash(split: Split) -> str:
     """Twelve digits, equal for equal parts alone.
 
-    >>> split_hash(Split(np.array([0]), np.array([1]), np.array([2]))) == split_hash(Split(np.array([0]), np.array([2]), np.array([1])))
+    >>> zero, one, two = np.arange(3).reshape(3, 1)
+    >>> split_hash(Split(zero, one, two)) == split_hash(Split(zero, two, one))
     False
     """
     found = hashlib.sha256()

@@ -95,8 +95,8 @@ def run(bench: Bench, orders: Sequence[Order], jobs: int = 0) -> Iterator[Event]
     Args:
         bench: the problem and the settings.
         orders: fits, in their order.
-        jobs: processes that take fits; 0 for this process. A process that is killed, as Linux does where memory runs out, is begun
-            anew with half the batch.
+        jobs: processes that take fits; 0 for this process. A fit whose process is killed, as Linux does where memory runs out,
+            is begun anew with half the batch.
 
     Raises:
         ValueError: fewer jobs than none.

@@ -32,7 +32,9 @@ def score(target: Target, labels: NDArray[np.float64], said: NDArray[np.float64]
         raise ValueError(f"expected labels that differ, got {len(labels)} that do not: their score has no meaning")
     wrong = ~np.isfinite(said)
     if wrong.any():
-        raise ValueError(f"expected numbers from the model, got {said[wrong][0]} in {int(wrong.any(1).sum())} of {len(said)} rows")
+        raise ValueError(
+            f"expected numbers from the model, got {said[wrong][0]} in {int(wrong.any(1).sum())} of {len(said)} rows"
+        )
     if target == "binary":
         return float(roc_auc_score(labels, said[:, 1] - said[:, 0]))
     if target == "multiclass":
@@ -45,11 +47,12 @@ def chance(target: Target, labels: ArrayLike, level: float = CHANCE) -> tuple[fl
 
     .. math::
         \text{ROC-AUC}\quad \tfrac{1}{2} \pm z \sqrt{\frac{n_0 + n_1 + 1}{12\, n_0 n_1}} \qquad
-        \text{accuracy}\quad p_{\min} - z \sqrt{\tfrac{p_{\min} (1 - p_{\min})}{n}},\; p_{\max} + z \sqrt{\tfrac{p_{\max} (1 - p_{\max})}{n}}
+        \text{accuracy}\quad \left[p_{\min} - z \sqrt{\tfrac{p_{\min} (1 - p_{\min})}{n}},\;
+        p_{\max} + z \sqrt{\tfrac{p_{\max} (1 - p_{\max})}{n}}\right]
         \qquad R^2 \le \frac{z^2}{n - 1}
 
-    The first is the normal approximation of Mann & Whitney's statistic (1947), the second that of guessing one class always, the third
-    the squared correlation of predictions with labels in random order. It holds for labels in random order in all parts.
+    The first is the normal approximation of Mann & Whitney's statistic (1947), the second that of guessing one class always, the
+    third the squared correlation of predictions with labels in random order. It holds for labels in random order in all parts.
 
     Args:
         target: what is scored.
@@ -72,5 +75,3 @@ def chance(target: Target, labels: ArrayLike, level: float = CHANCE) -> tuple[fl
         return max(0.0, float(0.5 - reach)), min(1.0, float(0.5 + reach))
     low, high = shares.min(), shares.max()
     return max(0.0, low - z * np.sqrt(low * (1 - low) / count)), min(1.0, high + z * np.sqrt(high * (1 - high) / count))
-
-

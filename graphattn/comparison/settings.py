@@ -17,8 +17,8 @@ class Settings:
 
     Args:
         repeats: times that the data are divided anew; given parts are all used, once each.
-        seeds: fits of every layer on every division, each from its own weights; if not given, 1, and as many as make up the repeats
-            where parts are given.
+        seeds: fits of every layer on every division, each from its own weights; if not given, 1, and as many as make up the
+            repeats where parts are given.
         split: ``random``, ``stratified``, ``scaffold_balanced``, ``scaffold`` or ``given``; chosen by the data if not given.
         fractions: shares of the training, the validation and the test part.
         trials: of tuning, of each layer inside each training part; 0 leaves the settings below as they are.

@@ -23,7 +23,8 @@ class Damaged(NamedTuple):
 def key(fit: Fit) -> str:
     """Equal for equal fits, in memory and in files.
 
-    >>> key(Fit("p", "gcn", "edges", 0, 0, settings={"fractions": (1, 2)})) == key(Fit("p", "gcn", "edges", 0, 0, settings={"fractions": [1, 2]}))
+    >>> first, second = (Fit("p", "gcn", "edges", 0, 0, settings={"fractions": each}) for each in ((1, 2), [1, 2]))
+    >>> key(first) == key(second)
     True
     """
     return json.dumps(asdict(fit), sort_keys=True)

@@ -21,9 +21,9 @@ DROPOUTS = (0.0, 0.4)
 def tune(settings: Settings, validated: Callable[[Chosen], float], seed: int, journal: Path | None = None) -> Chosen:
     """The learning rate, the weight decay and the dropout of the trial with the best validation score.
 
-    The first trial is what the settings say, so that tuning never does worse on the validation part than leaving it; the others are
-    proposed by the tree-structured Parzen estimator (Bergstra et al., 2011), through Optuna. A journal makes it resumable at the
-    grain of one trial, with the result of a run that was not stopped. A trial that raises ``ValueError`` has been tried.
+    The first trial is what the settings say, so that tuning never does worse on the validation part than leaving it; the others
+    are proposed by the tree-structured Parzen estimator (Bergstra et al., 2011), through Optuna. A journal makes it resumable at
+    the grain of one trial, with the result of a run that was not stopped. A trial that raises ``ValueError`` has been tried.
 
     Args:
         settings: the number of trials, and what the first one is.
@@ -51,7 +51,9 @@ def tune(settings: Settings, validated: Callable[[Chosen], float], seed: int, jo
         scored = [each for each in study.trials if each.value is not None]
     if not scored:
         reasons = [each.user_attrs["reason"] for each in study.trials if "reason" in each.user_attrs]
-        raise ValueError(f"none of {settings.trials} trials of tuning can be scored: {reasons[-1] if reasons else 'no trial'}")
+        raise ValueError(
+            f"none of {settings.trials} trials of tuning can be scored: {reasons[-1] if reasons else 'no trial'}"
+        )
     return dict(max(scored, key=lambda trial: (trial.value, -trial.number)).params)
 
 
