@@ -96,10 +96,11 @@ def _notes(
     train, validation, test = map(len, part_labels(problem, divisions[0]))
     what = "nodes" if problem.level == "node" else "graphs"
     count, fits = wording.count(len(divisions), "division"), wording.count(seeds, "fit")
+    chosen = f"{train:,} {what} train, {validation:,} choose the epoch, {test:,} are asked once."
     equal = "Equal for all layers: encoder, blocks with norms and token-wise networks, readout, parameters within 5 %, AdamW"
     notes = [
         *problem.notes,
-        f"{count} of the data ({rule}), {fits} of each layer on each: {train:,} {what} train, {validation:,} choose the epoch, {test:,} are asked once.",
+        f"{count} of the data ({rule}), {fits} of each layer on each. {chosen}",
         f"{equal}, {_budget(settings)}.",
         "Baselines are fitted once on each division; where they have a setting, the validation part chooses it.",
     ]

@@ -98,7 +98,11 @@ def _drawn(problem: Problem, rule: str, seed: int, fractions: Fractions) -> Spli
     labels = problem.labels()[rows] if _per_row(problem) else None
     reason = ""
     for attempt in range(_ATTEMPTS):
-        found = SPLITS[rule](keys, labels, fractions=fractions, seed=(seed + attempt) % 2**32)
+        try:
+            found = SPLITS[rule](keys, labels, fractions=fractions, seed=(seed + attempt) % 2**32)
+        except ValueError as error:
+            # Its words are of molecules.
+            raise error if problem.smiles is not None else _too_few(problem, len(set(keys)), fractions) from None
         split = Split(*(rows[part] for part in found))
         try:
             _check(problem, split, f"the {rule} split")
@@ -109,6 +113,10 @@ def _drawn(problem: Problem, rule: str, seed: int, fractions: Fractions) -> Spli
         else:
             return split
     raise ValueError(f"{reason}; use more rows, other fractions than {fractions}, or another split")
+
+
+def _too_few(problem: Problem, count: int, fractions: Fractions) -> ValueError:
+    return ValueError(f"expected rows for three parts in shares of {fractions}, got {count} rows or groups in {problem.name}")
 
 
 def _per_row(problem: Problem) -> bool:

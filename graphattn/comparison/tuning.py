@@ -61,8 +61,10 @@ def _try(optuna: Any, study: Any, settings: Settings, validated: Callable[[Chose
     # A sampler for each trial: what is proposed depends on the trials before, not on whether the run was stopped between them.
     study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5)
     if not _done(study):
-        first = {name: getattr(settings, name) for name in ("learning_rate", "weight_decay", "dropout")}
-        study.enqueue_trial(first, skip_if_exists=False)
+        # No decay at all has no logarithm: it is tried as the least there is.
+        decay = settings.weight_decay or DECAYS[0]
+        first = {"learning_rate": settings.learning_rate, "weight_decay": decay, "dropout": settings.dropout}
+        study.enqueue_trial(first)
     trial = study.ask()
     chosen = {
         "learning_rate": trial.suggest_float("learning_rate", *_with(RATES, settings.learning_rate), log=True),
