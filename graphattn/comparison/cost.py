@@ -78,14 +78,15 @@ def flops(model: Network, batch: Data) -> int:
     """Operations of one forward pass.
 
     Three nodes that hear two each: a GCN's map of 8 channels to 8 and its sum, ``2 * 3 * 64 + 2 * 6 * 8``; beside it the
-    encoder ``2 * 3 * 5 * 8``, the token-wise network ``4 * 3 * 8 * 16``, the head ``2 * 64 + 2 * 8``.
+    encoder ``2 * 3 * 5 * 8``, the token-wise network ``4 * 3 * 8 * 16``, the head ``3 * (2 * 64 + 2 * 8)``.
 
     >>> from graphattn.comparison.graphs import Cell
     >>> from graphattn.comparison.network import Size, network
-    >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.tensor([1.0]))
-    >>> model = network(Problem("ring", [graph], "regression"), Cell("gcn", "edges"), Size(8, 16, depth=1))
+    >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.arange(3.0))
+    >>> problem = Problem("ring", [graph], "regression", level="node")
+    >>> model = network(problem, Cell("gcn", "edges"), Size(8, 16, depth=1))
     >>> flops(model, graph)
-    2400
+    2688
     """
     counted: list[int] = []
     inner = {module for block in model.blocks for layer in block.layers for module in layer.modules()}

@@ -16,8 +16,9 @@ from torch_geometric.data import Data
 from graphattn.comparison.graphs import FARTHEST
 from graphattn.comparison.problem import Problem
 from graphattn.models.molecule import CategoryEmbedding, kinds
+from graphattn.models.reading import MeanOfNodes
 from graphattn.slots import State
-from graphattn.topology import Blockwise, Topology
+from graphattn.topology import Blockwise, Topology, read_sizes
 
 
 class Columns(NamedTuple):
@@ -52,17 +53,26 @@ class Columns(NamedTuple):
 
 @final
 class Features(NamedTuple):
-    """What a network has to know of the graphs of a problem: columns of nodes and of edges; none where edges say nothing."""
+    """What a network has to know of the graphs of a problem: columns of nodes, and of edges and places where there are any.
+
+    ``extent`` is how far nodes stand from the middle of their graph, root mean square.
+    """
 
     nodes: Columns
-    edges: Columns | None
+    edges: Columns | None = None
+    places: int = 0
+    extent: float = 1.0
 
     @classmethod
     def of(cls, problem: Problem) -> Features:
-        """Read from all graphs."""
-        given = ["edge_attr" in data for data in problem.graphs]
-        edges = Columns.of([data["edge_attr"] for data in problem.graphs]) if all(given) else None
-        return cls(Columns.of([data["x"] for data in problem.graphs]), edges)
+        """Read from all graphs; labels are not looked at."""
+        nodes = Columns.of([data["x"] for data in problem.graphs])
+        joined = all("edge_attr" in data for data in problem.graphs)
+        edges = Columns.of([data["edge_attr"] for data in problem.graphs]) if joined else None
+        if not all("pos" in data for data in problem.graphs):
+            return cls(nodes, edges)
+        apart = torch.cat([data["pos"] - data["pos"].mean(0) for data in problem.graphs if len(data["pos"])])
+        return cls(nodes, edges, apart.size(1), float(apart.square().mean().sqrt()) or 1.0)
 
 
 def as_rows(feature: Tensor) -> Tensor:
@@ -74,6 +84,33 @@ def as_rows(feature: Tensor) -> Tensor:
 def encoder(columns: Columns, channels: int) -> nn.Module:
     """A linear map of numbers, or the sum of a learned vector for each category: ``[N, columns] -> [N, F]``."""
     return Categories(columns.categories, channels) if columns.categories else Numbers(columns.numbers, channels)
+
+
+@final
+class NodeEncoder(nn.Module):
+    """The states of nodes: what is made of ``x``, and a linear map of ``pos`` (from the middle of the graph) where it is there.
+
+    Args:
+        features: of the problem.
+        channels: ``F``.
+
+    Shapes: a batch of ``N`` nodes -> ``[N, F]``.
+    """
+
+    def __init__(self, features: Features, channels: int) -> None:
+        super().__init__()
+        self.start = encoder(features.nodes, channels)
+        self.place = Numbers(features.places, channels) if features.places else None
+        self.middle = MeanOfNodes(channels, heads=1)
+        self.extent = features.extent
+
+    def forward(self, data: Data) -> Tensor:
+        start = self.start(data["x"])
+        if self.place is None:
+            return start
+        sizes, pos = read_sizes(data), data["pos"]
+        middle = self.middle(pos, sizes).repeat_interleave(sizes.ptr.diff(), dim=0, output_size=len(pos))
+        return start + self.place((pos - middle) / self.extent)
 
 
 @final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
@@ -20,7 +20,7 @@ from graphattn.topology import Edges, Full, Topology, read_sizes
 
 FARTHEST = 20
 """So many edges or more are one distance; the next number says that there is no path."""
-_GIVEN = ("x", "edge_index", "edge_attr", "y", "true_edge")
+_GIVEN = ("x", "edge_index", "edge_attr", "pos", "y", "true_edge")
 
 
 class Cell(NamedTuple):
@@ -111,27 +111,29 @@ def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
 def prepared(problem: Problem, cells: Iterable[Cell], seed: int = 0) -> Problem:
     """The problem, with graphs that hold what these cells hear and nothing else; the given graphs stay as they are.
 
-    Beside ``x``, ``edge_index``, ``edge_attr``, ``y`` and ``true_edge`` these are ``distance [n n]`` (edges on the shortest
-    path, as ``to_data`` of molecules has it) for what pairs say on a full graph, and ``shuffled_index [2, K]`` for the topology
-    ``shuffled``, a permutation for each graph that ``seed`` draws.
+    Beside ``x``, ``edge_index``, ``edge_attr``, ``pos``, ``y`` and ``true_edge`` these are ``distance [n n]`` (edges on the
+    shortest path, as ``to_data`` of molecules has it) for what pairs say on a full graph, and ``shuffled_index [2, K]`` for the
+    topology ``shuffled``, a permutation for each graph that ``seed`` draws.
 
-    >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.tensor([1.0]))
-    >>> problem = prepared(Problem("ring", [ring], "regression"), [Cell("edge_attention", "full")])
+    >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.arange(3.0))
+    >>> problem = prepared(Problem("ring", [ring], "regression", level="node"), [Cell("edge_attention", "full")])
     >>> problem.graphs[0].distance
     tensor([0, 2, 1, 1, 0, 2, 2, 1, 0])
     """
     asked = list(cells)
-    distances = any(LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole for cell in asked)
-    shuffles = any(cell.topology == "shuffled" for cell in asked)
-    graphs = []
-    for number, data in enumerate(problem.graphs):
-        made = Data.from_dict({name: data[name] for name in _GIVEN if name in data})
-        if distances:
-            made.distance = distance(data)
-        if shuffles:
-            made.shuffled_index = shuffled_ends(data["edge_index"], np.random.default_rng([seed, number]))
-        graphs.append(made)
+    graphs = [heard(data, asked, (seed, number)) for number, data in enumerate(problem.graphs)]
     return replace(problem, graphs=graphs)
+
+
+def heard(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> Data:
+    """One graph as :func:`prepared` makes it, such as one of which nothing is known yet."""
+    made = Data.from_dict({name: data[name] for name in _GIVEN if name in data})
+    for cell in cells:
+        if LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole and "distance" not in made:
+            made.distance = distance(data)
+        if cell.topology == "shuffled" and "shuffled_index" not in made:
+            made.shuffled_index = shuffled_ends(data["edge_index"], np.random.default_rng(seed))
+    return made
 
 
 def distance(data: Data) -> Tensor:
@@ -150,6 +152,7 @@ def distance(data: Data) -> Tensor:
 def shuffled_ends(edge_index: Tensor, generator: np.random.Generator) -> Tensor:
     """The edges with their receivers permuted: each node speaks as often and hears as many as before.
 
+    The two directions of an undirected edge part, as every edge is permuted for itself.
     Where that makes a self-loop or a second edge between two nodes, the edge changes receivers with another, as long as tries
     last; in small or dense graphs some remain.
 

@@ -63,9 +63,7 @@ def learned(model: Network, problem: Problem, rows: Sequence[int]) -> dict[str, 
     (batch,) = batched(problem, [rows[number] for number in chosen], len(chosen), device)
     seen = look(batch)
     with evaluating(model):
-        found: dict[str, float | list[float]] = _of_states(model, seen)
-        if model.kind.make(model.size.width, model.size.heads).aggregation.scored:
-            found |= _of_attention(model, seen)
+        found = _of_states(model, seen) | _of_attention(model, seen)
     return {name: value for name, value in found.items() if _defined(value)}
 
 
@@ -161,6 +159,8 @@ def _of_states(model: Network, seen: Seen) -> dict[str, float | list[float]]:
 
 def _of_attention(model: Network, seen: Seen) -> dict[str, float | list[float]]:
     maps = attention_maps(model, seen.batch)
+    if not maps:
+        return {}
     nodes = [among_nodes(each) for each in maps]
     asked = [each >= 0 for each in nodes]
     found: dict[str, float | list[float]] = {

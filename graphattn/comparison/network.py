@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks import Block, feed_forward
-from graphattn.comparison.entry import Everywhere, Features, OnEdges, encoder
+from graphattn.comparison.entry import Everywhere, Features, NodeEncoder, OnEdges
 from graphattn.comparison.graphs import TOPOLOGIES, Cell
 from graphattn.comparison.layers import LAYERS
 from graphattn.comparison.problem import Level, Problem
@@ -54,9 +54,9 @@ class Network(nn.Module):
         h = x + \text{layer}(\text{norm}(x), G) \qquad x' = h + \text{mlp}(\text{norm}(h)) \qquad
         y = \text{head}(\text{read}(\text{norm}(x^{(L)})))
 
-    Nodes start as a linear map of their numbers or the sum of a vector for each category. ``read`` is the mean over the nodes
-    of a graph (Zaheer et al. 2017), or nothing where nodes are asked. A virtual node starts as a learned vector and is not
-    read. The graph of a batch is built once for all blocks.
+    Nodes start as a linear map of their numbers or the sum of a vector for each category, to which one of their place is added
+    if they have one. ``read`` is the mean over the nodes of a graph (Zaheer et al. 2017), or nothing where nodes are asked. A
+    virtual node starts as a learned vector and is not read. The graph of a batch is built once for all blocks.
 
     Args:
         cell: the layer and the topology.
@@ -76,7 +76,7 @@ class Network(nn.Module):
         self.cell, self.size = cell, size
         self.kind, self.topology = LAYERS[cell.layer], TOPOLOGIES[cell.topology]
         # What cells share comes first, so that equal seeds and widths draw it equal.
-        self.nodes = encoder(features.nodes, size.width)
+        self.nodes = NodeEncoder(features, size.width)
         self.dropout = nn.Dropout(size.dropout)
         self.norm = nn.LayerNorm(size.width)
         self.read = (MeanOfNodes if level == "graph" else EachNode)(size.width, size.heads)
@@ -97,7 +97,7 @@ class Network(nn.Module):
 
     def states(self, data: Data) -> list[Tensor]:
         """The states of all nodes ``[N, F]`` in front of the first block and behind each, without virtual nodes."""
-        return self.through(self.dropout(self.nodes(data["x"])), data)
+        return self.through(self.dropout(self.nodes(data)), data)
 
     def through(self, x: Tensor, data: Data) -> list[Tensor]:
         """The same, from given states in front of the first block."""
@@ -124,10 +124,10 @@ class Network(nn.Module):
 def network(problem: Problem, cell: Cell, size: Size, seed: int = 0) -> Network:
     """The network of a cell for a problem, its weights drawn from ``seed``; torch's generator is left as it was.
 
-    >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor([1.0]))
-    >>> problem = Problem("one", [graph], "regression")
+    >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.arange(3.0))
+    >>> problem = Problem("one", [graph], "regression", level="node")
     >>> network(problem, Cell("gcn", "edges"), Size(width=8, hidden=16))(graph).shape
-    torch.Size([1, 1])
+    torch.Size([3, 1])
     """
     return drawn(Features.of(problem), problem, cell, size, seed)
 

@@ -29,9 +29,10 @@ def matched(problem: Problem, cells: Sequence[Cell], reference: Size) -> dict[Ce
         ValueError: no cells; a cell that has no such size.
 
     >>> from torch_geometric.data import Data
-    >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor([1.0]))
+    >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.arange(3.0))
     >>> cells = [Cell("gcn", "edges"), Cell("attention", "full")]
-    >>> sizes = matched(Problem("one", [graph], "regression"), cells, Size(width=64, hidden=128))
+    >>> problem = Problem("one", [graph], "regression", level="node")
+    >>> sizes = matched(problem, cells, Size(width=64, hidden=128))
     >>> [(size.width, size.hidden) for size in sizes.values()]
     [(80, 168), (64, 128)]
     """
