@@ -102,7 +102,8 @@ def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None 
     batch = most = min(record.batch_size, len(divided(problem, order.split).train))
     while True:
         try:
-            with one_thread(), ctrl_c():
+            with one_thread(), ctrl_c(), torch.random.fork_rng(devices=()):
+                torch.manual_seed(order.fit.seed)
                 found = _Fit(problem, order, settings, batch, folder).record(record)
                 break
         except Exception as error:
@@ -238,8 +239,7 @@ def squared_error(out: Tensor, batch: Data) -> Tensor:
 def _warm(model: nn.Module, loss: Loss, graphs: Sequence[Data], batch: int) -> None:
     """One step on a network that is thrown away, so that kernels are compiled before seconds are counted."""
     some = next(iter(DataLoader(list(graphs[:batch]), batch_size=batch)))
-    with torch.random.fork_rng(devices=()):
-        loss(model.train()(some), some).backward()
+    loss(model.train()(some), some).backward()
 
 
 @lru_cache

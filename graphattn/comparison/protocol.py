@@ -116,7 +116,9 @@ def _drawn(problem: Problem, rule: str, seed: int, fractions: Fractions) -> Spli
 
 
 def _too_few(problem: Problem, count: int, fractions: Fractions) -> ValueError:
-    return ValueError(f"expected rows for three parts in shares of {fractions}, got {count} rows or groups in {problem.name}")
+    return ValueError(
+        f"expected rows for three parts in shares of {fractions}, got {count} rows or groups in {problem.name}"
+    )
 
 
 def _per_row(problem: Problem) -> bool:

@@ -37,7 +37,9 @@ def nodes(count=40, target="binary"):
     return Problem("nodes", [data], target, ("no", "yes") if target == "binary" else (), "node")
 
 
-MOLECULES = ["C" * n for n in range(1, 11)] + ["C1CC1" + "C" * n for n in range(5)] + ["c1ccccc1" + "O" * n for n in range(5)]
+MOLECULES = (
+    ["C" * n for n in range(1, 11)] + ["C1CC1" + "C" * n for n in range(5)] + ["c1ccccc1" + "O" * n for n in range(5)]
+)
 
 
 def molecules():

@@ -23,7 +23,9 @@ def test_values_out_of_range_are_refused(given, words):
 def test_more_repeats_make_no_fit_another_one():
     same = Settings().of_fits()
     assert Settings(repeats=3, seeds=2, rope=0.1, split="random", seed=4, controls=False).of_fits() == same
-    assert all(Settings(**each).of_fits() != same for each in ({"epochs": 3}, {"trials": 2}, {"width": 64}, {"dropout": 0}))
+    assert all(
+        Settings(**each).of_fits() != same for each in ({"epochs": 3}, {"trials": 2}, {"width": 64}, {"dropout": 0})
+    )
 
 
 def test_a_quick_version_is_smaller():
