@@ -117,7 +117,7 @@ class Unreadable:
 
 
 def test_processes_that_cannot_begin_are_said(crew):
-    with pytest.raises(ChildProcessError, match="ended with status 1 before it answered; a script .* '__main__'"):
+    with pytest.raises(ChildProcessError, match=r"ended with status 1 before it answered; a script .* '__main__'"):
         list(run(Unreadable(), orders(), jobs=1))
 
 
