@@ -55,7 +55,7 @@ class Record:
         seconds_per_epoch, graphs_per_second, peak_mib: training time, inference throughput, peak memory.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
         batch_size: smaller than asked if memory ran out.
-        chance: lowest and highest score that labels drawn at random would get on this test part, 999 times of 1,000; of
+        chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of
             permuted labels only, and known before they were learned.
         seconds: of the whole fit, with tuning.
         versions, date: of libraries and day.
@@ -94,7 +94,8 @@ class Record:
     def from_json(cls, line: dict[str, Any]) -> Self:
         """From one line of the file. Raises `ValueError` for names that are missing or unknown."""
         try:
-            return cls(**(line | {"fit": Fit(**line["fit"])}))
+            known: dict[str, Any] = line | {"fit": Fit(**line["fit"])}
+            return cls(**known)
         except (KeyError, TypeError) as error:
-            known = ", ".join(each.name for each in fields(cls))
-            raise ValueError(f"expected a record with {known}, got {', '.join(map(str, line))}: {error}") from None
+            names = ", ".join(each.name for each in fields(cls))
+            raise ValueError(f"expected a record with {names}, got {', '.join(map(str, line))}: {error}") from None

@@ -112,7 +112,7 @@ def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> Differen
     mean, scale = _centre(values, ratio)
     size, unknown = len(values), float("nan")
     if size < 2:
-        return Difference(Interval(mean, unknown, unknown), *[unknown] * 6, size)
+        return Difference(interval(values, ratio), unknown, unknown, unknown, unknown, unknown, unknown, size)
     worse, up_to = (_below(edge, mean, scale, size - 1) for edge in (-rope, rope))
     better = 1 - up_to
     if scale:
