@@ -28,6 +28,8 @@ TOPOLOGIES = {
 }
 LIKELY = 0.9
 """Two rows are said to be equal in practice if this probable."""
+FEWEST = 3
+"""Fewer resamplings decide nothing: two differences are alike by chance too easily."""
 
 Finding = Literal["better", "worse", "equal", "open"]
 
@@ -64,10 +66,14 @@ def cell(layer_name: str, topology_name: str) -> str:
 def finding(difference: Difference) -> Finding:
     """What is found of the first: equal in practice if that is likely; else better or worse if the interval leaves out 0.
 
+    Fewer than three resamplings leave it open.
+
     >>> from graphattn.comparison.statistics import paired
     >>> finding(paired([0.03, 0.04, 0.03, 0.04], ratio=0.125, rope=0.01))
     'better'
     """
+    if difference.resamplings < FEWEST:
+        return "open"
     if difference.equal >= LIKELY:
         return "equal"
     if difference.interval.low > 0:

@@ -56,6 +56,13 @@ def test_the_example_of_one_difference_in_full():
     assert found.endswith(" after Holm over 1 pair).")
 
 
+def test_two_splits_decide_nothing_however_alike_they_are():
+    found = sentences(summary(of_scores(gcn=[0.80, 0.84], attention=[0.9, 0.94])))
+    assert found.headline == "Not decided."
+    assert found.answer.startswith("Attention on edges minus GCN on edges is 0.100 ROC-AUC [0.100, 0.100]")
+    assert "Attention instead of GCN: not decided" in found.effects[0]
+
+
 def test_without_a_rope_there_is_no_equality():
     found = sentences(summary(of_scores(gcn=GCN, attention=shifted(0.001, 0.01)), rope=0.0))
     assert found.headline == "Not decided."

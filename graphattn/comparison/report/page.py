@@ -26,7 +26,7 @@ def write_report(
     Args:
         records: all fits of one problem, failed ones as well.
         path: of the file; its folder is made.
-        notes: what a reader has to know of the data.
+        notes: what a reader has to know of the data and of how they were divided.
         command: what was run, shown so that it can be run again.
         rope: differences up to this are none in practice.
 
@@ -104,9 +104,9 @@ def _sections(found: Summary, said: Verdict, notes: Sequence[str], command: str)
         ("differences", "Differences", sections.differences(found)),
         ("cost", "Score against cost", sections.cost(found)),
         ("learned", "What the layers learned", sections.learned(found)),
-        ("protocol", "Protocol", sections.equal_or_not(found)),
+        ("protocol", "Protocol", sections.rules(found, notes)),
         ("failed", "Fits that failed", protocol.failed(found)),
-        ("limits", "Limits", protocol.limits(notes)),
+        ("limits", "Limits", protocol.limits()),
         ("repeat", "Do it again", protocol.repeat(found, command)),
     ]
     return [(name, title, whole) for name, title, whole in parts if whole]

@@ -135,7 +135,8 @@ def _steps(row: Row, figure: str) -> tables.Shown:
     return tables.Shown(depth.steps(values), values[-1] if values else float("nan"))
 
 
-def equal_or_not(summary: Summary) -> Markup:
-    """The protocol: what was the same for all networks, and what was not."""
-    same, other = (element("h3", {}, title) for title in ("Equal for all", "Not equal"))
-    return joined([same, protocol.equal(summary), other, protocol.unequal(summary)])
+def rules(summary: Summary, notes: Sequence[str]) -> Markup:
+    """The protocol: what was told, what was the same for all networks, and what was not."""
+    about, same, other = (element("h3", {}, title) for title in ("This comparison", "Equal for all", "Not equal"))
+    first = [about, protocol.told(notes)] if notes else []
+    return joined([*first, same, protocol.equal(summary), other, protocol.unequal(summary)])
