@@ -63,12 +63,24 @@ def _against(label: Markup, name: str, difference: Difference, axis: Axis, rope:
 def scores(summary: Summary) -> Markup:
     """A dot for every fit."""
     rows = [row for row in (*summary.rows, *summary.controls) if row.fits]
+    if not rows:
+        return Markup("")
     floor = lowest_shown([row.score.mean for row in rows])
     near = [row for row in rows if row.score.mean >= floor]
-    axis = around((each for row in near for each in (*_of_fits(row), *row.score)), margin=0.03)
+    axis = _over_scores(near)
     lines = [_scored(row, axis) for row in rows]
     caption = f"{summary.measure} of every fit on its test part: a dot each, the mean as a line, its interval of 95 % as a band"
     return tables.strips(caption, strips.scale(axis), lines, ("cell or baseline", "scores", "mean"))
+
+
+def _over_scores(rows: Sequence[Row]) -> Axis:
+    """All scores, and intervals as far as they are of use: of two splits they may be many times as wide."""
+    values = [each for row in rows for each in _of_fits(row)]
+    low, high = min(values), max(values)
+    ends_of_bands = [
+        min(2 * high - low, max(2 * low - high, end)) for row in rows for end in row.score[1:] if end == end
+    ]
+    return around([*values, *ends_of_bands], margin=0.03)
 
 
 def _scored(row: Row, axis: Axis) -> Line:
