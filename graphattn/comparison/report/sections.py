@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphattn.comparison import wording
+from graphattn.comparison.effects import Effect
 from graphattn.comparison.report import depth, protocol, strips, tables
 from graphattn.comparison.report.axes import Axis, around, lowest_shown
 from graphattn.comparison.report.figures import ends, large, seconds, signed, typographic
 from graphattn.comparison.report.marks import colour, legend
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.scatter import pareto
+from graphattn.comparison.rows import Row
 from graphattn.comparison.statistics import Difference
-from graphattn.comparison.summary import Effect, Row, Summary
-from graphattn.comparison.verdict import Verdict, best, named
+from graphattn.comparison.summary import Summary
+from graphattn.comparison.verdict import Verdict, best, changed, named
 
 Line = tuple[Markup, Markup, Markup]
 """A line of strips: its label, its drawing, its numbers."""
@@ -37,14 +39,13 @@ def factors(summary: Summary) -> Markup:
     reach = [end for effect in summary.effects for end in effect.difference.interval]
     axis = around([0.0, -summary.rope, summary.rope, *reach])
     lines = [_effect(effect, axis, summary.rope) for effect in summary.effects]
-    caption = f"One factor alone, on average over the other where both have a cell: {_of_differences(summary)}"
+    caption = f"One factor alone, on average over the other; then both together: {_of_differences(summary)}"
     effects = tables.strips(caption, strips.scale(axis, plus=True), lines, ("factor", "difference", "mean"))
     return joined([tables.by_factors(summary), effects if lines else ""])
 
 
 def _effect(effect: Effect, axis: Axis, rope: float) -> Line:
-    name = wording.layer if effect.kind == "layer" else wording.topology
-    said = f"{name(effect.first)} instead of {name(effect.second)}"
+    said = changed(effect)
     return _against(element("span", {}, said), said, effect.difference, axis, rope)
 
 
