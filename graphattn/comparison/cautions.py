@@ -14,8 +14,15 @@ STILL_BETTER = 0.1
 
 
 def cautions(summary: Summary) -> list[str]:
-    """Sentences on few splits, failed fits, unequal sizes, epochs that ended too early and batches that did not fit in memory."""
-    found = [_splits(summary), _failed(summary), _sizes(summary), _epochs(summary), _batches(summary)]
+    """Sentences on few splits, failed fits, unequal settings and sizes, epochs that ended too early, and smaller batches."""
+    found = [
+        _splits(summary),
+        _failed(summary),
+        _settings(summary),
+        _sizes(summary),
+        _epochs(summary),
+        _batches(summary),
+    ]
     return [sentence for sentence in found if sentence]
 
 
@@ -35,6 +42,12 @@ def _failed(summary: Summary) -> str:
         if failed
         else ""
     )
+
+
+def _settings(summary: Summary) -> str:
+    settings = [record.fit.settings for row in summary.models for record in row.fits]
+    differ = any(each != settings[0] for each in settings)
+    return "Settings were not the same for all fits; the protocol says which." if differ else ""
 
 
 def _sizes(summary: Summary) -> str:

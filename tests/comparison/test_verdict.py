@@ -176,6 +176,7 @@ def test_missing_controls_are_named():
     [
         ({"parameters": 50_000}, "Parameter counts are not within 5 % of each other: 40,000 to 50,000."),
         ({"epochs": 60, "kept": 60}, "8 of 16 fits were best at the last epoch they were allowed: more may help."),
+        ({"settings": SETTINGS | {"depth": 9}}, "Settings were not the same for all fits; the protocol says which."),
         ({"batch_size": 32}, "8 fits ran out of memory and used smaller batches."),
     ],
 )
