@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from graphattn.comparison import wording
 from graphattn.comparison.record import Record
 from graphattn.comparison.summary import Summary
@@ -45,9 +47,9 @@ def _failed(summary: Summary) -> str:
 
 
 def _settings(summary: Summary) -> str:
-    settings = [record.fit.settings for row in summary.models for record in row.fits]
-    differ = any(each != settings[0] for each in settings)
-    return "Settings were not the same for all fits; the protocol says which." if differ else ""
+    # As text: a tuple comes back from a file as a list.
+    settings = {json.dumps(record.fit.settings, sort_keys=True) for row in summary.models for record in row.fits}
+    return "Settings were not the same for all fits; the protocol says which." if len(settings) > 1 else ""
 
 
 def _sizes(summary: Summary) -> str:

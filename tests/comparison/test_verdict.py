@@ -188,6 +188,15 @@ def test_cautions_are_read_from_the_records(figures, caution):
     assert sentences(summary(rows)).cautions == (caution,)
 
 
+def test_settings_that_were_read_from_a_file_are_the_same():
+    rows = [
+        record("gcn", "edges", split, each, settings=SETTINGS | {"fractions": (0.8, 0.1, 0.1)})
+        for split, each in enumerate(GCN)
+    ]
+    rows += [record("attention", "edges", split, each, settings=SETTINGS) for split, each in enumerate(GCN)]
+    assert sentences(summary(rows)).cautions == ()
+
+
 def test_few_splits_and_one_split_are_named():
     assert sentences(summary(of_scores(gcn=GCN[:3]))).cautions == (
         "Only 3 splits: intervals are wide, and little can be decided.",
