@@ -1,0 +1,113 @@
+"""The whole of ``graphattn compare``: fits, the table, the verdict, and where everything is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from graphattn.comparison.compare import LOG, REPORT, RESULTS, TABLE, VERDICT, Comparison, compare
+from graphattn.comparison.problem import Target
+from graphattn.comparison.problems import problem
+from graphattn.comparison.rows import Row
+from graphattn.comparison.settings import Settings, quick
+
+QUICK = 600
+
+
+class Asked(NamedTuple):
+    """What layers are compared on, as options say it.
+
+    Args:
+        data: a name or a file.
+        smiles, target, task: columns of a file and what they are; guessed if not given.
+        count: at most so many graphs.
+        layers, topologies: names.
+    """
+
+    data: str
+    smiles: str | None
+    target: str | None
+    task: str | None
+    count: int | None
+    layers: Sequence[str]
+    topologies: Sequence[str]
+
+
+def names(text: str) -> list[str]:
+    """Names between commas.
+
+    >>> names("attention, gcn")
+    ['attention', 'gcn']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say: Callable[[Any], None]) -> None:
+    """Compares, and tells what was found.
+
+    Args:
+        asked: data, layers and topologies.
+        settings: what is equal for all.
+        out: folder of results.
+        jobs: processes that take fits.
+        fast: whether a small version is enough: 600 graphs, small networks, few epochs.
+        say: prints a text or a table.
+    """
+    count = min(QUICK, asked.count or QUICK) if fast else asked.count
+    posed = problem(
+        asked.data, target=asked.target, smiles=asked.smiles, task=cast(Target | None, asked.task), count=count
+    )
+    console = Console(stderr=True, width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else 170)
+    given = quick(settings) if fast else settings
+    try:
+        found = compare(posed, asked.layers, asked.topologies, settings=given, out=out, jobs=jobs, console=console)
+    except KeyboardInterrupt:
+        say(f"Stopped. What is finished is in {out}; the same command goes on from there.")
+        raise
+    tell(found, out, fast, say)
+
+
+def tell(found: Comparison, out: Path, fast: bool, say: Callable[[Any], None]) -> None:
+    """The table and the verdict, and where the files are."""
+    if len(found.failed) < len(found.records):
+        say(table(found))
+        say(found.verdict())
+    reasons = dict.fromkeys(f"{record.fit.name}: {record.reason}" for record in found.failed)
+    for reason in reasons:
+        say(f"failed: {reason}")
+    if fast:
+        say("A quick run: few graphs, small networks, few epochs, three parts; too little to conclude from.")
+    say(
+        f"Report: {out / REPORT}; verdict: {out / VERDICT}; table: {out / TABLE}; results: {out / RESULTS}; log: {out / LOG}"
+    )
+
+
+def table(found: Comparison) -> Table:
+    """A row for each layer on each topology, each baseline and each control, the best first."""
+    summed = found.summary()
+    made = Table(
+        title=f"{summed.problem}: {summed.measure}, mean over fits with its interval of 95 %", title_justify="left"
+    )
+    for name in ("", "fits", summed.measure, "95 %", "parameters", "MFLOP", "s per epoch", "graphs/s", "MiB"):
+        made.add_column(name, justify="left" if not name else "right")
+    for row in (*summed.rows, *summed.controls):
+        made.add_row(*_cells(row))
+    return made
+
+
+def _cells(row: Row) -> list[str]:
+    fits = f"{len(row.fits)}" + (f" ({len(row.failed)} failed)" if row.failed else "")
+    if not row.fits:
+        return [row.name, fits, "failed"]
+    mean, low, high = row.score
+    within = "" if low != low else f"{low:.3f} to {high:.3f}"
+    costs = [row.median(name) for name in ("parameters", "flops", "seconds_per_epoch", "graphs_per_second", "peak_mib")]
+    words = (f"{costs[0]:,.0f}", f"{costs[1] / 1e6:.2f}", f"{costs[2]:.2f}", f"{costs[3]:,.0f}", f"{costs[4]:.0f}")
+    network = row.role != "baseline"
+    return [row.name, fits, f"{mean:.3f}", within, *((words[0], words[1]) if network else ("", "")), *words[2:]]
