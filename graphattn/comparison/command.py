@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, TextIO, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -48,7 +48,7 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say: Callable[[Any], None]) -> None:
+def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say: Callable[[str], None]) -> None:
     """Compares, and tells what was found.
 
     Args:
@@ -57,13 +57,13 @@ def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say:
         out: folder of results.
         jobs: processes that take fits.
         fast: whether a small version is enough: 600 graphs, small networks, few epochs.
-        say: prints a text or a table.
+        say: prints a text.
     """
     count = min(QUICK, asked.count or QUICK) if fast else asked.count
     posed = problem(
         asked.data, target=asked.target, smiles=asked.smiles, task=cast(Target | None, asked.task), count=count
     )
-    console = Console(stderr=True, width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else 170)
+    console = _console(sys.stderr)
     given = quick(settings) if fast else settings
     try:
         found = compare(posed, asked.layers, asked.topologies, settings=given, out=out, jobs=jobs, console=console)
@@ -73,10 +73,10 @@ def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say:
     tell(found, out, fast, say)
 
 
-def tell(found: Comparison, out: Path, fast: bool, say: Callable[[Any], None]) -> None:
+def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -> None:
     """The table and the verdict, and where the files are."""
     if len(found.failed) < len(found.records):
-        say(table(found))
+        _console(sys.stdout).print(table(found))
         say(found.verdict())
     reasons = dict.fromkeys(f"{record.fit.name}: {record.reason}" for record in found.failed)
     for reason in reasons:
@@ -86,6 +86,11 @@ def tell(found: Comparison, out: Path, fast: bool, say: Callable[[Any], None]) -
     say(
         f"Report: {out / REPORT}; verdict: {out / VERDICT}; table: {out / TABLE}; results: {out / RESULTS}; log: {out / LOG}"
     )
+
+
+def _console(file: TextIO) -> Console:
+    """As wide as the table where there is no terminal that says how wide it is."""
+    return Console(file=file, width=None if file.isatty() or "COLUMNS" in os.environ else 170)
 
 
 def table(found: Comparison) -> Table:
