@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
 from torch_geometric.nn import Linear
 
 from graphattn.comparison.layers import Work
@@ -56,11 +57,10 @@ def cost(model: Network, problem: Problem, rows: Sequence[int], batch_size: int 
     return Cost(parameters(model), operations / len(rows), len(rows) / seconds)
 
 
-def batched(problem: Problem, rows: Sequence[int], batch_size: int, device: torch.device) -> list[Batch]:
+def batched(problem: Problem, rows: Sequence[int], batch_size: int, device: torch.device) -> list[Data]:
     """Some of the graphs, in batches on a device."""
     graphs = [problem.graphs[int(row)] for row in rows]
-    parts = [graphs[first : first + batch_size] for first in range(0, len(graphs), batch_size)]
-    return [Batch.from_data_list(part).to(str(device)) for part in parts]
+    return [batch.to(device) for batch in DataLoader(graphs, batch_size=batch_size)]
 
 
 @contextmanager
@@ -89,7 +89,8 @@ def flops(model: Network, batch: Data) -> int:
     2688
     """
     counted: list[int] = []
-    inner = {module for block in model.blocks for layer in block.layers for module in layer.modules()}
+    layers = [module for module in model.blocks.modules() if isinstance(module, GraphLayer)]
+    inner = {module for layer in layers for module in layer.modules()}
 
     def linear(module: Any, given: Any, out: Tensor) -> None:
         counted.append(2 * out.numel() * module.weight.size(1))
@@ -99,7 +100,7 @@ def flops(model: Network, batch: Data) -> int:
 
     outer = [module for module in model.modules() if isinstance(module, nn.Linear | Linear) and module not in inner]
     handles = [module.register_forward_hook(linear) for module in outer]
-    handles += [layer.register_forward_pre_hook(heard) for block in model.blocks for layer in block.layers]
+    handles += [layer.register_forward_pre_hook(heard) for layer in layers]
     try:
         with evaluating(model), torch.no_grad():
             model(batch)

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
+from torch_geometric.data import Data
 
 from graphattn.comparison.cost import batched, evaluating
 from graphattn.comparison.network import Network
 from graphattn.comparison.problem import Problem
 from graphattn.encoding import shortest_path
 from graphattn.explain.attention import AttentionMap, attention_maps, entropy
-from graphattn.topology import Full, Topology, WithHubs
+from graphattn.topology import Full, Topology, WithHubs, graph_of
 
 NOWHERE = 2**30
 """Hops of a pair without a path are above it."""
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     ``hops`` are those on the edges of the data, ``pair [K]`` the number of each of these edges among the pairs.
     """
 
-    batch: Batch
+    batch: Data
     hops: Tensor
     pair: Tensor
 
@@ -81,13 +81,15 @@ def affordable(nodes: Sequence[int], whole: bool) -> list[int]:
     return chosen
 
 
-def look(batch: Batch) -> Seen:
+def look(batch: Data) -> Seen:
     """Measures the hops of all pairs in the graphs of a batch."""
-    full, (sender, receiver) = Full(batch), batch["edge_index"]
-    ends = [data.edge_index.cpu() for data in batch.to_data_list()]
-    sizes = full.receivers.ptr.diff().tolist()
-    hops = [shortest_path(edge_index, size, NOWHERE) for edge_index, size in zip(ends, sizes, strict=True)]
-    return Seen(batch, torch.cat(hops).to(sender.device), full.edge_number(receiver, sender))
+    full, edge_index = Full(batch), batch["edge_index"]
+    ptr = full.receivers.ptr
+    graph = graph_of(ptr, edge_index[0])
+    ends = (edge_index - ptr[graph]).split(graph.bincount(minlength=full.num_graphs).tolist(), dim=1)
+    sizes = ptr.diff().tolist()
+    hops = [shortest_path(each.cpu(), size, NOWHERE) for each, size in zip(ends, sizes, strict=True)]
+    return Seen(batch, torch.cat(hops).to(ptr.device), full.edge_number(edge_index[1], edge_index[0]))
 
 
 def relative_entropy(attention: AttentionMap, asked: Tensor) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -34,7 +35,7 @@ def matched(problem: Problem, cells: Sequence[Cell], reference: Size) -> dict[Ce
     >>> problem = Problem("one", [graph], "regression", level="node")
     >>> sizes = matched(problem, cells, Size(width=64, hidden=128))
     >>> [(size.width, size.hidden) for size in sizes.values()]
-    [(80, 168), (64, 128)]
+    [(80, 158), (64, 128)]
     """
     if not cells:
         raise ValueError("expected cells to match, got none")
@@ -46,15 +47,21 @@ def matched(problem: Problem, cells: Sequence[Cell], reference: Size) -> dict[Ce
 
 
 def _closest(features: Features, problem: Problem, cell: Cell, reference: Size, target: int) -> Size:
-    step = math.lcm(_MULTIPLE, reference.heads)
-    sizes = [reference, *(replace(reference, width=width) for width in range(step, 4 * reference.width + step, step))]
-    fitting = [size for size in (_filled(features, problem, cell, size, target) for size in sizes) if size is not None]
+    step, shape = math.lcm(_MULTIPLE, reference.heads), reference.hidden / reference.width
+    scaled = [
+        replace(reference, width=width, hidden=max(1, round(shape * width)))
+        for width in range(step, 4 * reference.width + step, step)
+    ]
+    first = bisect_left(scaled, target, key=lambda size: _count(features, problem, cell, size))
+    tried = (
+        _filled(features, problem, cell, size, target) for size in [reference, *scaled[max(first - 1, 0) : first + 1]]
+    )
+    fitting = [size for size in tried if size is not None]
     if not fitting:
         raise ValueError(
             f"expected a size of {cell.layer} on {cell.topology} with {target} parameters within {WITHIN:.0%}, got none for "
             f"{reference}: choose a larger one"
         )
-    shape = reference.hidden / reference.width
     return min(fitting, key=lambda size: abs(math.log(size.hidden / size.width / shape)))
 
 
@@ -62,11 +69,12 @@ def _filled(features: Features, problem: Problem, cell: Cell, size: Size, target
     """The size of this width whose hidden channels bring it to the target; none if none do."""
     # Each hidden channel has two maps and a bias in each block.
     each = size.depth * (2 * size.width + 1)
-    without = _count(features, problem, cell, replace(size, hidden=1)) - each
+    without = _count(features, problem, cell, size) - each * size.hidden
     filled = replace(size, hidden=max(1, round((target - without) / each)))
     return filled if abs(without + each * filled.hidden - target) <= WITHIN * target else None
 
 
 def _count(features: Features, problem: Problem, cell: Cell, size: Size) -> int:
     with torch.device("meta"):
-        return parameters(drawn(features, problem, cell, size))
+        model = drawn(features, problem, cell, replace(size, depth=1))
+    return parameters(model) + (size.depth - 1) * parameters(model.blocks)
