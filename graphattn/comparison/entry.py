@@ -66,12 +66,17 @@ class Features(NamedTuple):
     @classmethod
     def of(cls, problem: Problem) -> Features:
         """Read from all graphs; labels are not looked at."""
-        nodes = Columns.of([data["x"] for data in problem.graphs])
-        joined = all("edge_attr" in data for data in problem.graphs)
-        edges = Columns.of([data["edge_attr"] for data in problem.graphs]) if joined else None
-        if not all("pos" in data for data in problem.graphs):
+        return cls.of_graphs(problem.graphs)
+
+    @classmethod
+    def of_graphs(cls, graphs: Sequence[Data]) -> Features:
+        """The same of graphs that are no problem."""
+        nodes = Columns.of([data["x"] for data in graphs])
+        joined = all("edge_attr" in data for data in graphs)
+        edges = Columns.of([data["edge_attr"] for data in graphs]) if joined else None
+        if not all("pos" in data for data in graphs):
             return cls(nodes, edges)
-        apart = torch.cat([data["pos"] - data["pos"].mean(0) for data in problem.graphs if len(data["pos"])])
+        apart = torch.cat([data["pos"] - data["pos"].mean(0) for data in graphs if len(data["pos"])])
         return cls(nodes, edges, apart.size(1), float(apart.square().mean().sqrt()) or 1.0)
 
 

@@ -11,8 +11,8 @@ from torch_geometric.data import Data
 
 from graphattn.blocks import Block, feed_forward
 from graphattn.comparison.entry import Everywhere, Features, NodeEncoder, OnEdges
-from graphattn.comparison.graphs import TOPOLOGIES, Cell
-from graphattn.comparison.layers import LAYERS
+from graphattn.comparison.graphs import TOPOLOGIES, Cell, TopologyKind
+from graphattn.comparison.layers import LAYERS, LayerKind
 from graphattn.comparison.problem import Level, Problem
 from graphattn.models.reading import EachNode, MeanOfNodes, leave_out_of_edge_masks
 from graphattn.topology import Topology, WithHubs, read_sizes
@@ -74,7 +74,6 @@ class Network(nn.Module):
     def __init__(self, cell: Cell, size: Size, features: Features, outputs: int, level: Level) -> None:
         super().__init__()
         self.cell, self.size = cell, size
-        self.kind, self.topology = LAYERS[cell.layer], TOPOLOGIES[cell.topology]
         # What cells share comes first, so that equal seeds and widths draw it equal.
         self.nodes = NodeEncoder(features, size.width)
         self.dropout = nn.Dropout(size.dropout)
@@ -89,6 +88,16 @@ class Network(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         return self.head(self.read(self.norm(self.states(data)[-1]), read_sizes(data)))
+
+    @property
+    def kind(self) -> LayerKind:
+        """The layer, found by its name, so that a network can be pickled."""
+        return LAYERS[self.cell.layer]
+
+    @property
+    def topology(self) -> TopologyKind:
+        """The topology, found by its name."""
+        return TOPOLOGIES[self.cell.topology]
 
     def graph(self, data: Data) -> Topology:
         """Who hears whom in the batch, virtual nodes included."""

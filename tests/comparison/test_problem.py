@@ -64,10 +64,16 @@ def test_parts_are_of_nodes_where_one_graph_is_all_there_is():
         ({"graphs": graphs(0, 0)}, "expected examples of every class, got none of yes"),
         ({"graphs": graphs(0, 1, 3)}, "expected class numbers below 2, got 3"),
         ({"graphs": graphs(0.0, 0.5)}, "expected class numbers below 2, got 0.5"),
-        ({"target": "regression"}, "expected values that differ and no classes, got values 0, 1 and classes ('no', 'yes')"),
+        (
+            {"target": "regression"},
+            "expected values that differ and no classes, got values 0, 1 and classes ('no', 'yes')",
+        ),
         ({"target": "regression", "classes": (), "graphs": graphs(2.5, 2.5)}, "got values 2.5 and classes ()"),
         ({"splits": [parts([0], [1], [2, 4])]}, "of the given split 0 to share the numbers below 4, got 4"),
-        ({"splits": [parts([0], [1], [2]), parts([0], [1], [-1])]}, "of the given split 1 to share the numbers below 4, got -1"),
+        (
+            {"splits": [parts([0], [1], [2]), parts([0], [1], [-1])]},
+            "of the given split 1 to share the numbers below 4, got -1",
+        ),
         ({"splits": [parts([0, 3], [1], [3])]}, "to share the numbers below 4, got 3 twice"),
         ({"splits": [parts([0, 3], [], [1])]}, "to share the numbers below 4, got an empty part"),
     ],

@@ -51,10 +51,10 @@ def problem_of_molecules(
 
 
 def _plain(graph: Data, kind: Target) -> Data:
-    y = graph["y"].view(1)
-    return Data(
-        x=graph.x, edge_index=graph.edge_index, edge_attr=graph.edge_attr, y=y if kind == "regression" else y.long()
-    )
+    """A molecule with nothing in it but what layers hear; distances are kept, for they are computed already."""
+    held = Data.from_dict({name: graph[name] for name in ("x", "edge_index", "edge_attr", "distance")})
+    held.y = graph["y"].view(1) if kind == "regression" else graph["y"].view(1).long()
+    return held
 
 
 def _rejected(rejected: Sequence[Rejected], rows: int) -> tuple[str, ...]:

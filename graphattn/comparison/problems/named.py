@@ -84,11 +84,10 @@ def _by_name(
 
 def _digits(count: int | None, seed: int) -> Problem:
     images, labels = digit_images()
-    note = (
-        "images of 8 x 8 pixels, cut into 16 patches; neighbours in all 8 directions are joined, pos is row and column"
-    )
     made = problem_of_graphs(patches(images, size=2, y=labels, radius=1), "digits")
-    return _fewer(replace(made, notes=(note,)), count, seed)
+    note = "images of 8 x 8 pixels, cut into 16 patches; x are the 4 pixels of a patch, pos is its row and column"
+    joined = "neighbours in all 8 directions are joined"
+    return _fewer(replace(made, notes=(note, joined)), count, seed)
 
 
 def _sparse_and(count: int | None, seed: int) -> Problem:

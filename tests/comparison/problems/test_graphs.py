@@ -13,8 +13,8 @@ NAN = float("nan")
 RING = torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]])
 
 
-def ring(y, **changes):
-    values = {"x": torch.rand(3, 4), "edge_index": RING, "y": None if y is None else torch.as_tensor(y).view(-1)}
+def ring(answer, **changes):
+    values = {"x": torch.rand(3, 4), "edge_index": RING, "y": None if answer is None else torch.as_tensor(answer).view(-1)}
     return Data(**{name: value for name, value in (values | changes).items() if value is not None})
 
 
@@ -58,7 +58,11 @@ def test_answers_may_be_numbers_of_python_and_tables():
 
 def test_graphs_are_copied_and_hold_nothing_that_layers_do_not_hear():
     edges = torch.tensor([[0, 1, 1], [1, 0, 1]])
-    more = {"edge_attr": torch.tensor([1, 2, 3]), "pos": torch.tensor([[0], [-1]]), "true_edge": torch.tensor([True, False, True])}
+    more = {
+        "edge_attr": torch.tensor([1, 2, 3]),
+        "pos": torch.tensor([[0], [-1]]),
+        "true_edge": torch.tensor([True, False, True]),
+    }
     graphs = [Data(x=torch.ones(2, dtype=torch.float64), edge_index=edges, y=k, name="a", **more) for k in (0, 1)]
     before = copy.deepcopy(graphs)
     first = problem(graphs).graphs[0]
@@ -173,7 +177,9 @@ def blocks(**more):
 
 
 def masks(*parts):
-    rows = [torch.zeros(20, dtype=torch.bool).index_fill(0, torch.tensor(part), True) for part in parts]
+    rows = [
+        torch.zeros(20, dtype=torch.bool).index_fill(0, torch.tensor(part, dtype=torch.long), True) for part in parts
+    ]
     return dict(zip(("train_mask", "val_mask", "test_mask"), rows, strict=True))
 
 

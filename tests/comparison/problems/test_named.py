@@ -26,7 +26,7 @@ def test_a_file_of_molecules(table):
     assert list(found.smiles) == ["CCO", "CCN", "CCC", "c1ccccc1"]
     assert list(found.groups) == ["", "", "", "c1ccccc1"]
     assert found.splits is None
-    assert sorted(found.graphs[0].keys()) == ["edge_attr", "edge_index", "x", "y"]
+    assert sorted(found.graphs[0].keys()) == ["distance", "edge_attr", "edge_index", "x", "y"]
     assert found.graphs[0].y.dtype == torch.long
     assert found.notes[-1] == (
         "2 of 6 rows were set aside (1 unreadable SMILES, 1 no label): "
@@ -113,7 +113,9 @@ def test_data_made_by_rule_are_so_many_of_a_seed(name):
     assert (found.name, found.target, len(found.graphs), len(found.notes)) == (name, "binary", 20, 1)
     assert len(problem(name).graphs) == 1000
     assert torch.equal(found.graphs[7].x, again.graphs[7].x)
-    assert any(a.x.shape != b.x.shape or not torch.equal(a.x, b.x) for a, b in zip(found.graphs, other.graphs, strict=True))
+    assert any(
+        a.x.shape != b.x.shape or not torch.equal(a.x, b.x) for a, b in zip(found.graphs, other.graphs, strict=True)
+    )
 
 
 def test_a_problem_is_left_as_it_is(table):
@@ -131,7 +133,9 @@ def test_a_file_goes_before_a_name(tmp_path, monkeypatch):
 
 
 def test_what_is_not_there_is_said_with_what_is():
-    with pytest.raises(FileNotFoundError, match=r"no file motifs.*bbb, solubility.*made by rule: digits, sparse_and, motif"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no file motifs.*bbb, solubility.*made by rule: digits, sparse_and, motif"
+    ):
         problem("motifs")
     assert set(NAMES) == {"bbb", "solubility", "digits", "sparse_and", "motif", "distant", "shuffled_edges"}
 
@@ -142,7 +146,12 @@ def test_what_is_not_there_is_said_with_what_is():
         (5, {}, TypeError, "expected a name, a file, PyG graphs or a Problem, got int"),
         ("motif", {"target": "label"}, ValueError, "'motif' has one target and no columns; got target='label'"),
         ("bbb", {"target": 1}, ValueError, "expected a target by name, such as 'label', for 'bbb', got 1"),
-        ([Data()], {"target": "y"}, ValueError, "expected a target by number and no smiles for PyG graphs, got target='y'"),
+        (
+            [Data()],
+            {"target": "y"},
+            ValueError,
+            "expected a target by number and no smiles for PyG graphs, got target='y'",
+        ),
         ("motif", {"count": 0}, ValueError, "expected a count of 1 or more, got 0"),
     ],
 )
