@@ -41,7 +41,7 @@ def _sizes(summary: Summary) -> str:
     sizes = [row.median("parameters") for row in summary.models if row.median("parameters")]
     if not sizes or max(sizes) <= (1 + APART) * min(sizes):
         return ""
-    return f"Parameter counts are not within {APART:.0%} of each other: {min(sizes):,.0f} to {max(sizes):,.0f}."
+    return f"Parameter counts are not within {100 * APART:.0f} % of each other: {min(sizes):,.0f} to {max(sizes):,.0f}."
 
 
 def _epochs(summary: Summary) -> str:

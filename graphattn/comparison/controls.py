@@ -41,4 +41,6 @@ def _sentence(control: Row, measure: str) -> str:
 
 
 def _of(some: int, fits: int) -> str:
-    return f"{some} of {wording.count(fits, 'fit')}" if some < fits or fits == 1 else f"all {fits} fits"
+    return (
+        f"{some} of {wording.count(fits, 'fit')}" if some < fits else "its one fit" if fits == 1 else f"all {fits} fits"
+    )

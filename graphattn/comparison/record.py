@@ -94,7 +94,8 @@ class Record:
     def from_json(cls, line: dict[str, Any]) -> Self:
         """From one line of the file. Raises `ValueError` for names that are missing or unknown."""
         try:
-            return cls(**(line | {"fit": Fit(**line["fit"])}))
+            known: dict[str, Any] = line | {"fit": Fit(**line["fit"])}
+            return cls(**known)
         except (KeyError, TypeError) as error:
-            known = ", ".join(each.name for each in fields(cls))
-            raise ValueError(f"expected a record with {known}, got {', '.join(map(str, line))}: {error}") from None
+            names = ", ".join(each.name for each in fields(cls))
+            raise ValueError(f"expected a record with {names}, got {', '.join(map(str, line))}: {error}") from None

@@ -46,8 +46,9 @@ class Difference(NamedTuple):
     def reversed(self) -> Difference:
         """The same with the second before the first.
 
-        >>> paired([0.02, 0.01, 0.03], ratio=0.125).reversed() == paired([-0.02, -0.01, -0.03], ratio=0.125)
-        True
+        >>> found = paired([0.02, 0.01, 0.03], ratio=0.125)
+        >>> found.reversed().mean, found.reversed().worse == found.better
+        (-0.02, True)
         """
         mean, low, high = self.interval
         turned = Interval(-mean, -high, -low)
@@ -103,7 +104,7 @@ def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> Differen
 
     >>> found = paired([0.02, 0.03, 0.01, 0.04], ratio=0.125, rope=0.01)
     >>> round(found.mean, 3), round(found.p, 3), round(found.better, 2)
-    (0.025, 0.057, 0.91)
+    (0.025, 0.051, 0.92)
     """
     if rope < 0 or ratio < 0:
         raise ValueError(f"expected a rope and a ratio of 0 or more, got {rope} and {ratio}")
@@ -111,7 +112,7 @@ def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> Differen
     mean, scale = _centre(values, ratio)
     size, unknown = len(values), float("nan")
     if size < 2:
-        return Difference(Interval(mean, unknown, unknown), *[unknown] * 6, size)
+        return Difference(interval(values, ratio), unknown, unknown, unknown, unknown, unknown, unknown, size)
     worse, up_to = (_below(edge, mean, scale, size - 1) for edge in (-rope, rope))
     better = 1 - up_to
     if scale:

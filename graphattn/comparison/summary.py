@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Literal, final
 
 import numpy as np
 
+from graphattn.comparison import wording
 from graphattn.comparison.record import Record, Role
 from graphattn.comparison.statistics import ROPE, Difference, Interval, holm, interval, paired
 
@@ -252,7 +253,9 @@ def _differences(first: Row, second: Row, unit: str) -> tuple[list[float], int]:
 def _effects(rows: Sequence[Row], ratio: float, unit: str, rope: float) -> tuple[Effect, ...]:
     """Each layer against GCN, or the first there is, and each topology against the given edges."""
     cells = {(row.layer, row.topology): row for row in rows if row.role == "model" and row.fits}
-    layers, topologies = (list(dict.fromkeys(key[part] for key in sorted(cells))) for part in (0, 1))
+    layers = wording.in_order((layer for layer, _ in cells), wording.LAYERS)
+    topologies = wording.in_order((topology for _, topology in cells), wording.TOPOLOGIES)
+    cells = {cell: cells[cell] for cell in product(layers, topologies) if cell in cells}
     return (
         *_of_one("layer", layers, "gcn", cells, (ratio, unit, rope)),
         *_of_one("topology", topologies, "edges", {(b, a): row for (a, b), row in cells.items()}, (ratio, unit, rope)),

@@ -146,7 +146,7 @@ def compared(pair: Pair, summary: Summary) -> str:
 
 def _cost(words: str, first: Row, second: Row) -> str:
     times = wording.times(first.median("seconds_per_epoch"), second.median("seconds_per_epoch"))
-    return f"{words} {times} the time per epoch" if times else ""
+    return f"{words} {times} time per epoch" if times else ""
 
 
 def _chances(difference: Difference, rope: float) -> str:
@@ -169,41 +169,44 @@ def _alone(summary: Summary) -> str:
 
 
 def _baselines(summary: Summary) -> str:
-    """The best network against each baseline: whether something cheap is as good comes before anything else about them."""
+    """The best network against each baseline; that something cheap is as good comes before anything else about them."""
     network = best(summary.models)
     if network is None or not summary.baselines:
         return ""
     said: dict[wording.Finding, list[str]] = {"worse": [], "equal": [], "open": [], "better": []}
     for row in summary.baselines:
         difference = summary.pair(network.name, row.name).difference
-        by = f"{wording.number(difference.mean)} {wording.between(difference.interval)}"
-        said[wording.finding(difference)].append(f"{named(row)} ({wording.number(row.score.mean)}; {by})")
-    words = {
-        "worse": "loses to",
-        "equal": "is no better than",
-        "open": "is not shown to differ from",
-        "better": "beats",
+        found = wording.finding(difference)
+        turned = difference.reversed() if found == "worse" else difference
+        by = f"{wording.number(turned.mean)} {wording.between(turned.interval)}"
+        said[found].append(f"{named(row)} by {by}" if found in ("worse", "better") else f"{named(row)} ({by})")
+    words = {"worse": "loses to", "equal": "equals", "open": "is not shown to differ from", "better": "beats"}
+    alarm = {
+        "worse": "A baseline is better than the best network: ",
+        "equal": "A baseline is as good as the best network: ",
     }
-    found = [f"{words[each]} {wording.listed(names)}" for each, names in said.items() if names]
-    reached = f"{named(network)}, the best network by validation score ({wording.number(network.score.mean)} {summary.measure})"
-    return f"Against what is cheap: {reached}, {wording.listed(found)}."
+    first = next((alarm[each] for each in ("worse", "equal") if said[each]), "")
+    parts = [f"{words[each]} {wording.listed(names)}" for each, names in said.items() if names]
+    reached = f"{named(network)}, the best network by validation score ({wording.number(network.score.mean)} {summary.measure}),"
+    return f"{first}{reached if first else wording.capital(reached)} {wording.listed(parts)}."
 
 
 def _effect(effect: Effect, summary: Summary) -> str:
     name, other = (wording.layer, wording.topology) if effect.kind == "layer" else (wording.topology, wording.layer)
-    first, second = name(effect.first), name(effect.second)
-    over = wording.listed([other(each) for each in effect.over])
-    where = f"{'On' if effect.kind == 'layer' else 'With'} {over}{'' if len(effect.over) == 1 else ' on average'}"
     difference, found = effect.difference, wording.finding(effect.difference)
-    turned = difference.reversed() if found == "worse" else difference
-    by = f"{wording.number(turned.mean)} {wording.between(turned.interval)}"
+    by = f"{wording.number(difference.mean)} {wording.between(difference.interval)}"
+    over = wording.listed([other(each) for each in effect.over])
+    where = (
+        f"{'on' if effect.kind == 'layer' else 'with'} {over}" if len(effect.over) == 1 else f"on average over {over}"
+    )
     if found == "equal":
         likely = wording.probability(difference.equal)
-        return f"{where}, no difference larger than {summary.rope:g} between {first} and {second}, probability {likely} ({by})."
-    if found == "open":
-        return f"{where}, {first} against {second} is not decided: {by}."
-    way = "more" if found == "better" else "less"
-    return f"{where}, {first} gives {by} {way} than {second} (p {wording.significance(effect.p_holm)} after Holm)."
+        said = f"no difference larger than {summary.rope:g}, probability {likely} ({by}), {where}"
+    elif found == "open":
+        said = f"not decided, {by}, {where}"
+    else:
+        said = f"{found}, {by}, {where} (p {wording.significance(effect.p_holm)} after Holm)"
+    return f"{wording.capital(name(effect.first))} instead of {name(effect.second)}: {said}."
 
 
 def named(row: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from graphattn.comparison.statistics import Difference, Interval
@@ -21,12 +22,14 @@ LAYERS = {
 TOPOLOGIES = {
     "edges": "edges",
     "full": "full graphs",
-    "edges+hub": "edges and a hub",
+    "edges+hub": "edges + hub",
     "none": "no edges",
     "shuffled": "shuffled edges",
 }
 LIKELY = 0.9
 """Two rows are said to be equal in practice if this probable."""
+FEWEST = 3
+"""Fewer resamplings decide nothing: two differences are alike by chance too easily."""
 
 Finding = Literal["better", "worse", "equal", "open"]
 
@@ -52,19 +55,25 @@ def topology(name: str) -> str:
 def cell(layer_name: str, topology_name: str) -> str:
     """A cell of the design in sentences, or a baseline.
 
-    >>> cell("attention", "full"), cell("random forest", "")
-    ('attention on full graphs', 'random forest')
+    >>> cell("attention", "full"), cell("mlp", "none"), cell("random forest", "")
+    ('attention on full graphs', 'MLP without edges', 'random forest')
     """
+    if topology_name == "none":
+        return f"{layer(layer_name)} without edges"
     return f"{layer(layer_name)} on {topology(topology_name)}" if topology_name else layer(layer_name)
 
 
 def finding(difference: Difference) -> Finding:
     """What is found of the first: equal in practice if that is likely; else better or worse if the interval leaves out 0.
 
+    Fewer than three resamplings leave it open.
+
     >>> from graphattn.comparison.statistics import paired
     >>> finding(paired([0.03, 0.04, 0.03, 0.04], ratio=0.125, rope=0.01))
     'better'
     """
+    if difference.resamplings < FEWEST:
+        return "open"
     if difference.equal >= LIKELY:
         return "equal"
     if difference.interval.low > 0:
@@ -123,14 +132,24 @@ def times(first: float, second: float) -> str:
     """How much more, as a factor; empty where one of them is unknown.
 
     >>> times(2.3, 1.0), times(1.0, 1.01), times(1.0, 0.0)
-    ('2.3 times', 'the same', '')
+    ('2.3 times the', 'the same', '')
     """
     if not (first > 0 and second > 0 and math.isfinite(first + second)):
         return ""
     share = first / second
     if abs(share - 1) < 0.05:
         return "the same"
-    return f"{share:.0f} times" if share >= 10 else f"{share:.2g} times"
+    return f"{share:.0f} times the" if share >= 10 else f"{share:.2g} times the"
+
+
+def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Each name once, as `known` lists them, then others by the alphabet.
+
+    >>> in_order(["full", "mine", "edges", "full"], TOPOLOGIES)
+    ['edges', 'full', 'mine']
+    """
+    places = {name: place for place, name in enumerate(known)}
+    return sorted(set(names), key=lambda name: (places.get(name, len(places)), name))
 
 
 def count(n: int, noun: str) -> str:

@@ -56,6 +56,21 @@ def around(values: Iterable[float], margin: float = 0.06, least: float = 1e-3) -
     return Axis(low - room, high + room)
 
 
+def lowest_shown(values: Sequence[float]) -> float:
+    """The lowest value of those that stand together: what is far below would press the others into a corner.
+
+    The upper half is shown, and below it each value that is no further from the next than all above are from each other.
+
+    >>> lowest_shown([0.93, 0.90, 0.92, 0.91, 0.88, 0.5])
+    0.88
+    """
+    ranked = sorted((value for value in values if math.isfinite(value)), reverse=True)
+    kept = (len(ranked) + 1) // 2
+    while 0 < kept < len(ranked) and ranked[kept - 1] - ranked[kept] <= ranked[0] - ranked[kept - 1]:
+        kept += 1
+    return ranked[kept - 1] if ranked else -math.inf
+
+
 def decades(values: Iterable[float], margin: float = 0.08) -> Axis:
     """A logarithmic axis that holds all positive values.
 

@@ -38,8 +38,9 @@ def key(row: Row) -> Markup:
 
 def legend(rows: list[Row]) -> Markup:
     """Which colour is which layer, which shape is which topology."""
-    layers = {row.layer: row for row in rows}
-    topologies = {row.topology: row for row in rows}
+    layers = wording.in_order((row.layer for row in rows), wording.LAYERS)
+    by_topology = {row.topology: row for row in rows}
+    topologies = {name: by_topology[name] for name in wording.in_order(by_topology, wording.TOPOLOGIES)}
     swatches = [
         element("li", {}, element("span", {"class": f"swatch {colour(name)}"}), wording.layer(name)) for name in layers
     ]

@@ -53,6 +53,11 @@ def settings(records: Iterable[Record]) -> tuple[dict[str, Any], dict[str, list[
     return same, {key: list(values.values()) for key, values in found.items() if key not in same}
 
 
+def told(notes: Sequence[str]) -> Markup:
+    """What whoever ran the comparison has to say of data and parts."""
+    return element("ul", {}, *(element("li", {}, each) for each in notes))
+
+
 def equal(summary: Summary) -> Markup:
     """What is the same for all networks."""
     fits = [record for row in summary.models for record in (*row.fits, *row.failed)]
@@ -133,13 +138,13 @@ def failed(summary: Summary) -> Markup:
     return table(f"{wording.capital(wording.count(len(found), 'fit'))} without a score", columns, lines)
 
 
-def limits(notes: Sequence[str]) -> Markup:
-    """What the comparison does not say, and notes on the data."""
-    return element("ul", {}, *(element("li", {}, each) for each in (*notes, *LIMITS)))
+def limits() -> Markup:
+    """What the comparison does not say."""
+    return element("ul", {}, *(element("li", {}, each) for each in LIMITS))
 
 
 def repeat(summary: Summary, command: str) -> Markup:
-    """How to do it again: the command, one fit in full, versions, and the hashes that tell whether data and parts are the same."""
+    """How to do it again: the command, one fit in full, versions, and hashes that tell whether data and parts are the same."""
     records = [record for row in (*summary.rows, *summary.controls) for record in (*row.fits, *row.failed)]
     example = next((record for row in summary.models for record in row.fits), records[0])
     shown = [

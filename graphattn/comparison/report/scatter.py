@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from graphattn.comparison import wording
-from graphattn.comparison.report.axes import Axis, around, decades, written
+from graphattn.comparison.report.axes import Axis, around, decades, lowest_shown, written
 from graphattn.comparison.report.figures import ends
 from graphattn.comparison.report.marks import mark
 from graphattn.comparison.report.markup import Markup, element, joined
@@ -42,10 +43,11 @@ def pareto(
     known = [row for row in rows if row.median(cost) > 0]
     if not known:
         return Markup("")
+    floor = lowest_shown([row.score.mean for row in (*known, *baselines)])
+    outside = [row for row in (*known, *baselines) if row.score.mean < floor]
+    known, inside = ([row for row in each if row.score.mean >= floor] for each in (known, baselines))
     across = decades(row.median(cost) for row in known)
-    heights = [each for row in known for each in (row.score.mean, row.score.low, row.score.high)]
-    inside, outside = _fitting(baselines, heights)
-    up = around([*heights, *(row.score.mean for row in inside)])
+    up = around(each for row in (*known, *inside) for each in row.score)
     best = front(known, cost)
     parts = [*_frame(across, up, shown), *_lines(inside, up), _front(best, across, up, cost)]
     parts += [_point(row, across, up, cost, shown) for row in known]
@@ -53,32 +55,21 @@ def pareto(
     said = f"Score against {title}; from cheap to dear, nothing beats " + ", then ".join(_named(row) for row in best)
     drawing = element("svg", {"class": "plot", "height": HEIGHT, "role": "img", "aria-label": said}, *parts)
     below = [f"{_named(row)} ({wording.number(row.score.mean)})" for row in outside]
-    note = f" Below the frame: {wording.listed(below)}." if below else ""
     names = [
         element("li", {}, f"{_named(row)}: {wording.number(row.score.mean)} at {shown(row.median(cost))}")
         for row in best
     ]
-    caption = element(
-        "figcaption",
-        {},
-        element("b", {}, title),
-        f" (logarithmic). Nothing cheaper is better than:{''}",
+    caption = [
+        element("b", {}, wording.capital(title)),
+        " (logarithmic). The best at their cost or less, in order:",
         element("ol", {}, *names),
-        note,
-    )
-    return element("figure", {}, drawing, caption)
+        f"Below the frame: {wording.listed(below)}." if below else "",
+    ]
+    return element("figure", {}, drawing, element("figcaption", {}, *caption))
 
 
 def _named(row: Row) -> str:
     return wording.cell(row.layer, row.topology)
-
-
-def _fitting(baselines: Sequence[Row], heights: Sequence[float]) -> tuple[list[Row], list[Row]]:
-    """Baselines that are not so far below the networks that these would be pressed together."""
-    finite = [each for each in heights if each == each]
-    low, high = min(finite), max(finite)
-    floor = low - 0.6 * max(high - low, 1e-3)
-    return [row for row in baselines if row.score.mean >= floor], [row for row in baselines if row.score.mean < floor]
 
 
 def _frame(across: Axis, up: Axis, shown: Callable[[float], str]) -> list[Markup]:
@@ -91,8 +82,15 @@ def _frame(across: Axis, up: Axis, shown: Callable[[float], str]) -> list[Markup
         x = f"{across.at(step)}%"
         anchor = "start" if across.at(step) < 6 else "end" if across.at(step) > 94 else "middle"
         parts.append(element("line", {"class": "grid", "x1": x, "x2": x, "y1": 0, "y2": HEIGHT - 20}))
-        parts.append(element("text", {"class": "tick", "x": x, "y": HEIGHT - 4, "text-anchor": anchor}, shown(step)))
+        parts.append(
+            element("text", {"class": "tick", "x": x, "y": HEIGHT - 4, "text-anchor": anchor}, _bare(shown(step)))
+        )
     return parts
+
+
+def _bare(text: str) -> str:
+    """Without digits that say nothing: 1 s for 1.00 s."""
+    return re.sub(r"\.0+(?=\D|$)", "", text)
 
 
 def _y(up: Axis, value: float) -> float:
@@ -104,7 +102,7 @@ def _lines(baselines: Sequence[Row], up: Axis) -> list[Markup]:
     for row in baselines:
         y = _y(up, row.score.mean)
         parts.append(element("line", {"class": "baseline", "x1": "0%", "x2": "100%", "y1": y, "y2": y}))
-        parts.append(element("text", {"class": "baseline", "x": "100%", "y": y - 4, "text-anchor": "end"}, _named(row)))
+        parts.append(element("text", {"class": "baseline", "x": 40, "y": y - 4}, _named(row)))
     return parts
 
 

@@ -15,9 +15,13 @@ HEIGHT = 26
 
 def scores(name: str, values: Sequence[float], score: Interval, axis: Axis, kind: str) -> Markup:
     """A dot for each fit, a band for the interval and a line for the mean; `kind` is the class of the colour."""
-    parts = [*_grid(axis), *_interval("band", score, axis)]
-    parts += [_dot(axis.at(value), 3.2, f"dot {kind}") for value in values]
-    parts.append(_upright(axis.at(score.mean), "mean", 4))
+    parts = [*_grid(axis)]
+    if score.mean < axis.low:
+        parts.append(_further_left(wording.number(score.mean)))
+    else:
+        parts += _interval("band", score, axis)
+        parts += [_dot(axis.at(value), 3.2, f"dot {kind}") for value in values]
+        parts.append(_upright(axis.at(score.mean), "mean", 4))
     said = f"{name}: mean {wording.number(score.mean)}, interval {ends(score)}, {wording.count(len(values), 'fit')}"
     return _strip(said, parts)
 
@@ -30,8 +34,11 @@ def difference(name: str, found: Difference, axis: Axis, rope: float, kind: str)
             "rect", {"class": "rope", "x": f"{low}%", "y": 0, "width": f"{round(high - low, 3)}%", "height": HEIGHT}
         )
     ]
-    parts += [*_grid(axis), _upright(axis.at(0.0), "zero", 0), *_interval(f"whisker {kind}", found.interval, axis)]
-    parts.append(_dot(axis.at(found.mean), 4.2, f"found {kind}"))
+    parts += [*_grid(axis), _upright(axis.at(0.0), "zero", 0)]
+    if found.mean < axis.low:
+        parts.append(_further_left(signed(found.mean)))
+    else:
+        parts += [*_interval(f"whisker {kind}", found.interval, axis), _dot(axis.at(found.mean), 4.2, f"found {kind}")]
     return _strip(f"{name}: {signed(found.mean)}, interval {ends(found.interval, plus=True)}", parts)
 
 
@@ -67,6 +74,10 @@ def _strip(said: str, parts: Sequence[Markup]) -> Markup:
 
 def _drawing(kind: str, said: str, height: int, parts: Sequence[Markup]) -> Markup:
     return element("svg", {"class": kind, "height": height, "role": "img", "aria-label": said}, *parts)
+
+
+def _further_left(value: str) -> Markup:
+    return element("text", {"x": 0, "y": HEIGHT / 2 + 4}, f"◂ {value}")
 
 
 def _grid(axis: Axis) -> list[Markup]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from graphattn.comparison import wording
+from graphattn.comparison.report.axes import lowest_shown
 from graphattn.comparison.report.figures import ends, large, seconds, signed
 from graphattn.comparison.report.marks import key
 from graphattn.comparison.report.markup import Markup, element, joined
@@ -32,8 +33,8 @@ class Column(NamedTuple):
 def table(caption: str, columns: Sequence[Column], lines: Sequence[Sequence[Shown]]) -> Markup:
     """A table of which the first column names the line.
 
-    >>> table("Two", [Column("name", numbers=False)], [[Shown("a")], [Shown("<b>")]]).count("&lt;b&gt;")
-    1
+    >>> "<b>" in table("Two", [Column("name", numbers=False)], [[Shown("a")], [Shown("<b>")]])
+    False
     """
     heads = [_head(column) for column in columns]
     body = [
@@ -45,7 +46,7 @@ def table(caption: str, columns: Sequence[Column], lines: Sequence[Sequence[Show
     whole = element(
         "table",
         {"class": "sortable"},
-        element("caption", {}, caption),
+        element("caption", {"class": "hidden"}, caption),
         element("thead", {}, element("tr", {}, *heads)),
         element("tbody", {}, *body),
     )
@@ -54,7 +55,10 @@ def table(caption: str, columns: Sequence[Column], lines: Sequence[Sequence[Show
 
 def framed(whole: Markup, caption: str) -> Markup:
     """A table in a frame that scrolls and that a keyboard reaches."""
-    return element("div", {"class": "scroll", "role": "region", "aria-label": caption, "tabindex": 0}, whole)
+    shown = element("p", {"class": "caption", "aria-hidden": "true"}, caption)
+    return joined(
+        [shown, element("div", {"class": "scroll", "role": "region", "aria-label": caption, "tabindex": 0}, whole)]
+    )
 
 
 def _head(column: Column) -> Markup:
@@ -71,7 +75,9 @@ def _cell(shown: Shown, column: Column, place: int) -> Markup:
 
 
 def _order(shown: Shown) -> str:
-    """As JavaScript reads it; empty where there is no number."""
+    """As JavaScript reads it; empty where a dash stands for a number that is not known."""
+    if shown.text == "–":
+        return ""
     if isinstance(shown.order, str):
         return shown.order or shown.text
     if math.isinf(shown.order):
@@ -87,12 +93,10 @@ def name(row: Row) -> Markup:
 def by_factors(summary: Summary) -> Markup:
     """Layers down, topologies across; the better the score, the stronger the shade."""
     cells = {(row.layer, row.topology): row for row in summary.rows if row.role == "model"}
-    layers, topologies = (
-        _in_order(names, known)
-        for names, known in zip(zip(*cells, strict=True), (wording.LAYERS, wording.TOPOLOGIES), strict=True)
-    )
+    layers = wording.in_order((layer for layer, _ in cells), wording.LAYERS)
+    topologies = wording.in_order((topology for _, topology in cells), wording.TOPOLOGIES)
     means = [row.score.mean for row in cells.values() if row.fits]
-    low, high = min(means, default=0.0), max(means, default=0.0)
+    low, high = max(min(means, default=0.0), lowest_shown(means)), max(means, default=0.0)
     lines = [
         element(
             "tr",
@@ -103,20 +107,15 @@ def by_factors(summary: Summary) -> Markup:
         for layer in layers
     ]
     heads = [element("th", {"scope": "col"}, wording.topology(each)) for each in topologies]
-    caption = f"Mean {summary.measure} on the test parts, with its interval of 95 %; more is better and darker"
+    caption = f"Mean {summary.measure} on the test parts, with its interval of 95 %; the better, the stronger the shade"
     whole = element(
         "table",
         {"class": "factors"},
-        element("caption", {}, caption),
+        element("caption", {"class": "hidden"}, caption),
         element("thead", {}, element("tr", {}, element("td", {}), *heads)),
         element("tbody", {}, *lines),
     )
     return framed(whole, caption)
-
-
-def _in_order(names: Sequence[str], known: dict[str, str]) -> list[str]:
-    """As the library lists them, then others."""
-    return sorted(set(names), key=lambda each: (list(known).index(each) if each in known else len(known), each))
 
 
 def _shade(row: Row | None, low: float, high: float) -> Markup:
@@ -124,7 +123,7 @@ def _shade(row: Row | None, low: float, high: float) -> Markup:
         return element("td", {"class": "none"}, "–")
     if not row.fits:
         return element("td", {"class": "none"}, f"failed ({len(row.failed)})")
-    share = (row.score.mean - low) / (high - low) if high > low else 0.5
+    share = max(0.0, row.score.mean - low) / (high - low) if high > low else 0.5
     within = element("small", {}, ends(row.score).replace("–", "one resampling"))
     return element("td", {"style": f"--share:{share:.3f}"}, element("b", {}, wording.number(row.score.mean)), within)
 
@@ -133,7 +132,7 @@ def everything(summary: Summary) -> Markup:
     """All cells and baselines with their scores and costs."""
     columns = [
         Column("cell or baseline", numbers=False),
-        Column(summary.measure, meaning="mean over splits, on test parts"),
+        Column(summary.measure.replace("-", "\N{NON-BREAKING HYPHEN}"), meaning="mean over splits, on test parts"),
         Column("95 % interval", numbers=False, meaning="corrected for the overlap of splits"),
         Column("validation", meaning="mean on validation parts"),
         Column("parameters", meaning="trained numbers"),
