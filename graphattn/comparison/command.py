@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TextIO, cast
+from typing import TextIO, cast, final
 
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +21,9 @@ from graphattn.comparison.summary import Row
 QUICK = 600
 
 
-class Asked(NamedTuple):
+@final
+@dataclass(frozen=True)
+class Asked:
     """What layers are compared on, as options say it.
 
     Args:
