@@ -51,14 +51,14 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say: Callable[[str], None]) -> None:
+def run(asked: Asked, settings: Settings, out: Path, jobs: int | None, fast: bool, say: Callable[[str], None]) -> None:
     """Compares, and tells what was found.
 
     Args:
         asked: data, layers and topologies.
         settings: what is equal for all.
         out: folder of results.
-        jobs: processes that take fits.
+        jobs: processes that take fits; if not given one, for the sake of steady timings, and two where it is to be fast.
         fast: whether a small version is enough: 600 graphs, small networks, few epochs.
         say: prints a text.
     """
@@ -69,7 +69,15 @@ def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say:
     console = _console(sys.stderr)
     given = quick(settings) if fast else settings
     try:
-        found = compare(posed, asked.layers, asked.topologies, settings=given, out=out, jobs=jobs, console=console)
+        found = compare(
+            posed,
+            asked.layers,
+            asked.topologies,
+            settings=given,
+            out=out,
+            jobs=(2 if fast else 1) if jobs is None else jobs,
+            console=console,
+        )
     except KeyboardInterrupt:
         say(f"Stopped. What is finished is in {out}; the same command goes on from there.")
         raise
