@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,17 +67,16 @@ def run(asked: Asked, settings: Settings, out: Path, jobs: int | None, fast: boo
     posed = problem(
         asked.data, target=asked.target, smiles=asked.smiles, task=cast(Target | None, asked.task), count=count
     )
-    console = _console(sys.stderr)
-    given = quick(settings) if fast else settings
     try:
         found = compare(
             posed,
             asked.layers,
             asked.topologies,
-            settings=given,
+            settings=quick(settings) if fast else settings,
             out=out,
             jobs=(2 if fast else 1) if jobs is None else jobs,
-            console=console,
+            console=_console(sys.stderr),
+            command=shlex.join(["graphattn", *sys.argv[1:]]),
         )
     except KeyboardInterrupt:
         say(f"Stopped. What is finished is in {out}; the same command goes on from there.")

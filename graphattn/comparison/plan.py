@@ -113,6 +113,7 @@ def _notes(
         notes.append(
             f"Labels permuted in all parts: written down before any fit, chance lies between {low:.3f} and {high:.3f} "
             f"{problem.measure} on the first test part, 9,999 times of 10,000."
+            + (" This part is too small for such a control to say anything." if low <= 0 and high >= 1 else "")
         )
     return notes
 
