@@ -141,6 +141,10 @@ def test_composition_is_all_there_is_where_edges_are_shuffled():
     graphs = shuffled_edges(800)
     labels = np.array([label(data) for data in graphs])
     assert area(pooled(graphs, 0), labels) > 0.99
+    weight = torch.randn(4, generator=torch.Generator().manual_seed(4))
+    weight = weight / weight.norm()
+    assert min(abs(float(data.x.mean(0) @ weight)) * data.num_nodes**0.5 for data in graphs) > 0.5
+    assert all((float(data.x.mean(0) @ weight) > 0) == label(data) for data in graphs)
     degrees = np.array([[data.num_edges / data.num_nodes, data.num_nodes] for data in graphs])
     assert abs(area(degrees, labels) - 0.5) < chance(labels)
 
