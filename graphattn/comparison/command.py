@@ -16,8 +16,8 @@ from rich.table import Table
 from graphattn.comparison.compare import LOG, REPORT, RESULTS, TABLE, VERDICT, Comparison, compare
 from graphattn.comparison.problem import Target
 from graphattn.comparison.problems import problem
+from graphattn.comparison.rows import Row
 from graphattn.comparison.settings import Settings, quick
-from graphattn.comparison.summary import Row
 
 QUICK = 600
 

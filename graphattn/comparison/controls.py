@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from graphattn.comparison import wording
 from graphattn.comparison.record import Record
-from graphattn.comparison.summary import Row, Summary
+from graphattn.comparison.rows import Row
+from graphattn.comparison.summary import Summary
 
 
 def within(record: Record) -> bool:

@@ -11,8 +11,10 @@ import numpy as np
 from graphattn.comparison import wording
 from graphattn.comparison.cautions import cautions
 from graphattn.comparison.controls import controlled
+from graphattn.comparison.effects import Effect
+from graphattn.comparison.rows import Row
 from graphattn.comparison.statistics import Difference
-from graphattn.comparison.summary import Effect, Pair, Row, Summary
+from graphattn.comparison.summary import Pair, Summary
 
 ATTENTION = ("attention", "edge_attention", "gat", "gatv2")
 """Layers that weigh senders by what they say."""
@@ -192,21 +194,29 @@ def _baselines(summary: Summary) -> str:
 
 
 def _effect(effect: Effect, summary: Summary) -> str:
-    name, other = (wording.layer, wording.topology) if effect.kind == "layer" else (wording.topology, wording.layer)
+    other = wording.topology if effect.kind == "layer" else wording.layer
+    over = [other(each) for each in effect.over]
+    alone = "on" if effect.kind == "layer" else "with"
+    averaged = f", {alone if len(over) == 1 else 'on average over'} {wording.listed(over)}"
+    where = "" if effect.kind == "interaction" else averaged
     difference, found = effect.difference, wording.finding(effect.difference)
     by = f"{wording.number(difference.mean)} {wording.between(difference.interval)}"
-    over = wording.listed([other(each) for each in effect.over])
-    where = (
-        f"{'on' if effect.kind == 'layer' else 'with'} {over}" if len(effect.over) == 1 else f"on average over {over}"
-    )
-    if found == "equal":
-        likely = wording.probability(difference.equal)
-        said = f"no difference larger than {summary.rope:g}, probability {likely} ({by}), {where}"
-    elif found == "open":
-        said = f"not decided, {by}, {where}"
-    else:
-        said = f"{found}, {by}, {where} (p {wording.significance(effect.p_holm)} after Holm)"
-    return f"{wording.capital(name(effect.first))} instead of {name(effect.second)}: {said}."
+    likely, p = wording.probability(difference.equal), wording.significance(effect.p_holm)
+    said = {
+        "equal": f"no difference larger than {summary.rope:g}, probability {likely} ({by}){where}",
+        "open": f"not decided, {by}{where}",
+    }.get(found, f"{found}, {by}{where} (p {p} after Holm)")
+    return f"{wording.capital(changed(effect))}: {said}."
+
+
+def changed(effect: Effect) -> str:
+    """What an effect is of, such as "attention instead of GCN"."""
+    name, other = (wording.layer, wording.topology) if effect.kind == "layer" else (wording.topology, wording.layer)
+    first, second = name(effect.first), name(effect.second)
+    if effect.kind == "interaction":
+        ours, theirs = (other(each) for each in effect.over)
+        return f"{ours} instead of {theirs}, on {first} more than on {second}"
+    return f"{first} instead of {second}"
 
 
 def named(row: Row) -> str:

@@ -116,13 +116,43 @@ def test_main_effects_are_of_averages_over_the_other_factor():
     scores |= {("attention", "full"): [0.90, 0.88], ("mlp", "none"): [0.5, 0.5]}
     found = summary([record(*cell, split, each) for cell, both in scores.items() for split, each in enumerate(both)])
     effects = {(effect.kind, effect.first, effect.second): effect for effect in found.effects}
-    assert set(effects) == {("layer", "attention", "gcn"), ("topology", "full", "edges")}
+    assert set(effects) == {
+        ("layer", "attention", "gcn"),
+        ("topology", "full", "edges"),
+        ("interaction", "full", "edges"),
+    }
     layer = effects["layer", "attention", "gcn"]
     assert layer.over == ("edges", "full")
     assert flat(layer.difference) == pytest.approx(flat(paired([0.85 - 0.72, 0.83 - 0.71], 0.125)))
     assert flat(effects["topology", "full", "edges"].difference) == pytest.approx(
         flat(paired([0.82 - 0.75, 0.79 - 0.75], 0.125))
     )
+
+
+def test_an_interaction_is_a_difference_of_differences():
+    scores = {
+        ("gcn", "edges"): [0.70, 0.72, 0.7],
+        ("gcn", "full"): [0.74, 0.70, 0.7],
+        ("attention", "edges"): [0.80, 0.78, 0.8],
+    }
+    scores |= {("attention", "full"): [0.90, 0.88, 0.9]}
+    found = summary([record(*cell, split, each) for cell, all in scores.items() for split, each in enumerate(all)])
+    effect = found.effects[-1]
+    assert (effect.kind, effect.first, effect.second, effect.over) == (
+        "interaction",
+        "full",
+        "edges",
+        ("attention", "gcn"),
+    )
+    assert flat(effect.difference) == pytest.approx(flat(paired([0.16 - 0.10, 0.18 - 0.06, 0.2 - 0.1], 0.125)))
+
+
+def test_effects_of_a_kind_are_adjusted_together():
+    found = summary(made(splits=4))
+    for kind in ("layer", "topology", "interaction"):
+        effects = [effect for effect in found.effects if effect.kind == kind]
+        assert len(effects) == {"layer": 4, "topology": 2, "interaction": 2}[kind]
+        assert [effect.p_holm for effect in effects] == holm([effect.difference.p for effect in effects])
 
 
 def test_an_effect_leaves_out_a_split_where_any_cell_failed():

@@ -136,11 +136,14 @@ def test_a_baseline_that_is_beaten_or_undecided():
 
 def test_main_effects_are_a_sentence_each():
     found = sentences(summary(made(splits=6, noise=0.002)))
-    assert len(found.effects) == 4 + 2
+    assert len(found.effects) == 4 + 2 + 2
     assert found.effects[0].startswith("Attention instead of GCN: better, 0.02")
     assert "on average over edges, full graphs and edges + hub (p < 0.001 after Holm)" in found.effects[0]
-    assert found.effects[-1].startswith(
+    assert found.effects[5].startswith(
         "Edges + hub instead of edges: no difference larger than 0.01, probability above 0.99 (0.00"
+    )
+    assert found.effects[7].startswith(
+        "Attention instead of GCN, on edges + hub more than on edges: no difference larger than 0.01"
     )
 
 

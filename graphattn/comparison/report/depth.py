@@ -12,7 +12,7 @@ from graphattn.comparison import wording
 from graphattn.comparison.report.axes import Axis, around, written
 from graphattn.comparison.report.marks import colour, mark
 from graphattn.comparison.report.markup import Markup, element, joined
-from graphattn.comparison.summary import Row
+from graphattn.comparison.rows import Row
 
 HEIGHT = 190
 FIGURES = {

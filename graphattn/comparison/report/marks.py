@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphattn.comparison import wording
 from graphattn.comparison.report.markup import Markup, element
-from graphattn.comparison.summary import Row
+from graphattn.comparison.rows import Row
 
 _SHAPES = {
     "edges": "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z",

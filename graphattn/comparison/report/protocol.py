@@ -12,7 +12,8 @@ from graphattn.comparison import wording
 from graphattn.comparison.record import Record
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.tables import Column, Shown, name, table
-from graphattn.comparison.summary import Row, Summary
+from graphattn.comparison.rows import Row
+from graphattn.comparison.summary import Summary
 
 SAME = (
     "The same encoder of nodes, depth, normalisation, feed-forward network, readout, optimiser and schedule for every layer.",

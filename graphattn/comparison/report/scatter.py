@@ -10,7 +10,7 @@ from graphattn.comparison.report.axes import Axis, around, decades, lowest_shown
 from graphattn.comparison.report.figures import ends
 from graphattn.comparison.report.marks import mark
 from graphattn.comparison.report.markup import Markup, element, joined
-from graphattn.comparison.summary import Row
+from graphattn.comparison.rows import Row
 
 HEIGHT = 300
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphattn.comparison import wording
+from graphattn.comparison.effects import Effect
 from graphattn.comparison.report import depth, protocol, strips, tables
 from graphattn.comparison.report.axes import Axis, around, lowest_shown
 from graphattn.comparison.report.figures import ends, large, seconds, signed, typographic
 from graphattn.comparison.report.marks import colour, legend
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.scatter import pareto
+from graphattn.comparison.rows import Row
 from graphattn.comparison.statistics import Difference
-from graphattn.comparison.summary import Effect, Row, Summary
-from graphattn.comparison.verdict import Verdict, best, named
+from graphattn.comparison.summary import Summary
+from graphattn.comparison.verdict import Verdict, best, changed, named
 
 Line = tuple[Markup, Markup, Markup]
 """A line of strips: its label, its drawing, its numbers."""
@@ -37,14 +39,13 @@ def factors(summary: Summary) -> Markup:
     reach = [end for effect in summary.effects for end in effect.difference.interval]
     axis = around([0.0, -summary.rope, summary.rope, *reach])
     lines = [_effect(effect, axis, summary.rope) for effect in summary.effects]
-    caption = f"One factor alone, on average over the other where both have a cell: {_of_differences(summary)}"
+    caption = f"One factor alone, on average over the other; then both together: {_of_differences(summary)}"
     effects = tables.strips(caption, strips.scale(axis, plus=True), lines, ("factor", "difference", "mean"))
     return joined([tables.by_factors(summary), effects if lines else ""])
 
 
 def _effect(effect: Effect, axis: Axis, rope: float) -> Line:
-    name = wording.layer if effect.kind == "layer" else wording.topology
-    said = f"{name(effect.first)} instead of {name(effect.second)}"
+    said = changed(effect)
     return _against(element("span", {}, said), said, effect.difference, axis, rope)
 
 
@@ -63,12 +64,24 @@ def _against(label: Markup, name: str, difference: Difference, axis: Axis, rope:
 def scores(summary: Summary) -> Markup:
     """A dot for every fit."""
     rows = [row for row in (*summary.rows, *summary.controls) if row.fits]
+    if not rows:
+        return Markup("")
     floor = lowest_shown([row.score.mean for row in rows])
     near = [row for row in rows if row.score.mean >= floor]
-    axis = around((each for row in near for each in (*_of_fits(row), *row.score)), margin=0.03)
+    axis = _over_scores(near)
     lines = [_scored(row, axis) for row in rows]
     caption = f"{summary.measure} of every fit on its test part: a dot each, the mean as a line, its interval of 95 % as a band"
     return tables.strips(caption, strips.scale(axis), lines, ("cell or baseline", "scores", "mean"))
+
+
+def _over_scores(rows: Sequence[Row]) -> Axis:
+    """All scores, and intervals as far as they are of use: of two splits they may be many times as wide."""
+    values = [each for row in rows for each in _of_fits(row)]
+    low, high = min(values), max(values)
+    ends_of_bands = [
+        min(2 * high - low, max(2 * low - high, end)) for row in rows for end in row.score[1:] if end == end
+    ]
+    return around([*values, *ends_of_bands], margin=0.03)
 
 
 def _scored(row: Row, axis: Axis) -> Line:

@@ -12,7 +12,8 @@ from graphattn.comparison.report.figures import ends, large, seconds, signed
 from graphattn.comparison.report.marks import key
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.strips import chances
-from graphattn.comparison.summary import Pair, Row, Summary
+from graphattn.comparison.rows import Row
+from graphattn.comparison.summary import Pair, Summary
 
 
 class Shown(NamedTuple):

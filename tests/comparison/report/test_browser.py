@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from graphattn.comparison.report import write_report
-from tests.comparison.made_records import failed, made
+from tests.comparison.made_records import failed, made, record
 
 FLAGS = (
     "--headless",
@@ -17,6 +17,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+LONG = "a_layer_of_a_user_who_likes_names_that_are_longer_than_a_phone_is_wide"
 CHROMIUM = shutil.which("chromium")
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
@@ -36,6 +37,7 @@ def report(tmp_path_factory):
         *made(splits=4),
         failed("gat", "full", 9, "diverged: " + "a long reason without end " * 8, problem="bbb"),
     ]
+    records += [record(LONG, "edges", split, 0.9, problem="bbb", seconds_per_epoch=1.0) for split in range(4)]
     long = "graphattn compare bbb --layers attention,gcn,edgeconv,gin,gat,mlp --topologies edges,full,edges+hub --out runs/bbb"
     return write_report(records, tmp_path_factory.mktemp("report") / "report.html", notes=["x" * 200], command=long)
 
@@ -86,7 +88,7 @@ def test_names_sort_by_the_alphabet_first(opened):
 
 
 def test_pairs_open_and_sort_by_their_difference(opened):
-    caption = "All 171 pairs"
+    caption = "All 190 pairs"
     table = opened.locator(f"table:has(caption:text('{caption}'))")
     assert not table.is_visible()
     opened.locator("summary", has_text=caption).click()
