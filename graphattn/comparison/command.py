@@ -93,7 +93,7 @@ def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -
     for reason in reasons:
         say(f"failed: {reason}")
     if fast:
-        say("A quick run: few graphs, small networks, few epochs, three parts; too little to conclude from.")
+        say("A quick run: few graphs, small networks, few epochs and parts: too little to conclude from.")
     say(
         f"Report: {out / REPORT}; verdict: {out / VERDICT}; table: {out / TABLE}; results: {out / RESULTS}; log: {out / LOG}"
     )

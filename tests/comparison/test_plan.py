@@ -48,6 +48,8 @@ def test_notes_hold_the_bound_for_chance_beforehand():
     notes = "\n".join(planned.notes)
     assert notes.startswith("made up\n")
     assert f"chance lies between {low:.3f} and {high:.3f} ROC-AUC" in notes
+    assert (low, high) == (0, 1)
+    assert "This part is too small for such a control to say anything." in notes
     assert (
         "2 divisions of the data (stratified), 1 fit of each layer on each. 32 graphs train, 4 choose the epoch, 4 are"
         in notes
