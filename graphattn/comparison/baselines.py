@@ -55,7 +55,7 @@ def pooled(problem: Problem) -> Floats:
 
     Categories are counted.
 
-    >>> from graphattn.data.generated import xor
+    >>> from torch_geometric.data import Data
     >>> graph = Data(x=torch.tensor([[1.0], [3.0]]), y=torch.tensor([0]))
     >>> pooled(Problem("one", [graph, Data(x=torch.ones(1, 1), y=torch.tensor([1]))], "binary", ("a", "b"))).tolist()
     [[2.0, 4.0], [1.0, 1.0]]

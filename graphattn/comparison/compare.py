@@ -123,7 +123,7 @@ def compare(
     >>> from graphattn.data.generated import xor
     >>> for graph in (graphs := xor() * 8):
     ...     graph.x = graph.token[:, None]
-    >>> settings = Settings(repeats=2, epochs=1, width=8, hidden=8, depth=1, heads=2, controls=False)
+    >>> settings = Settings(repeats=1, epochs=1, width=8, hidden=8, depth=1, heads=2, controls=False)
     >>> found = compare(graphs, ["attention", "mlp"], ["edges"], settings=settings, console=Console(quiet=True))
     >>> sorted({record.fit.name for record in found.records})
     ['SVC', 'attention on edges', 'logistic regression', 'majority', 'mlp on none']
