@@ -252,7 +252,7 @@ def compare(
     epochs: Annotated[int, typer.Option(help="Most passes over the training part.")] = 60,
     split: Annotated[str | None, typer.Option(help="scaffold_balanced, random, stratified, ..., given.")] = None,
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(help="Fits at a time, each in a process.")] = 1,
+    jobs: Annotated[int | None, typer.Option(help="Fits at a time: 1, or 2 in a quick run, if not given.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small version, about three minutes.")] = False,
     count: Annotated[int | None, typer.Option(help="At most so many graphs, drawn at random.")] = None,
     smiles: Smiles = None,

@@ -55,7 +55,7 @@ def pooled(problem: Problem) -> Floats:
 
     Categories are counted.
 
-    >>> from graphattn.data.generated import xor
+    >>> from torch_geometric.data import Data
     >>> graph = Data(x=torch.tensor([[1.0], [3.0]]), y=torch.tensor([0]))
     >>> pooled(Problem("one", [graph, Data(x=torch.ones(1, 1), y=torch.tensor([1]))], "binary", ("a", "b"))).tolist()
     [[2.0, 4.0], [1.0, 1.0]]
@@ -191,6 +191,7 @@ def _as(labels: Floats, values: bool) -> NDArray[Any]:
 def _rows(problem: Problem, labels: Floats, part: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of features: graphs, nodes, or all nodes of some graphs; those that are asked."""
     if problem.level == "node" and not problem.transductive:
-        ends = np.cumsum([graph["y"].numel() for graph in problem.graphs])
-        part = np.concatenate([np.arange(ends[row] - problem.graphs[row]["y"].numel(), ends[row]) for row in part])
+        counts = [graph["y"].numel() for graph in problem.graphs]
+        ends = np.cumsum(counts).tolist()
+        part = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in part.tolist()])
     return part[asked(problem, labels)[part]]

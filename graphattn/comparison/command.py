@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TextIO, cast, final
 
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +22,9 @@ from graphattn.comparison.settings import Settings, quick
 QUICK = 600
 
 
-class Asked(NamedTuple):
+@final
+@dataclass(frozen=True)
+class Asked:
     """What layers are compared on, as options say it.
 
     Args:
@@ -48,44 +52,56 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def run(asked: Asked, settings: Settings, out: Path, jobs: int, fast: bool, say: Callable[[Any], None]) -> None:
+def run(asked: Asked, settings: Settings, out: Path, jobs: int | None, fast: bool, say: Callable[[str], None]) -> None:
     """Compares, and tells what was found.
 
     Args:
         asked: data, layers and topologies.
         settings: what is equal for all.
         out: folder of results.
-        jobs: processes that take fits.
+        jobs: processes that take fits; if not given one, for the sake of steady timings, and two where it is to be fast.
         fast: whether a small version is enough: 600 graphs, small networks, few epochs.
-        say: prints a text or a table.
+        say: prints a text.
     """
     count = min(QUICK, asked.count or QUICK) if fast else asked.count
     posed = problem(
         asked.data, target=asked.target, smiles=asked.smiles, task=cast(Target | None, asked.task), count=count
     )
-    console = Console(stderr=True, width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else 170)
-    given = quick(settings) if fast else settings
     try:
-        found = compare(posed, asked.layers, asked.topologies, settings=given, out=out, jobs=jobs, console=console)
+        found = compare(
+            posed,
+            asked.layers,
+            asked.topologies,
+            settings=quick(settings) if fast else settings,
+            out=out,
+            jobs=(2 if fast else 1) if jobs is None else jobs,
+            console=_console(sys.stderr),
+            command=shlex.join(["graphattn", *sys.argv[1:]]),
+        )
     except KeyboardInterrupt:
         say(f"Stopped. What is finished is in {out}; the same command goes on from there.")
         raise
     tell(found, out, fast, say)
 
 
-def tell(found: Comparison, out: Path, fast: bool, say: Callable[[Any], None]) -> None:
+def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -> None:
     """The table and the verdict, and where the files are."""
     if len(found.failed) < len(found.records):
-        say(table(found))
+        _console(sys.stdout).print(table(found))
         say(found.verdict())
     reasons = dict.fromkeys(f"{record.fit.name}: {record.reason}" for record in found.failed)
     for reason in reasons:
         say(f"failed: {reason}")
     if fast:
-        say("A quick run: few graphs, small networks, few epochs, three parts; too little to conclude from.")
+        say("A quick run: few graphs, small networks, few epochs and parts: too little to conclude from.")
     say(
         f"Report: {out / REPORT}; verdict: {out / VERDICT}; table: {out / TABLE}; results: {out / RESULTS}; log: {out / LOG}"
     )
+
+
+def _console(file: TextIO) -> Console:
+    """As wide as the table where there is no terminal that says how wide it is."""
+    return Console(file=file, width=None if file.isatty() or "COLUMNS" in os.environ else 170)
 
 
 def table(found: Comparison) -> Table:

@@ -48,12 +48,14 @@ class Comparison:
         settings: what was equal for all.
         notes: the protocol in words.
         damaged: lines of an earlier file of results that could not be read and were set aside.
+        command: what was run, for the report.
     """
 
     records: list[Record]
     settings: Settings
     notes: list[str] = field(default_factory=list)
     damaged: list[Damaged] = field(default_factory=list)
+    command: str = ""
 
     def table(self) -> DataFrame:
         """A row for each fit, with all that is needed to repeat it."""
@@ -71,7 +73,7 @@ class Comparison:
         """Writes one HTML file that needs no network, and returns its path."""
         from graphattn.comparison.report import write_report
 
-        return write_report(self.records, Path(path), rope=self.settings.rope, notes=self.notes)
+        return write_report(self.records, path, notes=self.notes, command=self.command, rope=self.settings.rope)
 
     @property
     def failed(self) -> list[Record]:
@@ -95,6 +97,7 @@ def compare(
     out: str | Path | None = None,
     jobs: int = 0,
     console: Console | None = None,
+    command: str = "",
 ) -> Comparison:
     """Fits every layer on every topology to the same data, parts and budget, beside cheap baselines and controls.
 
@@ -111,6 +114,7 @@ def compare(
         out: folder of results, table, log, verdict and report; nothing is written if not given.
         jobs: processes that take fits; 0 for this process alone. Timings are steadiest with 0 or 1.
         console: where progress is shown; the standard error stream if not given.
+        command: what was run, shown in the report so that it can be run again.
 
     Raises:
         ValueError: data that cannot be learned (one class, too few rows for the parts), unknown layers or topologies.
@@ -119,7 +123,7 @@ def compare(
     >>> from graphattn.data.generated import xor
     >>> for graph in (graphs := xor() * 8):
     ...     graph.x = graph.token[:, None]
-    >>> settings = Settings(repeats=2, epochs=1, width=8, hidden=8, depth=1, heads=2, controls=False)
+    >>> settings = Settings(repeats=1, epochs=1, width=8, hidden=8, depth=1, heads=2, controls=False)
     >>> found = compare(graphs, ["attention", "mlp"], ["edges"], settings=settings, console=Console(quiet=True))
     >>> sorted({record.fit.name for record in found.records})
     ['SVC', 'attention on edges', 'logistic regression', 'majority', 'mlp on none']
@@ -142,7 +146,7 @@ def compare(
     finally:
         # Also when it is stopped: of what is finished.
         found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
-        compared = Comparison(found, given, planned.notes, store.damaged)
+        compared = Comparison(found, given, planned.notes, store.damaged, command)
         if folder is not None and found:
             compared.write(folder)
     return compared

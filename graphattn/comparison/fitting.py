@@ -22,7 +22,7 @@ from graphattn.bench.records import now, surroundings
 from graphattn.comparison.cost import cost
 from graphattn.comparison.graphs import Cell
 from graphattn.comparison.learned import learned
-from graphattn.comparison.network import Size, network
+from graphattn.comparison.network import Network, Size, network
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import ctrl_c, free, most_memory, one_thread, out_of_memory
 from graphattn.comparison.protocol import asked, divided, part_labels
@@ -163,14 +163,14 @@ class _Fit:
 
         return tune(self.settings, validated, self.seed, journal)
 
-    def _network(self, chosen: Chosen) -> nn.Module:
+    def _network(self, chosen: Chosen) -> Network:
         size = replace(self.size, dropout=chosen["dropout"]) if chosen else self.size
         return network(self.problem, self.cell, size, self.seed)
 
     def _loss(self) -> Loss:
         return squared_error if self.problem.target == "regression" else cross_entropy()
 
-    def _trained(self, chosen: Chosen) -> tuple[nn.Module, Curves, float]:
+    def _trained(self, chosen: Chosen) -> tuple[Network, Curves, float]:
         """The network with the weights of its best epoch, its curves and MiB."""
         recipe = GraphRecipe(
             epochs=self.settings.epochs,
@@ -203,9 +203,9 @@ class _Fit:
             said = said * (float(self.labels[0].std()) or 1.0) + float(self.labels[0].mean())
         return score(self.problem.target, labels, said)
 
-    def _measured(self, model: nn.Module, record: Record) -> Record:
+    def _measured(self, model: Network, record: Record) -> Record:
         """What it costs and what it learned; a fit that this fails for has a score all the same, and says so."""
-        rows = np.arange(1) if self.problem.transductive else self.order.split.test[:MEASURED]
+        rows = [0] if self.problem.transductive else self.order.split.test[:MEASURED].tolist()
         try:
             costs = cost(model, self.problem, rows)
             record = replace(record, flops=float(costs.flops), graphs_per_second=float(costs.graphs_per_second))

@@ -39,10 +39,10 @@ def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], set
         ValueError: unknown names; too few rows for the parts; a size that cannot be matched.
     """
     chosen = cells(layers, topologies)
-    reference = Size(settings.width, settings.hidden, settings.depth, settings.heads, settings.dropout)
-    sizes = matched(problem, chosen, reference)
     rule = rule_of(problem, settings.split)
     divisions = parts(problem, rule, settings.repeats, settings.seed, settings.fractions)
+    reference = Size(settings.width, settings.hidden, settings.depth, settings.heads, settings.dropout)
+    sizes = matched(problem, chosen, reference)
     seeds = settings.seeds or (math.ceil(settings.repeats / len(divisions)) if rule == "given" else 1)
     controls = _controls(chosen) if settings.controls else []
     equal = settings.of_fits() | {"reference": f"{_reference(chosen).layer} on {_reference(chosen).topology}"}
@@ -113,6 +113,7 @@ def _notes(
         notes.append(
             f"Labels permuted in all parts: written down before any fit, chance lies between {low:.3f} and {high:.3f} "
             f"{problem.measure} on the first test part, 9,999 times of 10,000."
+            + (" This part is too small for such a control to say anything." if low <= 0 and high >= 1 else "")
         )
     return notes
 

@@ -32,13 +32,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def ctrl_c() -> Iterator[None]:
-    """Ctrl-C is ``KeyboardInterrupt`` again where Lightning makes ``SystemExit`` of it, and the next one is heard as well.
-
-    >>> with ctrl_c():
-    ...     raise SystemExit(1)
-    Traceback (most recent call last):
-    KeyboardInterrupt
-    """
+    """Ctrl-C is ``KeyboardInterrupt`` again where Lightning makes ``SystemExit`` of it, and the next one is heard as well."""
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
     try:

@@ -115,15 +115,15 @@ def test_memory_that_runs_out_halves_the_batch(monkeypatch):
 
     def greedy(model, train, validation, recipe, *given, **more):
         tried.append(recipe.batch_size)
-        if recipe.batch_size > 4:
+        if recipe.batch_size > 10:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return real(model, train, validation, recipe, *given, **more)
 
     monkeypatch.setattr(fitting, "fit_graphs", greedy)
     record = fit(made(), order(), replace(SETTINGS, batch_size=64))
-    assert tried == [40, 20, 10, 5, 2]
-    assert (record.status, record.batch_size) == ("ok", 2)
-    assert record.reason == "memory ran out with batches of 64, so they were of 2"
+    assert tried == [40, 20, 10]
+    assert (record.status, record.batch_size) == ("ok", 10)
+    assert record.reason == "memory ran out with batches of 64, so they were of 10"
 
 
 def test_memory_for_not_even_one_graph_is_a_failed_fit(monkeypatch):
@@ -131,9 +131,9 @@ def test_memory_for_not_even_one_graph_is_a_failed_fit(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(fitting, "fit_graphs", greedy)
-    record = fit(made(), order(), SETTINGS)
+    record = fit(made(), order(), replace(SETTINGS, batch_size=2))
     assert (record.status, record.batch_size, record.score) == ("failed", 1, None)
-    assert record.reason == "memory ran out with batches of 16, so they were of 1; out of memory: MemoryError"
+    assert record.reason == "memory ran out with batches of 2, so they were of 1; out of memory: MemoryError"
 
 
 def test_a_fit_whose_process_was_killed_says_that_its_batches_are_smaller():
