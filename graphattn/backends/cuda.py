@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, final
 import torch
 from torch import Tensor
 
-from graphattn.aggregation import Mean, Sum
+from graphattn.aggregation import Sum
 from graphattn.backends.csr import weights
-from graphattn.backends.plain.attention import factored, slope_of, why_no_attention
+from graphattn.backends.plain.attention import factored, slope_of, why_not_on_edges
 from graphattn.backends.watched import watched
-from graphattn.message import Attend, Copy, Scaled
+from graphattn.message import Attend
 from graphattn.message.edge_values import on_every_edge
 from graphattn.score import Additive, ProductScore, SplitAdditive
 from graphattn.slots import Inputs
@@ -39,18 +39,7 @@ class Cuda:
     name = "cuda"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
-        if not isinstance(graph, Edges):
-            reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
-        elif torch.compiler.is_compiling() and not graph.grouped:
-            reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
-        if isinstance(message, Attend):
-            reasons.extend(why_no_attention(layer, message))
-        elif not isinstance(message, Scaled | Copy):
-            reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
-        elif not isinstance(layer.aggregation, Sum | Mean):
-            reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
-        return reasons + why_not_here(inputs.senders.get("value")) + watched(layer)
+        return why_not_on_edges(layer, graph) + why_not_here(inputs.senders.get("value")) + watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cuda_kernels.functions import weighted_sum

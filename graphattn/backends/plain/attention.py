@@ -1,18 +1,19 @@
-"""Which attention is computed in torch's own operators, and what edges add to it in two factors."""
+"""Which layers need no tensor of edges times channels, on lists of edges, and what edges add to attention in two factors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation import SoftmaxSum
+from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.edge_terms import LinearValue
-from graphattn.message import Attend
+from graphattn.message import Attend, Copy, Scaled
 from graphattn.message.edge_values import must_be_one_each
 from graphattn.score import Additive, NodeScore, ProductScore, SplitAdditive
 from graphattn.slots import State
-from graphattn.topology import Edges
+from graphattn.topology import Edges, Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -36,7 +37,23 @@ def slope_of(score: Additive | SplitAdditive) -> float:
     return score.activation.negative_slope
 
 
-def why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
+def why_not_on_edges(layer: GraphLayer, graph: Topology) -> list[str]:
+    """Why the layer is neither attention nor a weighted sum or mean over a list of edges that is grouped in time."""
+    message, reasons = layer.message_function, []
+    if not isinstance(graph, Edges):
+        reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
+    elif torch.compiler.is_compiling() and not graph.grouped:
+        reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
+    if isinstance(message, Attend):
+        reasons.extend(_why_no_attention(layer, message))
+    elif not isinstance(message, Scaled | Copy):
+        reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
+    elif not isinstance(layer.aggregation, Sum | Mean):
+        reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
+    return reasons
+
+
+def _why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
     """Why the layer is no attention that can be had without a tensor of edges times channels."""
     score, reasons = message.score, []
     if isinstance(score, Additive | SplitAdditive):
