@@ -40,7 +40,7 @@ class ConvNet(nn.Module):
     Shapes: pixels row by row, ``data.x [B height width, features] -> [B, outputs]``.
 
     Raises:
-        ValueError: no stage; in ``forward``, images of another number of pixels.
+        ValueError: no stage, or more than images have pixels for; in ``forward``, images of another number of pixels.
 
     >>> from torch_geometric.data import Batch
     >>> from graphattn.data.images import pixels
@@ -69,6 +69,10 @@ class ConvNet(nn.Module):
         )
         self.pooling = GraphLayer(Copy(), Max(), Replace(), name="MaxPool")
         height, width = (side // 2 ** len(widths) for side in shape)
+        if not height * width:
+            raise ValueError(
+                f"expected images of {2 ** len(widths)} pixels a side or more, got {shape[0]} x {shape[1]}"
+            )
         self.readout = AllPlaces(height * width)
         last = widths[-1] * height * width
         self.head = nn.Sequential(nn.Linear(last, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))
