@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from os import environ
 from typing import TYPE_CHECKING, final
@@ -15,7 +16,8 @@ from graphattn.backends.plain.attention import factored, slope_of, why_not_on_ed
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
 from graphattn.message.edge_values import on_every_edge
-from graphattn.score import Additive, ProductScore, SplitAdditive
+from graphattn.score import Additive, SplitAdditive
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs
 from graphattn.topology import Edges, Topology
 
@@ -38,8 +40,10 @@ class Cuda:
 
     name = "cuda"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        return why_not_on_edges(layer, graph) + why_not_here(inputs.senders.get("value")) + watched(layer)
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        yield from why_not_here(inputs.senders.get("value"))
+        yield from why_not_on_edges(layer, graph)
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cuda_kernels.functions import weighted_sum
@@ -69,7 +73,7 @@ def _attention(message: Attend, graph: Edges, inputs: Inputs, dropout: float) ->
     if isinstance(score, Additive):
         said = Said(query, key, value, bias=bias, weight=score.weight.reshape(1, *query.shape[1:]))
         return attention(said, Scored(ADDITIVE, slope_of(score), *dropped), graph)[0]
-    assert isinstance(score, ProductScore)
+    assert is_product(score)
     said, into_value = Said(query * score.factor(query.size(-1)), key, value, bias=bias), None
     if message.edge_key is not None or message.edge_value is not None:
         feature, into_key, into_value = factored(message, graph, inputs.edge)

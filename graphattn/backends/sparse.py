@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
 import torch
@@ -14,7 +15,8 @@ from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend
 from graphattn.message.edge_values import on_every_edge
-from graphattn.score import Additive, ProductScore, SplitAdditive
+from graphattn.score import Additive, SplitAdditive
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs
 from graphattn.topology import Edges, Topology
 
@@ -32,11 +34,12 @@ class Sparse:
 
     name = "sparse"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        value, reasons = inputs.senders.get("value"), why_not_on_edges(layer, graph)
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        yield from why_not_on_edges(layer, graph)
+        value = inputs.senders.get("value")
         if value is not None and value.device.type not in ("cpu", "cuda"):
-            reasons.append(f"needs a device with sparse matrices (cpu, cuda), got {value.device}")
-        return reasons + watched(layer)
+            yield f"needs a device with sparse matrices (cpu, cuda), got {value.device}"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.plain import functions
@@ -90,7 +93,7 @@ def _scores(
         weight = _wide(message.score.weight).reshape(1, *query.shape[1:])
         score = additive.leaky_products(query, key, weight, slope_of(message.score), ends)
     else:
-        assert isinstance(message.score, ProductScore)
+        assert is_product(message.score)
         query = query * message.score.factor(query.size(-1))
         score = functions.products(query, key, ends)
         if message.edge_key is not None or message.edge_value is not None:
