@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from graphattn.aggregation import Max
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
-from graphattn.models.reading import AllPlaces, leave_out_of_edge_masks
+from graphattn.models.reading import AllPlaces, all_are, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Grid, read_sizes
 from graphattn.update import Replace
@@ -95,7 +95,7 @@ class ConvNet(nn.Module):
     def _grids(self, data: Data) -> list[tuple[Grid, Grid]]:
         """The graphs of convolution and pooling, for each stage."""
         sizes, (height, width) = read_sizes(data), self.shape
-        if not (sizes.equal and sizes.max in (0, height * width)):
+        if not all_are(height * width, sizes):
             raise ValueError(f"expected images of {height} x {width} pixels, got sizes {sizes.ptr.diff().tolist()}")
         images, grids = sizes.ptr.numel() - 1, []
         for _ in self.convolutions:

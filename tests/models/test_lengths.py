@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 from torch.testing import assert_close
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
 from graphattn import models
 from graphattn.data.images import patches, pixels
@@ -262,6 +262,11 @@ def test_what_models_are_not_made_for_is_refused():
         ConvNet((6, 4), 1, 3)(batched(pixels(torch.rand(1, 1, 5, 4))))
     with pytest.raises(ValueError, match=r"expected graphs of 4 nodes, got sizes \[3, 5\]"):
         AllPlaces(4)(torch.rand(8, 2), read_sizes([3, 5]))
+    with pytest.raises(ValueError, match=r"expected graphs of 4 nodes, got sizes \[0, 0\]"):
+        AllPlaces(4)(torch.rand(0, 2), read_sizes([0, 0]))
+    with pytest.raises(ValueError, match=r"expected images of 6 x 4 pixels, got sizes \[0\]"):
+        ConvNet((6, 4), 1, 3)(batched([Data(x=torch.rand(0, 1))]))
+    assert ConvNet((6, 4), 1, 3)(Data(x=torch.rand(0, 1), ptr=torch.tensor([0]))).shape == (0, 3)
     with pytest.raises(ValueError, match="expected positions that are added to nodes, got Positional"):
         PerceiverNet(tokens(), 3, positional=models.rotary())
     with pytest.raises(ValueError, match="expected embeddings of equal channels, got 8 and 4"):
