@@ -16,7 +16,7 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.blocks import Block, Readout, feed_forward
 from graphattn.edge_terms import LinearBias, LinearValue
-from graphattn.layer import GraphLayer
+from graphattn.models.reading import leave_out_of_edge_masks
 from graphattn.slots import State
 from graphattn.topology import Full, Star
 from graphattn.zoo import SelfAttention
@@ -81,9 +81,7 @@ class MoleculeTransformer(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(width, channels), nn.GELU(), nn.Dropout(dropout), nn.Linear(channels, outputs)
         )
-        for layer in self.modules():
-            if isinstance(layer, GraphLayer):
-                layer.explain = False  # an explainer's mask has one entry per bond, these layers hear pairs of atoms
+        leave_out_of_edge_masks(self)  # which have an entry for each bond; these layers hear pairs of atoms
 
     def forward(self, data: Data | Batch) -> Tensor:
         graph = Full(data)
