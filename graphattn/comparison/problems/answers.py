@@ -34,8 +34,10 @@ def answers(graphs: Mapping[int, Data], column: int | None = None, task: Target 
     Raises:
         ValueError: several targets and no column, or one that is not there; classes that are no whole numbers; another task.
 
-    >>> answers({5: Data(y=torch.tensor([3])), 6: Data(y=torch.tensor([7])), 7: Data()})
-    Answers(y={5: tensor([0]), 6: tensor([1])}, level='graph', target='binary', classes=('3', '7'), problems={7: 'it has no y'})
+    >>> graphs = {k: Data(num_nodes=2, y=torch.tensor([k])) for k in (3, 7)} | {8: Data(num_nodes=2)}
+    >>> found = answers(graphs)
+    >>> found.y, found.target, found.classes, found.problems
+    ({3: tensor([0]), 7: tensor([1])}, 'binary', ('3', '7'), {8: 'it has no y'})
     """
     if task not in (None, *get_args(Target)):
         raise ValueError(f"expected a task of {', '.join(get_args(Target))}, got {task!r}")

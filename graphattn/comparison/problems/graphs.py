@@ -68,7 +68,7 @@ def completed(split: Split, names: Sequence[str]) -> tuple[Split, tuple[str, ...
     """A split with a validation part, and a note if that had to be drawn; what has one name stays together."""
     if len(split.validation):
         return split, ()
-    drawn = splits.random([names[i] for i in split.train], fractions=(0.9, 0.1, 0.0))
+    drawn = splits.random([names[int(i)] for i in split.train], fractions=(0.9, 0.1, 0.0))
     note = "the given parts have no validation part: it is a tenth of the training part, drawn by seed 0"
     return Split(split.train[drawn.train], split.train[drawn.validation], split.test), (note,)
 

@@ -14,7 +14,11 @@ RING = torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]])
 
 
 def ring(answer, **changes):
-    values = {"x": torch.rand(3, 4), "edge_index": RING, "y": None if answer is None else torch.as_tensor(answer).view(-1)}
+    values = {
+        "x": torch.rand(3, 4),
+        "edge_index": RING,
+        "y": None if answer is None else torch.as_tensor(answer).view(-1),
+    }
     return Data(**{name: value for name, value in (values | changes).items() if value is not None})
 
 
