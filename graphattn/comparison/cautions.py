@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from graphattn.comparison import wording
 from graphattn.comparison.record import Record
 from graphattn.comparison.summary import Summary
@@ -14,8 +16,15 @@ STILL_BETTER = 0.1
 
 
 def cautions(summary: Summary) -> list[str]:
-    """Sentences on few splits, failed fits, unequal sizes, epochs that ended too early and batches that did not fit in memory."""
-    found = [_splits(summary), _failed(summary), _sizes(summary), _epochs(summary), _batches(summary)]
+    """Sentences on few splits, failed fits, unequal settings and sizes, epochs that ended too early, and smaller batches."""
+    found = [
+        _splits(summary),
+        _failed(summary),
+        _settings(summary),
+        _sizes(summary),
+        _epochs(summary),
+        _batches(summary),
+    ]
     return [sentence for sentence in found if sentence]
 
 
@@ -35,6 +44,12 @@ def _failed(summary: Summary) -> str:
         if failed
         else ""
     )
+
+
+def _settings(summary: Summary) -> str:
+    # As text: a tuple comes back from a file as a list.
+    settings = {json.dumps(record.fit.settings, sort_keys=True) for row in summary.models for record in row.fits}
+    return "Settings were not the same for all fits; the protocol says which." if len(settings) > 1 else ""
 
 
 def _sizes(summary: Summary) -> str:

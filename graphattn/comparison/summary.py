@@ -113,7 +113,7 @@ def summary(records: Sequence[Record], rope: float = ROPE) -> Summary:
 def _same(what: str, found: set[str]) -> str:
     if len(found) != 1:
         raise ValueError(
-            f"expected records of one and the same, got {len(found)} {what}: {', '.join(sorted(found)) or 'no record'}"
+            f"expected records that can be compared, got {len(found)} {what}: {', '.join(sorted(found)) or 'no record'}"
         )
     return found.pop()
 

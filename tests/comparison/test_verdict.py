@@ -176,6 +176,7 @@ def test_missing_controls_are_named():
     [
         ({"parameters": 50_000}, "Parameter counts are not within 5 % of each other: 40,000 to 50,000."),
         ({"epochs": 60, "kept": 60}, "8 of 16 fits were best at the last epoch they were allowed: more may help."),
+        ({"settings": SETTINGS | {"depth": 9}}, "Settings were not the same for all fits; the protocol says which."),
         ({"batch_size": 32}, "8 fits ran out of memory and used smaller batches."),
     ],
 )
@@ -185,6 +186,15 @@ def test_cautions_are_read_from_the_records(figures, caution):
     assert sentences(summary(rows)).cautions == ()
     rows += [record("attention", "edges", split, each, **(usual | figures)) for split, each in enumerate(GCN)]
     assert sentences(summary(rows)).cautions == (caution,)
+
+
+def test_settings_that_were_read_from_a_file_are_the_same():
+    rows = [
+        record("gcn", "edges", split, each, settings=SETTINGS | {"fractions": (0.8, 0.1, 0.1)})
+        for split, each in enumerate(GCN)
+    ]
+    rows += [record("attention", "edges", split, each, settings=SETTINGS) for split, each in enumerate(GCN)]
+    assert sentences(summary(rows)).cautions == ()
 
 
 def test_few_splits_and_one_split_are_named():
