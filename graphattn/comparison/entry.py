@@ -22,10 +22,15 @@ from graphattn.topology import Blockwise, Topology, read_sizes
 
 
 class Columns(NamedTuple):
-    """What stands in the columns of a feature: so many numbers, or categories, each column with so many."""
+    """What stands in the columns of a feature: so many numbers, or categories, each column with so many.
+
+    Of numbers also ``mean`` and ``deviation`` of each column, by which networks standardise them; 0 and 1 if not given.
+    """
 
     numbers: int
     categories: tuple[int, ...]
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, features: Sequence[Tensor]) -> Columns:
@@ -35,17 +40,17 @@ class Columns(NamedTuple):
             ValueError: graphs that differ in columns, or in whether these are numbers; a negative category.
 
         >>> Columns.of([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])])
-        Columns(numbers=0, categories=(3, 5))
+        Columns(numbers=0, categories=(3, 5), mean=(), deviation=())
         """
         rows = [as_rows(each) for each in features]
         seen = {(each.is_floating_point(), each.size(1)) for each in rows}
         if len(seen) != 1:
             words = sorted(f"{count} {'numbers' if floating else 'categories'}" for floating, count in seen)
             raise ValueError(f"expected the same columns in all graphs, got {' and '.join(words) or 'no graph'}")
-        (floating, count) = seen.pop()
-        if floating:
-            return cls(count, ())
+        ((floating, count),) = seen
         every = torch.cat(rows)
+        if floating:
+            return cls(count, (), *_standard(every.double()))
         if every.numel() and int(every.min()) < 0:
             raise ValueError(f"expected categories of 0 or more, got {int(every.min())}")
         return cls(0, tuple((every.amax(0) + 1).tolist()) if len(every) else (1,) * count)
@@ -86,14 +91,22 @@ def as_rows(feature: Tensor) -> Tensor:
     return rows if rows.is_floating_point() else rows.long()
 
 
+def _standard(rows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each column; 1 where a column is all the same."""
+    if not len(rows):
+        return (), ()
+    deviation, mean = torch.std_mean(rows, dim=0, correction=0)
+    return tuple(mean.tolist()), tuple(torch.where(deviation > 1e-9, deviation, 1.0).tolist())
+
+
 def encoder(columns: Columns, channels: int) -> nn.Module:
     """A linear map of numbers, or the sum of a learned vector for each category: ``[N, columns] -> [N, F]``."""
-    return Categories(columns.categories, channels) if columns.categories else Numbers(columns.numbers, channels)
+    return Categories(columns.categories, channels) if columns.categories else Numbers(columns, channels)
 
 
 @final
 class NodeEncoder(nn.Module):
-    """The states of nodes: what is made of ``x``, and a linear map of ``pos`` (from the middle of the graph) where it is there.
+    """The states of nodes: what is made of ``x``, and a linear map of ``pos`` from the middle of the graph, if there is one.
 
     Args:
         features: of the problem.
@@ -105,9 +118,9 @@ class NodeEncoder(nn.Module):
     def __init__(self, features: Features, channels: int) -> None:
         super().__init__()
         self.start = encoder(features.nodes, channels)
-        self.place = Numbers(features.places, channels) if features.places else None
+        flat = (0.0,) * features.places, (features.extent,) * features.places
+        self.place = Numbers(Columns(features.places, (), *flat), channels) if features.places else None
         self.middle = MeanOfNodes(channels, heads=1)
-        self.extent = features.extent
 
     def forward(self, data: Data) -> Tensor:
         start = self.start(data["x"])
@@ -115,19 +128,24 @@ class NodeEncoder(nn.Module):
             return start
         sizes, pos = read_sizes(data), data["pos"]
         middle = self.middle(pos, sizes).repeat_interleave(sizes.ptr.diff(), dim=0, output_size=len(pos))
-        return start + self.place((pos - middle) / self.extent)
+        return start + self.place(pos - middle)
 
 
 @final
 class Numbers(nn.Module):
-    """A linear map, of numbers in any precision."""
+    """A linear map of standardised numbers, which may come in any precision."""
 
-    def __init__(self, columns: int, channels: int) -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, columns: Columns, channels: int) -> None:
         super().__init__()
-        self.map = nn.Linear(columns, channels)
+        self.map = nn.Linear(columns.numbers, channels)
+        self.register_buffer("mean", torch.tensor(columns.mean or (0.0,) * columns.numbers))
+        self.register_buffer("deviation", torch.tensor(columns.deviation or (1.0,) * columns.numbers))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        return self.map(as_rows(numbers).to(self.map.weight.dtype))
+        return self.map((as_rows(numbers).to(self.mean.dtype) - self.mean) / self.deviation)
 
 
 @final

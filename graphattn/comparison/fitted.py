@@ -64,7 +64,7 @@ class FittedNetwork:
         network: of :mod:`graphattn.comparison.network`.
         form: what its graphs consist of.
         features: how many columns and categories these have.
-        scales: of ``x`` and ``edge_attr`` where they are numbers, and of ``y`` where that is a value, by name.
+        scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
     """
 
     network: Network
@@ -77,8 +77,7 @@ class FittedNetwork:
         """Trains a network on graphs of one form, the answers to which are ``y``: classes ``[N]`` or values ``[N, T]``."""
         values = y.is_floating_point()
         copies = [plain(graph) for graph in graphs]
-        scales = {name: Scale.of(torch.cat([data[name] for data in copies])) for name in _numbers(form)}
-        scales |= {"y": Scale.of(y)} if values else {}
+        scales = {"y": Scale.of(y)} if values else {}
         features = Features.of_graphs(copies)
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(given.recipe.seed)
@@ -93,10 +92,7 @@ class FittedNetwork:
 
     def heard(self, graph: Data) -> Data:
         """A copy with what the network hears."""
-        data = plain(graph)
-        for name in _numbers(self.form):
-            data[name] = self.scales[name].scaled(data[name])
-        return heard(data, [self.network.cell])
+        return heard(plain(graph), [self.network.cell])
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
@@ -174,11 +170,6 @@ class Training(NamedTuple):
     validation: Sequence[int]
     recipe: GraphRecipe
     loss: Loss
-
-
-def _numbers(form: Form) -> list[str]:
-    """The features that are numbers; graphs without ``x`` have the number 1."""
-    return [name for name, kind in (("x", form.x), ("edge_attr", form.edge_attr)) if kind == "numbers"]
 
 
 def _columns(stored: Sequence[Any]) -> Columns:

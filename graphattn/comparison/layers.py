@@ -146,4 +146,5 @@ LAYERS: dict[str, LayerKind] = {
     "mlp": LayerKind(lambda channels, heads: token_wise(channels), _mlp, "Zaheer et al. 2017"),
 }
 """By name. Attention, GCN, GAT and GATv2 hear themselves, which is a self-loop: by their papers, and for attention because it
-does on a full graph, too. GIN, GraphSAGE and EdgeConv know the node itself apart."""
+does on a full graph, too. GIN, GraphSAGE and EdgeConv know the node itself apart. Where everyone hears everyone, and where
+every node is alone, all hear themselves."""

@@ -54,9 +54,10 @@ class Network(nn.Module):
         h = x + \text{layer}(\text{norm}(x), G) \qquad x' = h + \text{mlp}(\text{norm}(h)) \qquad
         y = \text{head}(\text{read}(\text{norm}(x^{(L)})))
 
-    Nodes start as a linear map of their numbers or the sum of a vector for each category, to which one of their place is added
-    if they have one. ``read`` is the mean over the nodes of a graph (Zaheer et al. 2017), or nothing where nodes are asked. A
-    virtual node starts as a learned vector and is not read. The graph of a batch is built once for all blocks.
+    Nodes start as a linear map of their numbers, which are standardised by those of all graphs of the problem, or the sum of a
+    vector for each category, to which one of their place is added if they have one. ``read`` is the mean over the nodes of a
+    graph (Zaheer et al. 2017), or nothing where nodes are asked. A virtual node starts as a learned vector and is not read. The
+    graph of a batch is built once for all blocks.
 
     Args:
         cell: the layer and the topology.

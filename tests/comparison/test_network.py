@@ -1,3 +1,5 @@
+import copy
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -142,6 +144,23 @@ def test_a_seed_repeats_the_weights_and_leaves_the_callers_alone():
     assert torch.random.get_rng_state().equal(before)
     assert first.head[0].weight.equal(again.head[0].weight)
     assert not first.head[0].weight.equal(other.head[0].weight)
+
+
+@pytest.mark.parametrize("cell", [Cell("gat", "edges+hub"), Cell("edge_attention", "full"), Cell("gcn", "shuffled")])
+def test_networks_are_copied_and_pickled(cell):
+    problem = prepared(trees(3), [cell])
+    model, batch = network(problem, cell, SMALL), batch_of(problem)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other(batch).equal(model(batch))
+
+
+def test_numbers_of_any_size_are_heard_alike():
+    problem, cell = trees(8), Cell("attention", "edges")
+    large = replace(problem, graphs=[copy.copy(data) for data in problem.graphs])
+    for data in large.graphs:
+        data.x = 1000 * data.x + 7
+    said = [network(each, cell, SMALL)(batch_of(each)) for each in (problem, large)]
+    assert said[0].allclose(said[1], atol=1e-4)
 
 
 def test_cells_of_one_width_begin_with_the_same_encoder_and_head():
