@@ -20,6 +20,7 @@ from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Damaged, Store
 from graphattn.comparison.summary import Summary, summary
 from graphattn.comparison.tidy import tidy
+from graphattn.comparison.tuning import library
 from graphattn.comparison.verdict import verdict
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def compare(
         command: what was run, shown in the report so that it can be run again.
 
     Raises:
+        ImportError: trials of tuning without Optuna.
         ValueError: data that cannot be learned (one class, too few rows for the parts), unknown layers or topologies.
         KeyboardInterrupt: Ctrl-C; what is finished has been written.
 
@@ -129,6 +131,8 @@ def compare(
     ['SVC', 'attention on edges', 'logistic regression', 'majority', 'mlp on none']
     """
     posed, given = problem(data), settings or Settings()
+    if given.trials:
+        library()  # said before the first fit, not by each of them
     folder = None if out is None else _folder(Path(out))
     planned = plan(posed, list(layers), list(topologies), given)
     store = Store(None if folder is None else folder / RESULTS)

@@ -39,7 +39,7 @@ def tune(settings: Settings, validated: Callable[[Chosen], float], seed: int, jo
     >>> tune(Settings(trials=2), lambda chosen: -abs(chosen["learning_rate"] - 0.002), seed=0) == first
     True
     """
-    optuna = _optuna()
+    optuna = library()
     with _quiet(optuna):
         study = optuna.create_study(
             storage=_storage(optuna, journal), study_name="tuning", direction="maximize", load_if_exists=True
@@ -96,7 +96,8 @@ def _storage(optuna: Any, journal: Path | None) -> Any:
     return optuna.storages.JournalStorage(backend)
 
 
-def _optuna() -> Any:
+def library() -> Any:
+    """Optuna. Raises `ImportError` that says how to install it."""
     try:
         return import_module("optuna")
     except ImportError:

@@ -97,7 +97,7 @@ def test_a_quick_run_is_small_and_says_so(works, tmp_path):
         (["sparse_and", "--layers", "gtn"], "got gtn"),
         (["sparse_and", "--topologies", "ring"], "got ring"),
         (["sparse_and", "--repeats", "0"], "expected repeats of 1 or more, got 0"),
-        (["sparse_and", "--count", "4"], "leaves the class '0' only in the"),
+        (["sparse_and", "--count", "4"], "leaves the class"),
         (["sparse_and", "--split", "scaffold"], "expected molecules for the split 'scaffold'"),
     ],
 )

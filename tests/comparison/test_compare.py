@@ -209,6 +209,13 @@ def test_bad_input_is_said_in_words(change, words):
         run(**change)
 
 
+def test_what_tuning_needs_is_said_before_the_first_fit(works, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match="tuning needs Optuna"):
+        run(settings=replace(SETTINGS, trials=2))
+    assert works == []
+
+
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(ValueError, match="expected a folder for results, got the file"):

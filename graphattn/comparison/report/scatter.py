@@ -43,7 +43,8 @@ def pareto(
     known = [row for row in rows if row.median(cost) > 0]
     if not known:
         return Markup("")
-    floor = lowest_shown([row.score.mean for row in (*known, *baselines)])
+    # The best network is always inside, also where baselines leave all networks far below.
+    floor = min(lowest_shown([row.score.mean for row in (*known, *baselines)]), max(row.score.mean for row in known))
     outside = [row for row in (*known, *baselines) if row.score.mean < floor]
     known, inside = ([row for row in each if row.score.mean >= floor] for each in (known, baselines))
     across = decades(row.median(cost) for row in known)

@@ -33,5 +33,13 @@ def test_what_is_far_below_is_said_instead_of_drawn():
     assert drawn.count('class="mark') == 2
 
 
+def test_the_best_network_is_drawn_far_below_the_baselines_too():
+    cheap = [
+        record(name, "", split, 0.9, role="baseline") for name in ("SVC", "forest", "linear") for split in range(2)
+    ]
+    drawn = pareto(rows(gcn=(0.2, 1.0)), summary(cheap).baselines, "seconds_per_epoch", "time", seconds)
+    assert drawn.count('class="mark gcn"') == 1
+
+
 def test_a_single_cell_is_drawn():
     assert pareto(rows(gcn=(0.9, 1.0)), [], "seconds_per_epoch", "time", seconds).count('class="mark gcn"') == 1
