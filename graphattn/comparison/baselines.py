@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from graphattn.comparison.problem import Problem
+from graphattn.comparison.process import seconds as clock
 from graphattn.comparison.protocol import asked
 from graphattn.comparison.scoring import score
 from graphattn.comparison.settings import Settings
@@ -153,7 +153,7 @@ def reached(problem: Problem, name: str, split: Split, settings: Settings, seed:
     known = baselines(problem)
     if name not in known:
         raise ValueError(f"expected a baseline among {', '.join(known)}, got {name!r}")
-    kind, values, started = known[name], problem.target == "regression", time.perf_counter()
+    kind, values, started = known[name], problem.target == "regression", clock()
     features, labels = kind.features(problem), problem.labels()
     train, validation, test = (_rows(problem, labels, part) for part in split)
     best, chosen, fitted = -np.inf, kind.grid[0], None
@@ -162,9 +162,9 @@ def reached(problem: Problem, name: str, split: Split, settings: Settings, seed:
         found = score(problem.target, labels[validation], said(model, features[validation], problem.outputs, values))
         if fitted is None or found > best:
             best, chosen, fitted = found, setting, model
-    seconds, before = time.perf_counter() - started, time.perf_counter()
+    seconds, before = clock() - started, clock()
     answers = said(fitted, features[test], problem.outputs, values)
-    rate = len(test) / max(1e-9, time.perf_counter() - before)
+    rate = len(test) / max(1e-9, clock() - before)
     tested = score(problem.target, labels[test], answers)
     return Reached(tested, best, {kind.setting: chosen} if kind.setting else {}, seconds, rate)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from torch_geometric.nn import Linear
 from graphattn.comparison.layers import Work
 from graphattn.comparison.network import Network, parameters
 from graphattn.comparison.problem import Problem
+from graphattn.comparison.process import seconds
 from graphattn.layer import GraphLayer
 from graphattn.slots import State
 from graphattn.topology import Blockwise, Topology
@@ -34,8 +34,8 @@ def cost(model: Network, problem: Problem, rows: Sequence[int], batch_size: int 
 
     A product and its sum are two operations. Products with matrices are counted, and what is said and heard along edges; the
     sum over nodes that everyone hears alike is counted once for a graph, as it is computed. Activations, norms, softmax and the
-    mean of the readout are not. The time is the least of some passes over batches that are there already; the topology is built
-    anew in each.
+    mean of the readout are not. The time, of one thread on a processor, is the least of some passes over batches that are there
+    already; the topology is built anew in each.
 
     Args:
         model: of :func:`~graphattn.comparison.network.network`.
@@ -53,8 +53,8 @@ def cost(model: Network, problem: Problem, rows: Sequence[int], batch_size: int 
     batches = batched(problem, rows, batch_size, device)
     operations = sum(flops(model, batch) for batch in batches)
     with evaluating(model), torch.no_grad():
-        seconds = min(_seconds(model, batches, device) for _ in range(repeats))
-    return Cost(parameters(model), operations / len(rows), len(rows) / seconds)
+        fastest = min(_spent(model, batches, device) for _ in range(repeats))
+    return Cost(parameters(model), operations / len(rows), len(rows) / fastest)
 
 
 def batched(problem: Problem, rows: Sequence[int], batch_size: int, device: torch.device) -> list[Data]:
@@ -118,10 +118,10 @@ def work(model: Network, x: Tensor, graph: Topology, edge: State | None) -> Work
     return Work(len(x), graph.num_edges, sums, model.size.width, model.size.heads, kinds, spoken)
 
 
-def _seconds(model: nn.Module, batches: Sequence[Data], device: torch.device) -> float:
-    started = time.perf_counter()
+def _spent(model: nn.Module, batches: Sequence[Data], device: torch.device) -> float:
+    started = seconds()
     for batch in batches:
         model(batch)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+    return seconds() - started

@@ -84,6 +84,19 @@ class Features(NamedTuple):
         apart = torch.cat([data["pos"] - data["pos"].mean(0) for data in graphs if len(data["pos"])])
         return cls(nodes, edges, apart.size(1), float(apart.square().mean().sqrt()) or 1.0)
 
+    def standardised(self, graphs: Sequence[Data]) -> Features:
+        """The same columns, with means and deviations of these graphs alone, such as those of the training part.
+
+        >>> graphs = [Data(x=torch.tensor([[1.0], [3.0]])), Data(x=torch.tensor([[100.0]]))]
+        >>> Features.of_graphs(graphs).standardised(graphs[:1]).nodes
+        Columns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,))
+        """
+        of, edges = Features.of_graphs(graphs), self.edges
+        if edges is not None and of.edges is not None:
+            edges = edges._replace(mean=of.edges.mean, deviation=of.edges.deviation)
+        nodes = self.nodes._replace(mean=of.nodes.mean, deviation=of.nodes.deviation)
+        return Features(nodes, edges, self.places, of.extent)
+
 
 def as_rows(feature: Tensor) -> Tensor:
     """``[N, columns]``; one column may come as ``[N]``, and what is neither long nor floating becomes a category."""

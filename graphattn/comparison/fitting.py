@@ -24,7 +24,7 @@ from graphattn.comparison.graphs import Cell
 from graphattn.comparison.learned import learned
 from graphattn.comparison.network import Network, Size, network
 from graphattn.comparison.problem import Problem
-from graphattn.comparison.process import ctrl_c, free, most_memory, one_thread, out_of_memory
+from graphattn.comparison.process import ctrl_c, free, most_memory, one_thread, out_of_memory, seconds
 from graphattn.comparison.protocol import asked, divided, part_labels
 from graphattn.comparison.record import Fit, Record
 from graphattn.comparison.scoring import chance, score
@@ -165,7 +165,7 @@ class _Fit:
 
     def _network(self, chosen: Chosen) -> Network:
         size = replace(self.size, dropout=chosen["dropout"]) if chosen else self.size
-        return network(self.problem, self.cell, size, self.seed)
+        return network(self.problem, self.cell, size, self.seed, self.parts.train)
 
     def _loss(self) -> Loss:
         return squared_error if self.problem.target == "regression" else cross_entropy()
@@ -182,10 +182,14 @@ class _Fit:
         )
         model, curves = self._network(chosen), list[Curves]()
         train, validation = (self._scaled(part) for part in self.parts[:2])
-        found = most_memory(
-            lambda: curves.append(fit_graphs(model, train, validation, recipe, self._loss(), measures={}))
-        )
-        return model, curves[0], found
+
+        def learn() -> None:
+            before = seconds()
+            found = fit_graphs(model, train, validation, recipe, self._loss(), measures={})
+            curves.append(found._replace(seconds=seconds() - before))
+
+        mib = most_memory(learn)
+        return model, curves[0], mib
 
     def _scaled(self, graphs: Sequence[Data]) -> list[Data]:
         """Values less the mean of the training part, in its standard deviations: R2 is the same, and learning is easier."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -54,7 +55,7 @@ class Network(nn.Module):
         h = x + \text{layer}(\text{norm}(x), G) \qquad x' = h + \text{mlp}(\text{norm}(h)) \qquad
         y = \text{head}(\text{read}(\text{norm}(x^{(L)})))
 
-    Nodes start as a linear map of their numbers, which are standardised by those of all graphs of the problem, or the sum of a
+    Nodes start as a linear map of their numbers, which are standardised by those of the training part, or the sum of a
     vector for each category, to which one of their place is added if they have one. ``read`` is the mean over the nodes of a
     graph (Zaheer et al. 2017), or nothing where nodes are asked. A virtual node starts as a learned vector and is not read. The
     graph of a batch is built once for all blocks.
@@ -131,15 +132,21 @@ class Network(nn.Module):
         )
 
 
-def network(problem: Problem, cell: Cell, size: Size, seed: int = 0) -> Network:
+def network(
+    problem: Problem, cell: Cell, size: Size, seed: int = 0, learned_from: Sequence[Data] | None = None
+) -> Network:
     """The network of a cell for a problem, its weights drawn from ``seed``; torch's generator is left as it was.
+
+    Numbers are standardised by the graphs that it is ``learned_from``, by all of the problem if these are not given.
 
     >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.arange(3.0))
     >>> problem = Problem("one", [graph], "regression", level="node")
     >>> network(problem, Cell("gcn", "edges"), Size(width=8, hidden=16))(graph).shape
     torch.Size([3, 1])
     """
-    return drawn(Features.of(problem), problem, cell, size, seed)
+    features = Features.of(problem)
+    features = features if learned_from is None else features.standardised(learned_from)
+    return drawn(features, problem, cell, size, seed)
 
 
 def drawn(features: Features, problem: Problem, cell: Cell, size: Size, seed: int = 0) -> Network:

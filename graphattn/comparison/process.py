@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,14 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def seconds() -> float:
+    """A clock for work on one thread: of the time that this process computes, so that others on the machine do not count.
+
+    Where an accelerator works beside the processor, of all time.
+    """
+    return time.perf_counter() if torch.accelerator.is_available() else time.process_time()
 
 
 @contextmanager

@@ -52,7 +52,8 @@ class Record:
         width: channels, and ``hidden`` those of the token-wise network: what makes parameter counts agree.
         parameters: trained numbers; ``flops`` of one forward pass on the whole test part, per graph.
         epochs: until it stopped; ``kept`` the best of them.
-        seconds_per_epoch, graphs_per_second, peak_mib: training time, inference throughput, peak memory.
+        seconds_per_epoch, graphs_per_second, peak_mib: of training, of inference (seconds of work on one thread; of all
+            time where there is an accelerator), and peak memory.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
         batch_size: smaller than asked if memory ran out.
         chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import r2_score, roc_auc_score
+from torch.testing import assert_close
 from torch_geometric.data import Data
 
 from graphattn.comparison import fitting
@@ -222,3 +223,11 @@ def test_reasons_are_one_line():
     assert worded(ValueError("a\n  b")) == "a b"
     assert worded(OSError(12, "Cannot allocate memory")) == "out of memory: [Errno 12] Cannot allocate memory"
     assert len(worded(KeyError("x" * 999))) < 350
+
+
+def test_numbers_are_standardised_by_the_training_part_alone():
+    problem, given = made(), order()
+    model = fitting._Fit(problem, given, SETTINGS, 16, None)._network({})
+    seen = torch.cat([problem.graphs[row].x for row in SPLIT.train]).double()
+    assert_close(model.nodes.start.mean.double(), seen.mean(0), rtol=1e-5, atol=1e-5)
+    assert_close(model.nodes.start.deviation.double(), seen.std(0, correction=0), rtol=1e-5, atol=1e-5)
