@@ -72,6 +72,11 @@ class Store:
         """Where damaged lines are kept."""
         return None if self.path is None else self.path.with_name(f"{self.path.stem}.damaged{self.path.suffix}")
 
+    @property
+    def records(self) -> list[Record]:
+        """All that is known, in the order in which it came."""
+        return list(self._records.values())
+
     def find(self, fit: Fit) -> Record | None:
         """What came of a fit, if it is known."""
         return self._records.get(key(fit))

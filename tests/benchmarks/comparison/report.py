@@ -1,0 +1,37 @@
+"""A comparison as a section of docs/compare.md: the verdict, and the table of cells, baselines and controls."""
+
+from collections.abc import Sequence
+
+from graphattn.comparison.record import Record
+from graphattn.comparison.rows import Row
+from graphattn.comparison.summary import summary
+from graphattn.comparison.verdict import verdict
+
+HEAD = "| | fits | {measure} | 95 % | parameters | MFLOP | s per epoch | graphs per s | MiB |\n" + "|---" * 9 + "|"
+
+
+def section(name: str, records: Sequence[Record], rope: float) -> str:
+    """Markdown; how long all fits worked, and which days they are of, below.
+
+    Raises `ValueError` where no fit has a score.
+    """
+    found = summary(records, rope)
+    lines = [_line(row) for row in (*found.rows, *found.controls)]
+    hours = sum(record.seconds for record in records) / 3600
+    days = sorted({record.date[:10] for record in records})
+    spent = f"{len(records)} fits, {hours:.2f} hours of work on one core, {' to '.join(dict.fromkeys((days[0], days[-1])))}."
+    words = verdict(found).strip()
+    return "\n\n".join((f"### {name}", words, "\n".join((HEAD.format(measure=found.measure), *lines)), spent)) + "\n"
+
+
+def _line(row: Row) -> str:
+    fits = f"{len(row.fits)}" + (f" ({len(row.failed)} failed)" if row.failed else "")
+    if not row.fits:
+        return f"| {row.name} | {fits} | failed | | | | | | |"
+    score = row.score
+    within = "" if score.low != score.low else f"{score.low:.3f} to {score.high:.3f}"
+    sizes = f"{row.median('parameters'):,.0f} | {row.median('flops') / 1e6:.2f}" if row.role != "baseline" else " | "
+    costs = (
+        f"{row.median('seconds_per_epoch'):.2f} | {row.median('graphs_per_second'):,.0f} | {row.median('peak_mib'):.0f}"
+    )
+    return f"| {row.name} | {fits} | {score.mean:.3f} | {within} | {sizes} | {costs} |"
