@@ -47,17 +47,13 @@ def run(name: str, seed: int, fast: bool, folder: Path) -> dict:
     asked = [sys.executable, str(path.resolve()), "--seed", str(seed), "--out", ".", *(["--fast"] if fast else [])]
     start, before = time.perf_counter(), os.times()
     finished = subprocess.run(asked, cwd=pictures, capture_output=True, text=True, check=False)
-    seconds, after = time.perf_counter() - start, os.times()
-    spent = sum(after[2:4]) - sum(before[2:4])  # by the example's processes, whatever else the machine does
+    spent = {"seconds": time.perf_counter() - start, "CPU seconds": sum(os.times()[2:4]) - sum(before[2:4])}
     (pictures / "output.txt").write_text(finished.stdout + finished.stderr)
     lines = [line for line in finished.stdout.splitlines() if line.startswith("RESULT ")]
     if finished.returncode or not lines:
         said = (finished.stderr.strip() or "no line RESULT").splitlines()[-1]
         raise RuntimeError(f"{name}, seed {seed}: {said} (all of it is in {pictures / 'output.txt'})")
-    result = json.loads(lines[-1].removeprefix("RESULT ")) | {
-        "seconds": round(seconds, 1),
-        "CPU seconds": round(spent, 1),
-    }
+    result = json.loads(lines[-1].removeprefix("RESULT ")) | {name: round(each, 1) for name, each in spent.items()}
     partial = kept.with_suffix(".partial")
     partial.write_text(json.dumps({"version": version, "result": result}))
     partial.replace(kept)  # in one step, so that an interruption leaves no half of it
