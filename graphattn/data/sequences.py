@@ -226,4 +226,4 @@ def _library() -> Any:
     try:
         return import_module("tokenizers")
     except ImportError as error:
-        raise ImportError("real vocabularies need the tokenizers library: pip install tokenizers") from error
+        raise ImportError("real vocabularies need pip install 'graphattn[tokenizers]'") from error

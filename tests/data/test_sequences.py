@@ -46,7 +46,7 @@ def test_symbols_are_known_and_differ():
 
 
 def test_a_real_vocabulary(tmp_path):
-    pytest.importorskip("tokenizers", reason="needs pip install tokenizers")
+    pytest.importorskip("tokenizers", reason="needs pip install 'graphattn[tokenizers]'")
     tokeniser = byte_pairs(["low lower lowest"] * 9, size=270, special=["<end>"])
     tokens = tokeniser.encode("lower é")
     assert tokens.numel() < len("lower é".encode())
@@ -58,7 +58,7 @@ def test_a_real_vocabulary(tmp_path):
 
 def test_the_library_of_real_vocabularies_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(ImportError, match="pip install tokenizers"):
+    with pytest.raises(ImportError, match=r"real vocabularies need pip install 'graphattn\[tokenizers\]'"):
         Pretrained("tokenizer.json")
 
 
