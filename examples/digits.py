@@ -43,7 +43,7 @@ Row = namedtuple("Row", "size radius epochs known", defaults=[()])
 
 # ---------------------------------------------------------------------------------------------------- the idea
 ROWS = {
-    "full ViT": Row(1, 0, 35, (0.969, 0.773)),
+    "full ViT": Row(1, 0, 50, (0.969, 0.773)),
     "8 neighbours": Row(1, 1, 40, (0.971, 0.932)),
     "overlapping patches": Row(2, 0, 25, (0.980,)),
     "pixels as tokens": Row(0, 0, 18),

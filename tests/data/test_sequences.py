@@ -51,9 +51,14 @@ def test_a_real_vocabulary(tmp_path):
     tokens = tokeniser.encode("lower é")
     assert tokens.numel() < len("lower é".encode())
     assert tokeniser.decode(tokens) == "lower é"
-    path = tmp_path / "tokenizer.json"
-    tokeniser.tokenizer.save(str(path))
+    path, asking = tmp_path / "tokenizer.json", tokeniser.tokenizer
+    asking.enable_padding(length=20)
+    asking.enable_truncation(2)
+    asking.save(str(path))
+    assert len(asking.encode("lower é").ids) == 20
     assert torch.equal(Pretrained(path).encode("lower é"), tokens)
+    assert torch.equal(Pretrained(asking).encode("lower é"), tokens)
+    assert len(asking.encode("lower é").ids) == 20
 
 
 def test_the_library_of_real_vocabularies_is_named(monkeypatch):
