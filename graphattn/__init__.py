@@ -18,11 +18,13 @@ position              where is a node?                ``encoding/``
 the same, faster      which code computes it?         ``backends/``
 PyG's own names       the same, for PyG's models      ``pyg/``
 a trained model       as a graph network              ``convert/``
+attention or a GCN?   which layer, on which graph?    ``comparison/``
 ====================  ==============================  ==========================================
 
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
 ``[receiver, sender]``. Around the layer: whole models in ``models/``, data in ``data/``, training in ``training/``,
-drawings in ``explain/``, scikit-learn estimators in ``estimators.py``, the command line in ``cli.py``.
+drawings in ``explain/``, scikit-learn estimators in ``estimators.py`` (molecules) and ``graph_estimators.py``, the command line
+in ``cli.py``.
 
 Names are resolved when they are first used, so that ``import graphattn`` costs nothing:
 
@@ -39,11 +41,13 @@ if TYPE_CHECKING:
     from graphattn.aggregation import Max, Mean, SoftmaxSum, Sum
     from graphattn.backends import explain_backend, use_backend
     from graphattn.blocks import GPS, Block, DecoderBlock, EncoderBlock, Graphormer, Mixer, Perceiver, Readout, Stack
+    from graphattn.comparison.compare import compare
     from graphattn.convert import from_torch, from_transformers
     from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
+    from graphattn.graph_estimators import GraphClassifier, GraphRegressor
     from graphattn.layer import GraphLayer
     from graphattn.message import Attend, Copy, Difference, Heads, Scaled
-    from graphattn.models import MoleculeTransformer
+    from graphattn.models import Decoder, Encoder, MoleculeTransformer, Seq2Seq, ViT
     from graphattn.pyg import accelerate, deaccelerate
     from graphattn.score import ScaledDot
     from graphattn.topology import (
@@ -86,6 +90,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "compare": "comparison.compare",
+    "GraphClassifier": "graph_estimators",
+    "GraphRegressor": "graph_estimators",
+    "Decoder": "models",
+    "Encoder": "models",
+    "Seq2Seq": "models",
+    "ViT": "models",
     "from_transformers": "convert",
     "from_torch": "convert",
     "deaccelerate": "pyg",
@@ -167,15 +178,19 @@ __all__ = [
     "Copy",
     "Cross",
     "CrossAttention",
+    "Decoder",
     "DecoderBlock",
     "Difference",
     "EdgeConv",
     "Edges",
+    "Encoder",
     "EncoderBlock",
     "Full",
     "GATv2",
     "GatedGraph",
+    "GraphClassifier",
     "GraphLayer",
+    "GraphRegressor",
     "GraphSAGE",
     "GraphTransformer",
     "Graphormer",
@@ -199,6 +214,7 @@ __all__ = [
     "Scaled",
     "ScaledDot",
     "SelfAttention",
+    "Seq2Seq",
     "SoftmaxSum",
     "Stack",
     "Star",
@@ -206,10 +222,12 @@ __all__ = [
     "TokenMixing",
     "Topology",
     "Union",
+    "ViT",
     "Window",
     "WithHubs",
     "accelerate",
     "collate",
+    "compare",
     "data",
     "deaccelerate",
     "explain_backend",

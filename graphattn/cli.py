@@ -1,7 +1,8 @@
-"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`, `bench`, `warmup`.
+"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`, `bench`,
+`compare`, `warmup`.
 
-Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain`, `graphattn.data`
-and `graphattn.backends`, which the commands import when they run, so that `--help` answers at once.
+Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain`, `graphattn.data`,
+`graphattn.comparison` and `graphattn.backends`, which the commands import when they run, so that `--help` answers at once.
 """
 
 import functools
@@ -17,6 +18,7 @@ import graphattn
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 DATA = "CSV, TSV or SDF file (also .gz), or an embedded set: bbb, solubility."
+PROBLEM = f"{DATA[:-1]}, digits, sparse_and, motif, distant, shuffled_edges."
 KINDS = "binary, multiclass, multilabel or regression; guessed if not given."
 RULES = "scaffold_balanced, scaffold, random, stratified, or a column that names the parts."
 SEVERAL = "Column to learn; may be repeated; guessed if not given."
@@ -235,6 +237,35 @@ def bench(
         LARGE if large else tuple(case or ()), tuple(allocator or suite.ALLOCATORS), threads, rounds, label
     )
     command.bench(plan, json, plot, fast=quick)
+
+
+@app.command()
+@friendly
+def compare(
+    data: Annotated[str, typer.Argument(metavar="DATA", help=PROBLEM)],
+    layers: Annotated[str, typer.Option(help="Names between commas.")] = "attention,gcn,edgeconv,gin,gat,mlp",
+    topologies: Annotated[str, typer.Option(help="Names between commas.")] = "edges,full,edges+hub",
+    out: Annotated[Path, typer.Option(help="Folder of results; a stopped run goes on.")] = Path("comparison"),
+    repeats: Annotated[int, typer.Option(help="Times that the data are divided anew.")] = 10,
+    seeds: Annotated[int | None, typer.Option(help="Fits of each layer on each division.")] = None,
+    trials: Annotated[int, typer.Option(help="Of tuning, as many for each layer, in each training part.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Most passes over the training part.")] = 60,
+    split: Annotated[str | None, typer.Option(help="scaffold_balanced, random, stratified, ..., given.")] = None,
+    seed: Seed = 0,
+    jobs: Annotated[int | None, typer.Option(help="Fits at a time: 1, or 2 in a quick run, if not given.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small version, about three minutes.")] = False,
+    count: Annotated[int | None, typer.Option(help="At most so many graphs, drawn at random.")] = None,
+    smiles: Smiles = None,
+    target: Annotated[str | None, typer.Option(help="Column to learn; guessed if not given.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; guessed if not given.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare layers on graphs on the same data and budget: attention or a GCN? Writes a report."""
+    from graphattn.comparison import command, settings
+
+    asked = command.Asked(data, smiles, target, task, count, command.names(layers), command.names(topologies))
+    given = settings.Settings(repeats, seeds, split, trials=trials, epochs=epochs, seed=seed)
+    command.run(asked, given, out, jobs, quick, say)
 
 
 @app.command()

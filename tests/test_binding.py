@@ -45,7 +45,13 @@ WRONG = {
         lambda: EdgeConv(nn.Sequential(nn.Linear(16, 4), nn.ReLU())),
         (torch.randn(5, 7), EDGES),
         ValueError,
-        r"expected 16 channels in receivers and senders together, got 7 and 7",
+        r"expected .* equal channels, 16 together, for network.0, got receivers \[5, 7\] and senders \[5, 7\]",
+    ),
+    "channels of a network's two sides": (
+        lambda: EdgeConv(nn.Sequential(nn.Linear(16, 4), nn.ReLU())),
+        ((X[:, :6], torch.randn(5, 10)), EDGES),
+        ValueError,
+        r"16 together, for network.0, got receivers \[5, 10\] and senders \[5, 6\]",
     ),
     "channels of edges": (
         with_bias,

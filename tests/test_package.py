@@ -146,13 +146,7 @@ def test_files_have_at_most_300_lines():
 
 def test_functions_have_at_most_40_lines_and_forward_15():
     lines = {where(path, node): (node.name, lines_of(path, node)) for path, node in functions()}
-
-    def most(place, name):
-        # A kernel in Triton is one program: what it holds in registers cannot be handed to a function that takes fewer arguments.
-        programs = {"attend": 44, "to_receivers": 56} if "cuda_kernels/attention.py" in place else {}
-        return 15 if name == "forward" else programs.get(name, 40)
-
-    assert {place: n for place, (name, n) in lines.items() if n > most(place, name)} == {}
+    assert {place: n for place, (name, n) in lines.items() if n > (15 if name == "forward" else 40)} == {}
 
 
 def test_constructors_have_at_most_8_arguments():

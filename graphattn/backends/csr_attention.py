@@ -15,7 +15,8 @@ from graphattn.dropout import loudness
 from graphattn.edge_terms import OfFeatures, OfKinds
 from graphattn.message import Attend
 from graphattn.message.edge_values import must_be_one_each, on_every_edge
-from graphattn.score import Additive, NodeScore, ProductScore, SplitAdditive, Then
+from graphattn.score import Additive, SplitAdditive, Then
+from graphattn.score.base import has_node_part, is_product
 from graphattn.slots import EdgeValue, Groups, Inputs, ListedValue, Score, State
 from graphattn.topology import Edges
 
@@ -44,12 +45,10 @@ class _Terms(NamedTuple):
 def why_no_attention(layer: GraphLayer, message: Attend, edge: State) -> list[str]:
     """Why no kernel computes this attention."""
     score = _innermost(message.score)
+    reasons, known = [], (SoftmaxSum, NormalizedSum)
     if isinstance(message.score, Additive):
         reasons, known = _why_not_additive(message), (SoftmaxSum,)
-    elif isinstance(score, ProductScore | SplitAdditive):
-        reasons, known = [], (SoftmaxSum, NormalizedSum)
-    else:
-        reasons, known = [], (SoftmaxSum, NormalizedSum)
+    elif not _is_known(score):
         reasons.append(f"needs a score that is additive or follows from a dot product, got {type(score).__name__}")
     reasons.extend(_why_not_listed(message, score, edge))
     if not isinstance(layer.aggregation, known):
@@ -113,7 +112,7 @@ def _factored(term: EdgeValue, graph: Edges, edge: State, wide: torch.dtype) -> 
 def _product(score: Score, states: _States, terms: _Terms, graph: Edges, dropped: Dropped) -> Tensor:
     from graphattn.backends.cpu.functions import Said, attention
 
-    assert isinstance(score, ProductScore)
+    assert is_product(score)
     query, bias = states.query * score.factor(states.query.size(-1)), terms.bias
     if isinstance(terms.key, OfKinds):
         more = _scores_of(terms.key, query, graph).index_select(0, _ranks(graph))
@@ -188,7 +187,7 @@ def _scores(score: Score, states: _States, terms: _Terms, graph: Edges, ends: tu
         sender, receiver, number = ends
         within = states.query.squeeze(-1).index_select(0, receiver) + states.key.squeeze(-1).index_select(0, sender)
         return score.activation(within if terms.inside is None else within + terms.inside.index_select(0, number))
-    assert isinstance(score, ProductScore)
+    assert is_product(score)
     query = states.query * score.factor(states.query.size(-1))
     found = steps.products(query, states.key, steps.senders(graph))
     return found if terms.key is None else found + _scores_of(terms.key, query, graph)
@@ -219,6 +218,10 @@ def _slope(score: Additive | SplitAdditive) -> float:
     return score.activation.negative_slope
 
 
+def _is_known(score: object) -> bool:
+    return is_product(score) or isinstance(score, SplitAdditive)
+
+
 def _innermost(score: Score) -> Score:
     while isinstance(score, Then):
         score = score.score
@@ -240,7 +243,7 @@ def _why_not_listed(message: Attend, score: Score, edge: State) -> list[str]:
     terms = {name: term for name in ("edge_key", "edge_value") if (term := getattr(message, name)) is not None}
     if isinstance(score, SplitAdditive):
         terms.pop("edge_key", None)  # one number per head
-    elif "edge_key" in terms and isinstance(score, NodeScore) and not score.linear_in_key:
+    elif "edge_key" in terms and has_node_part(score) and not score.linear_in_key:
         return [f"needs a score that is linear in the key of an edge, got {type(score).__name__}"]
     reasons = []
     for name, term in terms.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from os import environ
 from typing import TYPE_CHECKING, final
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, final
 import torch
 from torch import Tensor
 
-from graphattn.aggregation import Mean, Sum
+from graphattn.aggregation import Sum
 from graphattn.backends.csr import weights
-from graphattn.backends.plain.attention import factored, slope_of, why_no_attention
+from graphattn.backends.plain.attention import factored, slope_of, why_not_on_edges
 from graphattn.backends.watched import watched
-from graphattn.message import Attend, Copy, Scaled
+from graphattn.message import Attend
 from graphattn.message.edge_values import on_every_edge
-from graphattn.score import Additive, ProductScore, SplitAdditive
+from graphattn.score import Additive, SplitAdditive
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs
 from graphattn.topology import Edges, Topology
 
@@ -38,19 +40,10 @@ class Cuda:
 
     name = "cuda"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
-        if not isinstance(graph, Edges):
-            reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
-        elif torch.compiler.is_compiling() and not graph.grouped:
-            reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
-        if isinstance(message, Attend):
-            reasons.extend(why_no_attention(layer, message))
-        elif not isinstance(message, Scaled | Copy):
-            reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
-        elif not isinstance(layer.aggregation, Sum | Mean):
-            reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
-        return reasons + why_not_here(inputs.senders.get("value")) + watched(layer)
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        yield from why_not_here(inputs.senders.get("value"))
+        yield from why_not_on_edges(layer, graph)
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cuda_kernels.functions import weighted_sum
@@ -80,7 +73,7 @@ def _attention(message: Attend, graph: Edges, inputs: Inputs, dropout: float) ->
     if isinstance(score, Additive):
         said = Said(query, key, value, bias=bias, weight=score.weight.reshape(1, *query.shape[1:]))
         return attention(said, Scored(ADDITIVE, slope_of(score), *dropped), graph)[0]
-    assert isinstance(score, ProductScore)
+    assert is_product(score)
     said, into_value = Said(query * score.factor(query.size(-1)), key, value, bias=bias), None
     if message.edge_key is not None or message.edge_value is not None:
         feature, into_key, into_value = factored(message, graph, inputs.edge)

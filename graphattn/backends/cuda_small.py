@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
 import torch
@@ -11,7 +12,7 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.cuda import why_not_here
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
-from graphattn.score import ProductScore
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs
 from graphattn.topology import Causal, Cross, Full, Star, Topology
 
@@ -31,23 +32,23 @@ class CudaSmall:
 
     name = "cuda_small"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons, elsewhere = layer.message_function, [], why_not_here(inputs.senders.get("value"))
-        if elsewhere and torch.compiler.is_compiling():  # each size that is asked about would be compiled for itself
-            return elsewhere
-        if not isinstance(graph, Full | Cross | Star | Causal):
-            reasons.append(f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}")
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        # The device first: no size is asked about elsewhere, as each would be compiled for itself.
+        yield from why_not_here(inputs.senders.get("value"))
+        message = layer.message_function
+        if not isinstance(graph, (Full, Cross, Star, Causal)):
+            yield f"needs a topology of whole graphs (Full, Causal, Cross, Star), got {type(graph).__name__}"
         elif (largest := max(graph.receivers.max, graph.senders.max)) > CLASSES[-1]:
-            reasons.append(f"needs graphs of at most {CLASSES[-1]} nodes, got one of {largest}")
+            yield f"needs graphs of at most {CLASSES[-1]} nodes, got one of {largest}"
         elif isinstance(message, Attend):
-            reasons.extend(_why_not_this_tile(largest, inputs))
+            yield from _why_not_this_tile(largest, inputs)
         if isinstance(message, Attend):
-            reasons.extend(_why_not_this_message(message))
+            yield from _why_not_this_message(message)
         else:
-            reasons.append(f"needs the message Attend, got {type(message).__name__}")
+            yield f"needs the message Attend, got {type(message).__name__}"
         if not isinstance(layer.aggregation, SoftmaxSum):
-            reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
-        return reasons + elsewhere + watched(layer)
+            yield f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.cuda_kernels.functions import Scored
@@ -56,7 +57,7 @@ class CudaSmall:
         message = layer.message_function
         assert isinstance(graph, Full | Cross | Star | Causal)
         assert isinstance(message, Attend)
-        assert isinstance(message.score, ProductScore)
+        assert is_product(message.score)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
         bias = None
         if message.edge_bias is not None:
@@ -79,7 +80,7 @@ def _why_not_this_tile(largest: int, inputs: Inputs) -> list[str]:
 
 
 def _why_not_this_message(message: Attend) -> list[str]:
-    if not isinstance(message.score, ProductScore):
+    if not is_product(message.score):
         return [f"needs a score that is a multiple of the dot product, got {type(message.score).__name__}"]
     return [
         f"needs keys and values of nodes alone, got the {name} {type(term).__name__}"

@@ -45,7 +45,7 @@ def why_not_split(message: Difference, aggregation: Aggregation, inputs: Inputs)
 def heard_split(message: Difference, aggregation: Aggregation, graph: Edges, inputs: Inputs) -> Tensor:
     """What every receiver hears, ``[N_i, 1, C]``; nothing where it hears nobody."""
     plan = _plan(message, aggregation)
-    own, said = _split(plan.first, inputs.receivers["x"], inputs.senders["x"])
+    own, said = _split(message, plan.first, inputs.receivers["x"], inputs.senders["x"])
     degree = graph.by_receiver().ptr.diff().to(said.dtype).unsqueeze(-1)
     if not _has_kernel(plan, aggregation):
         heard = heard_in_tiles(plan.edges, aggregation, graph, own, said)
@@ -78,12 +78,14 @@ def _has_kernel(plan: _Plan, aggregation: Aggregation) -> bool:
     )
 
 
-def _split(first: nn.Module, x_i: Tensor, x_j: Tensor) -> tuple[Tensor, Tensor]:
+def _split(message: Difference, first: nn.Module, x_i: Tensor, x_j: Tensor) -> tuple[Tensor, Tensor]:
     assert isinstance(first, nn.Linear | Linear)
     weight = first.weight
-    if x_i.size(-1) + x_j.size(-1) != weight.size(-1):
+    if not 2 * x_i.size(-1) == 2 * x_j.size(-1) == weight.size(-1):
+        name = next(name for name, module in message.named_modules() if module is first)
         raise ValueError(
-            f"expected {weight.size(-1)} channels in receivers and senders together, got {x_i.size(-1)} and {x_j.size(-1)}"
+            f"expected receivers and senders of equal channels, {weight.size(-1)} together, for {name}, "
+            f"got receivers {list(x_i.shape)} and senders {list(x_j.shape)}"
         )
     ours, theirs = weight[:, : x_i.size(-1)], weight[:, x_i.size(-1) :]
     return functional.linear(x_i, ours - theirs, first.bias), functional.linear(x_j, theirs)

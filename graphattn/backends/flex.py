@@ -5,6 +5,7 @@ A batch of unequal graphs is one row of nodes: nothing is padded, and who hears 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
@@ -16,7 +17,7 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.cuda import why_not_here
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
-from graphattn.score import ProductScore
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs
 from graphattn.topology import Blockwise, Causal, Cross, Full, Star, Topology
 
@@ -37,31 +38,31 @@ class Flex:
 
     name = "flex"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons, elsewhere = layer.message_function, [], _why_not_here(inputs.senders.get("value"))
-        if elsewhere and torch.compiler.is_compiling():  # each size that is asked about would be compiled for itself
-            return elsewhere
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        # The device first: no size is asked about elsewhere, as each would be compiled for itself.
+        yield from _why_not_here(inputs.senders.get("value"))
+        message = layer.message_function
         if not isinstance(graph, Blockwise):
-            reasons.append(f"needs a topology of runs of senders (Blockwise), got {type(graph).__name__}")
+            yield f"needs a topology of runs of senders (Blockwise), got {type(graph).__name__}"
         elif not graph.num_receivers or not graph.num_senders:
-            reasons.append("needs at least one sender and one receiver, got an empty graph")
+            yield "needs at least one sender and one receiver, got an empty graph"
         elif isinstance(graph, Full | Cross | Star | Causal) and graph.receivers.equal and graph.senders.equal:
-            reasons.append("needs graphs of unequal size: equal ones are one call of scaled_dot_product_attention")
+            yield "needs graphs of unequal size: equal ones are one call of scaled_dot_product_attention"
         if isinstance(message, Attend):
-            reasons.extend(_why_not_this_message(message, inputs))
+            yield from _why_not_this_message(message, inputs)
         else:
-            reasons.append(f"needs the message Attend, got {type(message).__name__}")
+            yield f"needs the message Attend, got {type(message).__name__}"
         if not isinstance(layer.aggregation, SoftmaxSum):
-            reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
+            yield f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}"
         if inputs.seed is not None:
-            reasons.append("needs messages of which none is dropped")
-        return reasons + elsewhere + watched(layer)
+            yield "needs messages of which none is dropped"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
         assert isinstance(graph, Blockwise)
         assert isinstance(message, Attend)
-        assert isinstance(message.score, ProductScore)
+        assert is_product(message.score)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
         return attention(query, key, value, graph, message.score.factor(query.size(-1)))
 
@@ -153,7 +154,7 @@ def _why_not_here(state: Tensor | None) -> list[str]:
 
 
 def _why_not_this_message(message: Attend, inputs: Inputs) -> list[str]:
-    if not isinstance(message.score, ProductScore):
+    if not is_product(message.score):
         return [f"needs a score that is a multiple of the dot product, got {type(message.score).__name__}"]
     terms = {name: getattr(message, name) for name in ("edge_bias", "edge_key", "edge_value")}
     reasons = [

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
 import torch
 from torch import Tensor
 
-from graphattn.aggregation import Mean, Sum
+from graphattn.aggregation import Mean
 from graphattn.backends.csr import weights
-from graphattn.backends.plain.attention import factored, slope_of, why_no_attention
+from graphattn.backends.plain.attention import factored, slope_of, why_not_on_edges
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
-from graphattn.message import Attend, Copy, Scaled
+from graphattn.message import Attend
 from graphattn.message.edge_values import on_every_edge
-from graphattn.score import Additive, ProductScore, SplitAdditive
+from graphattn.score import Additive, SplitAdditive
+from graphattn.score.base import is_product
 from graphattn.slots import Inputs
 from graphattn.topology import Edges, Topology
 
@@ -32,22 +34,12 @@ class Sparse:
 
     name = "sparse"
 
-    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> list[str]:
-        message, reasons = layer.message_function, []
-        if not isinstance(graph, Edges):
-            reasons.append(f"needs a list of edges (Edges), got {type(graph).__name__}")
-        elif torch.compiler.is_compiling() and not graph.grouped:
-            reasons.append("needs edges that were grouped before compiling: call graph.prepare()")
-        if isinstance(message, Attend):
-            reasons.extend(why_no_attention(layer, message))
-        elif not isinstance(message, Scaled | Copy):
-            reasons.append(f"needs the message Attend, Scaled or Copy, got {type(message).__name__}")
-        elif not isinstance(layer.aggregation, Sum | Mean):
-            reasons.append(f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}")
+    def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
+        yield from why_not_on_edges(layer, graph)
         value = inputs.senders.get("value")
         if value is not None and value.device.type not in ("cpu", "cuda"):
-            reasons.append(f"needs a device with sparse matrices (cpu, cuda), got {value.device}")
-        return reasons + watched(layer)
+            yield f"needs a device with sparse matrices (cpu, cuda), got {value.device}"
+        yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         from graphattn.backends.plain import functions
@@ -101,7 +93,7 @@ def _scores(
         weight = _wide(message.score.weight).reshape(1, *query.shape[1:])
         score = additive.leaky_products(query, key, weight, slope_of(message.score), ends)
     else:
-        assert isinstance(message.score, ProductScore)
+        assert is_product(message.score)
         query = query * message.score.factor(query.size(-1))
         score = functions.products(query, key, ends)
         if message.edge_key is not None or message.edge_value is not None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Norm, Placement, post_norm
 from graphattn.blocks.residual import Residual
+from graphattn.layer import GraphLayer
 from graphattn.message import Heads
 from graphattn.reset import reset
 from graphattn.topology import Topology
@@ -35,6 +36,7 @@ class DecoderBlock(nn.Module):
         bias: whether the linear maps have a bias.
         norm: makes the norms, from their channels.
         placement: where the norms stand; torch's ``norm_first=True`` is ``pre_norm``.
+        self_attention: what nodes hear each other by, such as one with rotary positions; ``SelfAttention`` if not given.
 
     Shapes: ``x [N_i, F]``, ``memory [N_j, F] -> [N_i, F]``.
 
@@ -53,9 +55,10 @@ class DecoderBlock(nn.Module):
         bias: bool = True,
         norm: Norm = nn.LayerNorm,
         placement: Placement = post_norm,
+        self_attention: GraphLayer | None = None,
     ) -> None:
         super().__init__()
-        self.self_attention = SelfAttention(channels, heads, bias, dropout=dropout)
+        self.self_attention = self_attention or SelfAttention(channels, heads, bias, dropout=dropout)
         self.cross_attention = CrossAttention(channels, channels, heads, bias, dropout=dropout)
         self.mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout, nn.ReLU(), bias)
         self.around_self_attention = Residual(channels, norm, placement, dropout)

@@ -14,8 +14,9 @@ Status = Literal["ok", "failed"]
 class Fit:
     """What a fit is, and all that its result depends on: equal fits need not be run twice.
 
-    ``layer`` and ``topology`` are names (a baseline's name and ``""``), ``split`` counts from 0, ``settings`` are everything else
-    that is equal for all: depth, reference width, epochs, trials, rope, ...; ``split_hash`` is of the parts themselves, ``data_hash`` of the graphs.
+    ``layer`` and ``topology`` are names (a baseline's name and ``""``), ``split`` counts from 0, ``settings`` are everything
+    else that is equal for all: depth, reference width, epochs, trials, ...; ``split_hash`` is of the parts themselves,
+    ``data_hash`` of the graphs.
     """
 
     problem: str
@@ -46,13 +47,18 @@ class Record:
         measure: name of the score, more is better.
         score: on the test part, which chose nothing.
         validation: the same on the validation part.
+        train_size, test_size: rows of the parts (graphs, or nodes that are asked); they say how much resamplings overlap.
         chosen: what tuning chose, such as a learning rate.
         width: channels, and ``hidden`` those of the token-wise network: what makes parameter counts agree.
         parameters: trained numbers; ``flops`` of one forward pass on the whole test part, per graph.
         epochs: until it stopped; ``kept`` the best of them.
-        seconds_per_epoch, graphs_per_second, peak_mib: training time, inference throughput, peak memory.
+        seconds_per_epoch, graphs_per_second, peak_mib: of training, of inference (seconds of work on one thread; of all
+            time where there is an accelerator), and peak memory.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
         batch_size: smaller than asked if memory ran out.
+        chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of
+            permuted labels only, and known before they were learned.
+        seconds: of the whole fit, with tuning.
         versions, date: of libraries and day.
     """
 
@@ -62,6 +68,8 @@ class Record:
     reason: str = ""
     score: float | None = None
     validation: float | None = None
+    train_size: int = 0
+    test_size: int = 0
     chosen: dict[str, float] = field(default_factory=dict)
     width: int = 0
     hidden: int = 0
@@ -74,6 +82,8 @@ class Record:
     peak_mib: float = 0.0
     learned: dict[str, float | list[float]] = field(default_factory=dict)
     batch_size: int = 0
+    chance: list[float] = field(default_factory=list)
+    seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     date: str = ""
 
@@ -85,7 +95,8 @@ class Record:
     def from_json(cls, line: dict[str, Any]) -> Self:
         """From one line of the file. Raises `ValueError` for names that are missing or unknown."""
         try:
-            return cls(**(line | {"fit": Fit(**line["fit"])}))
+            known: dict[str, Any] = line | {"fit": Fit(**line["fit"])}
+            return cls(**known)
         except (KeyError, TypeError) as error:
-            known = ", ".join(each.name for each in fields(cls))
-            raise ValueError(f"expected a record with {known}, got {', '.join(map(str, line))}: {error}") from None
+            names = ", ".join(each.name for each in fields(cls))
+            raise ValueError(f"expected a record with {names}, got {', '.join(map(str, line))}: {error}") from None

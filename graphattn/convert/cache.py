@@ -13,7 +13,7 @@ from torch import Tensor
 from graphattn.convert.tokens import order_of
 from graphattn.layer import GraphLayer
 from graphattn.slots import Sizes, State
-from graphattn.topology import Causal, Cross, Edges, Full, Topology
+from graphattn.topology import Causal, Cross, Edges, Full, Topology, read_sizes
 
 
 class Cache(NamedTuple):
@@ -40,10 +40,52 @@ class Growth(NamedTuple):
     together: Sizes
 
 
+def empty(blocks: int, ptr: Tensor) -> Cache:
+    """The cache of so many blocks before the first token of the sequences with boundaries ``ptr [B + 1]``.
+
+    >>> empty(2, torch.tensor([0, 3, 4])).start
+    tensor([0, 0])
+    """
+    nothing = torch.zeros_like(ptr)
+    return Cache(({},) * blocks, read_sizes(ptr=nothing), nothing[1:])
+
+
+def chosen(cache: Cache, sequence: Tensor) -> Cache:
+    """The cache of some of its sequences ``[B']``, in this order; one may come several times, as where answers part.
+
+    >>> cache = Cache(({"key": torch.tensor([1, 2, 3])},), read_sizes([2, 1]), torch.tensor([2, 1]))
+    >>> chosen(cache, torch.tensor([1, 0, 0])).senders
+    ({'key': tensor([3, 1, 2, 1, 2])},)
+    """
+    kept, many = cache.sizes.ptr, cache.sizes.ptr.diff()[sequence]
+    sizes = read_sizes(ptr=torch.cat([many.new_zeros(1), many.cumsum(0)]))
+    total = int(sizes.ptr[-1])
+    ahead = (kept[:-1][sequence] - sizes.ptr[:-1]).repeat_interleave(many, output_size=total)
+    row = torch.arange(total, device=kept.device) + ahead
+    senders = tuple({name: state.index_select(0, row) for name, state in said.items()} for said in cache.senders)
+    return Cache(senders, sizes, cache.start[sequence])
+
+
+def joined_by(cache: Cache, new: Sizes) -> tuple[Growth, Tensor]:
+    """The graph after ``new`` tokens joined the sequences of a cache, and the places ``[n]`` of the new ones.
+
+    Raises:
+        ValueError: another number of sequences.
+    """
+    if cache.start.numel() != new.ptr.numel() - 1:
+        raise ValueError(f"expected tokens for {cache.start.numel()} sequences of the cache, got {new.ptr.numel() - 1}")
+    first = (cache.start - new.ptr[:-1]).repeat_interleave(new.ptr.diff())
+    return grow(cache.sizes, new), torch.arange(first.numel(), device=first.device) + first
+
+
+def after(cache: Cache, growth: Growth, senders: tuple[State, ...]) -> Cache:
+    """The cache for the next tokens, with what all have said in each block."""
+    return Cache(senders, growth.together, cache.start + growth.sizes.ptr.diff())
+
+
 def grow(kept: Sizes, new: Sizes) -> Growth:
     """The graph after ``new`` tokens joined those ``kept``: each hears all earlier ones of its sequence, and itself.
 
-    >>> from graphattn.topology import read_sizes
     >>> grow(read_sizes([2, 0]), read_sizes([1, 1])).graph.edge_index()
     tensor([[0, 1, 2, 3],
             [0, 0, 0, 1]])
@@ -71,6 +113,22 @@ def hear(
         senders = {name: state.index_select(0, growth.order) for name, state in together.items()}
         inputs = inputs._replace(senders=senders)
     return layer.become(x, growth.graph, inputs), inputs.senders
+
+
+def said_across(layer: GraphLayer, memory: Tensor, sizes: Sizes) -> State:
+    """What a ``memory [M, F]`` of those ``sizes`` says in a layer of cross-attention: the senders' State to keep."""
+    _, _, inputs = layer.prepare((memory, memory[:0]), Cross(sizes, _nobody(sizes)))
+    return inputs.senders
+
+
+def hear_across(layer: GraphLayer, x: Tensor, cross: Cross, said: State) -> Tensor:
+    """What ``x [n, F]`` become from what a memory has ``said``, the senders of ``cross``."""
+    _, _, inputs = layer.prepare((x[:0], x), Cross(_nobody(cross.receivers), cross.receivers))
+    return layer.become(x, cross, inputs._replace(senders=said))
+
+
+def _nobody(sizes: Sizes) -> Sizes:
+    return read_sizes(ptr=torch.zeros_like(sizes.ptr))
 
 
 def _earlier(kept: Sizes, new: Sizes, together: Sizes) -> Edges:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, final
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.convert.cache import Cache, Growth, grow, hear
+from graphattn.convert.cache import Cache, Growth, empty, grow, hear
 from graphattn.convert.copying import (
     ACTIVATIONS,
     Map,
@@ -179,7 +178,7 @@ def _begun(input_ids: Tensor | Data, past: Cache | None, blocks: int) -> Cache:
     """The cache given, or the one before the first token."""
     ptr = read_sizes(input_ids).ptr if isinstance(input_ids, Data) else input_ids.new_zeros(len(input_ids) + 1)
     if past is None:
-        return Cache(({},) * blocks, read_sizes(ptr=torch.zeros_like(ptr)), torch.zeros_like(ptr[1:]))
+        return empty(blocks, ptr)
     if not isinstance(past, Cache):
         raise TypeError(f"expected the past_key_values of an earlier call of this network, got {type(past).__name__}")
     if len(past.start) != len(ptr) - 1:

@@ -26,8 +26,16 @@ from graphattn.models.positional import (
 )
 from graphattn.models.reading import AllPlaces, EachNode, FirstNode, Hub, LastNode, MeanOfNodes
 from graphattn.models.recurrent import Recurrent
-from graphattn.models.searching import beam_search, greedy_search
-from graphattn.models.seq2seq import Seq2Seq
+from graphattn.models.searching import (
+    AnswersAnew,
+    AnswersOf,
+    AnswerWriter,
+    JoiningAnswers,
+    beam_search,
+    greedy_search,
+    source_batch,
+)
+from graphattn.models.seq2seq import Answers, Seq2Seq
 from graphattn.models.transformer import Transformer
 from graphattn.models.vit import ViT
 
@@ -35,6 +43,10 @@ __all__ = [
     "NOWHERE",
     "AllPlaces",
     "Anew",
+    "AnswerWriter",
+    "Answers",
+    "AnswersAnew",
+    "AnswersOf",
     "ConvNet",
     "Decoder",
     "EachNode",
@@ -44,6 +56,7 @@ __all__ = [
     "GraphOf",
     "Hub",
     "Joining",
+    "JoiningAnswers",
     "LastNode",
     "MeanOfNodes",
     "MixerNet",
@@ -71,6 +84,7 @@ __all__ = [
     "relative",
     "rotary",
     "sinusoids",
+    "source_batch",
     "t5",
     "token_batch",
 ]

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from graphattn.aggregation import Max
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
-from graphattn.models.reading import AllPlaces, leave_out_of_edge_masks
+from graphattn.models.reading import AllPlaces, all_are, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Grid, read_sizes
 from graphattn.update import Replace
@@ -40,7 +40,7 @@ class ConvNet(nn.Module):
     Shapes: pixels row by row, ``data.x [B height width, features] -> [B, outputs]``.
 
     Raises:
-        ValueError: no stage; in ``forward``, images of another number of pixels.
+        ValueError: no stage, or more than images have pixels for; in ``forward``, images of another number of pixels.
 
     >>> from torch_geometric.data import Batch
     >>> from graphattn.data.images import pixels
@@ -69,6 +69,10 @@ class ConvNet(nn.Module):
         )
         self.pooling = GraphLayer(Copy(), Max(), Replace(), name="MaxPool")
         height, width = (side // 2 ** len(widths) for side in shape)
+        if not height * width:
+            raise ValueError(
+                f"expected images of {2 ** len(widths)} pixels a side or more, got {shape[0]} x {shape[1]}"
+            )
         self.readout = AllPlaces(height * width)
         last = widths[-1] * height * width
         self.head = nn.Sequential(nn.Linear(last, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))
@@ -91,7 +95,7 @@ class ConvNet(nn.Module):
     def _grids(self, data: Data) -> list[tuple[Grid, Grid]]:
         """The graphs of convolution and pooling, for each stage."""
         sizes, (height, width) = read_sizes(data), self.shape
-        if not (sizes.equal and sizes.max in (0, height * width)):
+        if not all_are(height * width, sizes):
             raise ValueError(f"expected images of {height} x {width} pixels, got sizes {sizes.ptr.diff().tolist()}")
         images, grids = sizes.ptr.numel() - 1, []
         for _ in self.convolutions:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.convert.cache import Cache, grow
-from graphattn.models.embedding import TokenEmbedding, places
+from graphattn.convert.cache import Cache, after, empty, joined_by
+from graphattn.models.embedding import TokenEmbedding, out_of_order, places
 from graphattn.models.encoder import GraphOf
 from graphattn.models.positional import NOWHERE, Positional
 from graphattn.models.transformer import Transformer
@@ -34,7 +34,8 @@ class Decoder(nn.Module):
     Shapes: ``data.token [N] -> [N, vocabulary]``, logits of the token behind each. Sequences may be of any length.
 
     Raises:
-        ValueError: in ``join``, a graph that is not ``Causal``; a cache of another number of sequences.
+        ValueError: in ``join``, a graph that is not ``Causal``; a cache of another number of sequences; ``data.place`` of tokens
+            that do not follow one another.
 
     >>> from graphattn.data.sequences import sequence
     >>> from graphattn.models import rotary
@@ -72,7 +73,7 @@ class Decoder(nn.Module):
         """The states of all nodes behind the last block, ``[N, F]``."""
         graph = self.graph(data)
         place = places(data, graph)
-        return self.trunk(self.trunk.start(self.embedding(data), place), graph, place)
+        return self.trunk(self.trunk.start(self.embedding(data), place), graph, place, out_of_order(data, graph))
 
     def join(self, data: Data, cache: Cache | None = None) -> tuple[Tensor, Cache]:
         """New tokens join the graphs of those that were there: logits of the new ones alone, and the cache for the next.
@@ -84,17 +85,9 @@ class Decoder(nn.Module):
         if self.graph is not Causal:
             raise ValueError(f"expected the graph Causal, to which new tokens can be joined, got {self.graph}")
         new = read_sizes(data)
-        cache = self._empty(new.ptr) if cache is None else cache
-        if cache.start.numel() != new.ptr.numel() - 1:
-            raise ValueError(
-                f"expected tokens for {cache.start.numel()} sequences of the cache, got {new.ptr.numel() - 1}"
-            )
-        growth, many = grow(cache.sizes, new), new.ptr.diff()
-        first = (cache.start - new.ptr[:-1]).repeat_interleave(many)
-        place = torch.arange(first.numel(), device=first.device) + first
+        cache = empty(len(self.trunk.blocks), new.ptr) if cache is None else cache
+        growth, place = joined_by(cache, new)
+        if "place" in data and not torch.equal(data["place"], place):
+            raise ValueError(f"expected new tokens at the places {place.tolist()}, got {data['place'].tolist()}")
         x, said = self.trunk.grow(self.trunk.start(self.embedding(data), place), growth, place, cache.senders)
-        return self.embedding.logits(x), Cache(said, growth.together, cache.start + many)
-
-    def _empty(self, ptr: Tensor) -> Cache:
-        nothing = torch.zeros_like(ptr)
-        return Cache(({},) * len(self.trunk.blocks), read_sizes(ptr=nothing), nothing[1:])
+        return self.embedding.logits(x), after(cache, growth, said)

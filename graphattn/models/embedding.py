@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch_geometric.data import Data
 
+from graphattn.slots import State
 from graphattn.topology import Topology
 
 
@@ -23,6 +24,9 @@ class TokenEmbedding(nn.Module):
         channels: channels ``F`` of a node.
 
     Shapes: ``data.token [N] -> [N, F]``; in ``logits``, ``[N, F] -> [N, vocabulary]``.
+
+    Raises:
+        ValueError: a token beyond the vocabulary (:func:`below`).
 
     >>> TokenEmbedding(10, channels=8)(Data(token=torch.tensor([3, 1]))).shape
     torch.Size([2, 8])
@@ -39,7 +43,8 @@ class TokenEmbedding(nn.Module):
         nn.init.normal_(self.table, std=self.channels**-0.5)
 
     def forward(self, data: Data) -> Tensor:
-        return self.channels**0.5 * self.table.index_select(0, data["token"])
+        token = below(self.table.size(0), data["token"], "tokens")
+        return self.channels**0.5 * self.table.index_select(0, token)
 
     def logits(self, x: Tensor) -> Tensor:
         """How likely each token is in the states ``x [N, F]``, by the same table (weight tying, Press & Wolf 2017)."""
@@ -72,6 +77,21 @@ class FeatureEmbedding(nn.Module):
         return self.map(data["x"])
 
 
+def below(size: int, number: Tensor, what: str) -> Tensor:
+    """The numbers ``[N]`` of rows of a table of that size, as they are.
+
+    Raises:
+        ValueError: a number beyond it; not looked for on CUDA and in a compiled graph, which would have to wait for it.
+
+    >>> below(2, torch.tensor([1, 1, 0]), "tokens")
+    tensor([1, 1, 0])
+    """
+    waits = number.is_cuda or torch.compiler.is_compiling()
+    if not waits and number.numel() and not 0 <= int(number.min()) <= int(number.max()) < size:
+        raise ValueError(f"expected {what} from 0 to {size - 1}, got {int(number.min())} to {int(number.max())}")
+    return number
+
+
 Embedding = TokenEmbedding | FeatureEmbedding
 """Makes the states of nodes from a PyG batch; ``channels`` is how wide."""
 
@@ -83,3 +103,14 @@ def places(data: Data, graph: Topology) -> Tensor:
     tensor([0, 1, 2])
     """
     return data["place"] if "place" in data else graph.places()[0]
+
+
+def out_of_order(data: Data, graph: Topology) -> State:
+    """What edge terms are told of places, the edge feature ``place [N]``; nothing where nodes stand in the order of their graph.
+
+    >>> out_of_order(Data(place=torch.tensor([0, 1])), Full([2])), out_of_order(Data(place=torch.tensor([0, 2])), Full([2]))
+    ({}, {'place': tensor([0, 2])})
+    """
+    # In order, a term is computed once for all graphs of a batch.
+    place = places(data, graph)
+    return {} if torch.equal(place, graph.places()[0]) else {"place": place}

@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.models.embedding import Embedding, places
+from graphattn.models.embedding import Embedding, out_of_order, places
 from graphattn.models.positional import NOWHERE, Positional
 from graphattn.models.reading import MeanOfNodes, Reading
 from graphattn.models.transformer import Transformer
@@ -85,4 +85,4 @@ class Encoder(nn.Module):
         """The states of all nodes behind the last block, ``[N, F]``."""
         graph = self.graph(data)
         place = places(data, graph)
-        return self.trunk(self.trunk.start(self.embedding(data), place), graph, place)
+        return self.trunk(self.trunk.start(self.embedding(data), place), graph, place, out_of_order(data, graph))

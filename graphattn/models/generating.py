@@ -28,6 +28,9 @@ def likeliest(logits: Tensor) -> Tensor:
 class TopK(NamedTuple):
     """Only the ``k`` likeliest tokens may be drawn (Fan et al. 2018), :data:`Keep`.
 
+    Raises:
+        ValueError: when it is called, a ``k`` below 1.
+
     >>> TopK(2)(torch.tensor([[1.0, 3.0, 2.0]]))
     tensor([[-inf, 3., 2.]])
     """
@@ -35,6 +38,8 @@ class TopK(NamedTuple):
     k: int
 
     def __call__(self, logits: Tensor) -> Tensor:
+        if self.k < 1:
+            raise ValueError(f"expected a k of 1 or more, got {self.k}")
         least = logits.topk(min(self.k, logits.size(-1))).values[..., -1:]
         return logits.masked_fill(logits < least, -torch.inf)
 
@@ -151,14 +156,14 @@ def generate(
         end: a token behind which a sequence ends.
 
     Raises:
-        ValueError: a prompt without tokens.
+        ValueError: a prompt without tokens, or no prompt.
 
     >>> from graphattn.models import TokenEmbedding
     >>> model = Decoder(TokenEmbedding(10, channels=8), heads=2)
     >>> [text.numel() for text in generate(model, [torch.tensor([1, 2]), torch.tensor([3])], length=4)]
     [6, 5]
     """
-    if any(prompt.numel() == 0 for prompt in prompts):
+    if not prompts or any(prompt.numel() == 0 for prompt in prompts):
         raise ValueError(f"expected prompts of one token or more, got {[prompt.numel() for prompt in prompts]} tokens")
     ask, new, texts = writer(model), list(prompts), [[prompt] for prompt in prompts]
     writing = [True] * len(texts)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks import Mixer
-from graphattn.models.embedding import Embedding
+from graphattn.models.embedding import Embedding, out_of_order
 from graphattn.models.reading import MeanOfNodes, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Star, read_sizes
@@ -29,6 +29,9 @@ class MixerNet(nn.Module):
         dropout: share dropped in training.
 
     Shapes: a batch of ``N`` nodes in ``B`` graphs -> ``[B, outputs]``.
+
+    Raises:
+        ValueError: in ``forward``, a graph of more nodes than places, or ``data.place`` of nodes that do not stand in order.
 
     >>> from torch_geometric.data import Batch
     >>> from graphattn.data.images import patches
@@ -67,6 +70,8 @@ class MixerNet(nn.Module):
     def states(self, data: Data) -> Tensor:
         """The states of all nodes behind the last block, ``[N, F]``."""
         x, star = self.embedding(data), Star(data, hubs=self.hubs)
+        if out_of_order(data, star):
+            raise ValueError(f"expected nodes at the places 0, 1, ... of their graph, got {data['place'].tolist()}")
         back = star.reverse()
         for block in self.blocks:
             x = block(x, star, back)

@@ -16,7 +16,7 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.blocks import Block, Readout, feed_forward
 from graphattn.edge_terms import LinearBias, LinearValue
-from graphattn.layer import GraphLayer
+from graphattn.models.reading import leave_out_of_edge_masks
 from graphattn.slots import State
 from graphattn.topology import Full, Star
 from graphattn.zoo import SelfAttention
@@ -81,14 +81,14 @@ class MoleculeTransformer(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(width, channels), nn.GELU(), nn.Dropout(dropout), nn.Linear(channels, outputs)
         )
-        for layer in self.modules():
-            if isinstance(layer, GraphLayer):
-                layer.explain = False  # an explainer's mask has one entry per bond, these layers hear pairs of atoms
+        leave_out_of_edge_masks(self)  # which have an entry for each bond; these layers hear pairs of atoms
 
     def forward(self, data: Data | Batch) -> Tensor:
         graph = Full(data)
         edge = self.pairs(data, graph)
-        x = self.dropout(self.atom(data["x"]) + self.random_walk(data["random_walk"]))
+        # Atoms are of few kinds: their vectors are added up once for each.
+        rows, kind = kinds(data["x"], self.atom.sizes)
+        x = self.dropout(self.atom(rows).index_select(0, kind) + self.random_walk(data["random_walk"]))
         for block in self.blocks:
             x = block(x, [graph], [edge])
         molecule = self.readout(self.norm(x), Star(graph.receivers, hubs=_HUBS))

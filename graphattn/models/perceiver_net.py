@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 
 from graphattn.blocks import Perceiver
 from graphattn.models.embedding import Embedding, places
-from graphattn.models.positional import NOWHERE, Positional
+from graphattn.models.positional import NOWHERE, Positional, add_places
 from graphattn.models.reading import MeanOfNodes, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Star
@@ -72,7 +72,5 @@ class PerceiverNet(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         star = Star(data, hubs=self.hubs)
-        x = self.embedding(data)
-        if self.added is not None:
-            x = x + self.added(places(data, star)).to(x.dtype)
+        x = add_places(self.embedding(data), self.added, places(data, star))
         return self.head(self.readout(self.norm(self.block(x, star)), star.receivers))

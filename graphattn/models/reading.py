@@ -117,9 +117,19 @@ class AllPlaces(nn.Module):
         self.size = size
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
-        if not (sizes.equal and sizes.max in (0, self.size)):
+        if not all_are(self.size, sizes):
             raise ValueError(f"expected graphs of {self.size} nodes, got sizes {sizes.ptr.diff().tolist()}")
         return x.view(-1, self.size * x.size(1))
+
+
+def all_are(size: int, sizes: Sizes) -> bool:
+    """Whether every graph has so many nodes, or there is no graph.
+
+    >>> from graphattn.topology import read_sizes
+    >>> [all_are(3, read_sizes(sizes)) for sizes in ([3, 3], [3, 2], [0], [])]
+    [True, False, False, True]
+    """
+    return sizes.ptr.numel() == 1 or (sizes.equal and sizes.max == size)
 
 
 def _rows(x: Tensor, sizes: Sizes, node: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from graphattn.blocks import Around, Block, feed_forward
 from graphattn.blocks.residual import residual
 from graphattn.convert.cache import Growth, hear
 from graphattn.layer import GraphLayer
-from graphattn.models.positional import NOWHERE, Positional
+from graphattn.models.positional import NOWHERE, Positional, add_places
 from graphattn.models.reading import leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.slots import State
@@ -55,12 +55,12 @@ class Transformer(nn.Module):
 
     def start(self, x: Tensor, place: Tensor) -> Tensor:
         """The states ``[N, F]`` with what is added by place, and dropout."""
-        return self.dropout(x if self.added is None else x + self.added(place).to(x.dtype))
+        return self.dropout(add_places(x, self.added, place))
 
-    def forward(self, x: Tensor, graph: Topology, place: Tensor) -> Tensor:
-        """``x`` as :meth:`start` gave it."""
+    def forward(self, x: Tensor, graph: Topology, place: Tensor, edge: State | None = None) -> Tensor:
+        """``x`` as :meth:`start` gave it; ``edge`` tells edge terms of places where nodes do not stand in order."""
         for block in self.blocks:
-            x = block(x, graph, position=place)
+            x = block(x, graph, edge, position=place)
         return self.norm(x)
 
     def grow(

@@ -31,7 +31,8 @@ class ViT(nn.Module):
         heads: attention heads.
         layers: blocks.
         dropout: share dropped in training.
-        positional: what is told about places, such as ``learned(16)``; the class node stands nowhere, or at 0 for rotary.
+        positional: what is told about places, such as ``learned(16)``; the class node stands nowhere: nothing is added to it or
+            to scores with it, and it is not turned.
         graph: who hears whom among the patches.
 
     Shapes: ``data.x [N, pixels]``, ``data.place [N]`` -> ``[B, outputs]``.
@@ -82,8 +83,8 @@ class ViT(nn.Module):
         hubs, place = WithHubs(graph), places(data, graph)
         x = self.trunk.start(self.embedding(data), place)
         x = hubs.rows(x, self.class_node.expand(graph.num_graphs, 1, -1))
-        place = place.new_zeros(x.size(0)).index_copy(0, hubs.node_rows, place)
-        return self.trunk(x, _all_heard(graph, hubs), place), hubs
+        stands = place.new_full((x.size(0),), -1).index_copy(0, hubs.node_rows, place)
+        return self.trunk(x, _all_heard(graph, hubs), stands.clamp(min=0), {"place": stands}), hubs
 
     def _start(self) -> None:
         nn.init.normal_(self.class_node, std=0.02)

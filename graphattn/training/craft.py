@@ -95,8 +95,15 @@ def swa(start: float = 0.75) -> Average:
 
 
 def cross_entropy(label_smoothing: float = 0.0) -> Loss:
-    """Of classes, of each graph or each node; a ``y`` of -100 is not asked."""
-    return lambda out, batch: functional.cross_entropy(out, batch["y"], label_smoothing=label_smoothing)
+    """Of classes, of each graph or each node; a ``y`` of -100 is not asked, and zero where nothing is."""
+
+    def loss(out: Tensor, batch: Data) -> Tensor:
+        # The mean of nothing is no number, and would become that of all weights.
+        if bool((batch["y"] == -100).all()):
+            return 0 * out.sum()
+        return functional.cross_entropy(out, batch["y"], label_smoothing=label_smoothing)
+
+    return loss
 
 
 def squared_error(out: Tensor, batch: Data) -> Tensor:
@@ -111,9 +118,11 @@ def accuracy(out: Tensor, batch: Data) -> Tensor:
 
 
 def exact_match(out: Tensor, batch: Data) -> Tensor:
-    """Whether all nodes of a graph are right, one number for each graph, :data:`Measure`."""
-    wrong = (out.argmax(-1) != batch["y"]) & (batch["y"] != -100)
-    return (torch.zeros_like(batch["ptr"][1:]).index_add(0, batch["batch"], wrong.long()) == 0).double()
+    """Whether all nodes of a graph are right, one number for each graph in which one is asked, :data:`Measure`."""
+    asked = batch["y"] != -100
+    each = torch.stack([asked, asked & (out.argmax(-1) != batch["y"])], dim=1).long()
+    asked, wrong = each.new_zeros(len(batch["ptr"]) - 1, 2).index_add(0, batch["batch"], each).unbind(1)
+    return (wrong == 0)[asked > 0].double()
 
 
 def mean_probabilities(outs: Sequence[Tensor]) -> Tensor:

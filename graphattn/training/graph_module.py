@@ -33,7 +33,8 @@ class Tally:
     def add(self, out: Tensor, batch: Data) -> None:
         """What the model says about one batch."""
         asked = int((batch["y"] != -100).sum()) if "y" in batch else len(out)
-        self._count("loss", float(self.loss(out, batch)) * asked, asked)
+        if asked:  # or else a mean of nothing, which is no number
+            self._count("loss", float(self.loss(out, batch)) * asked, asked)
         for name, measure in self.measures.items():
             values = measure(out, batch)
             self._count(name, float(values.sum()), values.numel())

@@ -57,23 +57,23 @@ def test_reasons_are_told():
     here = "needs tensors on a CUDA device, got cpu"
     reasons = explain_backend(SelfAttention(8), x, ring).reasons
     assert reasons["cuda"] == [here]
-    assert reasons["cuda_small"] == ["needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges", here]
+    assert reasons["cuda_small"] == [here, "needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges"]
     reasons = explain_backend(GCN(8, 8), x, Full([3])).reasons
-    assert reasons["cuda"] == ["needs a list of edges (Edges), got Full", here]
+    assert reasons["cuda"] == [here, "needs a list of edges (Edges), got Full"]
     assert reasons["cuda_small"] == [
+        here,
         "needs the message Attend, got Scaled",
         "needs the aggregation SoftmaxSum, got Sum",
-        here,
     ]
     largest = explain_backend(GraphLayer(Copy(), Max(), Replace()), x, ring).reasons["cuda"]
-    assert largest == ["needs the aggregation Sum or Mean, got Max", here]
+    assert largest == [here, "needs the aggregation Sum or Mean, got Max"]
     long = explain_backend(SelfAttention(8), torch.randn(129, 8), Causal([129])).reasons["cuda_small"]
-    assert long == ["needs graphs of at most 128 nodes, got one of 129", here]
+    assert long == [here, "needs graphs of at most 128 nodes, got one of 129"]
     wide, many = SelfAttention(40), torch.randn(60, 40)
     assert explain_backend(wide, many, Causal([60])).reasons["cuda_small"] == [
-        "needs at most 2048 numbers in a tile of torch.float32, got 64 nodes of 40 channels in a head",
         here,
+        "needs at most 2048 numbers in a tile of torch.float32, got 64 nodes of 40 channels in a head",
     ]
     assert explain_backend(wide.bfloat16(), many.bfloat16(), Causal([60])).reasons["cuda_small"] == [here]
     terms = explain_backend(GAT(8, 4, heads=2), x, Full([3])).reasons["cuda_small"]
-    assert terms == ["needs a score that is a multiple of the dot product, got SplitAdditive", here]
+    assert terms == [here, "needs a score that is a multiple of the dot product, got SplitAdditive"]

@@ -67,13 +67,13 @@ def test_the_explanation_reads_as_a_list():
             "needs a topology of whole graphs (Full, Cross, Star), got Edges"
         ),
         (
-            "   cuda_small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges; "
-            "needs tensors on a CUDA device, got cpu"
+            "   cuda_small: needs tensors on a CUDA device, got cpu; "
+            "needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges"
         ),
         "   small: needs a topology of whole graphs (Full, Causal, Cross, Star), got Edges",
         (
-            "   flex: needs a topology of runs of senders (Blockwise), got Edges; "
-            "needs at least 16 channels in a head, got 8; needs tensors on a CUDA device, got cpu"
+            "   flex: needs tensors on a CUDA device, got cpu; "
+            "needs a topology of runs of senders (Blockwise), got Edges; needs at least 16 channels in a head, got 8"
         ),
         "   dense: needs a topology of blocks (Full, Causal, Window, Prefix, Cross, Star), got Edges",
         (

@@ -87,21 +87,21 @@ def test_reasons_are_told():
 
     assert reasons(SelfAttention(16), x, unequal) == [here]
     assert reasons(SelfAttention(16), x, Full([5])) == [
+        here,
         "needs graphs of unequal size: equal ones are one call of scaled_dot_product_attention",
-        here,
     ]
-    assert reasons(SelfAttention(16, heads=2), x, unequal) == ["needs at least 16 channels in a head, got 8", here]
+    assert reasons(SelfAttention(16, heads=2), x, unequal) == [here, "needs at least 16 channels in a head, got 8"]
     assert reasons(SelfAttention(16), x, Edges(torch.zeros(2, 1, dtype=torch.long), 5)) == [
-        "needs a topology of runs of senders (Blockwise), got Edges",
         here,
+        "needs a topology of runs of senders (Blockwise), got Edges",
     ]
     assert reasons(SelfAttention(16), x[:0], Full([])) == [
-        "needs at least one sender and one receiver, got an empty graph",
         here,
+        "needs at least one sender and one receiver, got an empty graph",
     ]
     biased = GraphLayer(Attend(16, Heads(1, 16), edge_bias=ALiBi(1)), SoftmaxSum(), Replace(), dropout=0.1)
     assert reasons(biased, x, unequal) == [
+        here,
         "needs nodes that speak alone, got the edge_bias ALiBi",
         "needs messages of which none is dropped",
-        here,
     ]

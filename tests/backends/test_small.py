@@ -38,6 +38,7 @@ COMPARED = ["small", "dense", "edgewise"]
 @pytest.fixture(autouse=True)
 def _however_few(monkeypatch):
     monkeypatch.setattr(small, "FEWEST", 0)
+    monkeypatch.setattr(small, "FUSED", 0)
 
 
 def layer(heads=TWO, dropout=0.0, **terms):
@@ -216,16 +217,26 @@ def test_the_rule_looks_at_sizes_alone(monkeypatch):
     def chosen(graph):
         return explain_backend(SelfAttention(8), torch.zeros(graph.num_senders, 8), graph)
 
-    assert chosen(Full([20] * 60)).chosen == "small"
+    assert chosen(Full([20] * 1500)).chosen == "small"
+    alike = chosen(Full([20] * 60))
+    assert alike.chosen == "dense"
+    assert alike.reasons["small"] == [
+        f"needs {small.FUSED} scores where graphs of one size can be fused by torch, got 24000"
+    ]
+    biased = GraphLayer(Attend(8, TWO, edge_bias=ALiBi(2)), SoftmaxSum(), Replace())
+    assert explain_backend(biased, torch.zeros(1200, 8), Full([20] * 60)).chosen == "small"
+    dropping = GraphLayer(Attend(8, TWO), SoftmaxSum(), Replace(), dropout=0.1)
+    assert explain_backend(dropping, torch.zeros(1200, 8), Full([20] * 60)).chosen == "small"
     assert chosen(Causal([1, 300] + [20] * 60)).chosen == "small"
     few = chosen(Full([20, 20]))
     assert few.chosen == "dense"
-    assert few.reasons["small"] == [f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 800"]
+    assert few.reasons["small"][0] == f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 800"
     large = chosen(Full([small.LARGEST, small.LARGEST + 1]))
     assert large.chosen == "dense"
     many = 2 * small.LARGEST + 1
     assert large.reasons["small"] == [f"needs at most {small.LARGEST} senders per graph, got {many} in 2 graphs"]
-    assert len(chosen(Full([])).reasons["small"]) == 1
+    nothing = chosen(Full([])).reasons["small"]
+    assert nothing[0] == f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 0"
 
 
 def test_reasons_are_told():

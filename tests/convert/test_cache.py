@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from graphattn.convert.cache import grow, hear
+from graphattn.convert.cache import Cache, chosen, grow, hear
 from graphattn.topology import Causal, Cross, Edges, read_sizes
 from graphattn.zoo import SelfAttention
 
@@ -57,3 +57,14 @@ def test_dropout_is_heard_in_training():
     assert not torch.equal(once, hear(layer, x, growth, {})[0])
     torch.manual_seed(1)
     assert torch.equal(once, hear(layer, x, growth, {})[0])
+
+
+def test_some_sequences_are_chosen_in_any_order_and_several_times():
+    sizes = [2, 0, 3, 1]
+    key = torch.arange(6.0)[:, None]
+    cache = Cache(({"key": key, "value": -key}, {}), read_sizes(sizes), torch.tensor([2, 5, 3, 1]))
+    found = chosen(cache, torch.tensor([3, 2, 1, 2]))
+    assert found.senders[0]["key"].flatten().tolist() == [5, 2, 3, 4, 2, 3, 4]
+    assert torch.equal(found.senders[0]["value"], -found.senders[0]["key"])
+    assert (found.sizes.ptr.tolist(), found.start.tolist()) == ([0, 1, 4, 4, 7], [1, 3, 5, 3])
+    assert chosen(cache, torch.tensor([], dtype=torch.long)).sizes.ptr.tolist() == [0]

@@ -64,3 +64,12 @@ def test_nothing_joins_another_graph_or_other_sequences():
     _, cache = model.join(token_batch([torch.tensor([1]), torch.tensor([2])]))
     with pytest.raises(ValueError, match="expected tokens for 2 sequences of the cache, got 1"):
         model.join(sequence([1]), cache)
+
+
+def test_new_tokens_follow_one_another():
+    model, data = make("rotary"), sequence([1, 2])
+    data.place = torch.tensor([0, 1])
+    assert_close(model.join(data)[0], model(data), rtol=1e-9, atol=1e-9)
+    data.place = torch.tensor([0, 2])
+    with pytest.raises(ValueError, match=r"expected new tokens at the places \[0, 1\], got \[0, 2\]"):
+        model.join(data)

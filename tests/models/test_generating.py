@@ -49,6 +49,8 @@ def test_another_graph_is_written_anew():
 def test_prompts_have_tokens(model):
     with pytest.raises(ValueError, match=r"expected prompts of one token or more, got \[1, 0\] tokens"):
         generate(model, [torch.tensor([1]), torch.tensor([], dtype=torch.long)], 2)
+    with pytest.raises(ValueError, match=r"expected prompts of one token or more, got \[\] tokens"):
+        generate(model, [], 2)
 
 
 def test_kept_tokens_are_the_likeliest():
@@ -58,6 +60,11 @@ def test_kept_tokens_are_the_likeliest():
     assert (Nucleus(0.65)(logits) > -torch.inf).tolist() == [[True, False, True, False], [False, True, False, False]]
     assert_close(TopK(9)(logits), logits)
     assert (Nucleus(0.0)(logits) > -torch.inf).sum(1).tolist() == [1, 1]
+
+
+def test_some_token_may_be_drawn():
+    with pytest.raises(ValueError, match="expected a k of 1 or more, got 0"):
+        TopK(0)(torch.zeros(1, 3))
 
 
 def test_samples_have_the_probabilities_of_the_model():

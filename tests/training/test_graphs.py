@@ -166,6 +166,21 @@ def test_losses_and_measures():
     assert float(squared_error(torch.zeros(5, 1), sequence([0] * 5, [1, 2, 0, 0, 0]))) == 1.0
 
 
+def test_where_nothing_is_asked_nothing_is_lost():
+    graphs = [sequence([0, 1], [-100, -100]), sequence([1, 0], [1, -100]), sequence([], torch.tensor([]).long())]
+    model = Encoder(TokenEmbedding(2, 8), 2, heads=2, readout=EachNode)
+    loss = cross_entropy()(model(Batch.from_data_list(graphs[:1])), Batch.from_data_list(graphs[:1]))
+    loss.backward()
+    assert loss == 0
+    assert not any(weight.grad is not None and weight.grad.any() for weight in model.parameters())
+    measures = {"accuracy": accuracy, "exact": exact_match}
+    one, many = (evaluate(model, graphs, measures=measures, batch_size=size) for size in (1, 3))
+    assert one == pytest.approx(many)
+    assert math.isfinite(one["loss"])
+    batch = Batch.from_data_list(graphs)
+    assert exact_match(torch.eye(2)[batch.token] * 9, batch).tolist() == [1]
+
+
 def test_evaluation_is_the_same_for_any_batches():
     graphs = [sequence(torch.randint(2, (n,)), torch.randint(2, (n,))) for n in (1, 2, 2)]
     model = Encoder(TokenEmbedding(2, 8), 2, heads=2, positional=learned(2), readout=EachNode)

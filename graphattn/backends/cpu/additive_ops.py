@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
+from typing import Tuple  # noqa: UP035  torch reads this spelling
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.cpu.ops import LIBRARY, alike, drop, flat, over_heads, real, term
+from graphattn.backends.cpu.ops import drop, flat, real, term
 from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.operators import LIBRARY, alike, over_heads, over_heads_unless_featured
 
 
 @torch.library.custom_op(f"{LIBRARY}::additive_attend", mutates_args=(), device_types="cpu")
 def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    table: Tensor | None,
-    feature: Tensor | None,
-    kind: Tensor | None,
-    slope: float,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+    query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor | None,
+    feature: Tensor | None, kind: Tensor | None, slope: float, seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor,
+) -> Tuple[Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``weight [1, H, C]``, ``table [T, H, C]``."""
     from graphattn.backends.cpu import additive
 
@@ -52,27 +41,10 @@ def _(query, key, value, *_):  # noqa: ANN001, ANN002, ANN202
 
 @torch.library.custom_op(f"{LIBRARY}::additive_attend_backward", mutates_args=(), device_types="cpu")
 def attend_backward(
-    grad: Tensor,
-    out: Tensor,
-    lse: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    table: Tensor | None,
-    feature: Tensor | None,
-    kind: Tensor | None,
-    slope: float,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-    sender_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, out: Tensor, lse: Tensor, query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None,
+    table: Tensor | None, feature: Tensor | None, kind: Tensor | None, slope: float, seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of query, key, value, table, scores and features; without the factor ``weight`` where it is one."""
     from graphattn.backends.cpu import additive
 
@@ -149,17 +121,9 @@ def _room(query: Tensor, key: Tensor, value: Tensor, table: Tensor | None, featu
 
 @torch.library.custom_op(f"{LIBRARY}::split_attend", mutates_args=(), device_types="cpu")
 def split_attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    inside: Tensor | None,
-    slope: float,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+    query: Tensor, key: Tensor, value: Tensor, inside: Tensor | None, slope: float, seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor,
+) -> Tuple[Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """What every receiver hears ``[N_i, H, D]``, and the log-sum-exp of its scores; ``query [N_i, H]``, ``key [N_j, H]``."""
     from graphattn.backends.cpu import additive
     from graphattn.backends.cpu.lanes import lanes
@@ -181,23 +145,10 @@ def _(query, key, value, *_):  # noqa: ANN001, ANN002, ANN202
 
 @torch.library.custom_op(f"{LIBRARY}::split_attend_backward", mutates_args=(), device_types="cpu")
 def split_attend_backward(
-    grad: Tensor,
-    out: Tensor,
-    lse: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    inside: Tensor | None,
-    slope: float,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-    sender_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, out: Tensor, lse: Tensor, query: Tensor, key: Tensor, value: Tensor, inside: Tensor | None, slope: float,
+    seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of query, key and value, and of what edges add ``[E, H]`` in the receivers' order."""
     from graphattn.backends.cpu import additive
     from graphattn.backends.cpu.lanes import lanes
@@ -220,26 +171,10 @@ def split_attend_backward(
 
 @split_attend_backward.register_fake
 def _(grad, out, lse, query, key, value, inside, slope, seed, dropout, ptr, sender, number, *_):  # noqa: ANN001, ANN002, ANN202
-    return (*(torch.empty_like(x) for x in (query, key, value)), value.new_empty(number.size(0), value.size(1)))
+    return *alike(query, key, value), value.new_empty(number.size(0), value.size(1))
 
 
-def _unless_featured(operator: Callable[..., Any], feature: int, outputs: int) -> Callable[..., tuple[object, object]]:
-    # Features of edges, the argument with that number, have no heads: with them, one call follows the other.
-    rule = over_heads(operator, feature, outputs)
-
-    def choose(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        if arguments[feature] is None:
-            return rule(info, in_dims, *arguments)
-        calls = [
-            operator(*(x if at is None else x.select(at, k) for x, at in zip(arguments, in_dims, strict=True)))
-            for k in range(info.batch_size)
-        ]
-        return tuple(torch.stack(each) for each in zip(*calls, strict=True)), (0,) * len(calls[0])
-
-    return choose
-
-
-torch.library.register_vmap(attend, _unless_featured(attend, 6, 2))
-torch.library.register_vmap(attend_backward, _unless_featured(attend_backward, 9, 5))
+torch.library.register_vmap(attend, over_heads_unless_featured(attend, 6, 2))
+torch.library.register_vmap(attend_backward, over_heads_unless_featured(attend_backward, 9, 5))
 torch.library.register_vmap(split_attend, over_heads(split_attend, 4, 2))
 torch.library.register_vmap(split_attend_backward, over_heads(split_attend_backward, 7, 4))

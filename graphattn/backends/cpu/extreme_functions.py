@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.cpu.functions import Order, differentiated
-from graphattn.backends.cpu.ops import LIBRARY, flat, over_heads
+from graphattn.backends.cpu.ops import flat
 from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.operators import LIBRARY, over_heads
 from graphattn.topology import Edges
 
 
@@ -57,18 +58,9 @@ def _(weight, x, ptr, sender):  # noqa: ANN001, ANN202
 
 @torch.library.custom_op(f"{LIBRARY}::largest_backward", mutates_args=(), device_types="cpu")
 def back(
-    grad: Tensor,
-    total: Tensor,
-    out: Tensor,
-    weight: Tensor,
-    x: Tensor,
-    weighted: bool,
-    ptr: Tensor,
-    sender: Tensor,
-    sender_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, total: Tensor, out: Tensor, weight: Tensor, x: Tensor, weighted: bool,
+    ptr: Tensor, sender: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of weights ``[E, H]``, zero unless ``weighted``, of what senders say, and of what receivers add."""
     from graphattn.backends.cpu import extremes
     from graphattn.backends.cpu.lanes import lanes

@@ -5,26 +5,19 @@ Letters: ``N_i`` receivers, ``N_j`` senders, ``E`` edges, ``H`` heads, ``C`` cha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
+from typing import Tuple  # noqa: UP035  torch reads this spelling
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from graphattn.backends.cpu.threads import pieces, ranges, run
-
-LIBRARY = "graphattn"
+from graphattn.backends.operators import LIBRARY, alike, over_heads, over_heads_unless_featured
 
 
 def flat(*tensors: Tensor) -> list[np.ndarray]:
     """Tensors as arrays without dimensions, their memory where they are contiguous."""
     return [tensor.detach().contiguous().view(-1).numpy() for tensor in tensors]
-
-
-def alike(*tensors: Tensor) -> list[Tensor]:
-    """Room for a gradient of each."""
-    return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in tensors]
 
 
 def term(query: Tensor, bias: Tensor | None) -> np.ndarray:
@@ -46,18 +39,10 @@ def drop(seed: Tensor | None, dropout: float, dtype: torch.dtype) -> tuple[np.ui
 
 @torch.library.custom_op(f"{LIBRARY}::attend", mutates_args=(), device_types="cpu")
 def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    asked: Tensor | None,
-    bias: Tensor | None,
-    feature: Tensor | None,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    query: Tensor, key: Tensor, value: Tensor, asked: Tensor | None, bias: Tensor | None, feature: Tensor | None,
+    seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """What every receiver hears ``[N_i, H, D]``, and of edge features ``[N_i, H, F]``; weights ``[E, H]``, and behind dropout."""
     from graphattn.backends.cpu import kernels
     from graphattn.backends.cpu.lanes import lanes
@@ -117,11 +102,7 @@ def attend_backward(
 @attend_backward.register_fake
 def _(grad, felt_grad, out, felt, alpha, heard, query, key, value, asked, feature, *_):  # noqa: ANN001, ANN202, ANN002
     asked, feature, _ = _features(query, asked, feature)
-    return (
-        *(torch.empty_like(x) for x in (query, key, value, asked)),
-        torch.empty_like(alpha),
-        torch.empty_like(feature),
-    )
+    return tuple(alike(query, key, value, asked, alpha, feature))
 
 
 def _features(query: Tensor, asked: Tensor | None, feature: Tensor | None) -> tuple[Tensor, Tensor, int]:
@@ -223,45 +204,7 @@ def _(left, right, ptr, other):  # noqa: ANN001, ANN202
     return left.new_empty(other.size(0), left.size(1))
 
 
-def over_heads(operator: Callable[..., Any], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
-    """The rule of ``vmap``: what is mapped becomes further heads of the first ``nodes`` arguments, ``[rows, H, ...]``."""
-
-    def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        size = info.batch_size
-        wide = [
-            None
-            if x is None
-            else (x.unsqueeze(1).expand(-1, size, *x.shape[1:]) if at is None else x.movedim(at, 1)).flatten(1, 2)
-            for x, at in zip(arguments[:nodes], in_dims[:nodes], strict=True)
-        ]
-        if any(at is not None for at in in_dims[nodes:]):
-            raise ValueError("expected vmap over node states and edge terms only, got one over a graph or a seed")
-        results = operator(*wide, *arguments[nodes:])
-        if not isinstance(results, tuple):
-            return results.unflatten(1, (size, -1)), 1
-        split = tuple(result.unflatten(1, (size, -1)) for result in results[:outputs])
-        return (*split, *results[outputs:]), (*(1,) * outputs, *(None,) * (len(results) - outputs))
-
-    return rule
-
-
-def _unless_featured(operator: Callable[..., Any], nodes: int, outputs: int) -> Callable[..., tuple[object, object]]:
-    # Features of edges, the argument behind those of nodes, have no heads: with them, one call follows the other.
-    rule = over_heads(operator, nodes, outputs)
-
-    def choose(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        if arguments[nodes] is None:
-            return rule(info, in_dims, *arguments)
-        calls = [
-            operator(*(x if at is None else x.select(at, k) for x, at in zip(arguments, in_dims, strict=True)))
-            for k in range(info.batch_size)
-        ]
-        return tuple(torch.stack(each) for each in zip(*calls, strict=True)), (0,) * len(calls[0])
-
-    return choose
-
-
-torch.library.register_vmap(attend, _unless_featured(attend, 5, 4))
-torch.library.register_vmap(attend_backward, _unless_featured(attend_backward, 10, 5))
+torch.library.register_vmap(attend, over_heads_unless_featured(attend, 5, 4))
+torch.library.register_vmap(attend_backward, over_heads_unless_featured(attend_backward, 10, 5))
 torch.library.register_vmap(weighted_sum, over_heads(weighted_sum, 2, 1))
 torch.library.register_vmap(edge_products, over_heads(edge_products, 2, 1))

@@ -8,8 +8,7 @@ Letters: ``p`` receivers' part of the hidden layer ``[N_i, K]``, ``r`` senders' 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Tuple, final  # noqa: UP035  torch reads this spelling
+from typing import Tuple, final  # noqa: UP035  torch reads this spelling
 
 import numpy as np
 import torch
@@ -17,8 +16,9 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu, pad
 
 from graphattn.backends.cpu.functions import Order, differentiated
-from graphattn.backends.cpu.ops import LIBRARY, flat, real
+from graphattn.backends.cpu.ops import flat, real
 from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.operators import LIBRARY, one_by_one
 from graphattn.topology import Edges
 
 _LANES = 16
@@ -111,19 +111,9 @@ def _(own, said, weight, bias, slope, ptr, sender, marked):  # noqa: ANN001, ANN
 
 @torch.library.custom_op(f"{LIBRARY}::largest_rectified_backward", mutates_args=(), device_types="cpu")
 def back(
-    grad: Tensor,
-    out: Tensor,
-    won: Tensor,
-    own: Tensor,
-    said: Tensor,
-    weight: Tensor,
-    slope: float,
-    ptr: Tensor,
-    sender: Tensor,
-    sender_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, out: Tensor, won: Tensor, own: Tensor, said: Tensor, weight: Tensor, slope: float,
+    ptr: Tensor, sender: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of both parts of the hidden layer, of the weight and of the bias."""
     from graphattn.backends.cpu import rectified
 
@@ -198,23 +188,8 @@ def _(grad, own, said, *_):  # noqa: ANN001, ANN002, ANN202
     return own.new_empty(own.shape), said.new_empty(said.shape)
 
 
-def _one_by_one(operator: Callable[..., Any]) -> Callable[..., tuple[object, object]]:
-    """The rule of ``vmap``: one call follows the other."""
-
-    def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        calls = [
-            operator(*(x if at is None else x.select(at, k) for x, at in zip(arguments, in_dims, strict=True)))
-            for k in range(info.batch_size)
-        ]
-        if isinstance(calls[0], Tensor):
-            return torch.stack(calls), 0
-        return tuple(torch.stack(each) for each in zip(*calls, strict=True)), (0,) * len(calls[0])
-
-    return rule
-
-
 for _operator in (find, back, add_up, spread_back):
-    torch.library.register_vmap(_operator, _one_by_one(_operator))
+    torch.library.register_vmap(_operator, one_by_one(_operator))
 
 
 @final

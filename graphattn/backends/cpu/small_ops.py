@@ -12,29 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.cpu.ops import LIBRARY, alike, drop, flat, over_heads, real
+from graphattn.backends.cpu.ops import drop, flat, real
 from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.operators import LIBRARY, alike, over_heads
 
 _REUSED = 16
 
 
 @torch.library.custom_op(f"{LIBRARY}::attend_small", mutates_args=(), device_types="cpu")
 def attend_small(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    bias: Tensor | None,
-    table: Tensor | None,
-    extra: Tensor | None,
-    factor: float,
-    kind: Tensor | None,
-    listed: Tensor | None,
-    seed: Tensor | None,
-    dropout: float,
-    receiver_ptr: Tensor,
-    sender_ptr: Tensor | None,
-    causal: bool,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, table: Tensor | None, extra: Tensor | None, factor: float,
+    kind: Tensor | None, listed: Tensor | None, seed: Tensor | None, dropout: float,
+    receiver_ptr: Tensor, sender_ptr: Tensor | None, causal: bool,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """What receivers hear ``[N_i, H, D]``, weights of listed edges ``[K, H]``, largest scores and shares ``[N_i, H]``."""
     from graphattn.backends.cpu import small
     from graphattn.backends.cpu.tiles import stamp
@@ -62,26 +52,11 @@ def _(query, key, value, bias, table, extra, factor, kind, listed, *_):  # noqa:
 
 @torch.library.custom_op(f"{LIBRARY}::attend_small_backward", mutates_args=(), device_types="cpu")
 def attend_small_backward(
-    grad: Tensor,
-    alpha_grad: Tensor,
-    best: Tensor,
-    share: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    bias: Tensor | None,
-    table: Tensor | None,
-    extra: Tensor | None,
-    factor: float,
-    kind: Tensor | None,
-    listed: Tensor | None,
-    seed: Tensor | None,
-    dropout: float,
-    receiver_ptr: Tensor,
-    sender_ptr: Tensor | None,
-    causal: bool,
-    bias_wanted: bool,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, alpha_grad: Tensor, best: Tensor, share: Tensor, query: Tensor, key: Tensor, value: Tensor,
+    bias: Tensor | None, table: Tensor | None, extra: Tensor | None, factor: float, kind: Tensor | None,
+    listed: Tensor | None, seed: Tensor | None, dropout: float,
+    receiver_ptr: Tensor, sender_ptr: Tensor | None, causal: bool, bias_wanted: bool,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of query, key, value, bias, table and extra; those of terms that are not there are empty."""
     from graphattn.backends.cpu import small
     from graphattn.backends.cpu.tiles import stamp
@@ -107,7 +82,7 @@ def attend_small_backward(
 def _(grad, alpha_grad, best, share, query, key, value, bias, table, extra, *rest):  # noqa: ANN001, ANN002, ANN202
     there = (bias if rest[-1] else None, table, extra)
     terms = [query.new_empty((0, query.size(1)) if x is None else x.shape) for x in there]
-    return *(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)), *terms
+    return *alike(query, key, value), *terms
 
 
 class _Graphs(NamedTuple):

@@ -7,23 +7,16 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.cpu.additive_ops import added, coarse
-from graphattn.backends.cpu.ops import LIBRARY, flat, over_heads
+from graphattn.backends.cpu.ops import flat
 from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.operators import LIBRARY, alike, over_heads
 
 
 @torch.library.custom_op(f"{LIBRARY}::edge_sums", mutates_args=(), device_types="cpu")
 def edge_sums(
-    form: str,
-    at: int,
-    size: int,
-    x: Tensor,
-    y: Tensor,
-    ptr: Tensor,
-    other: Tensor,
-    other_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tensor:
+    form: str, at: int, size: int, x: Tensor, y: Tensor,
+    ptr: Tensor, other: Tensor, other_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tensor:  # fmt: skip
     """The derivative of ``sum_e w_e (l_i . r_e)`` after its factor ``at`` of ``(w, l, r)``, from the other two factors.
 
     Args:
@@ -108,8 +101,8 @@ def edge_softmax_backward(alpha: Tensor, grad: Tensor, ptr: Tensor) -> Tensor:
     return out
 
 
-edge_softmax.register_fake(lambda score, ptr: torch.empty_like(score))
-edge_softmax_backward.register_fake(lambda alpha, grad, ptr: torch.empty_like(alpha))
+edge_softmax.register_fake(lambda score, ptr: alike(score)[0])
+edge_softmax_backward.register_fake(lambda alpha, grad, ptr: alike(alpha)[0])
 torch.library.register_vmap(edge_sums, _mapped)
 torch.library.register_vmap(edge_softmax, over_heads(edge_softmax, 1, 1))
 torch.library.register_vmap(edge_softmax_backward, over_heads(edge_softmax_backward, 2, 1))

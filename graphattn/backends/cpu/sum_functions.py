@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.cpu.functions import differentiated
-from graphattn.backends.cpu.ops import LIBRARY, flat, over_heads
+from graphattn.backends.cpu.ops import flat
 from graphattn.backends.cpu.threads import ranges, run
+from graphattn.backends.operators import LIBRARY, over_heads
 from graphattn.topology import Edges
 
 

@@ -10,8 +10,10 @@ import triton
 import triton.language as tl
 
 from graphattn.backends.cuda_kernels.parts import (
+    PRODUCT,
     SPLIT,
-    loudness,
+    behind_dropout,
+    ends,
     of_edges,
     of_node,
     of_nodes,
@@ -46,8 +48,7 @@ def attend(
     for at in range(first, last, E):
         edge = at + tl.arange(0, E)
         real = edge < last
-        j = tl.load(sender + edge, mask=real, other=0).to(tl.int64)
-        n = tl.load(number + edge, mask=real, other=0)
+        j, n = ends(sender, number, edge, real)
         k = of_nodes(key, j, real, h, c, HEADS, CHANNELS, ACC)
         x = None if asked is None else of_edges(feature, n, real, f, DEEP, ACC)
         b = None if bias is None else of_edges(bias, n, real, h, HEADS, ACC)
@@ -57,20 +58,28 @@ def attend(
         alpha, fade = tl.exp(score - calm[None, :]), tl.exp(top - calm)
         total = total * fade + tl.sum(alpha, 0)
         top = higher
-        if THRESHOLD:
-            alpha *= loudness(seed, row, j[:, None], n[:, None], h[None, :], THRESHOLD, LOUD, ACC)
+        alpha = behind_dropout(alpha, seed, row, j[:, None], n[:, None], h[None, :], THRESHOLD, LOUD, ACC)
         v = of_nodes(value, j, real, h, d, HEADS, WIDE, ACC)
         heard = heard * fade[:, None] + tl.sum(alpha[:, :, None] * v, 0)
         if asked is not None:
             sense = sense * fade[:, None] + tl.sum(alpha[:, :, None] * x[:, None, :], 0)
     if PART:
-        tl.store(lse + part * HEADS + h, top, mask=h < HEADS)
-        tl.store(totals + part * HEADS + h, total, mask=h < HEADS)
-        to_node(out, heard, part, h, d, HEADS, WIDE)
-        if asked is not None:
-            to_node(felt, sense, part, h, f, HEADS, DEEP)
+        give_part(out, felt, lse, totals, part, top, total, heard, sense, h, d, f, HEADS, WIDE, DEEP, asked is not None)
     else:
         give(out, felt, lse, row, top, total, heard, sense, h, d, f, HEADS, WIDE, DEEP, asked is not None)
+
+
+@triton.jit
+def give_part(
+    out, felt, tops, totals, part, top, total, heard, sense, h, d, f,
+    HEADS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr, FEATURED: tl.constexpr,
+):  # fmt: skip
+    """Write what a part of a hub hears, which is to be merged with the others."""
+    tl.store(tops + part * HEADS + h, top, mask=h < HEADS)
+    tl.store(totals + part * HEADS + h, total, mask=h < HEADS)
+    to_node(out, heard, part, h, d, HEADS, WIDE)
+    if FEATURED:
+        to_node(felt, sense, part, h, f, HEADS, DEEP)
 
 
 @triton.jit
@@ -122,10 +131,9 @@ def merge(
 def to_receivers(
     rows, firsts, lasts, begin, sender, number, query, key, value, asked, feature, bias, weight, seed,
     out, felt, lse, grad, felt_grad, heard, pull, query_grad, asked_grad, feature_grad,
-    HEADS: tl.constexpr, CHANNELS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
-    H: tl.constexpr, C: tl.constexpr, D: tl.constexpr, F: tl.constexpr, E: tl.constexpr,
-    SCORE: tl.constexpr, SLOPE: tl.constexpr, THRESHOLD: tl.constexpr, LOUD: tl.constexpr,
-    PART: tl.constexpr, ACC: tl.constexpr,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr, H: tl.constexpr, C: tl.constexpr,
+    D: tl.constexpr, F: tl.constexpr, E: tl.constexpr, SCORE: tl.constexpr, SLOPE: tl.constexpr,
+    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, PART: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """Back to receivers: how loud each edge was, ``heard [E, H]``, the gradient of its score, ``pull``, and the query's.
 
@@ -137,44 +145,75 @@ def to_receivers(
     q, g = of_node(query, row, h, c, HEADS, CHANNELS, ACC), of_node(grad, row, h, d, HEADS, WIDE, ACC)
     w = None if weight is None else of_node(weight, 0, h, c, HEADS, CHANNELS, ACC)
     a = None if asked is None else of_node(asked, row, h, f, HEADS, DEEP, ACC)
-    mean = tl.sum(g * of_node(out, row, h, d, HEADS, WIDE, ACC), 1)
-    if asked is not None:
-        s = of_node(felt_grad, row, h, f, HEADS, DEEP, ACC)
-        mean += tl.sum(s * of_node(felt, row, h, f, HEADS, DEEP, ACC), 1)
+    s = None if asked is None else of_node(felt_grad, row, h, f, HEADS, DEEP, ACC)
+    mean = mean_wanted(out, felt, g, s, row, h, d, f, HEADS, WIDE, DEEP, ACC)
     norm = tl.load(lse + row * HEADS + h, mask=h < HEADS, other=float("inf"))
     of_query, of_asked = tl.zeros([H, C], ACC), tl.zeros([H, F], ACC)
     for at in range(first, last, E):
         edge = at + tl.arange(0, E)
         real = edge < last
-        j = tl.load(sender + edge, mask=real, other=0).to(tl.int64)
-        n = tl.load(number + edge, mask=real, other=0)
+        j, n = ends(sender, number, edge, real)
         k, v = of_nodes(key, j, real, h, c, HEADS, CHANNELS, ACC), of_nodes(value, j, real, h, d, HEADS, WIDE, ACC)
         x = None if asked is None else of_edges(feature, n, real, f, DEEP, ACC)
         b = None if bias is None else of_edges(bias, n, real, h, HEADS, ACC)
         score = tl.where(real[:, None], scores(q, k, w, a, x, b, SCORE, SLOPE), float("-inf"))
-        want = tl.sum(g[None, :, :] * v, 2)
-        if asked is not None:
-            want += tl.sum(s[None, :, :] * x[:, None, :], 2)
         alpha = tl.exp(score - norm[None, :])
-        loud = alpha
-        if THRESHOLD:
-            loud = alpha * loudness(seed, row, j[:, None], n[:, None], h[None, :], THRESHOLD, LOUD, ACC)
-        slope = loud * want - alpha * mean[None, :]
-        if SCORE == SPLIT:
-            slope *= tl.sum(steepness(q, k, b, SLOPE), 2)
+        loud = behind_dropout(alpha, seed, row, j[:, None], n[:, None], h[None, :], THRESHOLD, LOUD, ACC)
+        slope = within(loud * wanted(g, v, s, x) - alpha * mean[None, :], q, k, b, SCORE, SLOPE)
         to_edges(heard, loud, edge, real, h, HEADS)
         to_edges(pull, slope, edge, real, h, HEADS)
-        if SCORE == 0:
-            of_query += tl.sum(slope[:, :, None] * k, 0)
-        elif SCORE == SPLIT:
-            of_query += tl.sum(slope, 0)[:, None]
-        else:
-            of_query += tl.sum(slope[:, :, None] * steepness(q, k, None, SLOPE), 0)
+        of_query += to_query(slope, q, k, SCORE, SLOPE)
         if asked is not None:
             of_asked += tl.sum(slope[:, :, None] * x[:, None, :], 0)
-            said = tl.sum(slope[:, :, None] * a[None, :, :] + loud[:, :, None] * s[None, :, :], 1)
-            to_edges(feature_grad, said, n, real, f, DEEP)
+            to_edges(feature_grad, to_features(slope, loud, a, s), n, real, f, DEEP)
     place = part.to(tl.int64) if PART else row
     to_node(query_grad, of_query, place, h, c, HEADS, CHANNELS)
     if asked is not None:
         to_node(asked_grad, of_asked, place, h, f, HEADS, DEEP)
+
+
+@triton.jit
+def wanted(g, v, s, x):
+    """How much louder each edge should be, ``[E, H]``: what the gradients of values and of features say about its own."""
+    want = tl.sum(g[None, :, :] * v, 2)
+    if s is not None:
+        want += tl.sum(s[None, :, :] * x[:, None, :], 2)
+    return want
+
+
+@triton.jit
+def mean_wanted(
+    out, felt, g, s, row, h, d, f,
+    HEADS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """The mean of that over a row's edges, ``[H]``: of what the row has heard."""
+    mean = tl.sum(g * of_node(out, row, h, d, HEADS, WIDE, ACC), 1)
+    if s is not None:
+        mean += tl.sum(s * of_node(felt, row, h, f, HEADS, DEEP, ACC), 1)
+    return mean
+
+
+@triton.jit
+def within(slope, q, k, b, SCORE: tl.constexpr, SLOPE: tl.constexpr):
+    """The gradient of the score ``[E, H]``; of GAT's within its leaky ReLU."""
+    if SCORE == SPLIT:
+        slope *= tl.sum(steepness(q, k, b, SLOPE), 2)
+    return slope
+
+
+@triton.jit
+def to_query(slope, q, k, SCORE: tl.constexpr, SLOPE: tl.constexpr):
+    """What a tile of edges adds to the gradient of the query, ``[H, C]``; of GAT's one number for each head."""
+    if SCORE == PRODUCT:
+        found = tl.sum(slope[:, :, None] * k, 0)
+    elif SCORE == SPLIT:
+        found = tl.sum(slope, 0)[:, None]
+    else:
+        found = tl.sum(slope[:, :, None] * steepness(q, k, None, SLOPE), 0)
+    return found
+
+
+@triton.jit
+def to_features(slope, loud, a, s):
+    """The gradients of edges' features ``[E, F]``: by what is asked of them, and by what is heard of them."""
+    return tl.sum(slope[:, :, None] * a[None, :, :] + loud[:, :, None] * s[None, :, :], 1)

@@ -6,13 +6,13 @@ Letters: ``N_i`` receivers, ``N_j`` senders, ``E`` edges, ``H`` heads, ``C`` cha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Tuple  # noqa: UP035  torch reads these spellings
+from typing import Tuple  # noqa: UP035  torch reads this spelling
 
 import torch
 from torch import Tensor
 
-LIBRARY = "graphattn"
+from graphattn.backends.operators import LIBRARY, alike, one_by_one
+
 # What kind of score: a dot product, GATv2's, GAT's; the kernels' own numbers.
 PRODUCT, ADDITIVE, SPLIT = 0, 1, 2
 
@@ -24,21 +24,10 @@ def wide(dtype: torch.dtype) -> torch.dtype:
 
 @torch.library.custom_op(f"{LIBRARY}::cuda_attend", mutates_args=())
 def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    asked: Tensor | None,
-    feature: Tensor | None,
-    bias: Tensor | None,
-    weight: Tensor | None,
-    score: int,
-    slope: float,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
+    query: Tensor, key: Tensor, value: Tensor, asked: Tensor | None, feature: Tensor | None, bias: Tensor | None,
+    weight: Tensor | None, score: int, slope: float, seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """What every receiver hears ``[N_i, H, D]``, of edge features ``[N_i, H, F]``, and the log-sum-exp of its scores."""
     from graphattn.backends.cuda_kernels import rows
 
@@ -55,29 +44,11 @@ def _(query, key, value, asked, *_):  # noqa: ANN001, ANN002, ANN202
 
 @torch.library.custom_op(f"{LIBRARY}::cuda_attend_backward", mutates_args=())
 def attend_backward(
-    grad: Tensor,
-    felt_grad: Tensor,
-    out: Tensor,
-    felt: Tensor,
-    lse: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    asked: Tensor | None,
-    feature: Tensor | None,
-    bias: Tensor | None,
-    weight: Tensor | None,
-    score: int,
-    slope: float,
-    seed: Tensor | None,
-    dropout: float,
-    ptr: Tensor,
-    sender: Tensor,
-    number: Tensor,
-    sender_ptr: Tensor,
-    receiver: Tensor,
-    place: Tensor,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    grad: Tensor, felt_grad: Tensor, out: Tensor, felt: Tensor, lse: Tensor, query: Tensor, key: Tensor, value: Tensor,
+    asked: Tensor | None, feature: Tensor | None, bias: Tensor | None, weight: Tensor | None, score: int, slope: float,
+    seed: Tensor | None, dropout: float,
+    ptr: Tensor, sender: Tensor, number: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of query, key, value, asked, features, and of the scores ``[E, H]`` in the receivers' order.
 
     Those of GATv2's query and key lack the factor ``weight``; of GAT's scores they are those within the leaky ReLU.
@@ -96,10 +67,9 @@ def attend_backward(
 
 @attend_backward.register_fake
 def _(grad, felt_grad, out, felt, lse, query, key, value, asked, feature, *rest):  # noqa: ANN001, ANN002, ANN202
-    asked = query.new_empty(*query.shape[:2], 0) if asked is None else torch.empty_like(asked)
-    feature = query.new_empty(0, 0) if feature is None else torch.empty_like(feature)
-    pull = lse.new_empty(rest[8].size(0), query.size(1))
-    return (*(torch.empty_like(x) for x in (query, key, value)), asked, feature, pull)
+    asked = query.new_empty(*query.shape[:2], 0) if asked is None else asked
+    feature = query.new_empty(0, 0) if feature is None else feature
+    return *alike(query, key, value, asked, feature), lse.new_empty(rest[8].size(0), query.size(1))
 
 
 @torch.library.custom_op(f"{LIBRARY}::cuda_weighted_sum", mutates_args=())
@@ -126,21 +96,6 @@ def edge_products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor, place
 @edge_products.register_fake
 def _(left, right, ptr, other, place):  # noqa: ANN001, ANN202
     return left.new_empty(place.size(0), left.size(1))
-
-
-def one_by_one(operator: Callable[..., Any]) -> Callable[..., tuple[object, object]]:
-    """The rule of ``vmap``: one call follows the other."""
-
-    def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        calls = [
-            operator(*(x if at is None else x.select(at, k) for x, at in zip(arguments, in_dims, strict=True)))
-            for k in range(info.batch_size)
-        ]
-        if isinstance(calls[0], Tensor):
-            return torch.stack(calls), 0
-        return tuple(torch.stack(each) for each in zip(*calls, strict=True)), (0,) * len(calls[0])
-
-    return rule
 
 
 for _operator in (attend, attend_backward, weighted_sum, edge_products):

@@ -85,6 +85,12 @@ def scores(q, k, w, asked, feature, bias, SCORE: tl.constexpr, SLOPE: tl.constex
 
 
 @triton.jit
+def ends(sender, number, edge, real):
+    """The senders of edges, and the numbers of what edges have of their own."""
+    return tl.load(sender + edge, mask=real, other=0).to(tl.int64), tl.load(number + edge, mask=real, other=0)
+
+
+@triton.jit
 def mixed(word):
     """The hash of graphattn.dropout."""
     word = (word ^ (word >> 16)) * 0x7FEB352D
@@ -100,3 +106,13 @@ def loudness(seed, receiver, sender, number, h, THRESHOLD: tl.constexpr, LOUD: t
     word = mixed(word ^ number.to(tl.uint32))
     word = mixed(word ^ h.to(tl.uint32))
     return (word.to(tl.int64) >= THRESHOLD).to(ACC) * LOUD
+
+
+@triton.jit
+def behind_dropout(
+    alpha, seed, receiver, sender, number, h, THRESHOLD: tl.constexpr, LOUD: tl.constexpr, ACC: tl.constexpr
+):
+    """Weights as they are heard; ``receiver``, ``sender``, ``number`` and ``h`` broadcast to their shape."""
+    if THRESHOLD:
+        alpha *= loudness(seed, receiver, sender, number, h, THRESHOLD, LOUD, ACC)
+    return alpha

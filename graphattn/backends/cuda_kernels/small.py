@@ -14,7 +14,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from graphattn.backends.cuda_kernels.parts import loudness
+from graphattn.backends.cuda_kernels.parts import behind_dropout
 
 
 @triton.jit
@@ -75,9 +75,8 @@ def attend(
         if bias is not None:
             score += tl.load(bias + number * HEADS + head, mask=real, other=0).to(ACC)
         alpha = softmax(tl.where(real, score, float("-inf")), ACC)
-        if THRESHOLD:
-            ends = start + i[:, None], origin + j[None, :]
-            alpha *= loudness(seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
+        ends = start + i[:, None], origin + j[None, :]
+        alpha = behind_dropout(alpha, seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
         give(out, product(alpha.to(v.dtype), v, FACTOR, ACC), start, n, head, i, d, HEADS, WIDE)
 
 
@@ -102,10 +101,8 @@ def attend_backward(
             score += tl.load(bias + number * HEADS + head, mask=real, other=0).to(ACC)
         alpha = softmax(tl.where(real, score, float("-inf")), ACC)
         want = product(g, tl.trans(v), FACTOR, ACC)
-        heard = alpha
-        if THRESHOLD:
-            ends = start + i[:, None], origin + j[None, :]
-            heard = alpha * loudness(seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
+        ends = start + i[:, None], origin + j[None, :]
+        heard = behind_dropout(alpha, seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
         pull = heard * want - alpha * tl.sum(heard * want, 1)[:, None]
         give(value_grad, product(tl.trans(heard.to(g.dtype)), g, FACTOR, ACC), origin, m, head, j, d, HEADS, WIDE)
         if bias is not None:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.cuda import interpreted
-from graphattn.backends.cuda_kernels.ops import LIBRARY, one_by_one, wide
+from graphattn.backends.cuda_kernels.ops import wide
 from graphattn.backends.cuda_small import CLASSES
+from graphattn.backends.operators import LIBRARY, alike, one_by_one
 
 
 class Batch(NamedTuple):
@@ -30,18 +31,9 @@ class Batch(NamedTuple):
 
 @torch.library.custom_op(f"{LIBRARY}::cuda_small", mutates_args=())
 def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    bias: Tensor | None,
-    scale: float,
-    seed: Tensor | None,
-    dropout: float,
-    receivers: Tensor,
-    senders: Tensor | None,
-    largest: int,
-    causal: bool,
-) -> Tensor:
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, seed: Tensor | None, dropout: float,
+    receivers: Tensor, senders: Tensor | None, largest: int, causal: bool,
+) -> Tensor:  # fmt: skip
     """What every receiver hears, ``[N_i, H, D]``; ``bias [E, H]`` in the order of the topology."""
     out = query.new_empty(query.size(0), query.size(1), value.size(2))
     batch = Batch(receivers, senders, largest, causal)
@@ -56,24 +48,12 @@ def _(query, key, value, *_):  # noqa: ANN001, ANN002, ANN202
 
 @torch.library.custom_op(f"{LIBRARY}::cuda_small_backward", mutates_args=())
 def attend_backward(
-    grad: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    bias: Tensor | None,
-    scale: float,
-    seed: Tensor | None,
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, seed: Tensor | None,
     dropout: float,
-    receivers: Tensor,
-    senders: Tensor | None,
-    largest: int,
-    causal: bool,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+    receivers: Tensor, senders: Tensor | None, largest: int, causal: bool,
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006  # fmt: skip
     """Gradients of query, key, value, and of the bias; empty where there is none."""
-    of_query, of_key, of_value = (
-        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value)
-    )
-    bias_grad = query.new_empty(0) if bias is None else torch.empty_like(bias, memory_format=torch.contiguous_format)
+    of_query, of_key, of_value, bias_grad = _room(query, key, value, bias)
     batch = Batch(receivers, senders, largest, causal)
     _each(
         "attend_backward",
@@ -86,8 +66,11 @@ def attend_backward(
 
 @attend_backward.register_fake
 def _(grad, query, key, value, bias, *_):  # noqa: ANN001, ANN002, ANN202
-    bias_grad = query.new_empty(0) if bias is None else torch.empty_like(bias)
-    return (*(torch.empty_like(x) for x in (query, key, value)), bias_grad)
+    return tuple(_room(query, key, value, bias))
+
+
+def _room(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> list[Tensor]:
+    return alike(query, key, value, query.new_empty(0) if bias is None else bias)
 
 
 def _each(kernel: str, given: tuple[Any, ...], batch: Batch, results: tuple[Tensor, ...]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu
 
 from graphattn.backends.cpu.functions import differentiated
-from graphattn.backends.cpu.ops import LIBRARY, over_heads
+from graphattn.backends.operators import LIBRARY, over_heads
 from graphattn.backends.plain.functions import Ends
 from graphattn.backends.plain.ops import row_of, tiles
 

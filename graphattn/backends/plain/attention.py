@@ -1,18 +1,21 @@
-"""Which attention is computed in torch's own operators, and what edges add to it in two factors."""
+"""Which layers need no tensor of edges times channels, on lists of edges, and what edges add to attention in two factors."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation import SoftmaxSum
+from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.edge_terms import LinearValue
-from graphattn.message import Attend
+from graphattn.message import Attend, Copy, Scaled
 from graphattn.message.edge_values import must_be_one_each
-from graphattn.score import Additive, NodeScore, ProductScore, SplitAdditive
+from graphattn.score import Additive, SplitAdditive
+from graphattn.score.base import has_node_part, is_product
 from graphattn.slots import State
-from graphattn.topology import Edges
+from graphattn.topology import Edges, Topology
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -36,25 +39,39 @@ def slope_of(score: Additive | SplitAdditive) -> float:
     return score.activation.negative_slope
 
 
-def why_no_attention(layer: GraphLayer, message: Attend) -> list[str]:
+def why_not_on_edges(layer: GraphLayer, graph: Topology) -> Iterator[str]:
+    """Why the layer is neither attention nor a weighted sum or mean over a list of edges that is grouped in time."""
+    message = layer.message_function
+    if not isinstance(graph, Edges):
+        yield f"needs a list of edges (Edges), got {type(graph).__name__}"
+    elif torch.compiler.is_compiling() and not graph.grouped:
+        yield "needs edges that were grouped before compiling: call graph.prepare()"
+    if isinstance(message, Attend):
+        yield from _why_no_attention(layer, message)
+    elif not isinstance(message, (Scaled, Copy)):
+        yield f"needs the message Attend, Scaled or Copy, got {type(message).__name__}"
+    elif not isinstance(layer.aggregation, (Sum, Mean)):
+        yield f"needs the aggregation Sum or Mean, got {type(layer.aggregation).__name__}"
+
+
+def _why_no_attention(layer: GraphLayer, message: Attend) -> Iterator[str]:
     """Why the layer is no attention that can be had without a tensor of edges times channels."""
-    score, reasons = message.score, []
-    if isinstance(score, Additive | SplitAdditive):
+    score = message.score
+    if isinstance(score, (Additive, SplitAdditive)):
         if not isinstance(score.activation, nn.LeakyReLU):
-            reasons.append(f"needs a leaky ReLU in the score, got {type(score.activation).__name__}")
+            yield f"needs a leaky ReLU in the score, got {type(score.activation).__name__}"
         if message.edge_value is not None:
-            reasons.append(f"needs values of nodes alone, got the edge_value {type(message.edge_value).__name__}")
+            yield f"needs values of nodes alone, got the edge_value {type(message.edge_value).__name__}"
         if message.edge_key is not None and isinstance(score, Additive):
-            reasons.append(f"needs keys of nodes alone, got the edge_key {type(message.edge_key).__name__}")
+            yield f"needs keys of nodes alone, got the edge_key {type(message.edge_key).__name__}"
         if message.edge_bias is not None and isinstance(score, SplitAdditive):
-            reasons.append(f"needs no bias beside GAT's score, got the edge_bias {type(message.edge_bias).__name__}")
-    elif isinstance(score, ProductScore):
-        reasons.extend(_why_not_factored(message))
+            yield f"needs no bias beside GAT's score, got the edge_bias {type(message.edge_bias).__name__}"
+    elif is_product(score):
+        yield from _why_not_factored(message)
     else:
-        reasons.append(f"needs a score that is additive or a multiple of the dot product, got {type(score).__name__}")
+        yield f"needs a score that is additive or a multiple of the dot product, got {type(score).__name__}"
     if not isinstance(layer.aggregation, SoftmaxSum):
-        reasons.append(f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}")
-    return reasons
+        yield f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}"
 
 
 def _why_not_factored(message: Attend) -> list[str]:
@@ -70,6 +87,6 @@ def _why_not_factored(message: Attend) -> list[str]:
     if len({term.name for term in terms.values()}) > 1:
         return [f"needs one feature in the keys and values of edges, got {[term.name for term in terms.values()]}"]
     score = message.score
-    if "edge_key" in terms and isinstance(score, NodeScore) and not score.linear_in_key:
+    if "edge_key" in terms and has_node_part(score) and not score.linear_in_key:
         return [f"needs a score that is linear in the key of an edge, got {type(score).__name__}"]
     return []

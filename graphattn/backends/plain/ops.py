@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from graphattn.backends.cpu.ops import LIBRARY, over_heads
+from graphattn.backends.operators import LIBRARY, over_heads
 
 _TILE = 1 << 16
 

@@ -3,20 +3,26 @@
 from graphattn.data.generated.boolean import sparse_and, two_rules, xor
 from graphattn.data.generated.chains import chains, transition_matrix
 from graphattn.data.generated.digits import digit_images, mnist_images, shifted
+from graphattn.data.generated.distant import distant
+from graphattn.data.generated.motif import motif
 from graphattn.data.generated.n_back import n_back
 from graphattn.data.generated.questions import Question, arithmetic, place_values
 from graphattn.data.generated.scenes import scene
+from graphattn.data.generated.shuffled import shuffled_edges
 
 __all__ = [
     "Question",
     "arithmetic",
     "chains",
     "digit_images",
+    "distant",
     "mnist_images",
+    "motif",
     "n_back",
     "place_values",
     "scene",
     "shifted",
+    "shuffled_edges",
     "sparse_and",
     "transition_matrix",
     "two_rules",

@@ -64,6 +64,7 @@ def test_gradients_of_some_arguments_alone():
 @pytest.fixture
 def _however_few(monkeypatch):
     monkeypatch.setattr(small, "FEWEST", 0)
+    monkeypatch.setattr(small, "FUSED", 0)
 
 
 def bonded(heads=TWO):

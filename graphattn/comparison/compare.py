@@ -1,0 +1,173 @@
+"""Attention or a GCN? Layers on graphs, fitted on the same data under the same rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from rich.console import Console
+
+from graphattn.comparison.live import Watch
+from graphattn.comparison.plan import plan
+from graphattn.comparison.problem import Problem
+from graphattn.comparison.problems import problem
+from graphattn.comparison.record import Record
+from graphattn.comparison.running import Bench, run
+from graphattn.comparison.settings import Settings
+from graphattn.comparison.store import Damaged, Store
+from graphattn.comparison.summary import Summary, summary
+from graphattn.comparison.tidy import tidy
+from graphattn.comparison.tuning import library
+from graphattn.comparison.verdict import verdict
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+LAYERS = ("attention", "gcn", "edgeconv", "gin", "gat", "mlp")
+TOPOLOGIES = ("edges", "full", "edges+hub")
+
+RESULTS, TABLE, LOG, VERDICT, REPORT, JOURNALS = (
+    "results.jsonl",
+    "results.csv",
+    "log.txt",
+    "verdict.txt",
+    "report.html",
+    "tuning",
+)
+
+
+@final
+@dataclass(frozen=True)
+class Comparison:
+    """What came of all fits that were asked for.
+
+    Args:
+        records: one for each fit, failed ones as well.
+        settings: what was equal for all.
+        notes: the protocol in words.
+        damaged: lines of an earlier file of results that could not be read and were set aside.
+        command: what was run, for the report.
+    """
+
+    records: list[Record]
+    settings: Settings
+    notes: list[str] = field(default_factory=list)
+    damaged: list[Damaged] = field(default_factory=list)
+    command: str = ""
+
+    def table(self) -> DataFrame:
+        """A row for each fit, with all that is needed to repeat it."""
+        return tidy(self.records)
+
+    def summary(self) -> Summary:
+        """Means with intervals, and paired differences of all cells and baselines."""
+        return summary(self.records, self.settings.rope)
+
+    def verdict(self) -> str:
+        """What was found, in words."""
+        return verdict(self.summary())
+
+    def report(self, path: str | Path) -> Path:
+        """Writes one HTML file that needs no network, and returns its path."""
+        from graphattn.comparison.report import write_report
+
+        return write_report(self.records, path, notes=self.notes, command=self.command, rope=self.settings.rope)
+
+    @property
+    def failed(self) -> list[Record]:
+        """Fits without a score, with their reasons."""
+        return [record for record in self.records if record.status == "failed"]
+
+    def write(self, folder: Path) -> None:
+        """The table, the verdict and the report, as far as there is anything to say."""
+        self.table().to_csv(folder / TABLE, index=False)
+        if len(self.failed) < len(self.records):
+            (folder / VERDICT).write_text(self.verdict() + "\n", encoding="utf-8")
+            self.report(folder / REPORT)
+
+
+def compare(
+    data: str | Path | Problem | Iterable[Any],
+    layers: Sequence[str] = LAYERS,
+    topologies: Sequence[str] = TOPOLOGIES,
+    *,
+    settings: Settings | None = None,
+    out: str | Path | None = None,
+    jobs: int = 0,
+    console: Console | None = None,
+    command: str = "",
+) -> Comparison:
+    """Fits every layer on every topology to the same data, parts and budget, beside cheap baselines and controls.
+
+    What is finished is kept: with `out`, the same call goes on where it was stopped, however it was, and repeats no fit. A layer
+    that diverges or runs out of memory is a failed fit with its reason, and the others go on.
+
+    Args:
+        data: a name (``bbb``, ``solubility``, ``digits``, ``sparse_and``, ``motif``, ...), a file of molecules, PyG graphs, or a
+            :class:`~graphattn.comparison.problem.Problem`, which
+            :func:`~graphattn.comparison.problems.problem` makes with more options.
+        layers: names; see :data:`~graphattn.comparison.layers.LAYERS`.
+        topologies: names; see :data:`~graphattn.comparison.graphs.TOPOLOGIES`.
+        settings: parts, budget, size, tuning; the same for all layers.
+        out: folder of results, table, log, verdict and report; nothing is written if not given.
+        jobs: processes that take fits; 0 for this process alone. Timings are steadiest with 0 or 1.
+        console: where progress is shown; the standard error stream if not given.
+        command: what was run, shown in the report so that it can be run again.
+
+    Raises:
+        ImportError: trials of tuning without Optuna.
+        ValueError: data that cannot be learned (one class, too few rows for the parts), unknown layers or topologies.
+        KeyboardInterrupt: Ctrl-C; what is finished has been written.
+
+    >>> from graphattn.data.generated import xor
+    >>> for graph in (graphs := xor() * 8):
+    ...     graph.x = graph.token[:, None]
+    >>> settings = Settings(repeats=1, epochs=1, width=8, hidden=8, depth=1, heads=2, controls=False)
+    >>> found = compare(graphs, ["attention", "mlp"], ["edges"], settings=settings, console=Console(quiet=True))
+    >>> sorted({record.fit.name for record in found.records})
+    ['SVC', 'attention on edges', 'logistic regression', 'majority', 'mlp on none']
+    """
+    posed, given = problem(data), settings or Settings()
+    if given.trials:
+        library()  # said before the first fit, not by each of them
+    folder = None if out is None else _folder(Path(out))
+    planned = plan(posed, list(layers), list(topologies), given)
+    store = Store(None if folder is None else folder / RESULTS)
+    known = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
+    waiting = [order for order in planned.orders if store.find(order.fit) is None]
+    shown = console or Console(file=sys.stderr)
+    bench = Bench(posed, given, None if folder is None else folder / JOURNALS)
+    try:
+        with Watch(planned.orders, known, jobs, shown, None if folder is None else folder / LOG) as watch:
+            _open(watch, planned.notes, store, known)
+            for event in run(bench, waiting, jobs):
+                if event.record is not None:
+                    store.add(event.record)
+                watch.see(event)
+    finally:
+        # Also when it is stopped: of what is finished.
+        found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
+        compared = Comparison(found, given, planned.notes, store.damaged, command)
+        if folder is not None and found:
+            compared.write(folder)
+    return compared
+
+
+def _folder(out: Path) -> Path:
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"expected a folder for results, got the file {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _open(watch: Watch, notes: Sequence[str], store: Store, known: Sequence[Record]) -> None:
+    """What is said before the first fit."""
+    for note in notes:
+        watch.say(note)
+    for each in store.damaged:
+        watch.say(f"line {each.number} of {store.path} is damaged and was set aside in {store.aside}: {each.reason}")
+    if known:
+        watch.say(f"{len(known)} of {len(watch.orders)} fits are known from {store.path} and are not repeated")

@@ -1,0 +1,267 @@
+"""What networks of the comparison begin with: the states of nodes, and what pairs of nodes are.
+
+Letters: ``N`` nodes, ``K`` edges of the data, ``T`` kinds of edges, ``F`` channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphattn.comparison.graphs import FARTHEST
+from graphattn.comparison.problem import Problem
+from graphattn.models.molecule import CategoryEmbedding, kinds
+from graphattn.models.reading import MeanOfNodes
+from graphattn.slots import State
+from graphattn.topology import Blockwise, Topology, read_sizes
+
+
+class Columns(NamedTuple):
+    """What stands in the columns of a feature: so many numbers, or categories, each column with so many.
+
+    Of numbers also ``mean`` and ``deviation`` of each column, by which networks standardise them; 0 and 1 if not given.
+    """
+
+    numbers: int
+    categories: tuple[int, ...]
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, features: Sequence[Tensor]) -> Columns:
+        """Read from the features of all graphs, ``[..., columns]`` or ``[...]``.
+
+        Raises:
+            ValueError: graphs that differ in columns, or in whether these are numbers; a negative category.
+
+        >>> Columns.of([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])])
+        Columns(numbers=0, categories=(3, 5), mean=(), deviation=())
+        """
+        rows = [as_rows(each) for each in features]
+        seen = {(each.is_floating_point(), each.size(1)) for each in rows}
+        if len(seen) != 1:
+            words = sorted(f"{count} {'numbers' if floating else 'categories'}" for floating, count in seen)
+            raise ValueError(f"expected the same columns in all graphs, got {' and '.join(words) or 'no graph'}")
+        ((floating, count),) = seen
+        every = torch.cat(rows)
+        if floating:
+            return cls(count, (), *_standard(every.double()))
+        if every.numel() and int(every.min()) < 0:
+            raise ValueError(f"expected categories of 0 or more, got {int(every.min())}")
+        return cls(0, tuple((every.amax(0) + 1).tolist()) if len(every) else (1,) * count)
+
+
+@final
+class Features(NamedTuple):
+    """What a network has to know of the graphs of a problem: columns of nodes, and of edges and places where there are any.
+
+    ``extent`` is how far nodes stand from the middle of their graph, root mean square.
+    """
+
+    nodes: Columns
+    edges: Columns | None = None
+    places: int = 0
+    extent: float = 1.0
+
+    @classmethod
+    def of(cls, problem: Problem) -> Features:
+        """Read from all graphs; labels are not looked at."""
+        return cls.of_graphs(problem.graphs)
+
+    @classmethod
+    def of_graphs(cls, graphs: Sequence[Data]) -> Features:
+        """The same of graphs that are no problem."""
+        nodes = Columns.of([data["x"] for data in graphs])
+        joined = all("edge_attr" in data for data in graphs)
+        edges = Columns.of([data["edge_attr"] for data in graphs]) if joined else None
+        if not all("pos" in data for data in graphs):
+            return cls(nodes, edges)
+        apart = torch.cat([data["pos"] - data["pos"].mean(0) for data in graphs if len(data["pos"])])
+        return cls(nodes, edges, apart.size(1), float(apart.square().mean().sqrt()) or 1.0)
+
+    def standardised(self, graphs: Sequence[Data]) -> Features:
+        """The same columns, with means and deviations of these graphs alone, such as those of the training part.
+
+        >>> graphs = [Data(x=torch.tensor([[1.0], [3.0]])), Data(x=torch.tensor([[100.0]]))]
+        >>> Features.of_graphs(graphs).standardised(graphs[:1]).nodes
+        Columns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,))
+        """
+        of, edges = Features.of_graphs(graphs), self.edges
+        if edges is not None and of.edges is not None:
+            edges = edges._replace(mean=of.edges.mean, deviation=of.edges.deviation)
+        nodes = self.nodes._replace(mean=of.nodes.mean, deviation=of.nodes.deviation)
+        return Features(nodes, edges, self.places, of.extent)
+
+
+def as_rows(feature: Tensor) -> Tensor:
+    """``[N, columns]``; one column may come as ``[N]``, and what is neither long nor floating becomes a category."""
+    rows = feature.unsqueeze(1) if feature.dim() == 1 else feature
+    return rows if rows.is_floating_point() else rows.long()
+
+
+def _standard(rows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each column; 1 where a column is all the same."""
+    if not len(rows):
+        return (), ()
+    deviation, mean = torch.std_mean(rows, dim=0, correction=0)
+    return tuple(mean.tolist()), tuple(torch.where(deviation > 1e-9, deviation, 1.0).tolist())
+
+
+def encoder(columns: Columns, channels: int) -> nn.Module:
+    """A linear map of numbers, or the sum of a learned vector for each category: ``[N, columns] -> [N, F]``."""
+    return Categories(columns.categories, channels) if columns.categories else Numbers(columns, channels)
+
+
+@final
+class NodeEncoder(nn.Module):
+    """The states of nodes: what is made of ``x``, and a linear map of ``pos`` from the middle of the graph, if there is one.
+
+    Args:
+        features: of the problem.
+        channels: ``F``.
+
+    Shapes: a batch of ``N`` nodes -> ``[N, F]``.
+    """
+
+    def __init__(self, features: Features, channels: int) -> None:
+        super().__init__()
+        self.start = encoder(features.nodes, channels)
+        flat = (0.0,) * features.places, (features.extent,) * features.places
+        self.place = Numbers(Columns(features.places, (), *flat), channels) if features.places else None
+        self.middle = MeanOfNodes(channels, heads=1)
+
+    def forward(self, data: Data) -> Tensor:
+        start = self.start(data["x"])
+        if self.place is None:
+            return start
+        sizes, pos = read_sizes(data), data["pos"]
+        middle = self.middle(pos, sizes).repeat_interleave(sizes.ptr.diff(), dim=0, output_size=len(pos))
+        return start + self.place(pos - middle)
+
+
+@final
+class Numbers(nn.Module):
+    """A linear map of standardised numbers, which may come in any precision."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, columns: Columns, channels: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(columns.numbers, channels)
+        self.register_buffer("mean", torch.tensor(columns.mean or (0.0,) * columns.numbers))
+        self.register_buffer("deviation", torch.tensor(columns.deviation or (1.0,) * columns.numbers))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        return self.map((as_rows(numbers).to(self.mean.dtype) - self.mean) / self.deviation)
+
+
+@final
+class Categories(nn.Module):
+    """The sum of a learned vector for each category; those that no graph of the problem had are one more category.
+
+    >>> encoder = Categories((2, 3), channels=4)
+    >>> encoder(torch.tensor([[1, 3]])).equal(encoder(torch.tensor([[1, 99]])))
+    True
+    """
+
+    last: Tensor
+
+    def __init__(self, sizes: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.embedding = CategoryEmbedding([size + 1 for size in sizes], channels)
+        self.register_buffer("last", torch.tensor(sizes), persistent=False)
+
+    def known(self, categories: Tensor) -> Tensor:
+        """The categories, and what is unknown as the last of its column."""
+        return as_rows(categories).minimum(self.last)
+
+    def forward(self, categories: Tensor) -> Tensor:
+        return self.embedding(self.known(categories))
+
+
+class Said(NamedTuple):
+    """What edges of the data say: different rows ``[T, F]``, and which of them each edge is, ``[K]``."""
+
+    rows: Tensor
+    kind: Tensor
+
+
+@final
+class EdgeEncoder(nn.Module):
+    """What each edge of the data says, by its categories or numbers; all the same where edges have no features."""
+
+    def __init__(self, columns: Columns | None, channels: int) -> None:
+        super().__init__()
+        self.encoder = None if columns is None else encoder(columns, channels)
+        self.same = nn.Parameter(torch.randn(1, channels)) if columns is None else None
+
+    def forward(self, data: Data) -> Said:
+        edges = data["edge_index"].size(1)
+        if self.same is not None:
+            return Said(self.same, data["edge_index"].new_zeros(edges))
+        if isinstance(self.encoder, Categories):
+            known, sizes = self.encoder.known(data["edge_attr"]), self.encoder.embedding.sizes
+            if math.prod(sizes) < 2**62:
+                rows, kind = kinds(known, sizes)
+                return Said(self.encoder.embedding(rows), kind)
+        assert self.encoder is not None
+        return Said(self.encoder(data["edge_attr"]), torch.arange(edges, device=data["edge_index"].device))
+
+
+@final
+class OnEdges(nn.Module):
+    """What pairs are on a list of edges that begins with those of the data: only these say something.
+
+    Args:
+        edges: columns of their features, if they have any.
+        channels: ``F``.
+    """
+
+    def __init__(self, edges: Columns | None, channels: int) -> None:
+        super().__init__()
+        self.edges = EdgeEncoder(edges, channels)
+
+    def forward(self, data: Data, graph: Topology) -> State:
+        said = self.edges(data)
+        number = torch.arange(len(said.kind), device=said.kind.device)
+        return _named(said, number, "pair") | _named(said, number, "bond")
+
+
+@final
+class Everywhere(nn.Module):
+    """What pairs are where everyone hears everyone: an edge of the data, or so many edges apart.
+
+    Args:
+        edges: columns of the edges' features, if they have any.
+        channels: ``F``.
+
+    Raises:
+        ValueError: graphs without ``distance``.
+    """
+
+    def __init__(self, edges: Columns | None, channels: int) -> None:
+        super().__init__()
+        self.edges = EdgeEncoder(edges, channels)
+        self.distance = nn.Embedding(FARTHEST + 2, channels)
+
+    def forward(self, data: Data, graph: Topology) -> State:
+        assert isinstance(graph, Blockwise)
+        if "distance" not in data:
+            raise ValueError(f"expected graphs of prepared(problem, cells) with distance, got {sorted(data.keys())}")
+        said, (sender, receiver) = self.edges(data), data["edge_index"]
+        # In order, once for all layers.
+        number, order = graph.edge_number(receiver, sender).sort()
+        said = Said(said.rows, said.kind[order])
+        kind = data["distance"].index_copy(0, number, said.kind + FARTHEST + 2)
+        pair = {"pair": torch.cat([self.distance.weight, said.rows]), "pair_kind": kind}
+        return pair | _named(said, number, "bond")
+
+
+def _named(said: Said, number: Tensor, name: str) -> State:
+    return {name: said.rows, f"{name}_kind": said.kind, f"{name}_number": number}

@@ -1,0 +1,176 @@
+"""A trained network of the comparison with all that turns graphs into answers, in memory and as a folder. Nothing is pickled."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
+
+from graphattn.comparison.entry import Columns, Features
+from graphattn.comparison.graphs import Cell, heard
+from graphattn.comparison.network import Network, Size
+from graphattn.comparison.problems.checking import Form, plain
+from graphattn.training.craft import Loss
+from graphattn.training.graph_recipe import GraphRecipe
+from graphattn.training.graphs import fit_graphs
+
+FORMAT = 1
+_DESCRIPTION, _WEIGHTS = "graph_model.json", "model.safetensors"
+_MISSING = "expected a folder that GraphClassifier or GraphRegressor saved"
+
+
+class Scale(NamedTuple):
+    """Mean and deviation of columns; a column that is constant has the deviation 1."""
+
+    mean: list[float]
+    deviation: list[float]
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Scale:
+        """Of the columns of ``[N, columns]``.
+
+        >>> Scale.of(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
+        Scale(mean=[2.0, 5.0], deviation=[1.0, 1.0])
+        """
+        if not len(rows):
+            return cls([0.0] * rows.size(1), [1.0] * rows.size(1))
+        deviation, mean = torch.std_mean(rows.double(), dim=0, correction=0)
+        return cls(mean.tolist(), torch.where(deviation > 1e-9, deviation, 1.0).tolist())
+
+    def scaled(self, rows: Tensor) -> Tensor:
+        """``[N, columns]``, less the mean, over the deviation."""
+        mean, deviation = (torch.tensor(each, dtype=torch.float64) for each in self)
+        return ((rows.double() - mean) / deviation).float()
+
+
+@final
+@dataclass(frozen=True)
+class FittedNetwork:
+    """A trained network.
+
+    Args:
+        network: of :mod:`graphattn.comparison.network`.
+        form: what its graphs consist of.
+        features: how many columns and categories these have.
+        scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
+    """
+
+    network: Network
+    form: Form
+    features: Features
+    scales: dict[str, Scale]
+
+    @classmethod
+    def learned(cls, graphs: Sequence[Data], y: Tensor, form: Form, cell: Cell, size: Size, given: Training) -> Self:
+        """Trains a network on graphs of one form, the answers to which are ``y``: classes ``[N]`` or values ``[N, T]``."""
+        values = y.is_floating_point()
+        copies = [plain(graph) for graph in graphs]
+        scales = {"y": Scale.of(y)} if values else {}
+        features = Features.of_graphs(copies)
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(given.recipe.seed)
+            network = Network(cell, size, features, y.size(1) if values else int(y.max()) + 1, "graph")
+        fitted = cls(network, form, features, scales)
+        asked = [fitted.heard(graph) for graph in copies]
+        for data, answer in zip(asked, y, strict=True):
+            data.y = scales["y"].scaled(answer[None]) if values else answer.view(1)
+        train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
+        fit_graphs(network, train, validation, given.recipe, given.loss, measures={})
+        return fitted
+
+    def heard(self, graph: Data) -> Data:
+        """A copy with what the network hears."""
+        return heard(plain(graph), [self.network.cell])
+
+    @torch.inference_mode()
+    def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
+        """Probabilities ``[N, classes]``, or values ``[N, T]``."""
+        batches = DataLoader([self.heard(graph) for graph in graphs], batch_size=batch_size)
+        found = [self.network(batch).double() for batch in batches]
+        said = torch.cat(found) if found else torch.zeros(0, self.outputs, dtype=torch.float64)
+        if "y" not in self.scales:
+            return said.softmax(1).numpy()
+        mean, deviation = self.scales["y"]
+        return said.numpy() * np.array(deviation) + np.array(mean)
+
+    @property
+    def outputs(self) -> int:
+        """Classes or values."""
+        head = self.network.head[-1]
+        assert isinstance(head, torch.nn.Linear)
+        return head.out_features
+
+    def save(self, folder: str | Path, more: Mapping[str, Any]) -> Path:
+        """Writes ``model.safetensors`` and ``graph_model.json``, with ``more`` in it."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.contiguous().clone() for name, value in self.network.state_dict().items()}
+        (folder / _WEIGHTS).write_bytes(save(weights))
+        described = {
+            "format": FORMAT,
+            "cell": self.network.cell,
+            "size": dataclasses.asdict(self.network.size),
+            "form": self.form,
+            "features": self.features,
+            "outputs": self.outputs,
+            "scales": self.scales,
+            **more,
+        }
+        (folder / _DESCRIPTION).write_text(json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> tuple[Self, dict[str, Any]]:
+        """The network in a folder, and all that its description holds.
+
+        Raises:
+            ValueError: a folder without a model, a damaged or missing file, another format.
+        """
+        path = Path(folder) / _DESCRIPTION
+        if not path.is_file():
+            raise ValueError(f"{folder} holds no graph model: {_MISSING}, with {path.name} in it")
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))
+            if described["format"] != FORMAT:
+                raise ValueError(f"format {described['format']!r}, and this version reads {FORMAT}")
+            nodes, edges, *places = described["features"]
+            features = Features(_columns(nodes), edges and _columns(edges), *places)
+            form = Form(*described["form"])
+            scales = {name: Scale(*each) for name, each in described["scales"].items()}
+            cell, size = Cell(*described["cell"]), Size(**described["size"])
+            network = Network(cell, size, features, described["outputs"], "graph")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{path} is damaged or of another version: {type(error).__name__} {error}") from error
+        weights = Path(folder) / _WEIGHTS
+        try:
+            network.load_state_dict(load_file(weights))
+        except FileNotFoundError as error:
+            raise ValueError(f"{folder} is incomplete: {weights.name} is missing") from error
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise ValueError(f"{weights} is damaged: {str(error).splitlines()[0]}") from error
+        return cls(network.eval(), form, features, scales), described
+
+
+class Training(NamedTuple):
+    """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss."""
+
+    train: Sequence[int]
+    validation: Sequence[int]
+    recipe: GraphRecipe
+    loss: Loss
+
+
+def _columns(stored: Sequence[Any]) -> Columns:
+    return Columns(stored[0], tuple(stored[1]))

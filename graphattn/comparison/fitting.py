@@ -1,0 +1,251 @@
+"""One fit: a network at its size learns the training part, the validation part stops it, the test part is asked once."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
+
+from graphattn.bench.records import now, surroundings
+from graphattn.comparison.cost import cost
+from graphattn.comparison.graphs import Cell
+from graphattn.comparison.learned import learned
+from graphattn.comparison.network import Network, Size, network
+from graphattn.comparison.problem import Problem
+from graphattn.comparison.process import ctrl_c, free, most_memory, one_thread, out_of_memory, seconds
+from graphattn.comparison.protocol import asked, divided, part_labels
+from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.scoring import chance, score
+from graphattn.comparison.settings import Settings
+from graphattn.comparison.store import digest
+from graphattn.comparison.tuning import Chosen, tune
+from graphattn.data.splits import Split
+from graphattn.training.craft import Loss, cross_entropy
+from graphattn.training.graph_recipe import Curves, GraphRecipe
+from graphattn.training.graphs import fit_graphs
+from graphattn.training.saved import versions
+
+MEASURED = 64
+"""Graphs of the test part on which it is measured what a network costs and what it learned; labels play no part in it."""
+
+
+@final
+@dataclass(frozen=True)
+class Order:
+    """A fit that is wanted, with all it takes.
+
+    Baselines have no cell and no size; ``batch_size`` is smaller after memory ran out.
+    """
+
+    fit: Fit
+    split: Split
+    cell: Cell | None = None
+    size: Size | None = None
+    batch_size: int | None = None
+
+
+def worded(error: Exception) -> str:
+    """The reason of a failed fit in one line."""
+    text = " ".join(str(error).split())[:300]
+    if out_of_memory(error):
+        return f"out of memory: {text or type(error).__name__}"
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+
+
+def started(problem: Problem, order: Order, settings: Settings) -> Record:
+    """The record of a fit of which nothing is known yet, but its parts, and for permuted labels the band of chance."""
+    train, _, test = part_labels(problem, order.split)
+    return Record(
+        order.fit,
+        "failed",
+        problem.measure,
+        width=order.size.width if order.size else 0,
+        hidden=order.size.hidden if order.size else 0,
+        train_size=len(train),
+        test_size=len(test),
+        chance=list(chance(problem.target, test)) if order.fit.role == "permuted" else [],
+        batch_size=order.batch_size or settings.batch_size if order.cell else 0,
+        versions=dict(_versions()),
+        date=now(),
+    )
+
+
+def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None = None) -> Record:
+    """Trains, tunes before where trials are asked for, scores and measures; whatever a layer does, a record comes of it.
+
+    Memory that runs out halves the batch, down to one graph, and the record says so. Everything else that goes wrong is the
+    reason of a fit that failed.
+
+    Args:
+        problem: with graphs as the cell hears them (``graphs.prepared``); of permuted labels, with these.
+        order: the cell, its size and its parts.
+        settings: what is equal for all.
+        folder: of the journals of tuning.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, also where Lightning makes another thing of it.
+    """
+    record, before = started(problem, order, settings), time.perf_counter()
+    # Larger than the training part is as large as it: halving it would change nothing.
+    batch = most = min(record.batch_size, len(divided(problem, order.split).train))
+    while True:
+        try:
+            with one_thread(), ctrl_c(), torch.random.fork_rng(devices=()):
+                torch.manual_seed(order.fit.seed)
+                found = _Fit(problem, order, settings, batch, folder).record(record)
+                break
+        except Exception as error:
+            reason = worded(error)
+            if not out_of_memory(error) or batch == 1:
+                found = replace(record, reason=reason, batch_size=batch if batch < most else record.batch_size)
+                break
+        batch //= 2
+        free()
+    if batch < most or order.batch_size is not None:
+        said = f"memory ran out with batches of {settings.batch_size}, so they were of {batch}"
+        found = replace(found, reason="; ".join(filter(None, (said, found.reason))))
+    return replace(found, seconds=time.perf_counter() - before)
+
+
+@final
+class _Fit:
+    """The steps of one attempt at a fit, with batches of a given size."""
+
+    def __init__(self, problem: Problem, order: Order, settings: Settings, batch: int, folder: Path | None) -> None:
+        if order.cell is None or order.size is None:
+            raise ValueError(f"expected a cell and its size, got {order.cell} and {order.size}")
+        self.problem, self.order, self.settings, self.batch, self.folder = problem, order, settings, batch, folder
+        self.cell, self.size, self.seed = order.cell, order.size, order.fit.seed
+        self.parts, self.labels = divided(problem, order.split), part_labels(problem, order.split)
+
+    def record(self, record: Record) -> Record:
+        """All of it."""
+        chosen = self._tuned()
+        _warm(self._network(chosen), self._loss(), self.parts.train, self.batch)
+        model, curves, mib = self._trained(chosen)
+        validation = self._score(model, self.parts.validation, self.labels[1])
+        # The only look at the test part.
+        tested = self._score(model, self.parts.test, self.labels[2])
+        record = replace(
+            record,
+            status="ok",
+            score=tested,
+            validation=validation,
+            chosen=chosen,
+            parameters=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+            epochs=len(curves.epochs),
+            kept=curves.kept + 1,
+            seconds_per_epoch=curves.seconds / len(curves.epochs),
+            peak_mib=mib,
+            batch_size=self.batch if self.batch < len(self.parts.train) else record.batch_size,
+        )
+        return self._measured(model, record)
+
+    def _tuned(self) -> Chosen:
+        if not self.settings.trials:
+            return {}
+        journal = None if self.folder is None else self.folder / f"{digest(self.order.fit)}.journal"
+
+        def validated(chosen: Chosen) -> float:
+            return self._score(self._trained(chosen)[0], self.parts.validation, self.labels[1])
+
+        return tune(self.settings, validated, self.seed, journal)
+
+    def _network(self, chosen: Chosen) -> Network:
+        size = replace(self.size, dropout=chosen["dropout"]) if chosen else self.size
+        return network(self.problem, self.cell, size, self.seed, self.parts.train)
+
+    def _loss(self) -> Loss:
+        return squared_error if self.problem.target == "regression" else cross_entropy()
+
+    def _trained(self, chosen: Chosen) -> tuple[Network, Curves, float]:
+        """The network with the weights of its best epoch, its curves and MiB."""
+        recipe = GraphRecipe(
+            epochs=self.settings.epochs,
+            batch_size=self.batch,
+            learning_rate=chosen.get("learning_rate", self.settings.learning_rate),
+            weight_decay=chosen.get("weight_decay", self.settings.weight_decay),
+            patience=self.settings.patience,
+            seed=self.seed,
+        )
+        model, curves = self._network(chosen), list[Curves]()
+        train, validation = (self._scaled(part) for part in self.parts[:2])
+
+        def learn() -> None:
+            before = seconds()
+            found = fit_graphs(model, train, validation, recipe, self._loss(), measures={})
+            curves.append(found._replace(seconds=seconds() - before))
+
+        mib = most_memory(learn)
+        return model, curves[0], mib
+
+    def _scaled(self, graphs: Sequence[Data]) -> list[Data]:
+        """Values less the mean of the training part, in its standard deviations: R2 is the same, and learning is easier."""
+        if self.problem.target != "regression":
+            return list(graphs)
+        mean, deviation = float(self.labels[0].mean()), float(self.labels[0].std())
+        scaled = [copy.copy(graph) for graph in graphs]
+        for graph in scaled:
+            graph["y"] = ((graph["y"].double() - mean) / (deviation or 1.0)).float()
+        return scaled
+
+    def _score(self, model: nn.Module, graphs: Sequence[Data], labels: NDArray[np.float64]) -> float:
+        said = predicted(model, graphs, self.problem, self.batch)
+        if self.problem.target == "regression":
+            said = said * (float(self.labels[0].std()) or 1.0) + float(self.labels[0].mean())
+        return score(self.problem.target, labels, said)
+
+    def _measured(self, model: Network, record: Record) -> Record:
+        """What it costs and what it learned; a fit that this fails for has a score all the same, and says so."""
+        rows = [0] if self.problem.transductive else self.order.split.test[:MEASURED].tolist()
+        try:
+            costs = cost(model, self.problem, rows)
+            record = replace(record, flops=float(costs.flops), graphs_per_second=float(costs.graphs_per_second))
+            return replace(record, learned=learned(model, self.problem, rows))
+        except Exception as error:
+            return replace(record, reason=f"not measured: {worded(error)}")
+
+
+@torch.no_grad()
+def predicted(model: nn.Module, graphs: Sequence[Data], problem: Problem, batch: int) -> NDArray[np.float64]:
+    """What a network says of all that is asked, a row each."""
+    model.eval()
+    found = []
+    for each in DataLoader(list(graphs), batch_size=4 * batch):
+        known = asked(problem, each["y"].reshape(-1).double().numpy())
+        found.append(model(each).double().reshape(len(known), -1).numpy()[known])
+    return np.concatenate(found)
+
+
+def squared_error(out: Tensor, batch: Data) -> Tensor:
+    """The mean of the squared differences, of what is asked: a ``y`` of NaN is not.
+
+    >>> float(squared_error(torch.tensor([[1.0], [2.0]]), Data(y=torch.tensor([3.0, torch.nan]))))
+    4.0
+    """
+    said, known = out.reshape(-1), batch["y"].reshape(-1).to(out.dtype)
+    there = ~known.isnan()
+    return functional.mse_loss(said[there], known[there])
+
+
+def _warm(model: nn.Module, loss: Loss, graphs: Sequence[Data], batch: int) -> None:
+    """One step on a network that is thrown away, so that kernels are compiled before seconds are counted."""
+    some = next(iter(DataLoader(list(graphs[:batch]), batch_size=batch)))
+    loss(model.train()(some), some).backward()
+
+
+@lru_cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple({**versions(), "commit": str(surroundings()["commit"])}.items())

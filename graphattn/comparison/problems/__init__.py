@@ -1,0 +1,5 @@
+"""From names, files and PyG data to a :class:`~graphattn.comparison.problem.Problem`."""
+
+from graphattn.comparison.problems.named import NAMES, problem
+
+__all__ = ["NAMES", "problem"]

@@ -1,0 +1,145 @@
+"""Which graphs of a list can be used: what is wrong with one, what all have in common, and copies with nothing else in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphattn.training.inputs import list_problems
+
+
+class Form(NamedTuple):
+    """What graphs of one data set have in common: how many columns of what; ``""`` and 0 where there is nothing.
+
+    >>> str(form(Data(x=torch.rand(3, 2), edge_index=torch.tensor([[0], [1]]))))
+    'x of 2 numbers, edge_index'
+    """
+
+    x: str
+    columns: int
+    edge_index: bool
+    edge_attr: str
+    edge_columns: int
+    pos: int
+
+    def __str__(self) -> str:
+        parts = (
+            f"x of {self.columns} {self.x}" if self.x else "",
+            "edge_index" if self.edge_index else "",
+            f"edge_attr of {self.edge_columns} {self.edge_attr}" if self.edge_attr else "",
+            f"pos in {self.pos} dimensions" if self.pos else "",
+        )
+        return ", ".join(filter(None, parts)) or "nothing"
+
+
+def fault(graph: object) -> str:
+    """Why a graph cannot be used, whatever the others are; ``""`` if it can.
+
+    >>> fault(Data(x=torch.tensor([[0.5], [float("nan")]])))
+    'x of node 1 is [nan]'
+    """
+    if not isinstance(graph, Data):
+        return f"expected a PyG Data, got {type(graph).__name__}"
+    if not any(name in graph for name in ("x", "pos", "num_nodes")):
+        return "it has neither x nor num_nodes"
+    if not graph.num_nodes:
+        return "it has no nodes"
+    edge_index = graph.edge_index
+    if edge_index is not None:
+        if not isinstance(edge_index, Tensor) or edge_index.dtype != torch.long or edge_index.shape[:-1] != (2,):
+            return f"expected edge_index [2, K] of int64, got {_described(edge_index)}"
+        strange = edge_index[(edge_index < 0) | (edge_index >= graph.num_nodes)]
+        if len(strange):
+            return f"edge_index names node {int(strange[0])} of {graph.num_nodes}"
+    edges = 0 if edge_index is None else edge_index.size(1)
+    rows = {"x": (graph.num_nodes, "node"), "pos": (graph.num_nodes, "node")}
+    rows |= {"edge_attr": (edges, "edge"), "true_edge": (edges, "edge")}
+    return next(filter(None, (_fault_of(graph, name, *each) for name, each in rows.items() if name in graph)), "")
+
+
+def form(graph: Data) -> Form:
+    """What a graph without a :func:`fault` consists of."""
+    x, edge_attr, pos = graph.x, graph.edge_attr, graph.pos
+    return Form(
+        "" if x is None else _kind(x),
+        0 if x is None else _table(x).size(1),
+        graph.edge_index is not None,
+        "" if edge_attr is None else _kind(edge_attr),
+        0 if edge_attr is None else _table(edge_attr).size(1),
+        0 if pos is None else _table(pos).size(1),
+    )
+
+
+def misfits(graphs: Sequence[object], common: Form | None = None) -> tuple[Form | None, dict[int, str]]:
+    """The form of most graphs, or the one given, and why the others cannot be used, by their position."""
+    wrong = {position: why for position, graph in enumerate(graphs) if (why := fault(graph))}
+    forms = {position: form(cast(Data, graph)) for position, graph in enumerate(graphs) if position not in wrong}
+    if common is None and forms:
+        ((common, _),) = Counter(forms.values()).most_common(1)
+    others = {position: f"it has {each}, expected {common}" for position, each in forms.items() if each != common}
+    return common, dict(sorted((wrong | others).items()))
+
+
+def plain(graph: Data) -> Data:
+    """A copy of a graph with nothing in it but what layers hear, as :class:`Problem` has it; the graph itself is not changed.
+
+    Numbers become float32 and categories int64, features ``[n, columns]``; edges from a node to itself are left out.
+    """
+    count = cast(int, graph.num_nodes)
+    edge_index = torch.zeros(2, 0, dtype=torch.long) if graph.edge_index is None else graph.edge_index
+    keep = edge_index[0] != edge_index[1]
+    held = Data(x=torch.ones(count, 1) if graph.x is None else _features(graph.x), edge_index=edge_index[:, keep])
+    if graph.edge_attr is not None:
+        held.edge_attr = _features(graph.edge_attr)[keep]
+    if graph.pos is not None:
+        held.pos = _table(graph.pos).float()
+    if "true_edge" in graph:
+        held.true_edge = graph["true_edge"].bool()[keep]
+    return held
+
+
+def set_aside(problems: Mapping[int, str], count: int) -> tuple[str, ...]:
+    """A note about graphs that are left out; none if there are none.
+
+    Raises `ValueError` if they are half of all or more: then they are not what is wrong.
+    """
+    if not problems:
+        return ()
+    if 2 * len(problems) >= count:
+        raise ValueError(f"{len(problems)} of {count} graphs cannot be used: {list_problems(dict(problems))}")
+    return (f"{len(problems)} of {count} graphs were set aside: {list_problems(dict(problems))}",)
+
+
+def _fault_of(graph: Data, name: str, rows: int, of: str) -> str:
+    values = graph[name]
+    if not isinstance(values, Tensor) or values.dim() not in (1, 2) or values.is_complex():
+        return f"expected {name} [{rows}, columns] of numbers, got {_described(values)}"
+    table = _table(values)
+    if table.size(0) != rows or not table.size(1):
+        return f"expected {name} of {rows} {of}s, got {_described(values)}"
+    wrong = ~table.isfinite() if name in ("pos", "true_edge") or table.is_floating_point() else table < 0
+    bad = wrong.any(1).nonzero().flatten().tolist()
+    return f"{name} of {of} {bad[0]} is {table[bad[0]].tolist()}" if bad else ""
+
+
+def _kind(values: Tensor) -> str:
+    return "numbers" if values.is_floating_point() or values.dtype == torch.bool else "categories"
+
+
+def _table(values: Tensor) -> Tensor:
+    return values if values.dim() == 2 else values.unsqueeze(1)
+
+
+def _features(values: Tensor) -> Tensor:
+    return _table(values).float() if _kind(values) == "numbers" else _table(values).long()
+
+
+def _described(values: object) -> str:
+    if isinstance(values, Tensor):
+        return f"{str(values.dtype).removeprefix('torch.')} {list(values.shape)}"
+    return type(values).__name__

@@ -1,0 +1,86 @@
+"""What a fit does to the process it runs in: threads, memory, Ctrl-C."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from graphattn.bench.memory import peak
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread of torch and of the kernels, so that every fit is timed alike, and several at once do not wait for each other.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def seconds() -> float:
+    """A clock for work on one thread: of the time that this process computes, so that others on the machine do not count.
+
+    Where an accelerator works beside the processor, of all time.
+    """
+    return time.perf_counter() if torch.accelerator.is_available() else time.process_time()
+
+
+@contextmanager
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is ``KeyboardInterrupt`` again where Lightning makes ``SystemExit`` of it, and the next one is heard as well."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
+
+
+def most_memory(step: Callable[[], Any]) -> float:
+    """MiB that a call takes at its worst beyond what was there, of CUDA where there is a device; 0 if unknown."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    called: list[Any] = []
+    found = peak(lambda: called.append(step()))
+    if not called:
+        step()
+    return 0.0 if found is None else found.extra
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is how Python, NumPy or torch say that there is no memory left.
+
+    >>> out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
+    words = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | OSError) and any(each in str(error).lower() for each in words)
+    )
+
+
+def free() -> None:
+    """Gives back what nobody holds."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

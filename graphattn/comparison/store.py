@@ -1,0 +1,128 @@
+"""Results on disk, a line for each fit, so that a comparison that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple, final
+
+from graphattn.comparison.record import Fit, Record
+
+
+class Damaged(NamedTuple):
+    """A line that is no record: its number, counted from 1, and what is wrong with it."""
+
+    number: int
+    reason: str
+
+
+def key(fit: Fit) -> str:
+    """Equal for equal fits, in memory and in files.
+
+    >>> first, second = (Fit("p", "gcn", "edges", 0, 0, settings={"fractions": each}) for each in ((1, 2), [1, 2]))
+    >>> key(first) == key(second)
+    True
+    """
+    return json.dumps(asdict(fit), sort_keys=True)
+
+
+def digest(fit: Fit) -> str:
+    """Sixteen digits of :func:`key`, for names of files."""
+    return hashlib.sha256(key(fit).encode()).hexdigest()[:16]
+
+
+@final
+class Store:
+    """Records by fit, in memory and, with a path, in a file of one JSON object a line.
+
+    Lines that are no records are set aside in ``<name>.damaged.jsonl`` beside the file, each behind its number, and the file is
+    written anew without them; ``damaged`` names them. Every record is appended in one write, so that a kill between two
+    records loses nothing.
+
+    Args:
+        path: of the file, made with its folder where it is not there; none for memory alone.
+
+    Raises:
+        ValueError: `path` is a folder.
+
+    >>> store = Store()
+    >>> store.add(Record(Fit("problem", "gcn", "edges", 0, 0), "failed", "R2", reason="diverged"))
+    >>> store.find(Fit("problem", "gcn", "edges", 0, 0)).reason
+    'diverged'
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.damaged: list[Damaged] = []
+        self._records: dict[str, Record] = {}
+        if path is not None and path.is_dir():
+            raise ValueError(f"expected a file of results, got the folder {path}")
+        if path is not None and path.exists():
+            self._load(path)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def aside(self) -> Path | None:
+        """Where damaged lines are kept."""
+        return None if self.path is None else self.path.with_name(f"{self.path.stem}.damaged{self.path.suffix}")
+
+    def find(self, fit: Fit) -> Record | None:
+        """What came of a fit, if it is known."""
+        return self._records.get(key(fit))
+
+    def add(self, record: Record) -> None:
+        """One more record, which is on disk when this returns."""
+        self._records[key(record.fit)] = record
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            line = json.dumps(record.to_json(), ensure_ascii=False) + "\n"
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                os.write(file, line.encode())
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+    def _load(self, path: Path) -> None:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        lines, wrong = text.split("\n"), list[str]()
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                record = _record(line)
+                self._records[key(record.fit)] = record
+            except ValueError as error:
+                self.damaged.append(Damaged(number, str(error)))
+                wrong.append(json.dumps({"line": number, "text": line}, ensure_ascii=False) + "\n")
+        if wrong and self.aside is not None:
+            with self.aside.open("a", encoding="utf-8") as file:
+                file.writelines(wrong)
+        if wrong or lines[-1]:
+            numbers = {each.number for each in self.damaged}
+            kept = [line for number, line in enumerate(lines, 1) if line.strip() and number not in numbers]
+            partial = path.with_suffix(".partial")
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            partial.replace(path)
+
+
+def _record(line: str) -> Record:
+    """Raises `ValueError` in words."""
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error.msg} at character {error.colno}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"expected a record, got {line[:40]!r}")
+    record = Record.from_json(found)
+    if not isinstance(record.fit.settings, dict) or record.status not in ("ok", "failed"):
+        raise ValueError(f"expected status ok or failed, got {record.status!r}")
+    if record.status == "ok" and not (isinstance(record.score, int | float) and math.isfinite(record.score)):
+        raise ValueError(f"expected a score, got {record.score!r}")
+    return record

@@ -1,0 +1,134 @@
+"""`graphattn compare`: options, the table, the verdict and errors in words."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from graphattn.cli import app
+from graphattn.comparison import command, fitting
+from graphattn.comparison.compare import compare
+from graphattn.comparison.running import Bench
+from graphattn.comparison.settings import Settings
+
+
+@pytest.fixture
+def works(monkeypatch):
+    """Fits that were done, each with a score by its name."""
+    done = []
+
+    def work(bench, order):
+        done.append((order, bench))
+        record = fitting.started(bench.problem, order, bench.settings)
+        if order.fit.name == "gcn on full":
+            return replace(record, reason="it diverged")
+        score = 0.5 + 0.01 * order.fit.split + 0.02 * (order.fit.layer == "attention")
+        return replace(
+            record, status="ok", score=score, validation=score, seconds=1.0, seconds_per_epoch=0.25, parameters=99
+        )
+
+    monkeypatch.setattr(Bench, "work", work)
+    # In this process, where fits can be watched.
+    monkeypatch.setattr(command, "compare", lambda *given, jobs, **more: compare(*given, jobs=0, **more))
+    return done
+
+
+def asked(*options):
+    return CliRunner().invoke(app, ["compare", *options])
+
+
+def test_the_table_the_verdict_and_the_files_are_told(works, tmp_path):
+    options = ("--layers", "attention, gcn,mlp", "--topologies", "edges,full", "--repeats", "2", "--count", "60")
+    result = asked("sparse_and", *options, "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    names = {order.fit.name for order, _ in works if order.fit.role == "model"}
+    assert names == {"attention on edges", "attention on full", "gcn on edges", "gcn on full", "mlp on none"}
+    (bench,) = {id(bench): bench for _, bench in works}.values()
+    assert len(bench.problem.graphs) == 60
+    for words in (
+        "sparse_and: ROC-AUC",
+        "0 (2 failed)",
+        "failed: gcn on full: it diverged",
+        "Attention on",
+        "report.html",
+    ):
+        assert words in result.stdout
+    assert "results.csv" in result.stdout
+    assert "of 22: attention on edges, part 1: ROC-AUC 0.520" in result.stderr
+    assert (tmp_path / "report.html").exists()
+
+
+def test_options_are_settings(works, tmp_path):
+    options = [
+        "--layers",
+        "gcn",
+        "--topologies",
+        "edges",
+        "--repeats",
+        "2",
+        "--seeds",
+        "2",
+        "--epochs",
+        "7",
+        "--seed",
+        "5",
+    ]
+    result = asked("motif", *options, "--count", "40", "--split", "random", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    settings = works[0][1].settings
+    assert (settings.repeats, settings.seeds, settings.epochs, settings.seed) == (2, 2, 7, 5)
+    assert (settings.split, settings.trials) == ("random", 0)
+
+
+def test_a_quick_run_is_small_and_says_so(works, tmp_path):
+    result = asked("distant", "--layers", "gcn", "--topologies", "edges", "--quick", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    bench = works[0][1]
+    assert (bench.settings.repeats, bench.settings.epochs, len(bench.problem.graphs)) == (3, 12, 600)
+    assert "A quick run" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["no_such_data"], "no_such_data"),
+        (["sparse_and", "--layers", "gtn"], "got gtn"),
+        (["sparse_and", "--topologies", "ring"], "got ring"),
+        (["sparse_and", "--repeats", "0"], "expected repeats of 1 or more, got 0"),
+        (["sparse_and", "--count", "4"], "leaves the class"),
+        (["sparse_and", "--split", "scaffold"], "expected molecules for the split 'scaffold'"),
+    ],
+)
+def test_errors_are_one_line(works, tmp_path, options, words):
+    result = asked(*options, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert words in result.stderr
+    assert works == []
+
+
+def test_ctrl_c_says_how_to_go_on(works, tmp_path, monkeypatch):
+    def pressed(bench, order):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Bench, "work", pressed)
+    result = asked("sparse_and", "--layers", "gcn", "--count", "60", "--out", str(tmp_path))
+    assert result.exit_code == 130
+    assert f"Stopped. What is finished is in {tmp_path}; the same command goes on from there." in result.stdout
+
+
+def test_names_stand_between_commas():
+    assert command.names(" attention,,edges+hub ") == ["attention", "edges+hub"]
+
+
+def test_the_table_has_a_row_for_what_failed(works):
+    settings = Settings(repeats=2, width=8, hidden=8, depth=1)
+    found = compare("sparse_and", ["gcn"], ["edges", "full"], settings=settings, console=Console(file=io.StringIO()))
+    shown = Console(file=io.StringIO(), width=170)
+    shown.print(command.table(found))
+    lines = [line.split("│") for line in shown.file.getvalue().splitlines() if "gcn on" in line]
+    assert [line[1].strip() for line in lines] == ["gcn on edges", "gcn on full", "gcn on edges, labels permuted"]
+    assert [line[2].strip() for line in lines] == ["2", "0 (2 failed)", "2"]
+    assert lines[0][5].strip() == "99"

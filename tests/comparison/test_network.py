@@ -1,0 +1,199 @@
+import copy
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional
+from torch_geometric.data import Batch, Data
+
+from graphattn.backends import use_backend
+from graphattn.comparison.graphs import TOPOLOGIES, Cell, cells, prepared
+from graphattn.comparison.layers import LAYERS
+from graphattn.comparison.network import Size, network, parameters
+from graphattn.comparison.problem import Problem
+from graphattn.topology import WithHubs
+
+CELLS = cells(LAYERS, TOPOLOGIES)
+SMALL = Size(width=8, hidden=16, depth=2, heads=2)
+
+
+def tree(nodes, generator, categories=False):
+    child = torch.arange(1, nodes)
+    parent = torch.tensor([int(torch.randint(each, (), generator=generator)) for each in child.tolist()]).long()
+    ends = torch.stack([torch.cat([child, parent]), torch.cat([parent, child])])
+    kind = torch.randint(3, (nodes - 1, 2), generator=generator).repeat(2, 1)
+    if categories:
+        return {"x": torch.randint(4, (nodes, 3), generator=generator), "edge_index": ends, "edge_attr": kind}
+    return {"x": torch.randn(nodes, 3, generator=generator), "edge_index": ends, "edge_attr": kind.float()}
+
+
+def trees(count=16, level="graph", categories=False, classes=2):
+    """Trees of 1 to 7 nodes, and labels that mean nothing."""
+    generator = torch.Generator().manual_seed(1)
+    graphs = []
+    for number in range(count):
+        nodes = 1 + number % 7
+        asked = 1 if level == "graph" else nodes
+        label = (
+            (torch.arange(asked) + number) % classes
+            if number < 2
+            else torch.randint(classes, (asked,), generator=generator)
+        )
+        graphs.append(Data(**tree(nodes, generator, categories), y=label))
+    return Problem("trees", graphs, "binary", ("no", "yes"), level)
+
+
+def batch_of(problem, rows=None):
+    return Batch.from_data_list([problem.graphs[row] for row in (range(len(problem.graphs)) if rows is None else rows)])
+
+
+@pytest.mark.parametrize("categories", [False, True])
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_batched_is_what_graphs_are_alone_and_all_backends_agree(cell, categories):
+    problem = prepared(trees(8, categories=categories), CELLS)
+    model = network(problem, cell, SMALL).double().eval()
+    together = model(batch_of(problem))
+    assert together.shape == (8, 2)
+    for row in range(8):
+        assert model(batch_of(problem, [row])).allclose(together[row], atol=1e-12)
+    with use_backend("edgewise"):
+        assert model(batch_of(problem)).allclose(together, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_all_parameters_learn(cell):
+    problem = prepared(trees(8), CELLS)
+    model = network(problem, cell, SMALL)
+    model(batch_of(problem)).square().sum().backward()
+    assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_every_cell_learns_sixteen_graphs_by_heart(cell):
+    problem = prepared(trees(16), [cell])
+    model, batch = network(problem, cell, Size(width=16, hidden=32, depth=1, heads=2)), batch_of(problem)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        functional.cross_entropy(model(batch), batch.y).backward()
+        optimizer.step()
+    assert (model(batch).argmax(1) == batch.y).all()
+
+
+@pytest.mark.parametrize("cell", [Cell("attention", "edges+hub"), Cell("edge_attention", "full"), Cell("gin", "edges")])
+def test_nodes_may_stand_in_any_order(cell):
+    problem = prepared(trees(8), [cell])
+    (data,) = [problem.graphs[6]]
+    order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
+    place = order.argsort()
+    turned = Data(x=data.x[order], edge_index=place[data.edge_index], edge_attr=data.edge_attr, y=data.y)
+    turned = prepared(replace(problem, graphs=[turned, *problem.graphs[1:]]), [cell]).graphs[0]
+    model = network(problem, cell, SMALL).double().eval()
+    assert model(turned).allclose(model(data), atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", [Cell("gat", "edges+hub"), Cell("attention", "full"), Cell("mlp", "none")])
+def test_nodes_are_answered_one_by_one(cell):
+    problem = prepared(trees(5, level="node"), [cell])
+    assert network(problem, cell, SMALL)(batch_of(problem)).shape == (1 + 2 + 3 + 4 + 5, 2)
+
+
+def test_alone_nothing_that_others_say_is_heard_and_over_a_hub_all_of_it():
+    data = Data(x=torch.randn(4, 3), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor([0, 1, 0, 1]))
+    problem = Problem("pair", [data], "binary", ("no", "yes"), "node")
+
+    def heard(layer, topology):
+        model = network(problem, Cell(layer, topology), SMALL)
+        x = model.nodes(data).detach().requires_grad_()
+        out = model.through(x, data)[-1]
+        return [bool(torch.autograd.grad(out[0].norm(), x, retain_graph=True)[0][node].any()) for node in range(4)]
+
+    for layer in ("attention", "gcn", "gatv2", "edgeconv"):
+        assert heard(layer, "none") == [True, False, False, False]
+        assert heard(layer, "edges") == [True, True, False, False]
+        assert heard(layer, "full") == [True, True, True, True]
+    for layer in ("attention", "gcn", "gin", "sage"):
+        assert heard(layer, "edges+hub") == [True, True, True, True]
+
+
+def test_places_are_told_to_all_wherever_the_graph_stands():
+    problem = trees(4)
+    for data in problem.graphs:
+        data.pos = torch.randn(data.num_nodes, 2)
+    model = network(problem, Cell("mlp", "none"), SMALL).double()
+    moved, turned = batch_of(problem), batch_of(problem)
+    moved.pos = moved.pos + torch.tensor([1000.0, -5])
+    turned.pos = turned.pos.flip(1)
+    assert model(moved).allclose(model(batch_of(problem)), atol=1e-3)
+    assert not model(turned).allclose(model(batch_of(problem)), atol=1e-3)
+
+
+def test_hubs_stand_behind_their_graphs_and_are_not_read():
+    problem = trees(4)
+    model = network(problem, Cell("gcn", "edges+hub"), SMALL)
+    graph = model.graph(batch_of(problem))
+    assert isinstance(graph, WithHubs)
+    assert (graph.num_receivers, [len(x) for x in model.states(batch_of(problem))]) == (10 + 4, [10, 10, 10])
+
+
+def test_a_seed_repeats_the_weights_and_leaves_the_callers_alone():
+    problem, cell = trees(2), Cell("attention", "edges")
+    before = torch.random.get_rng_state()
+    first, again, other = (network(problem, cell, SMALL, seed) for seed in (0, 0, 1))
+    assert torch.random.get_rng_state().equal(before)
+    assert first.head[0].weight.equal(again.head[0].weight)
+    assert not first.head[0].weight.equal(other.head[0].weight)
+
+
+@pytest.mark.parametrize("cell", [Cell("gat", "edges+hub"), Cell("edge_attention", "full"), Cell("gcn", "shuffled")])
+def test_networks_are_copied_and_pickled(cell):
+    problem = prepared(trees(3), [cell])
+    model, batch = network(problem, cell, SMALL), batch_of(problem)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other(batch).equal(model(batch))
+
+
+def test_numbers_of_any_size_are_heard_alike():
+    problem, cell = trees(8), Cell("attention", "edges")
+    large = replace(problem, graphs=[copy.copy(data) for data in problem.graphs])
+    for data in large.graphs:
+        data.x = 1000 * data.x + 7
+    said = [network(each, cell, SMALL)(batch_of(each)) for each in (problem, large)]
+    assert said[0].allclose(said[1], atol=1e-4)
+
+
+def test_cells_of_one_width_begin_with_the_same_encoder_and_head():
+    problem = trees(2)
+    models = [network(problem, cell, SMALL, seed=3) for cell in CELLS]
+    for model in models[1:]:
+        assert model.nodes.start.map.weight.equal(models[0].nodes.start.map.weight)
+        assert model.head[-1].weight.equal(models[0].head[-1].weight)
+
+
+def test_parameters_of_a_gcn_are_these():
+    encoder, norm, head = 3 * 8 + 8, 2 * 8, 8 * 8 + 8 + 8 * 2 + 2
+    block = 8 * 8 + 8 + 2 * 16 + (8 * 16 + 16 + 16 * 8 + 8)
+    assert parameters(network(trees(2), Cell("gcn", "edges"), SMALL)) == encoder + norm + head + 2 * block
+    assert parameters(network(trees(2), Cell("gcn", "edges+hub"), SMALL)) == encoder + norm + head + 2 * block + 8
+
+
+def test_dropout_is_heard_in_training_only():
+    problem = trees(4)
+    model = network(problem, Cell("gcn", "full"), Size(8, 16, heads=2, dropout=0.5))
+    batch = batch_of(problem)
+    assert not model(batch).equal(model(batch))
+    assert model.eval()(batch).equal(model(batch))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"width": 10, "hidden": 8, "heads": 4}, r"a width that the heads divide, got Size\(width=10, "),
+        ({"width": 8, "hidden": 0}, "of 1 or more.*hidden=0"),
+        ({"width": 8, "hidden": 8, "dropout": 1.0}, "a dropout of at least 0 and below 1, got 1.0"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        Size(**given)

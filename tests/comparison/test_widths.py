@@ -1,0 +1,65 @@
+import math
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphattn.comparison.graphs import TOPOLOGIES, Cell, cells
+from graphattn.comparison.layers import LAYERS
+from graphattn.comparison.network import Size, network, parameters
+from graphattn.comparison.problem import Problem
+from graphattn.comparison.widths import matched
+
+CELLS = cells(LAYERS, TOPOLOGIES)
+EDGES = torch.tensor([[0, 1], [1, 0]])
+
+
+def problem(categories=False):
+    x = torch.tensor([[0, 4, 90], [3, 1, 7]]) if categories else torch.randn(2, 5)
+    attr = torch.tensor([[1, 3], [1, 3]]) if categories else None
+    graphs = [Data(x=x, edge_index=EDGES, y=torch.tensor([y]), edge_attr=attr) for y in range(3)]
+    return Problem("pair", graphs, "multiclass", ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "categories"),
+    [
+        (Size(16, 32, 1, 2), True),
+        (Size(64, 128, 3, 4), True),
+        (Size(48, 96, 2, 3), False),
+        (Size(128, 512, 6, 8), False),
+    ],
+    ids=str,
+)
+def test_parameter_counts_agree_within_5_percent_in_every_cell(reference, categories):
+    task = problem(categories)
+    sizes = matched(task, CELLS, reference)
+    assert list(sizes) == CELLS
+    counts = {cell: parameters(network(task, cell, size)) for cell, size in sizes.items()}
+    target = counts[CELLS[0]]
+    assert {cell: count for cell, count in counts.items() if abs(count - target) > 0.05 * target} == {}
+    for size in sizes.values():
+        assert size == reference or size.width % math.lcm(8, reference.heads) == 0
+        assert (size.depth, size.heads) == (reference.depth, reference.heads)
+        assert 1 / 4 < (size.hidden / size.width) / (reference.hidden / reference.width) < 4, "it keeps its shape"
+
+
+def test_the_reference_is_the_first_attention_cell_else_the_first():
+    chosen, reference = cells(["gcn", "attention"], ["edges", "full"]), Size(64, 128)
+    sizes = matched(problem(), chosen, reference)
+    assert sizes[Cell("attention", "edges")] == sizes[Cell("attention", "full")] == reference
+    assert sizes[Cell("gcn", "edges")] == sizes[Cell("gcn", "full")] != reference
+    without = matched(problem(), cells(["gcn", "mlp"], ["edges"]), reference)
+    assert without[Cell("gcn", "edges")] == reference
+
+
+def test_nothing_to_match_is_refused():
+    with pytest.raises(ValueError, match="cells to match, got none"):
+        matched(problem(), [], Size(8, 8))
+
+
+def test_a_size_that_no_other_layer_has_is_refused():
+    with pytest.raises(
+        ValueError, match=r"a size of edge_attention on full with 136 parameters within 5%, got none for Size\("
+    ):
+        matched(problem(), [Cell("mlp", "none"), Cell("edge_attention", "full")], Size(4, 1, depth=1, heads=1))

@@ -1,0 +1,304 @@
+"""Graph estimators as scikit-learn's own: lists of PyG graphs in, labels and values out."""
+
+import copy
+import json
+import pickle
+import re
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from torch_geometric.data import Batch, Data
+
+from graphattn.graph_estimators import GraphClassifier, GraphRegressor
+
+SMALL = {"layer": "gcn", "topology": "edges", "channels": 16, "layers": 1, "epochs": 8, "learning_rate": 0.01}
+
+
+def ring(nodes, colour):
+    """A ring of nodes that are all of one colour, with numbers around it."""
+    node = torch.arange(nodes)
+    edges = torch.stack([torch.cat([node, (node + 1) % nodes]), torch.cat([(node + 1) % nodes, node])])
+    return Data(x=torch.randn(nodes, 3) + 100 * torch.tensor([2.0 * colour, 1.0, 0.0]), edge_index=edges)
+
+
+torch.manual_seed(0)
+GRAPHS = [ring(3 + k % 5, k % 2) for k in range(24)]
+LABELS = np.array(["blue", "red"] * 12)
+VALUES = np.array([1000.0 + 50 * (k % 2) for k in range(24)])
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return GraphClassifier(**SMALL).fit(GRAPHS, LABELS)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return GraphRegressor(**{**SMALL, "epochs": 30}).fit(GRAPHS, VALUES)
+
+
+def test_classifier_learns(classifier):
+    assert classifier.classes_.tolist() == ["blue", "red"]
+    assert classifier.score(GRAPHS, LABELS) == 1
+    probability = classifier.predict_proba([ring(9, 0), ring(2, 1)])
+    assert probability.sum(1) == pytest.approx(1)
+    assert probability[0, 0] > 0.5 > probability[1, 0]
+    assert classifier.predict([ring(4, 1)]).tolist() == ["red"]
+
+
+def test_regressor_learns_in_the_units_of_its_values(regressor):
+    assert regressor.score(GRAPHS, VALUES) > 0.9
+    assert regressor.predict(GRAPHS).shape == (24,)
+
+
+@pytest.mark.parametrize(
+    ("layer", "topology"),
+    [("edge_attention", "full"), ("attention", "edges+hub"), ("gin", "none"), ("mlp", "full")],
+)
+def test_layers_and_topologies_by_name(layer, topology):
+    model = GraphClassifier(**{**SMALL, "layer": layer, "topology": topology}).fit(GRAPHS, LABELS)
+    assert model.score(GRAPHS, LABELS) > 0.9
+
+
+def test_three_classes_of_categories_with_some_never_seen():
+    graphs = [Data(x=torch.full((n, 2), k), edge_index=torch.zeros(2, 0).long()) for n in range(1, 9) for k in range(3)]
+    model = GraphClassifier(**SMALL).fit(graphs, [5, 7, 9] * 8)
+    assert model.classes_.tolist() == [5, 7, 9]
+    assert model.score(graphs, [5, 7, 9] * 8) > 0.9
+    assert model.predict_proba([Data(x=torch.full((2, 2), 40), edge_index=graphs[0].edge_index)]).shape == (1, 3)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [True, False], [2.5, 7.0], ["b", "a"]])
+def test_labels_come_back_in_their_own_type(labels, tmp_path):
+    y = np.array(labels * 12)
+    model = GraphClassifier(**{**SMALL, "epochs": 1}).fit(GRAPHS, y)
+    for each in (model, GraphClassifier.load(model.save(tmp_path / "model"))):
+        assert each.classes_.dtype == y.dtype
+        assert each.classes_.tolist() == sorted(labels)
+        assert set(each.predict(GRAPHS).tolist()) <= set(labels)
+
+
+def test_edges_are_heard_with_what_they_say():
+    generator = torch.Generator().manual_seed(0)
+    graphs = []
+    for k in range(40):
+        data = ring(6, 0)
+        data.x = torch.ones(6, 1)
+        data.edge_attr = torch.rand(12, 1, generator=generator) + k % 2
+        graphs.append(data)
+    model = GraphClassifier(**{**SMALL, "layer": "edge_attention", "epochs": 30}).fit(graphs, [0, 1] * 20)
+    assert model.score(graphs, [0, 1] * 20) > 0.9
+    deaf = GraphClassifier(**{**SMALL, "layer": "attention", "epochs": 30}).fit(graphs, [0, 1] * 20)
+    assert deaf.score(graphs, [0, 1] * 20) == 0.5
+
+
+def test_graphs_come_in_any_container_and_are_not_changed(classifier):
+    before = copy.deepcopy(GRAPHS)
+    expected = classifier.predict_proba(GRAPHS)
+    for container in (tuple, iter, Batch.from_data_list):
+        assert np.array_equal(classifier.predict_proba(container(GRAPHS)), expected)
+    for graph, as_it_was in zip(GRAPHS, before, strict=True):
+        assert list(graph.keys()) == list(as_it_was.keys())
+        assert torch.equal(graph.x, as_it_was.x)
+
+
+def test_labels_are_those_given_and_not_those_in_the_graphs(classifier):
+    lying = [Data(x=data.x, edge_index=data.edge_index, y=torch.tensor([0])) for data in GRAPHS]
+    model = GraphClassifier(**SMALL).fit(lying, LABELS)
+    assert np.array_equal(model.predict_proba(lying), classifier.predict_proba(GRAPHS))
+
+
+def test_one_graph_is_answered_as_in_company(classifier):
+    alone = np.vstack([classifier.predict_proba([data]) for data in GRAPHS[:4]])
+    assert np.allclose(alone, classifier.predict_proba(GRAPHS)[:4], atol=1e-6)
+    assert classifier.predict_proba([]).shape == (0, 2)
+
+
+def test_several_values():
+    y = np.stack([VALUES, -VALUES], 1)
+    found = GraphRegressor(**{**SMALL, "epochs": 30}).fit(GRAPHS, y).predict(GRAPHS)
+    assert found.shape == (24, 2)
+    assert np.allclose(found, y, atol=20)
+
+
+def test_equal_seeds_give_equal_models_and_the_callers_numbers_are_left_alone(classifier):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    again = GraphClassifier(**SMALL).fit(GRAPHS, LABELS)
+    assert torch.equal(torch.rand(1), expected)
+    assert np.array_equal(again.predict_proba(GRAPHS), classifier.predict_proba(GRAPHS))
+    other = GraphClassifier(**SMALL, seed=1).fit(GRAPHS, LABELS)
+    assert not np.array_equal(other.predict_proba(GRAPHS), classifier.predict_proba(GRAPHS))
+
+
+def test_parameters_and_clone():
+    model = GraphClassifier(**SMALL)
+    assert model.get_params() == {**SMALL, "dropout": 0.0, "seed": 0}
+    twin = clone(model.set_params(layers=2))
+    assert twin.layers == 2
+    assert not hasattr(twin, "model_")
+    assert is_classifier(model)
+    assert is_regressor(GraphRegressor())
+    assert GraphRegressor().get_params() == GraphClassifier().get_params()
+
+
+def test_cross_validation_and_search():
+    scores = cross_val_score(GraphClassifier(**SMALL), GRAPHS, LABELS, cv=2, scoring="roc_auc")
+    assert scores.shape == (2,)
+    assert scores.mean() > 0.9
+    model = GraphClassifier(**{**SMALL, "epochs": 4})
+    assert cross_val_predict(model, GRAPHS, LABELS, cv=2, method="predict_proba").shape == (24, 2)
+    search = GridSearchCV(GraphRegressor(**SMALL), {"learning_rate": [1e-9, 0.01]}, cv=2).fit(GRAPHS, VALUES)
+    assert search.best_params_ == {"learning_rate": 0.01}
+    assert search.predict(GRAPHS[:1]).shape == (1,)
+
+
+def test_pipeline():
+    def without_edges(graphs):
+        return [Data(x=data.x, edge_index=data.edge_index[:, :0]) for data in graphs]
+
+    pipeline = Pipeline([("cut", FunctionTransformer(without_edges)), ("model", GraphClassifier(**SMALL))])
+    assert pipeline.fit(GRAPHS, LABELS).score(GRAPHS, LABELS) == 1
+
+
+def test_joblib_keeps_and_shares_the_model(classifier, tmp_path):
+    expected = classifier.predict_proba(GRAPHS)
+    joblib.dump(classifier, tmp_path / "model.joblib")
+    assert np.array_equal(joblib.load(tmp_path / "model.joblib").predict_proba(GRAPHS), expected)
+    assert np.array_equal(pickle.loads(pickle.dumps(classifier)).predict_proba(GRAPHS), expected)
+    halves = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(classifier.predict_proba)(part) for part in (GRAPHS[:12], GRAPHS[12:])
+    )
+    assert np.allclose(np.vstack(halves), expected, atol=1e-6)
+
+
+def test_saved_estimators_are_the_same(classifier, regressor, tmp_path):
+    again = GraphClassifier.load(classifier.save(tmp_path / "classes"))
+    assert np.array_equal(again.predict_proba(GRAPHS), classifier.predict_proba(GRAPHS))
+    assert again.get_params() == classifier.get_params()
+    values = GraphRegressor.load(regressor.save(tmp_path / "values"))
+    assert np.array_equal(values.predict(GRAPHS), regressor.predict(GRAPHS))
+
+
+@pytest.mark.parametrize("layer", ["edge_attention", "gat"])
+def test_saved_categories_of_nodes_and_edges_are_the_same(layer, tmp_path):
+    edges = GRAPHS[0].edge_index
+    graphs = [
+        Data(x=torch.tensor([[k % 3], [0], [2]]), edge_index=edges, edge_attr=torch.arange(6)[:, None] % (2 + k % 2))
+        for k in range(6)
+    ]
+    model = GraphClassifier(**{**SMALL, "layer": layer, "topology": "full"}).fit(graphs, [0, 1] * 3)
+    again = GraphClassifier.load(model.save(tmp_path / "model"))
+    assert np.array_equal(again.predict_proba(graphs), model.predict_proba(graphs))
+
+
+def test_other_folders_are_refused(classifier, regressor, tmp_path):
+    with pytest.raises(ValueError, match="holds a regressor; expected a classifier"):
+        GraphClassifier.load(regressor.save(tmp_path / "values"))
+    folder = classifier.save(tmp_path / "classes")
+    with pytest.raises(ValueError, match="holds a classifier; expected a regressor"):
+        GraphRegressor.load(folder)
+    with pytest.raises(ValueError, match=r"holds no graph model: .*graph_model\.json"):
+        GraphClassifier.load(tmp_path)
+    described = json.loads((folder / "graph_model.json").read_text())
+    (folder / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged: "):
+        GraphClassifier.load(folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"is incomplete: model\.safetensors is missing"):
+        GraphClassifier.load(folder)
+    (folder / "graph_model.json").write_text(json.dumps(described | {"format": 7}))
+    with pytest.raises(ValueError, match=r"graph_model\.json is damaged .*format 7, and this version reads 1"):
+        GraphClassifier.load(folder)
+    (folder / "graph_model.json").write_text("{")
+    with pytest.raises(ValueError, match=r"graph_model\.json is damaged"):
+        GraphClassifier.load(folder)
+
+
+NOT_A_NUMBER = ring(4, 0)
+NOT_A_NUMBER.x[2, 1] = float("nan")
+
+
+def test_graphs_that_cannot_be_used_are_left_out_of_training_with_a_warning():
+    graphs, labels = [NOT_A_NUMBER, *GRAPHS, None], ["red", *LABELS, "blue"]
+    reason = r"left out of training: position 0: x of node 2 is .*nan.*; position 25: expected a PyG Data, got NoneType"
+    with pytest.warns(UserWarning, match=reason):
+        model = GraphClassifier(**{**SMALL, "epochs": 1}).fit(graphs, labels)
+    expected = GraphClassifier(**{**SMALL, "epochs": 1}).fit(GRAPHS, LABELS)
+    assert np.array_equal(model.predict_proba(GRAPHS), expected.predict_proba(GRAPHS))
+
+
+def test_graphs_that_cannot_be_used_are_nan_in_probabilities_and_values(classifier, regressor):
+    wide = Data(x=torch.rand(2, 4), edge_index=GRAPHS[0].edge_index[:, :0])
+    with pytest.warns(UserWarning, match=r"NaN for graphs that cannot be used: position 1: it has x of 4 numbers"):
+        probability = classifier.predict_proba([GRAPHS[0], wide, GRAPHS[1]])
+    assert np.isnan(probability[1]).all()
+    assert np.array_equal(probability[[0, 2]], classifier.predict_proba(GRAPHS[:2]))
+    with pytest.warns(UserWarning, match=r"position 0: x of node 2"):
+        assert np.isnan(regressor.predict([NOT_A_NUMBER, GRAPHS[0]])).tolist() == [True, False]
+    with pytest.raises(
+        ValueError, match=r"no class for graphs that cannot be used .*: position 1: it has x of 4 numbers"
+    ):
+        classifier.predict([GRAPHS[0], wide])
+
+
+@pytest.mark.parametrize(
+    ("graphs", "y", "error", "message"),
+    [
+        ([NOT_A_NUMBER, NOT_A_NUMBER], [0, 1], ValueError, "none of the 2 graphs can be used: position 0: x of node 2"),
+        (GRAPHS, ["red"] * 24, ValueError, "a classifier needs two classes or more, got one: 'red'"),
+        (GRAPHS, [*LABELS[:23], None], ValueError, "every graph needs a label; position 23 has none (1 in all)"),
+        (GRAPHS, [*range(23), np.nan], ValueError, "every graph needs a label; position 23 has none (1 in all)"),
+        (GRAPHS[:3], [0, 1], ValueError, "expected as many labels as graphs, got 2 labels for 3 graphs"),
+        (GRAPHS[:2], [[0, 1], [1, 0]], ValueError, "expected one label per graph, got an array of shape (2, 2)"),
+        ([], [], ValueError, "expected graphs to learn from, got none"),
+        (GRAPHS[0], [0], TypeError, "expected a list of PyG Data, got one Data; write [data]"),
+        (5, [0], TypeError, "expected a list of PyG Data, got one int"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(graphs, y, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        GraphClassifier(**SMALL).fit(graphs, y)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(value):
+    with pytest.raises(ValueError, match=re.escape(f"every graph needs a finite value, got {value} at position 1")):
+        GraphRegressor(**SMALL).fit(GRAPHS[:2], [1.0, value])
+    with pytest.raises(ValueError, match="got 2 labels for 3 graphs"):
+        GraphRegressor(**SMALL).fit(GRAPHS[:3], [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer": "transformer"}, "expected layers of attention, "),
+        ({"topology": "star"}, "expected topologies of edges, "),
+        (
+            {"topology": "shuffled"},
+            "expected a topology of the data, got 'shuffled', which is drawn anew for other graphs",
+        ),
+        ({"layer": "edge_attention", "topology": "none"}, "expected a layer that has a graph"),
+        ({"channels": 6}, "a width that the heads divide"),
+        ({"epochs": 0}, "expected epochs of 1 or more, got 0"),
+        ({"learning_rate": 0.0}, "expected learning_rate above 0, got 0.0"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        GraphClassifier(**{**SMALL, **change}).fit(GRAPHS, LABELS)
+
+
+def test_values_that_are_all_alike_are_learned():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GraphRegressor(**{**SMALL, "epochs": 1}).fit(GRAPHS, [7.0] * 24)
+    assert model.predict(GRAPHS) == pytest.approx(7.0, abs=3)
