@@ -70,7 +70,7 @@ def draw(path: Path, true: torch.Tensor, table: torch.Tensor) -> None:
         axis.set(title=title, xlabel="next state", ylabel="state")
     figure.colorbar(image, ax=axes[:2], label="probability", shrink=0.8)
     draw_graph(table.T, axes[2], labels=names, least=0.1)  # the next state hears the present one
-    axes[2].set_title("steps to another state, of 10 % or more")
+    axes[2].set_title("steps to another state,\n10 % or more")
     figure.savefig(path, dpi=85)
 
 

@@ -141,9 +141,9 @@ def main() -> None:
     )
     path = arguments.out / "gain_modulation.png"
     draw(path, units, grid, y)
-    print(f"{len(grid) ** 2} pairs of gains heard at once, y from {float(y.min()):.2f} to {float(y.max()):.2f}")
-    print(f"drawn: {path}")
-    print("RESULT", json.dumps({"example": "gain_modulation", "seed": arguments.seed, "reached": True, **found}))
+    print(f"{len(grid) ** 2} pairs of gains, y from {float(y.min()):.2f} to {float(y.max()):.2f}; drawn: {path}")
+    result = {"example": "gain_modulation", "seed": arguments.seed, **found}
+    print("RESULT", json.dumps({**result, "bounds": dict.fromkeys(found, f"< {BOUND:.0e}"), "reached": True}))
 
 
 if __name__ == "__main__":

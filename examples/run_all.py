@@ -14,6 +14,7 @@ import csv
 import hashlib
 import json
 import operator
+import os
 import statistics
 import subprocess
 import sys
@@ -44,15 +45,15 @@ def run(name: str, seed: int, fast: bool, folder: Path) -> dict:
     pictures = folder / f"{name}-{seed}"
     pictures.mkdir(parents=True, exist_ok=True)
     asked = [sys.executable, str(path.resolve()), "--seed", str(seed), "--out", ".", *(["--fast"] if fast else [])]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), os.times()
     finished = subprocess.run(asked, cwd=pictures, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - start
+    spent = {"seconds": time.perf_counter() - start, "CPU seconds": sum(os.times()[2:4]) - sum(before[2:4])}
     (pictures / "output.txt").write_text(finished.stdout + finished.stderr)
     lines = [line for line in finished.stdout.splitlines() if line.startswith("RESULT ")]
     if finished.returncode or not lines:
         said = (finished.stderr.strip() or "no line RESULT").splitlines()[-1]
         raise RuntimeError(f"{name}, seed {seed}: {said} (all of it is in {pictures / 'output.txt'})")
-    result = json.loads(lines[-1].removeprefix("RESULT ")) | {"seconds": round(seconds, 1)}
+    result = json.loads(lines[-1].removeprefix("RESULT ")) | {name: round(each, 1) for name, each in spent.items()}
     partial = kept.with_suffix(".partial")
     partial.write_text(json.dumps({"version": version, "result": result}))
     partial.replace(kept)  # in one step, so that an interruption leaves no half of it

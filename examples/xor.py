@@ -132,7 +132,8 @@ def main() -> None:
     print(f"{time.perf_counter() - started:.0f} s; drawn: {path}")
     reached = all(share == 1.0 for each in right.values() for share in each)
     scores = {name: sum(each) / SEEDS for name, each in right.items()}
-    print("RESULT", json.dumps({"example": "xor", "seed": arguments.seed, "reached": reached, **scores}))
+    result = {"example": "xor", "seed": arguments.seed, **scores, "bounds": dict.fromkeys(scores, "== 1")}
+    print("RESULT", json.dumps({**result, "reached": reached}))
 
 
 if __name__ == "__main__":

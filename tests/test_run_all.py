@@ -62,6 +62,8 @@ def test_table_has_mean_spread_bound_and_whether_it_was_reached(runner, monkeypa
         "small,chance,0.5,0,3,,",
     ]
     assert lines[4].startswith("small,seconds,")
+    assert lines[5].startswith("small,CPU seconds,")
+    assert float(lines[5].split(",")[2]) <= float(lines[4].split(",")[2]) + 0.1  # one process that computes nothing
     table = (tmp_path / "out" / "full" / "examples.md").read_text().splitlines()
     assert table[2] == "| small | accuracy | 0.99 | 0.01 | 3 | > 0.985 | 2 of 3 |"
 

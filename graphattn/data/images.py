@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -70,3 +72,36 @@ def patch_grid(images: Tensor, size: int, stride: int | None = None) -> tuple[in
     step = size if stride is None else stride
     height, width = images.shape[-2:]
     return (height - size) // step + 1, (width - size) // step + 1
+
+
+@final
+class Noisy(Sequence[Data]):
+    r"""Graphs whose features are said with noise, drawn anew each time that one is taken (Bishop 1995):
+    :math:`x_i + \sigma\, \varepsilon_i`, for training.
+
+    Args:
+        graphs: those without noise, which stay as they are.
+        deviation: standard deviation :math:`\sigma` of the noise.
+
+    Raises:
+        ValueError: a negative deviation.
+
+    >>> graphs = Noisy(patches(torch.zeros(3, 1, 8, 8), size=2), deviation=0.1)
+    >>> len(graphs), bool((graphs[0].x != graphs[0].x).all())
+    (3, True)
+    """
+
+    def __init__(self, graphs: Sequence[Data], deviation: float) -> None:
+        if deviation < 0:
+            raise ValueError(f"expected a deviation of 0 or more, got {deviation}")
+        self.graphs, self.deviation = graphs, deviation
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Noisy(self.graphs[index], self.deviation)
+        data = copy(self.graphs[index])
+        data.x = data["x"] + self.deviation * torch.randn_like(data["x"])
+        return data

@@ -106,6 +106,8 @@ class Bytes:
 class Pretrained:
     """A real vocabulary, by the ``tokenizers`` library: a file that it wrote, or :func:`byte_pairs` of some texts.
 
+    A vocabulary may ask for padding and for texts to be cut; neither is done here.
+
     Args:
         source: a ``tokenizer.json``, or a ``tokenizers.Tokenizer``.
 
@@ -114,8 +116,11 @@ class Pretrained:
     """
 
     def __init__(self, source: str | Path | Any) -> None:
-        library = _library()
-        self.tokenizer = library.Tokenizer.from_file(str(source)) if isinstance(source, str | Path) else source
+        tokenizer = _library().Tokenizer
+        of_file = isinstance(source, str | Path)
+        self.tokenizer = tokenizer.from_file(str(source)) if of_file else tokenizer.from_str(source.to_str())
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
         self.size: int = self.tokenizer.get_vocab_size()
 
     def encode(self, text: str) -> Tensor:
@@ -226,4 +231,4 @@ def _library() -> Any:
     try:
         return import_module("tokenizers")
     except ImportError as error:
-        raise ImportError("real vocabularies need the tokenizers library: pip install tokenizers") from error
+        raise ImportError("real vocabularies need pip install 'graphattn[tokenizers]'") from error

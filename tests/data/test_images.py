@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 from torch_geometric.data import Batch
 
-from graphattn.data.images import patch_grid, patches, pixels
+from graphattn.data.images import Noisy, patch_grid, patches, pixels
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(0, 4), st.integers(0, 4))
@@ -51,3 +51,32 @@ def test_images_are_large_enough_and_labelled_one_by_one():
         pixels(torch.rand(3, 5))
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         pixels(torch.rand(2, 1, 3, 3), y=[1])
+
+
+def test_noise_is_drawn_anew_for_each_time_and_leaves_the_graphs_as_they_are():
+    graphs = patches(torch.full((40, 1, 16, 16), 0.5), size=4, y=[3] * 40, radius=1)
+    noisy = Noisy(graphs, deviation=0.2)
+    seen = torch.stack([each.x for each in noisy])
+    assert seen.shape == (40, 16, 16)
+    assert seen.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert seen.std().item() == pytest.approx(0.2, abs=0.01)
+    assert not torch.equal(noisy[0].x, seen[0])
+    assert graphs[0].x.unique().tolist() == [0.5]
+    assert noisy[-1].edge_index is graphs[-1].edge_index
+    assert noisy[-1].y.item() == 3
+
+
+def test_noise_is_that_of_the_seed_and_none_of_deviation_zero():
+    graphs = patches(torch.rand(3, 1, 4, 4), size=2)
+    torch.manual_seed(1)
+    first = Noisy(graphs, 0.1)[1:]
+    once = [each.x for each in first]
+    torch.manual_seed(1)
+    torch.testing.assert_close(once, [each.x for each in Noisy(graphs[1:], 0.1)], rtol=0, atol=0)
+    assert len(once) == len(first) == 2
+    assert torch.equal(Noisy(graphs, 0.0)[2].x, graphs[2].x)
+
+
+def test_noise_has_a_deviation():
+    with pytest.raises(ValueError, match=r"expected a deviation of 0 or more, got -0\.1"):
+        Noisy([], -0.1)

@@ -46,19 +46,24 @@ def test_symbols_are_known_and_differ():
 
 
 def test_a_real_vocabulary(tmp_path):
-    pytest.importorskip("tokenizers", reason="needs pip install tokenizers")
+    pytest.importorskip("tokenizers", reason="needs pip install 'graphattn[tokenizers]'")
     tokeniser = byte_pairs(["low lower lowest"] * 9, size=270, special=["<end>"])
     tokens = tokeniser.encode("lower é")
     assert tokens.numel() < len("lower é".encode())
     assert tokeniser.decode(tokens) == "lower é"
-    path = tmp_path / "tokenizer.json"
-    tokeniser.tokenizer.save(str(path))
+    path, asking = tmp_path / "tokenizer.json", tokeniser.tokenizer
+    asking.enable_padding(length=20)
+    asking.enable_truncation(2)
+    asking.save(str(path))
+    assert len(asking.encode("lower é").ids) == 20
     assert torch.equal(Pretrained(path).encode("lower é"), tokens)
+    assert torch.equal(Pretrained(asking).encode("lower é"), tokens)
+    assert len(asking.encode("lower é").ids) == 20
 
 
 def test_the_library_of_real_vocabularies_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(ImportError, match="pip install tokenizers"):
+    with pytest.raises(ImportError, match=r"real vocabularies need pip install 'graphattn\[tokenizers\]'"):
         Pretrained("tokenizer.json")
 
 

@@ -38,12 +38,18 @@ def mnist_images(folder: str | Path | None = None) -> tuple[Tensor, Tensor]:
 
     Raises:
         FileNotFoundError: a file is not there.
+        ConnectionError: OpenML cannot be reached.
         ValueError: a file that does not hold what its name says.
     """
     if folder is None:
         from sklearn.datasets import fetch_openml
 
-        images, labels = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False, parser="liac-arff")
+        try:
+            images, labels = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False, parser="liac-arff")
+        except OSError as error:
+            raise ConnectionError(
+                f"expected MNIST from OpenML, got {error}; give a folder of its four files"
+            ) from error
         return torch.tensor(images, dtype=torch.float32).view(-1, 1, 28, 28) / 255, torch.tensor(labels.astype(int))
     train, test, train_labels, test_labels = (_read_idx(Path(folder), name) for name in _MNIST)
     images = torch.cat([train, test]).unsqueeze(1).float() / 255

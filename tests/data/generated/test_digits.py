@@ -1,4 +1,5 @@
 import gzip
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def test_mnist_is_fetched_where_there_is_no_folder(monkeypatch):
     images, labels = mnist_images()
     assert labels.tolist() == [5, 0, 4, 1]
     torch.testing.assert_close(images.flatten(1), torch.tensor(pixels, dtype=torch.float32) / 255)
+
+
+def test_what_keeps_from_openml_is_said_and_what_does_without(monkeypatch):
+    def unreachable(*_, **__):
+        raise URLError("no such host")
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", unreachable)
+    with pytest.raises(ConnectionError, match=r"OpenML, got .*no such host.*; give a folder of its four files"):
+        mnist_images()
 
 
 def test_a_missing_file_is_named(folder):
