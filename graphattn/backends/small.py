@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from graphattn.backends.cpu.small_functions import Whole
     from graphattn.layer import GraphLayer
 
-LARGEST = 512
-"""Up to so many senders per graph in the mean kernels are faster than fused attention: 1.3 to 1.7 times where all graphs are of
-one size, 2 to 4 times where they are not, on one thread of a CPU with AVX-512; at 512 senders in one graph 1.0 to 1.5 times."""
+LARGEST, CAUSAL = 4096, 1024
+"""Up to so many senders per graph in the mean, and in causal graphs, kernels are faster than fused attention: with AVX-512 on
+one or two threads 1.2 to 1.5 times from 512 senders to 4,096, where torch multiplies matrices with AVX2; 2 to 4 times where
+graphs are not of one size. Larger graphs were not measured; larger causal ones are slower, as half of their scores are void."""
 FEWEST = 2048
 """From so many pairs of nodes on a batch is worth a kernel, which takes seconds to compile when it is first met."""
 FUSED = 600_000
@@ -37,8 +38,9 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 class Small:
     """Kernels that go from graph to graph and keep a graph's scores in the processor's cache.
 
-    The rule looks at sizes alone: graphs have at most :data:`LARGEST` senders in the mean, and the batch about :data:`FEWEST`
-    pairs or more, (receivers x senders) / graphs; and :data:`FUSED` scores or more where torch's fused attention serves as well.
+    The rule looks at sizes alone: graphs have at most :data:`LARGEST` senders in the mean (causal ones :data:`CAUSAL`), and the
+    batch about :data:`FEWEST` pairs or more, (receivers x senders) / graphs; and :data:`FUSED` scores or more where torch's
+    fused attention serves as well.
     """
 
     name = "small"
@@ -88,9 +90,9 @@ def _why_not_this_size(graph: Whole) -> Iterator[str]:
         # The rule would have each of its sides compiled, and exported models need the kernel.
         yield "needs sizes that are known, which they are not while a graph is compiled"
         return
-    graphs = graph.num_graphs
-    if graph.num_senders > LARGEST * graphs:
-        yield f"needs at most {LARGEST} senders per graph, got {graph.num_senders} in {graphs} graphs"
+    graphs, most = graph.num_graphs, CAUSAL if isinstance(graph, Causal) else LARGEST
+    if graph.num_senders > most * graphs:
+        yield f"needs at most {most} senders per graph, got {graph.num_senders} in {graphs} graphs"
     if graph.num_receivers * graph.num_senders < FEWEST * graphs or not graphs:
         yield f"needs {FEWEST} pairs of nodes to be worth a kernel, got about {_pairs(graph)}"
 

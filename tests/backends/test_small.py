@@ -235,6 +235,8 @@ def test_the_rule_looks_at_sizes_alone(monkeypatch):
     assert large.chosen == "dense"
     many = 2 * small.LARGEST + 1
     assert large.reasons["small"] == [f"needs at most {small.LARGEST} senders per graph, got {many} in 2 graphs"]
+    assert chosen(Causal([small.CAUSAL])).chosen == "small"
+    assert chosen(Causal([small.CAUSAL + 1])).chosen == "dense"
     nothing = chosen(Full([])).reasons["small"]
     assert nothing[0] == f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 0"
 
