@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from torch import Tensor
 
 _MANY = 4096
-"""From so many edges on they are counted into rows, which begins more slowly than a sort and then takes a sixth of its time."""
+"""From so many edges on they are counted into rows, which begins more slowly than a sort and is faster then."""
 
 
 class Compressed(NamedTuple):
