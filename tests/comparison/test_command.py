@@ -39,7 +39,8 @@ def asked(*options):
     return CliRunner().invoke(app, ["compare", *options])
 
 
-def test_the_table_the_verdict_and_the_files_are_told(works, tmp_path):
+def test_the_table_the_verdict_and_the_files_are_told(works, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     options = ("--layers", "attention, gcn,mlp", "--topologies", "edges,full", "--repeats", "2", "--count", "60")
     result = asked("sparse_and", *options, "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
