@@ -8,7 +8,7 @@ import typer
 from graphattn.bench import command, plot, records, report
 from graphattn.bench.cases import CASES
 from graphattn.bench.suite import ALLOCATORS, Plan
-from tests.benchmarks.kernels import first
+from tests.benchmarks.kernels import first, profiled
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Results = Annotated[Path, typer.Option("--results", help="Folder for kernels.jsonl, kernels.md and kernels.svg.")]
@@ -55,6 +55,16 @@ def report_(
         return
     for step in CASES[case].steps:
         print(f"### {case}, {step}\n\n{report.history(found, case, step)}\n")
+
+
+@application.command(name="profile")
+def profile_(
+    case: Annotated[str, typer.Argument(help="The name of a case.")],
+    step: Annotated[str | None, typer.Option(help="One of its steps; the last if not given.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads of torch and of the kernels.")] = 1,
+) -> None:
+    """Print what the time of our side of a case goes into."""
+    print(profiled.table(case, step, threads))
 
 
 if __name__ == "__main__":
