@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 LARGEST, CAUSAL = 4096, 1024
 """Up to so many senders per graph in the mean, and in causal graphs, kernels are as fast as fused attention or faster, on an AMD
-EPYC with AVX-512 (docs/kernels.md). Larger graphs were not measured; larger causal ones are slower: half of their scores are void."""
+EPYC with AVX-512 (docs/kernels.md). Larger graphs were not measured; larger causal ones are slower, as half of their scores
+are void."""
 FEWEST = 2048
 """From so many pairs of nodes on a batch is worth a kernel, which takes seconds to compile when it is first met."""
 FUSED = 600_000
