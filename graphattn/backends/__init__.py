@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from graphattn.backends.closed_form import ClosedForm
 from graphattn.backends.csr import Csr
@@ -31,19 +33,28 @@ _forced: list[Backend] = []
 
 
 def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
-    """The first backend that supports the layer on this graph, or the forced one.
+    """The first backend that supports the layer on this graph, or the forced one; under forward-mode derivatives ``edgewise``.
 
     Raises:
         ValueError: the forced backend cannot be used, with its reasons.
     """
+    forward = _in_forward_mode()
     if not _forced:
-        return next(backend for backend in BACKENDS if not any(backend.unsupported(layer, graph, inputs)))
+        chosen = BACKENDS[-1:] if forward else BACKENDS
+        return next(backend for backend in chosen if not any(backend.unsupported(layer, graph, inputs)))
     reasons = list(_forced[-1].unsupported(layer, graph, inputs))
+    if forward and _forced[-1] is not BACKENDS[-1]:
+        reasons.append("needs derivatives in reverse mode (grad, vjp), got forward mode (jvp), which edgewise knows")
     if reasons:
         raise ValueError(
             f"expected a layer that backend {_forced[-1].name!r} supports, got one it refuses: {'; '.join(reasons)}"
         )
     return _forced[-1]
+
+
+def _in_forward_mode() -> bool:
+    # Kernels are operators of which torch knows no derivative in forward mode, and takes it to be zero without a word.
+    return not torch.compiler.is_compiling() and forward_ad._current_level >= 0  # torch has no public question for it
 
 
 @contextmanager

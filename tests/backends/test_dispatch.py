@@ -138,3 +138,32 @@ def test_pairs_of_message_and_aggregation_that_cannot_be_are_refused():
         GraphLayer(Attend(8, Heads(1, 8)), Sum(), Replace())
     with pytest.raises(ValueError, match=r"got Copy \(without a score\) and SoftmaxSum \(needs scores\)"):
         GraphLayer(Copy(), SoftmaxSum(), Replace())
+
+
+FORWARD_MODE = {
+    "csr": (lambda: SelfAttention(8, heads=2), lambda: Edges(torch.randint(0, 9, (2, 40)), 9)),
+    "sums": (lambda: GCN(8, 8), lambda: Edges(torch.randint(0, 9, (2, 40)), 9)),
+    "dense": (lambda: SelfAttention(8, heads=2), lambda: Full([5, 4])),
+    "small": (lambda: SelfAttention(8, heads=2), lambda: Full([60, 70])),
+}
+
+
+@pytest.mark.parametrize("name", FORWARD_MODE)
+def test_forward_mode_is_right_and_not_zero(name):
+    make, on = FORWARD_MODE[name]
+    layer, graph = make().double(), on()
+    x, direction = torch.randn(2, graph.num_senders, 8, dtype=torch.float64)
+    _, found = torch.func.jvp(lambda x: layer(x, graph), (x,), (direction,))
+    step = 1e-6
+    by_differences = (layer(x + step * direction, graph) - layer(x - step * direction, graph)) / (2 * step)
+    torch.testing.assert_close(found, by_differences, rtol=1e-6, atol=1e-7)
+
+
+def test_a_forced_backend_refuses_forward_mode_in_words():
+    layer, graph = SelfAttention(8, heads=2), Edges(torch.randint(0, 9, (2, 40)), 9)
+    x = torch.randn(9, 8)
+    with (
+        use_backend("csr"),
+        pytest.raises(ValueError, match=r"backend 'csr' supports.*needs derivatives in reverse mode.*got forward mode"),
+    ):
+        torch.func.jvp(lambda x: layer(x, graph), (x,), (x,))
