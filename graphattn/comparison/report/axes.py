@@ -59,14 +59,18 @@ def around(values: Iterable[float], margin: float = 0.06, least: float = 1e-3) -
 def lowest_shown(values: Sequence[float]) -> float:
     """The lowest value of those that stand together: what is far below would press the others into a corner.
 
-    The upper half is shown, and below it each value that is no further from the next than all above are from each other.
+    The upper half is shown, and below it each value that is no further from the next than all above are from each other; where
+    several are equal, also the next.
 
-    >>> lowest_shown([0.93, 0.90, 0.92, 0.91, 0.88, 0.5])
-    0.88
+    >>> lowest_shown([0.93, 0.90, 0.92, 0.91, 0.88, 0.5]), lowest_shown([1.0, 1.0, 1.0, 0.52, 0.48])
+    (0.88, 0.48)
     """
     ranked = sorted((value for value in values if math.isfinite(value)), reverse=True)
     kept = (len(ranked) + 1) // 2
-    while 0 < kept < len(ranked) and ranked[kept - 1] - ranked[kept] <= ranked[0] - ranked[kept - 1]:
+    while 0 < kept < len(ranked):
+        spread = ranked[0] - ranked[kept - 1]
+        if (spread > 0 or kept == 1) and ranked[kept - 1] - ranked[kept] > spread:
+            break
         kept += 1
     return ranked[kept - 1] if ranked else -math.inf
 
