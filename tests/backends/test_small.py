@@ -230,7 +230,10 @@ def test_the_rule_looks_at_sizes_alone(monkeypatch):
     assert chosen(Causal([1, 300] + [20] * 60)).chosen == "small"
     few = chosen(Full([20, 20]))
     assert few.chosen == "dense"
-    assert few.reasons["small"][0] == f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 800"
+    assert few.reasons["small"] == [
+        f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 800",
+        f"needs {small.FUSED} scores where graphs of one size can be fused by torch, got 800",
+    ]
     large = chosen(Full([small.LARGEST, small.LARGEST + 1]))
     assert large.chosen == "dense"
     many = 2 * small.LARGEST + 1
@@ -238,7 +241,10 @@ def test_the_rule_looks_at_sizes_alone(monkeypatch):
     assert chosen(Causal([small.CAUSAL])).chosen == "small"
     assert chosen(Causal([small.CAUSAL + 1])).chosen == "dense"
     nothing = chosen(Full([])).reasons["small"]
-    assert nothing[0] == f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 0"
+    assert nothing == [
+        f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 0",
+        f"needs {small.FUSED} scores where graphs of one size can be fused by torch, got 0",
+    ]
 
 
 def test_reasons_are_told():
