@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from graphattn.comparison.live import Watch
-from graphattn.comparison.plan import plan
+from graphattn.comparison.plan import Plan, plan
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.problems import problem
 from graphattn.comparison.record import Record
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 LAYERS = ("attention", "gcn", "edgeconv", "gin", "gat", "mlp")
 TOPOLOGIES = ("edges", "full", "edges+hub")
 
-RESULTS, TABLE, LOG, VERDICT, REPORT, JOURNALS = (
+RESULTS, TABLE, LOG, LOCK, VERDICT, REPORT, JOURNALS = (
     "results.jsonl",
     "results.csv",
     "log.txt",
+    "running.lock",
     "verdict.txt",
     "report.html",
     "tuning",
@@ -119,7 +122,8 @@ def compare(
 
     Raises:
         ImportError: trials of tuning without Optuna.
-        ValueError: data that cannot be learned (one class, too few rows for the parts), unknown layers or topologies.
+        ValueError: data that cannot be learned (one class, too few rows for the parts), unknown layers or topologies, a folder
+            that another run is filling.
         KeyboardInterrupt: Ctrl-C; what is finished has been written.
 
     >>> from graphattn.data.generated import xor
@@ -135,25 +139,47 @@ def compare(
         library()  # said before the first fit, not by each of them
     folder = None if out is None else _folder(Path(out))
     planned = plan(posed, list(layers), list(topologies), given)
-    store = Store(None if folder is None else folder / RESULTS)
-    known = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
-    waiting = [order for order in planned.orders if store.find(order.fit) is None]
     shown = console or Console(file=sys.stderr)
     bench = Bench(posed, given, None if folder is None else folder / JOURNALS)
-    try:
-        with Watch(planned.orders, known, jobs, shown, None if folder is None else folder / LOG) as watch:
-            _open(watch, planned.notes, store, known)
-            for event in run(bench, waiting, jobs):
-                if event.record is not None:
-                    store.add(event.record)
-                watch.see(event)
-    finally:
-        # Also when it is stopped: of what is finished.
-        found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
-        compared = Comparison(found, given, planned.notes, store.damaged, command)
-        if folder is not None and found:
-            compared.write(folder)
+    with _alone(folder):
+        store = Store(None if folder is None else folder / RESULTS)
+        try:
+            _fill(store, planned, bench, jobs, shown)
+        finally:
+            # Also when it is stopped: of what is finished.
+            found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
+            compared = Comparison(found, given, planned.notes, store.damaged, command)
+            if folder is not None and found:
+                compared.write(folder)
     return compared
+
+
+def _fill(store: Store, planned: Plan, bench: Bench, jobs: int, shown: Console) -> None:
+    """All fits that the store does not know, each in it as soon as it has ended."""
+    known = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
+    waiting = [order for order in planned.orders if store.find(order.fit) is None]
+    log = None if store.path is None else store.path.with_name(LOG)
+    with Watch(planned.orders, known, jobs, shown, log) as watch:
+        _open(watch, planned.notes, store, known)
+        for event in run(bench, waiting, jobs):
+            if event.record is not None:
+                store.add(event.record)
+            watch.see(event)
+
+
+@contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """Two runs that fill one folder would fit everything twice. The system lets go of the lock of a run that was killed."""
+    if folder is None:
+        yield
+        return
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(
+            f"expected one comparison at a time in {folder}, got a second one while another runs"
+        ) from None
 
 
 def _folder(out: Path) -> Path:

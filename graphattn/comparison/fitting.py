@@ -18,13 +18,14 @@ from torch.nn import functional
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
+from graphattn.bench.memory import tensors
 from graphattn.bench.records import now, surroundings
 from graphattn.comparison.cost import cost
 from graphattn.comparison.graphs import Cell
 from graphattn.comparison.learned import learned
 from graphattn.comparison.network import Network, Size, network
 from graphattn.comparison.problem import Problem
-from graphattn.comparison.process import ctrl_c, free, most_memory, one_thread, out_of_memory, seconds
+from graphattn.comparison.process import ctrl_c, free, one_thread, out_of_memory, seconds
 from graphattn.comparison.protocol import asked, divided, part_labels
 from graphattn.comparison.record import Fit, Record
 from graphattn.comparison.scoring import chance, score
@@ -133,8 +134,9 @@ class _Fit:
     def record(self, record: Record) -> Record:
         """All of it."""
         chosen = self._tuned()
-        _warm(self._network(chosen), self._loss(), self.parts.train, self.batch)
-        model, curves, mib = self._trained(chosen)
+        # Kernels are compiled by this step on a network that is thrown away, before seconds are counted.
+        mib = tensors(lambda: _step(self._network(chosen), self._loss(), self.parts.train, self.batch))
+        model, curves = self._trained(chosen)
         validation = self._score(model, self.parts.validation, self.labels[1])
         # The only look at the test part.
         tested = self._score(model, self.parts.test, self.labels[2])
@@ -170,8 +172,8 @@ class _Fit:
     def _loss(self) -> Loss:
         return squared_error if self.problem.target == "regression" else cross_entropy()
 
-    def _trained(self, chosen: Chosen) -> tuple[Network, Curves, float]:
-        """The network with the weights of its best epoch, its curves and MiB."""
+    def _trained(self, chosen: Chosen) -> tuple[Network, Curves]:
+        """The network with the weights of its best epoch, and its curves."""
         recipe = GraphRecipe(
             epochs=self.settings.epochs,
             batch_size=self.batch,
@@ -180,16 +182,11 @@ class _Fit:
             patience=self.settings.patience,
             seed=self.seed,
         )
-        model, curves = self._network(chosen), list[Curves]()
+        model = self._network(chosen)
         train, validation = (self._scaled(part) for part in self.parts[:2])
-
-        def learn() -> None:
-            before = seconds()
-            found = fit_graphs(model, train, validation, recipe, self._loss(), measures={})
-            curves.append(found._replace(seconds=seconds() - before))
-
-        mib = most_memory(learn)
-        return model, curves[0], mib
+        before = seconds()
+        curves = fit_graphs(model, train, validation, recipe, self._loss(), measures={})
+        return model, curves._replace(seconds=seconds() - before)
 
     def _scaled(self, graphs: Sequence[Data]) -> list[Data]:
         """Values less the mean of the training part, in its standard deviations: R2 is the same, and learning is easier."""
@@ -240,8 +237,8 @@ def squared_error(out: Tensor, batch: Data) -> Tensor:
     return functional.mse_loss(said[there], known[there])
 
 
-def _warm(model: nn.Module, loss: Loss, graphs: Sequence[Data], batch: int) -> None:
-    """One step on a network that is thrown away, so that kernels are compiled before seconds are counted."""
+def _step(model: nn.Module, loss: Loss, graphs: Sequence[Data], batch: int) -> None:
+    """Forward and backward on the first batch."""
     some = next(iter(DataLoader(list(graphs[:batch]), batch_size=batch)))
     loss(model.train()(some), some).backward()
 

@@ -126,7 +126,7 @@ class Watch:
         figures = ["", "", ""]
         if ended:
             epoch, memory = mean(each.seconds_per_epoch for each in ended), max(each.peak_mib for each in ended)
-            figures = [f"{epoch:.2f}", f"{memory:.0f}", f"{ended[0].parameters:,}" if ended[0].parameters else ""]
+            figures = [f"{epoch:.2f}", f"{memory:.1f}", f"{ended[0].parameters:,}" if ended[0].parameters else ""]
         score = f"{mean(scores):.3f}{spread}" if scores else ""
         return [name, f"{len(records)}/{count}", score, *figures, "; ".join(now)]
 

@@ -54,12 +54,7 @@ def ctrl_c() -> Iterator[None]:
 
 
 def most_memory(step: Callable[[], Any]) -> float:
-    """MiB that a call takes at its worst beyond what was there, of CUDA where there is a device; 0 if unknown."""
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    """MiB by which this process grows at most during a call, all libraries counted; 0 if unknown."""
     called: list[Any] = []
     found = peak(lambda: called.append(step()))
     if not called:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 from rich.console import Console
 from torch_geometric.data import Data
 
@@ -114,6 +115,7 @@ def test_everything_is_in_files(works, tmp_path):
         "report.html",
         "results.csv",
         "results.jsonl",
+        "running.lock",
         "verdict.txt",
     ]
     table = pd.read_csv(tmp_path / "out" / "results.csv")
@@ -220,6 +222,16 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(ValueError, match="expected a folder for results, got the file"):
         run(tmp_path / "out")
+
+
+def test_two_runs_do_not_fill_one_folder(works, tmp_path):
+    with (
+        FileLock(tmp_path / "running.lock"),
+        pytest.raises(ValueError, match="expected one comparison at a time in "),
+    ):
+        run(tmp_path)
+    assert works == []
+    assert run(tmp_path).records
 
 
 FEW = {"settings": replace(SETTINGS, repeats=1, controls=False), "layers": ["gcn", "mlp"]}

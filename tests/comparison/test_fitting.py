@@ -56,7 +56,7 @@ def test_a_fit_learns_scores_and_measures(problem):
     assert (record.train_size, record.test_size) == (40 * rows, 10 * rows)
     assert record.parameters == sum(each.numel() for each in network(problem, CELL, SIZE, 0).parameters())
     assert 1 <= record.kept <= record.epochs <= 20
-    assert min(record.flops, record.graphs_per_second, record.seconds_per_epoch, record.seconds) > 0
+    assert min(record.flops, record.graphs_per_second, record.seconds_per_epoch, record.seconds, record.peak_mib) > 0
     assert {"entropy", "dirichlet"} <= set(record.learned)
     assert record.batch_size == 16
     assert record.chance == []
@@ -188,7 +188,7 @@ def test_ctrl_c_in_training_is_ctrl_c(monkeypatch):
     def pressed(out, batch):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "_warm", lambda *given: None)
+    monkeypatch.setattr(fitting, "_step", lambda *given: None)
     monkeypatch.setattr(fitting, "cross_entropy", lambda: pressed)
     with pytest.raises(KeyboardInterrupt):
         fit(made(), order(), SETTINGS)

@@ -140,7 +140,7 @@ def everything(summary: Summary) -> Markup:
         Column("FLOPs", meaning="of one forward pass, for each graph"),
         Column("time per epoch", meaning="of training, median"),
         Column("graphs per second", meaning="without training, median"),
-        Column("peak memory", meaning="median"),
+        Column("peak memory", meaning="tensors of one training step; of a baseline, growth of the process"),
         Column("epochs", meaning="until training stopped, median"),
         Column("fits", meaning="with a score; failed ones in brackets"),
     ]
@@ -163,7 +163,7 @@ def _figures(row: Row) -> list[Shown]:
         Shown(large(median["flops"]), median["flops"]),
         Shown(seconds(median["seconds_per_epoch"]), median["seconds_per_epoch"]),
         Shown(large(median["graphs_per_second"]), median["graphs_per_second"]),
-        Shown(f"{memory:,.0f} MiB" if memory > 0 else "–", memory),
+        Shown(f"{memory:,.1f} MiB" if memory > 0 else "–", memory),
         Shown(f"{epochs:.0f}" if epochs > 0 else "–", epochs),
         Shown(fits, len(row.fits)),
     ]

@@ -32,6 +32,6 @@ def _line(row: Row) -> str:
     within = "" if score.low != score.low else f"{score.low:.3f} to {score.high:.3f}"
     sizes = f"{row.median('parameters'):,.0f} | {row.median('flops') / 1e6:.2f}" if row.role != "baseline" else " | "
     costs = (
-        f"{row.median('seconds_per_epoch'):.2f} | {row.median('graphs_per_second'):,.0f} | {row.median('peak_mib'):.0f}"
+        f"{row.median('seconds_per_epoch'):.2f} | {row.median('graphs_per_second'):,.0f} | {row.median('peak_mib'):.1f}"
     )
     return f"| {row.name} | {fits} | {score.mean:.3f} | {within} | {sizes} | {costs} |"
