@@ -41,11 +41,11 @@ def test_gradients_are_counted_and_in_every_run_alike():
 
 def test_kernels_are_seen_from_outside():
     torch.manual_seed(0)
-    graph, x = Edges(torch.randint(0, 50, (2, 20_000)), 50), torch.randn(50, 32)
-    layer, found = SelfAttention(32, 4), {}
+    graph, x = Edges(torch.randint(0, 50, (2, 20_000)), 50), torch.randn(50, 128)
+    layer, found = SelfAttention(128, 4), {}
     for name in ("csr", "edgewise"):
         with use_backend(name):
             layer(x, graph).sum().backward()
             found[name] = tensors(lambda: layer(x, graph).sum().backward())
-    wide = 20_000 * 32 * 4 / 2**20
+    wide = 20_000 * 128 * 4 / 2**20
     assert found["edgewise"] > wide > 4 * found["csr"]
