@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +16,12 @@ _MOST = 100
 def interleaved(
     sides: Mapping[str, Callable[[], Any]], rounds: int, tell: Callable[[int], None] | None = None
 ) -> dict[str, list[float]]:
-    """Seconds of one call of each side, round by round; a side that starts one round is last in the next.
+    """Seconds of one call of each side, round by round, in an order that is drawn anew for each round, always the same draws.
 
-    Steps of less than ten milliseconds are called several times in a turn, and the mean is kept. Each step is called once
-    before, which is not counted. A step on a device that works on its own must wait for it.
+    Were the order turned instead, each side would always follow the same other one, and pay for what that one does to caches
+    and to memory. Steps of less than ten milliseconds are called several times in a turn, and the mean is kept; once more before,
+    which is not counted. Each step is called once before the first round. A step on a device that works on its own must wait
+    for it.
 
     Args:
         sides: the steps, by name.
@@ -31,14 +34,16 @@ def interleaved(
     """
     calls = {side: _calls(step) for side, step in sides.items()}
     seconds: dict[str, list[float]] = {side: [] for side in sides}
-    order = list(sides)
+    order, drawn = list(sides), random.Random(0)
     for turn in range(rounds):
         if tell is not None:
             tell(turn)
+        drawn.shuffle(order)
         with undisturbed():
             for side in order:
+                if calls[side] > 1:
+                    sides[side]()
                 seconds[side].append(mean_seconds(sides[side], calls[side]))
-        order = [*order[1:], *order[:1]]
     return seconds
 
 

@@ -15,21 +15,28 @@ def quiet(text):
     del text
 
 
-def test_sides_are_timed_in_turn_and_begin_in_turn(monkeypatch):
+def test_sides_are_timed_in_turn_and_each_follows_each_other_one(monkeypatch):
     monkeypatch.setattr(timing, "_TURN", 0)
     calls, told = [], []
     sides = {name: lambda name=name: calls.append(name) for name in "abc"}
-    seconds = interleaved(sides, rounds=3, tell=told.append)
-    assert {side: len(values) for side, values in seconds.items()} == {"a": 3, "b": 3, "c": 3}
+    seconds = interleaved(sides, rounds=9, tell=told.append)
+    assert {side: len(values) for side, values in seconds.items()} == {"a": 9, "b": 9, "c": 9}
     assert min(min(values) for values in seconds.values()) > 0
-    assert "".join(calls) == "abc" + "abc" + "bca" + "cab"
-    assert told == [0, 1, 2]
+    assert calls[:3] == ["a", "b", "c"]
+    rounds = ["".join(calls[3 * turn :][:3]) for turn in range(1, 10)]
+    assert {"".join(sorted(each)) for each in rounds} == {"abc"}
+    assert {pair for each in rounds for pair in (each[:2], each[1:])} == {"ab", "ac", "ba", "bc", "ca", "cb"}
+    assert told == list(range(9))
+    again = calls.copy()
+    calls.clear()
+    interleaved(sides, rounds=9)
+    assert calls == again
 
 
 def test_short_steps_are_repeated_within_a_turn():
     calls = []
     seconds = interleaved({"short": lambda: calls.append(0)}, rounds=2)
-    assert len(calls) == 1 + 2 * 100
+    assert len(calls) == 1 + 2 * (1 + 100)
     assert len(seconds["short"]) == 2
 
 
