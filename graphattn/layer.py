@@ -149,11 +149,12 @@ class GraphLayer(MessagePassing):
     ) -> tuple[Tensor | None, Topology, Inputs]:
         """Receivers' states, the topology, and what backends compute with; takes what ``forward`` takes."""
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
-        graph, edge = bind(self.message_function, x_j, x_i, edge_index, edge_attr)
+        message = self.message_function
+        graph, edge = bind(message, x_j, x_i, edge_index, edge_attr)
         if isinstance(edge_attr, Tensor):
             self._check_heard(graph, edge)
         seed = draw_seed() if self.training and self.dropout else None
-        return x_i, graph, Inputs(*self.message_function.project(x_j, x_i, graph, position), edge, seed)
+        return x_i, graph, Inputs(*message.project(x_j, x_i, graph, position), edge, seed)
 
     def hear_edgewise(self, graph: Topology, inputs: Inputs) -> Tensor:
         """What every receiver hears, edge by edge through PyG's ``propagate``: the specification, ``[N_i, H, C]``.

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from graphattn.bench import command, records
 from graphattn.bench.comparison import FORWARD, OURS
 from graphattn.bench.records import Record
-from tests.benchmarks.kernels import first
+from tests.benchmarks.kernels import first, limits
 from tests.benchmarks.kernels.__main__ import application
 
 CASE = "random edges, H8C16"
@@ -56,3 +56,16 @@ def test_measuring_writes_tables_and_a_picture_even_if_it_is_stopped(tmp_path, m
     CliRunner().invoke(application, ["measure", "--label", "x", "--results", str(tmp_path)])
     assert "| 2.00 |" in (tmp_path / "kernels.md").read_text()
     assert (tmp_path / "kernels.svg").exists()
+
+
+def test_limits_are_timed_beside_what_they_limit():
+    lines = limits.table(rounds=1, nodes=100, small=4, large=8).splitlines()
+    names = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
+    assert names[:4] == [
+        f"a complete graph of {many}, {side}" for many in (4, 8) for side in ("graphattn", "bare SDPA")
+    ]
+    assert names[4:] == [
+        f"{step}, senders {place}"
+        for place in ("anywhere", "nearby")
+        for step in ("attention", "sum of keys and values")
+    ]

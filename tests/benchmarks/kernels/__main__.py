@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from graphattn.bench import command, plot, records, report
 from graphattn.bench.cases import CASES
 from graphattn.bench.suite import ALLOCATORS, Plan
-from tests.benchmarks.kernels import first, profiled
+from tests.benchmarks.kernels import first, limits, profiled
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Results = Annotated[Path, typer.Option("--results", help="Folder for kernels.jsonl, kernels.md and kernels.svg.")]
@@ -65,6 +66,16 @@ def profile_(
 ) -> None:
     """Print what the time of our side of a case goes into."""
     print(profiled.table(case, step, threads))
+
+
+@application.command(name="limits")
+def limits_(
+    rounds: Annotated[int, typer.Option(help="Times that each step is timed.")] = 9,
+    threads: Annotated[int, typer.Option(help="Threads of torch and of the kernels.")] = 2,
+) -> None:
+    """Print how long a call takes where there is next to nothing to compute, and attention where its rows are at hand."""
+    torch.set_num_threads(threads)
+    print(limits.table(rounds))
 
 
 if __name__ == "__main__":
