@@ -17,7 +17,7 @@ demo: $(STAMP)
 	@echo "Model: build/demo/model   predictions: build/demo/predictions.csv   drawings: build/demo/atoms"
 
 test: $(STAMP)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check

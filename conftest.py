@@ -19,8 +19,18 @@ settings.register_profile("graphattn", deadline=None, derandomize=True)
 settings.load_profile("graphattn")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> None:
+    # Modules are imported here; what they draw is the same, whichever others are.
+    draw_the_same()
+
+
 @pytest.fixture(autouse=True)
 def seed():
+    draw_the_same()
+
+
+def draw_the_same():
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - what libraries draw from
     torch.manual_seed(0)
