@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import typer
+from matplotlib import image
 from typer.testing import CliRunner
 
 from graphattn.comparison.graphs import cells
@@ -66,3 +67,12 @@ def test_a_report_fits_nothing(tmp_path):
 def test_an_unknown_name_says_which_there_are(tmp_path):
     with pytest.raises(typer.BadParameter, match=r"expected names among motif, .*bbb, got motive"):
         compared("motive", tmp_path)
+
+
+def test_a_picture_has_a_panel_for_each_that_has_finished(tmp_path):
+    store = Store(tmp_path / "motif" / "results.jsonl")
+    for record in records():
+        store.add(record)
+    path = tmp_path / "all.png"
+    assert CliRunner().invoke(application, ["picture", "--out", str(tmp_path), "--path", str(path)]).exit_code == 0
+    assert image.imread(path).shape[2] == 4

@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.comparison run [NAME ...] [--out DIR] [--jobs 2]
     python -m tests.benchmarks.comparison report [NAME ...] [--out DIR]
+    python -m tests.benchmarks.comparison picture [NAME ...] [--out DIR] [--path FILE]
 
 What is finished is kept: a run that was stopped goes on with the same command.
 """
@@ -15,6 +16,8 @@ from graphattn.comparison.compare import RESULTS, Comparison, compare
 from graphattn.comparison.problems import problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Store
+from graphattn.comparison.summary import summary
+from tests.benchmarks.comparison.figure import draw
 from tests.benchmarks.comparison.report import section
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
@@ -79,6 +82,18 @@ def report(names: Names = None, out: Out = Path("runs/compare")) -> None:
     for name in names or RUNS:
         if (out / name / RESULTS).exists():
             typer.echo(section(name, Store(out / name / RESULTS).records, RUNS[name].settings.rope))
+
+
+@application.command()
+def picture(
+    names: Names = None, out: Out = Path("runs/compare"), path: Annotated[Path, typer.Option()] = Path("compare.png")
+) -> None:
+    """All scores of what has finished in one picture, as in docs/compare.md."""
+    files = {name: out / name / RESULTS for name in names or RUNS}
+    draw(
+        {name: summary(Store(file).records, RUNS[name].settings.rope) for name, file in files.items() if file.exists()},
+        path,
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""All comparisons in one picture: every score, with means and intervals, beside those of the baselines."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from graphattn.comparison import wording
+from graphattn.comparison.rows import Row
+from graphattn.comparison.summary import Summary
+
+COLOURS = {
+    "attention": "tab:blue",
+    "edge_attention": "tab:cyan",
+    "gcn": "tab:orange",
+    "gin": "tab:green",
+    "edgeconv": "tab:purple",
+    "mlp": "tab:brown",
+}
+SHAPES = {"edges": "o", "full": "s", "edges+hub": "D", "none": "^"}
+COLUMNS, GREY = 3, "0.55"
+
+
+def draw(found: Mapping[str, Summary], path: Path) -> None:
+    """A panel for each comparison: networks in the order of the design, baselines below in grey; a PNG."""
+    lines = -(-len(found) // COLUMNS)
+    figure = Figure(figsize=(4.6 * COLUMNS, 3.9 * lines + 0.5), layout="constrained")
+    panels = figure.subplots(lines, COLUMNS, squeeze=False)
+    for panel, (name, summary) in zip(panels.flat, found.items(), strict=False):
+        _panel(panel, name, summary)
+    for panel in panels.flat[len(found) :]:
+        panel.remove()
+    _legend(figure, [row for summary in found.values() for row in summary.rows if row.role == "model"])
+    figure.savefig(path, dpi=110)
+
+
+def _panel(panel: Axes, name: str, summary: Summary) -> None:
+    rows = _ordered([row for row in summary.rows if row.fits])
+    for place, row in enumerate(rows):
+        colour = COLOURS.get(row.layer, GREY)
+        scores = [record.score for record in row.fits]
+        panel.hlines(place, row.score.low, row.score.high, color=colour, linewidth=3, alpha=0.35)
+        panel.plot(scores, [place] * len(scores), ".", color=colour, alpha=0.7, markersize=3)
+        panel.plot(
+            row.score.mean, place, SHAPES.get(row.topology, "|"), color=colour, markersize=7, markeredgecolor="white"
+        )
+    panel.set_yticks(range(len(rows)), [wording.cell(row.layer, row.topology) for row in rows], fontsize=8)
+    panel.invert_yaxis()
+    panel.set_title(name, loc="left", fontsize=11)
+    panel.set_xlabel(f"{summary.measure}, test parts", fontsize=8)
+    panel.tick_params(axis="x", labelsize=8)
+    panel.grid(axis="x", color="0.9")
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+def _ordered(rows: Sequence[Row]) -> list[Row]:
+    """By topology, then by layer; baselines last, the best first."""
+    layers, shapes = list(COLOURS), list(SHAPES)
+    models = [row for row in rows if row.role == "model"]
+    models.sort(key=lambda row: (shapes.index(row.topology), layers.index(row.layer)))
+    return models + [row for row in rows if row.role == "baseline"]
+
+
+def _legend(figure: Figure, models: Sequence[Row]) -> None:
+    layers, topologies = {row.layer for row in models}, {row.topology for row in models}
+    swatches = [
+        Line2D([], [], color=colour, linewidth=3, label=wording.layer(name))
+        for name, colour in COLOURS.items()
+        if name in layers
+    ]
+    marks = [
+        Line2D([], [], color=GREY, marker=shape, linestyle="", label=wording.topology(name))
+        for name, shape in SHAPES.items()
+        if name in topologies
+    ]
+    figure.legend(handles=[*swatches, *marks], loc="outside lower center", ncols=6, frameon=False, fontsize=9)
