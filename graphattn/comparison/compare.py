@@ -143,6 +143,7 @@ def compare(
     bench = Bench(posed, given, None if folder is None else folder / JOURNALS)
     with _alone(folder):
         store = Store(None if folder is None else folder / RESULTS)
+        store.mend()
         try:
             _fill(store, planned, bench, jobs, shown)
         finally:

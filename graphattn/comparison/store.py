@@ -39,9 +39,9 @@ def digest(fit: Fit) -> str:
 class Store:
     """Records by fit, in memory and, with a path, in a file of one JSON object a line.
 
-    Lines that are no records are set aside in ``<name>.damaged.jsonl`` beside the file, each behind its number, and the file is
-    written anew without them; ``damaged`` names them. Every record is appended in one write, so that a kill between two
-    records loses nothing.
+    Reading changes nothing, so that the results of a run can be looked at while it goes on; ``damaged`` names lines that are no
+    records. Who alone writes the file calls :meth:`mend` before the first :meth:`add`. Every record is appended in one write, so
+    that a kill between two records loses nothing.
 
     Args:
         path: of the file, made with its folder where it is not there; none for memory alone.
@@ -59,6 +59,9 @@ class Store:
         self.path = path
         self.damaged: list[Damaged] = []
         self._records: dict[str, Record] = {}
+        self._kept: list[str] = []
+        self._wrong: list[str] = []
+        self._whole = True
         if path is not None and path.is_dir():
             raise ValueError(f"expected a file of results, got the folder {path}")
         if path is not None and path.exists():
@@ -89,32 +92,44 @@ class Store:
             line = json.dumps(record.to_json(), ensure_ascii=False) + "\n"
             file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
-                os.write(file, line.encode())
+                left = line.encode()
+                while left:  # a disk that is nearly full takes less at once
+                    left = left[os.write(file, left) :]
                 os.fsync(file)
             finally:
                 os.close(file)
 
+    def mend(self) -> None:
+        """Sets damaged lines aside in ``<name>.damaged.jsonl`` beside the file, each behind its number, and writes it without them.
+
+        Only for who holds the file alone: what another process wrote since it was read would be lost. A file without damage
+        stays as it is.
+        """
+        if self.path is None or self.aside is None or (self._whole and not self._wrong):
+            return
+        if self._wrong:
+            with self.aside.open("a", encoding="utf-8") as file:
+                file.writelines(self._wrong)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text("".join(f"{line}\n" for line in self._kept), encoding="utf-8")
+        partial.replace(self.path)
+        self._wrong, self._whole = [], True
+
     def _load(self, path: Path) -> None:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-        lines, wrong = text.split("\n"), list[str]()
+        lines = path.read_bytes().decode("utf-8", errors="replace").split("\n")
+        # A last line without its end was cut off, or is being written just now.
+        self._whole = not lines[-1]
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 record = _record(line)
-                self._records[key(record.fit)] = record
             except ValueError as error:
                 self.damaged.append(Damaged(number, str(error)))
-                wrong.append(json.dumps({"line": number, "text": line}, ensure_ascii=False) + "\n")
-        if wrong and self.aside is not None:
-            with self.aside.open("a", encoding="utf-8") as file:
-                file.writelines(wrong)
-        if wrong or lines[-1]:
-            numbers = {each.number for each in self.damaged}
-            kept = [line for number, line in enumerate(lines, 1) if line.strip() and number not in numbers]
-            partial = path.with_suffix(".partial")
-            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-            partial.replace(path)
+                self._wrong.append(json.dumps({"line": number, "text": line}, ensure_ascii=False) + "\n")
+            else:
+                self._records[key(record.fit)] = record
+                self._kept.append(line)
 
 
 def _record(line: str) -> Record:

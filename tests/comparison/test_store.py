@@ -66,6 +66,8 @@ def test_damaged_lines_are_named_and_set_aside_and_the_rest_is_used(tmp_path):
         assert words in reasons
     assert len(again) == 2
     aside = tmp_path / "results.damaged.jsonl"
+    assert not aside.exists()
+    again.mend()
     assert [json.loads(line)["line"] for line in aside.read_text().splitlines()] == [2, 3, 4, 6, 7, 9]
     assert json.loads(aside.read_text().splitlines()[1])["text"] == "[1]"
     assert path.read_text().count("\n") == 2
@@ -74,11 +76,49 @@ def test_damaged_lines_are_named_and_set_aside_and_the_rest_is_used(tmp_path):
     assert len(third) == 2
 
 
+def test_reading_a_file_that_is_being_written_changes_nothing(tmp_path):
+    path = tmp_path / "results.jsonl"
+    Store(path).add(record(0))
+    whole, line = path.read_bytes(), json.dumps(record(1).to_json()).encode() + b"\n"
+    path.write_bytes(whole + line[:100])
+    reader = Store(path)
+    assert (len(reader), [each.number for each in reader.damaged]) == (1, [2])
+    assert path.read_bytes() == whole + line[:100]
+    path.write_bytes(whole + line)
+    assert len(Store(path)) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["results.jsonl"]
+
+
+def test_mending_twice_or_what_is_whole_changes_nothing(tmp_path):
+    path = tmp_path / "results.jsonl"
+    Store().mend()
+    Store(path).mend()
+    assert not path.exists()
+    Store(path).add(record(0))
+    before = path.stat()
+    Store(path).mend()
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    path.write_bytes(b"[1]\n" + path.read_bytes())
+    store = Store(path)
+    store.mend()
+    store.mend()
+    assert store.aside.read_text().count("\n") == 1
+
+
+def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:64]))
+    Store(tmp_path / "results.jsonl").add(record(0))
+    monkeypatch.undo()
+    assert len(Store(tmp_path / "results.jsonl")) == 1
+
+
 def test_a_whole_line_without_its_end_is_a_record(tmp_path):
     path = tmp_path / "results.jsonl"
     Store(path).add(record(0))
     path.write_text(path.read_text().rstrip("\n"))
     store = Store(path)
+    store.mend()
     store.add(record(1))
     assert store.damaged == []
     assert len(Store(path)) == 2
