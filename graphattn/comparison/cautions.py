@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from graphattn.comparison import wording
 from graphattn.comparison.record import Record
@@ -16,34 +17,46 @@ STILL_BETTER = 0.1
 
 
 def cautions(summary: Summary) -> list[str]:
-    """Sentences on few splits, failed fits, unequal settings and sizes, epochs that ended too early, and smaller batches."""
+    """Sentences on few splits, fits that failed or are still missing, unequal settings and sizes, epochs, tuning and batches."""
     found = [
         _splits(summary),
+        _unfinished(summary),
         _failed(summary),
         _settings(summary),
         _sizes(summary),
         _epochs(summary),
+        _tuning(summary),
         _batches(summary),
     ]
     return [sentence for sentence in found if sentence]
 
 
 def _splits(summary: Summary) -> str:
+    repeats = max((len(row.by_split) for row in summary.rows), default=0)
+    if summary.unit == "seed" and repeats < 2:
+        return "There is one split and one seed only: nothing is known about other splits or seeds, and nothing is decided."
     if summary.unit == "seed":
         return "There is one split only: intervals are over seeds and say nothing about other splits."
-    splits = max((len(row.by_split) for row in summary.rows), default=0)
-    return f"Only {splits} splits: intervals are wide, and little can be decided." if splits < FEW_SPLITS else ""
+    if repeats < wording.FEWEST:
+        return f"Only {wording.count(repeats, 'split')}: nothing is decided."
+    return f"Only {repeats} splits: intervals are wide, and little can be decided." if repeats < FEW_SPLITS else ""
+
+
+def _unfinished(summary: Summary) -> str:
+    tried = [len(row.fits) + len(row.failed) for row in summary.rows if row.role == "model"]
+    if not tried or min(tried) == max(tried):
+        return ""
+    return f"The comparison is not finished: there are {min(tried)} to {max(tried)} fits of each network."
 
 
 def _failed(summary: Summary) -> str:
     rows = [*summary.rows, *summary.controls]
-    failed = sum(len(row.failed) for row in rows)
-    tried = failed + sum(len(row.fits) for row in rows)
-    return (
-        f"{failed} of {wording.count(tried, 'fit')} failed; pairs leave out what one of the two lacks."
-        if failed
-        else ""
-    )
+    failed = {row.name: len(row.failed) for row in rows if row.failed}
+    tried = sum(failed.values()) + sum(len(row.fits) for row in rows)
+    if not failed:
+        return ""
+    where = wording.listed([f"{count} of {name}" for name, count in failed.items()])
+    return f"{sum(failed.values())} of {wording.count(tried, 'fit')} failed ({where}); pairs leave out what one of the two lacks."
 
 
 def _settings(summary: Summary) -> str:
@@ -66,11 +79,24 @@ def _epochs(summary: Summary) -> str:
     last = sum(_best_at_the_end(record) for record in fits)
     if last <= STILL_BETTER * len(fits):
         return ""
-    return f"{last} of {wording.count(len(fits), 'fit')} were best at the last epoch they were allowed: more may help."
+    mostly = [row for row in summary.models if 2 * sum(map(_best_at_the_end, row.fits)) > len(row.fits)]
+    said = f"{last} of {wording.count(len(fits), 'fit')} were best at the last epoch they were allowed: more may help"
+    return (
+        f"{said} {wording.listed([wording.cell(row.layer, row.topology) for row in mostly])}." if mostly else f"{said}."
+    )
+
+
+def _tuning(summary: Summary) -> str:
+    """Where it is known that there was none."""
+    trials = [record.fit.settings.get("trials") for row in summary.models for record in row.fits]
+    if len(summary.models) < 2 or any(each != 0 for each in trials):
+        return ""
+    return "Nothing was tuned: one learning rate, weight decay and dropout for all may suit some layers better than others."
 
 
 def _best_at_the_end(record: Record) -> bool:
-    return record.epochs >= record.fit.settings["epochs"] and record.kept >= record.epochs
+    most = record.fit.settings.get("epochs", math.inf)
+    return 0 < record.epochs >= most and record.kept >= record.epochs
 
 
 def _batches(summary: Summary) -> str:

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, cast, final
 
@@ -20,6 +20,7 @@ from graphattn.comparison.rows import Row
 from graphattn.comparison.settings import Settings, quick
 
 QUICK = 600
+SMALL = "A quick run: few graphs, small networks, few epochs and parts: too little to conclude from."
 
 
 @final
@@ -67,6 +68,8 @@ def run(asked: Asked, settings: Settings, out: Path, jobs: int | None, fast: boo
     posed = problem(
         asked.data, target=asked.target, smiles=asked.smiles, task=cast(Target | None, asked.task), count=count
     )
+    if fast:
+        posed = replace(posed, notes=(*posed.notes, SMALL))
     try:
         found = compare(
             posed,
@@ -93,7 +96,7 @@ def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -
     for reason in reasons:
         say(f"failed: {reason}")
     if fast:
-        say("A quick run: few graphs, small networks, few epochs and parts: too little to conclude from.")
+        say(SMALL)
     say(
         f"Report: {out / REPORT}; verdict: {out / VERDICT}; table: {out / TABLE}; results: {out / RESULTS}; log: {out / LOG}"
     )

@@ -137,8 +137,8 @@ def compare(
     posed, given = problem(data), settings or Settings()
     if given.trials:
         library()  # said before the first fit, not by each of them
+    planned = plan(posed, layers, topologies, given)
     folder = None if out is None else _folder(Path(out))
-    planned = plan(posed, list(layers), list(topologies), given)
     shown = console or Console(file=sys.stderr)
     bench = Bench(posed, given, None if folder is None else folder / JOURNALS)
     with _alone(folder):
@@ -149,10 +149,17 @@ def compare(
         finally:
             # Also when it is stopped: of what is finished.
             found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
-            compared = Comparison(found, given, planned.notes, store.damaged, command)
+            compared = Comparison(found, given, _told(planned, found), store.damaged, command)
             if folder is not None and found:
                 compared.write(folder)
     return compared
+
+
+def _told(planned: Plan, found: Sequence[Record]) -> list[str]:
+    """The protocol in words, and that there is more to come if there is."""
+    count = len(planned.orders)
+    left = f"NOT FINISHED: {len(found)} of {count} fits are done; the same call goes on with the others."
+    return [*planned.notes, *([left] if len(found) < count else [])]
 
 
 def _fill(store: Store, planned: Plan, bench: Bench, jobs: int, shown: Console) -> None:

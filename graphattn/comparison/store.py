@@ -100,7 +100,7 @@ class Store:
                 os.close(file)
 
     def mend(self) -> None:
-        """Sets damaged lines aside in ``<name>.damaged.jsonl`` beside the file, each behind its number, and writes it without them.
+        """Sets damaged lines aside in ``<name>.damaged.jsonl``, each behind its number, and writes the file anew without them.
 
         Only for who holds the file alone: what another process wrote since it was read would be lost. A file without damage
         stays as it is.

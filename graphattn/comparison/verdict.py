@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
-
 from graphattn.comparison import wording
 from graphattn.comparison.cautions import cautions
-from graphattn.comparison.controls import controlled
+from graphattn.comparison.controls import alarm, controlled
 from graphattn.comparison.effects import Effect
+from graphattn.comparison.phrases import alike, best, compared, named, without
+from graphattn.comparison.rivals import against, at_the_top, but, hearing, learned_nothing, nothing
 from graphattn.comparison.rows import Row
-from graphattn.comparison.statistics import Difference
 from graphattn.comparison.summary import Pair, Summary
 
 ATTENTION = ("attention", "edge_attention", "gat", "gatv2")
@@ -26,24 +25,28 @@ class Verdict:
     """What was found, in sentences.
 
     Args:
+        alarm: why nothing below may be believed, if a control says so; else empty.
         headline: the answer in a few words.
         answer: the comparison behind it, with numbers.
         baselines: how the best network stands against what is cheap.
+        hearing: whether it helps that nodes hear each other, if there is a network in which none does.
         effects: main effects of layers and topologies, a sentence each.
         controls: what permuted labels gave.
         cautions: what a reader has to bear in mind.
     """
 
+    alarm: str
     headline: str
     answer: str
     baselines: str
+    hearing: str
     effects: tuple[str, ...]
     controls: tuple[str, ...]
     cautions: tuple[str, ...]
 
     def __str__(self) -> str:
-        first = " ".join(part for part in (self.headline, self.answer, self.baselines) if part)
-        parts = (first, " ".join(self.effects), " ".join(self.controls), " ".join(self.cautions))
+        first = " ".join(part for part in (self.headline, self.answer, self.baselines, self.hearing) if part)
+        parts = (self.alarm, first, " ".join(self.effects), " ".join(self.controls), " ".join(self.cautions))
         return "\n\n".join(part for part in parts if part)
 
 
@@ -68,20 +71,15 @@ def sentences(summary: Summary) -> Verdict:
     asked = question(summary)
     headline, answer = _answer(summary, asked) if asked else ("Nothing to compare.", _alone(summary))
     return Verdict(
+        alarm(summary),
         headline,
         answer,
         _baselines(summary),
+        hearing(summary),
         tuple(_effect(effect, summary) for effect in summary.effects),
         tuple(wording.capital(sentence) for sentence in controlled(summary)),
         tuple(cautions(summary)),
     )
-
-
-def best(rows: Iterable[Row]) -> Row | None:
-    """The row with the best validation score, so that test scores choose nothing; by test score where a row has no other."""
-    rows = list(rows)
-    by_validation = all(np.isfinite(row.validation) for row in rows)
-    return max(rows, key=lambda row: row.validation if by_validation else row.score.mean, default=None)
 
 
 def question(summary: Summary) -> Pair | None:
@@ -99,67 +97,27 @@ def question(summary: Summary) -> Pair | None:
 
 
 def _answer(summary: Summary, asked: Pair) -> tuple[str, str]:
-    first, second = (next(row for row in summary.rows if row.name == name) for name in (asked.first, asked.second))
+    both = [next(row for row in summary.rows if row.name == name) for name in (asked.first, asked.second)]
+    if learned_nothing(both, summary):
+        top = both[0] if asked.difference.mean >= 0 else both[1]
+        return f"Nothing was learned here{but(top, both, summary)}.", nothing(both, summary)
     found = wording.finding(asked.difference)
+    top = both[1] if found == "worse" or (found == "open" and asked.difference.mean < 0) else both[0]
+    chosen = "Both are the best of their kind by validation score." if len(summary.models) > 2 else ""
+    easy = at_the_top(both, summary) if found == "equal" else ""
+    text = (wording.capital(compared(asked, summary)), easy, chosen)
+    return wording.capital(f"{_headline(both, found)}{but(top, both, summary)}."), " ".join(filter(None, text))
+
+
+def _headline(both: Sequence[Row], found: wording.Finding) -> str:
+    first, second = both
     if first.layer in ATTENTION and second.layer not in ATTENTION:
         other = f"A {wording.layer(second.layer)}" if second.layer == "gcn" else wording.layer(second.layer)
-        answers = {
-            "better": "Attention helps here.",
-            "worse": f"{other} does better here.",
-            "equal": f"{other} would do.",
-        }
+        answers = {"better": "Attention helps here", "worse": f"{other} does better here", "equal": f"{other} would do"}
     else:
-        answers = {
-            "better": f"{named(first)} is best.",
-            "worse": f"{named(second)} is best.",
-            "equal": "No difference that matters.",
-        }
-    text = compared(asked, summary)
-    chosen = "Both are the best of their kind by validation score." if len(summary.models) > 2 else ""
-    return wording.capital(answers.get(found, "Not decided.")), " ".join(
-        part for part in (wording.capital(text), chosen) if part
-    )
-
-
-def compared(pair: Pair, summary: Summary) -> str:
-    """A pair of networks as a sentence: by how much, how sure, at what cost.
-
-    The words are those of :func:`~graphattn.comparison.wording.finding`.
-    """
-    first, second = (next(row for row in summary.rows if row.name == name) for name in (pair.first, pair.second))
-    difference, measure = pair.difference, summary.measure
-    within, found = wording.between(difference.interval), wording.finding(difference)
-    if found == "equal":
-        likely = f"probability {wording.probability(difference.equal)} ({wording.number(difference.mean)} {within})"
-        said = (
-            f"no difference larger than {summary.rope:g} {measure} between {named(first)} and {named(second)}, {likely}"
-        )
-        return f"{said}{_cost('; the first comes at', first, second)}."
-    if found == "open":
-        mean = f"{wording.number(difference.mean)} {measure} {within}"
-        return f"{named(first)} minus {named(second)} is {mean}: {_chances(difference, summary.rope)}."
-    if found == "worse":
-        return compared(pair.reversed(), summary)
-    holm = f"{wording.significance(pair.p_holm)} after Holm over {wording.count(len(summary.pairs), 'pair')}"
-    cost = _cost(" at", first, second)
-    by = f"{wording.number(difference.mean)} {measure} {within}{cost}"
-    return f"{named(first)} beats {named(second)} by {by} (p {wording.significance(difference.p)}, {holm})."
-
-
-def _cost(words: str, first: Row, second: Row) -> str:
-    times = wording.times(first.median("seconds_per_epoch"), second.median("seconds_per_epoch"))
-    return f"{words} {times} time per epoch" if times else ""
-
-
-def _chances(difference: Difference, rope: float) -> str:
-    if not np.isfinite(difference.better):
-        return "one resampling cannot tell"
-    better, equal, worse = (
-        wording.probability(each) for each in (difference.better, difference.equal, difference.worse)
-    )
-    if rope == 0:
-        return f"better with probability {better}, worse with {worse}"
-    return f"better by more than {rope:g} with probability {better}, worse by more with {worse}, equal in practice with {equal}"
+        answers = {"better": f"{named(first)} is best", "worse": f"{named(second)} is best"}
+        answers |= {"equal": "No difference that matters"}
+    return answers.get(found, "Not decided")
 
 
 def _alone(summary: Summary) -> str:
@@ -176,9 +134,9 @@ def _baselines(summary: Summary) -> str:
     if network is None or not summary.baselines:
         return ""
     said: dict[wording.Finding, list[str]] = {"worse": [], "equal": [], "open": [], "better": []}
+    findings = against(network, summary.baselines, summary)
     for row in summary.baselines:
-        difference = summary.pair(network.name, row.name).difference
-        found = wording.finding(difference)
+        difference, found = summary.pair(network.name, row.name).difference, findings[row.name]
         turned = difference.reversed() if found == "worse" else difference
         by = f"{wording.number(turned.mean)} {wording.between(turned.interval)}"
         said[found].append(f"{named(row)} by {by}" if found in ("worse", "better") else f"{named(row)} ({by})")
@@ -199,14 +157,17 @@ def _effect(effect: Effect, summary: Summary) -> str:
     alone = "on" if effect.kind == "layer" else "with"
     averaged = f", {alone if len(over) == 1 else 'on average over'} {wording.listed(over)}"
     where = "" if effect.kind == "interaction" else averaged
-    difference, found = effect.difference, wording.finding(effect.difference)
+    difference, found = effect.difference, wording.finding(effect.difference, effect.p_holm)
     by = f"{wording.number(difference.mean)} {wording.between(difference.interval)}"
-    likely, p = wording.probability(difference.equal), wording.significance(effect.p_holm)
+    tested = f" (p {wording.significance(effect.p_holm)} after Holm)"
+    few = (
+        f" by {wording.count(difference.resamplings, summary.unit)}" if difference.resamplings < wording.FEWEST else ""
+    )
     said = {
-        "equal": f"no difference larger than {summary.rope:g}, probability {likely} ({by}){where}",
-        "open": f"not decided, {by}{where}",
-    }.get(found, f"{found}, {by}{where} (p {p} after Holm)")
-    return f"{wording.capital(changed(effect))}: {said}."
+        "equal": f"no difference larger than {summary.rope:g}, {alike(difference, summary)}{where}",
+        "open": f"not decided{few}, {by}{where}{'' if few else tested}",
+    }.get(found, f"{found}, {by}{where}{tested}")
+    return f"{wording.capital(changed(effect))}: {said}{without(effect.left_out)}."
 
 
 def changed(effect: Effect) -> str:
@@ -217,13 +178,3 @@ def changed(effect: Effect) -> str:
         ours, theirs = (other(each) for each in effect.over)
         return f"{ours} instead of {theirs}, on {first} more than on {second}"
     return f"{first} instead of {second}"
-
-
-def named(row: Row) -> str:
-    """A row in sentences.
-
-    >>> from graphattn.comparison.statistics import Interval
-    >>> named(Row("gcn on full", "gcn", "full", "model", Interval(0.5, 0.4, 0.6), {}, (), ()))
-    'GCN on full graphs'
-    """
-    return wording.cell(row.layer, row.topology)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal
 
-from graphattn.comparison.statistics import Difference, Interval
+from graphattn.comparison.statistics import LEVEL, Difference, Interval
 
 LAYERS = {
     "attention": "attention",
@@ -29,7 +29,7 @@ TOPOLOGIES = {
 LIKELY = 0.9
 """Two rows are said to be equal in practice if this probable."""
 FEWEST = 3
-"""Fewer resamplings decide nothing: two differences are alike by chance too easily."""
+"""Fewer resamplings decide nothing: two differences are alike by chance too easily, and then seem certain."""
 
 Finding = Literal["better", "worse", "equal", "open"]
 
@@ -63,19 +63,23 @@ def cell(layer_name: str, topology_name: str) -> str:
     return f"{layer(layer_name)} on {topology(topology_name)}" if topology_name else layer(layer_name)
 
 
-def finding(difference: Difference) -> Finding:
+def finding(difference: Difference, adjusted: float | None = None) -> Finding:
     """What is found of the first: equal in practice if that is likely; else better or worse if the interval leaves out 0.
 
-    Fewer than three resamplings leave it open.
+    Of one difference among several, p has to be small enough after it was ``adjusted`` for them as well. Fewer than three
+    resamplings leave it open.
 
     >>> from graphattn.comparison.statistics import paired
-    >>> finding(paired([0.03, 0.04, 0.03, 0.04], ratio=0.125, rope=0.01))
-    'better'
+    >>> found = paired([0.03, 0.04, 0.03, 0.04], ratio=0.125, rope=0.01)
+    >>> finding(found), finding(found, adjusted=0.2)
+    ('better', 'open')
     """
     if difference.resamplings < FEWEST:
         return "open"
     if difference.equal >= LIKELY:
         return "equal"
+    if adjusted is not None and not adjusted < 1 - LEVEL:
+        return "open"
     if difference.interval.low > 0:
         return "better"
     return "worse" if difference.interval.high < 0 else "open"

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from graphattn.comparison.phrases import best
 from graphattn.comparison.summary import summary
-from graphattn.comparison.verdict import best, question, sentences, verdict
+from graphattn.comparison.verdict import question, sentences, verdict
 from tests.comparison.made_records import SETTINGS, failed, made, of_scores, record
 
+TUNED = SETTINGS | {"trials": 5}
 GCN = [0.80, 0.84, 0.79, 0.82, 0.81, 0.83, 0.80, 0.82]
 
 
@@ -60,7 +62,8 @@ def test_two_splits_decide_nothing_however_alike_they_are():
     found = sentences(summary(of_scores(gcn=[0.80, 0.84], attention=[0.9, 0.94])))
     assert found.headline == "Not decided."
     assert found.answer.startswith("Attention on edges minus GCN on edges is 0.100 ROC-AUC [0.100, 0.100]")
-    assert "Attention instead of GCN: not decided" in found.effects[0]
+    assert found.answer.endswith("[0.100, 0.100]: 2 splits cannot tell.")
+    assert found.effects[0] == "Attention instead of GCN: not decided by 2 splits, 0.100 [0.100, 0.100], on edges."
 
 
 def test_without_a_rope_there_is_no_equality():
@@ -156,11 +159,13 @@ def controlled(scores, bound):
 def test_controls_fall_within_their_bound_or_not():
     assert (
         controlled([0.5, 0.55], [0.4, 0.6])
-        == "GCN on full graphs, labels permuted: 0.525 ROC-AUC, within the bound for chance in all 2 fits."
+        == "GCN on full graphs, labels permuted: 0.525 ROC-AUC on average, within the bound for chance (0.400 to 0.600) in all 2 fits."
     )
-    assert "0.600 ROC-AUC, OUTSIDE the bound for chance in 1 of 2 fits" in controlled([0.5, 0.7], [0.4, 0.6])
+    assert "0.600 ROC-AUC on average, OUTSIDE the bound for chance (0.400 to 0.600) in 1 of 2 fits" in controlled(
+        [0.5, 0.7], [0.4, 0.6]
+    )
     assert "no bound for chance was written down" in controlled([0.5, 0.7], [])
-    assert controlled([-2.0], [-np.inf, 0.1]).endswith("within the bound for chance in its one fit.")
+    assert controlled([-2.0], [-np.inf, 0.1]).endswith("within the bound for chance (up to 0.100) in its one fit.")
 
 
 def test_missing_controls_are_named():
@@ -175,13 +180,16 @@ def test_missing_controls_are_named():
     ("figures", "caution"),
     [
         ({"parameters": 50_000}, "Parameter counts are not within 5 % of each other: 40,000 to 50,000."),
-        ({"epochs": 60, "kept": 60}, "8 of 16 fits were best at the last epoch they were allowed: more may help."),
-        ({"settings": SETTINGS | {"depth": 9}}, "Settings were not the same for all fits; the protocol says which."),
+        (
+            {"epochs": 60, "kept": 60},
+            "8 of 16 fits were best at the last epoch they were allowed: more may help attention on edges.",
+        ),
+        ({"settings": TUNED | {"depth": 9}}, "Settings were not the same for all fits; the protocol says which."),
         ({"batch_size": 32}, "8 fits ran out of memory and used smaller batches."),
     ],
 )
 def test_cautions_are_read_from_the_records(figures, caution):
-    usual = {"parameters": 40_000, "epochs": 30, "kept": 20, "batch_size": 64, "settings": SETTINGS}
+    usual = {"parameters": 40_000, "epochs": 30, "kept": 20, "batch_size": 64, "settings": TUNED}
     rows = [record("gcn", "edges", split, each, **usual) for split, each in enumerate(GCN)]
     assert sentences(summary(rows)).cautions == ()
     rows += [record("attention", "edges", split, each, **(usual | figures)) for split, each in enumerate(GCN)]
@@ -190,11 +198,34 @@ def test_cautions_are_read_from_the_records(figures, caution):
 
 def test_settings_that_were_read_from_a_file_are_the_same():
     rows = [
-        record("gcn", "edges", split, each, settings=SETTINGS | {"fractions": (0.8, 0.1, 0.1)})
+        record("gcn", "edges", split, each, settings=TUNED | {"fractions": (0.8, 0.1, 0.1)})
         for split, each in enumerate(GCN)
     ]
-    rows += [record("attention", "edges", split, each, settings=SETTINGS) for split, each in enumerate(GCN)]
+    rows += [record("attention", "edges", split, each, settings=TUNED) for split, each in enumerate(GCN)]
     assert sentences(summary(rows)).cautions == ()
+
+
+@pytest.mark.parametrize(
+    ("splits", "seeds", "said"),
+    [
+        (
+            1,
+            1,
+            "There is one split and one seed only: nothing is known about other splits or seeds, and nothing is decided.",
+        ),
+        (2, 1, "Only 2 splits: nothing is decided."),
+        (4, 1, "Only 4 splits: intervals are wide, and little can be decided."),
+        (1, 3, "There is one split only: intervals are over seeds and say nothing about other splits."),
+    ],
+)
+def test_how_little_is_known_of_few_splits(splits, seeds, said):
+    fits = [record("gcn", "edges", split, 0.8, seed=seed) for split in range(splits) for seed in range(seeds)]
+    assert sentences(summary(fits)).cautions == (said,)
+
+
+def test_what_was_stopped_is_named():
+    fits = [*of_scores(gcn=GCN, attention=GCN[:5]), failed("attention", "edges", 5, "diverged")]
+    assert "The comparison is not finished: there are 6 to 8 fits of each network." in sentences(summary(fits)).cautions
 
 
 def test_few_splits_and_one_split_are_named():
@@ -207,11 +238,12 @@ def test_few_splits_and_one_split_are_named():
 
 def test_the_text_begins_with_the_answer_and_the_baselines():
     text = verdict(summary(made(splits=6)))
-    first, effects, controls = text.split("\n\n")
+    first, effects, controls, cautions = text.split("\n\n")
     assert first.startswith("Attention helps here. Attention on ")
     assert "random forest" in first
     assert effects.startswith("Attention instead of GCN")
     assert controls.startswith("GCN on edges, labels permuted")
+    assert cautions.startswith("Nothing was tuned")
 
 
 def test_names_that_are_not_ours_are_said_as_they_are():

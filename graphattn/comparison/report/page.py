@@ -86,10 +86,11 @@ def _opening(found: Summary, said: Verdict) -> list[Markup]:
     usual = any(row.layer in ATTENTION for row in found.models) and any(row.layer == "gcn" for row in found.models)
     asked = "does attention help, or would a GCN do?" if usual else "which layer, on which graph?"
     return [
+        element("p", {"class": "alarm"}, typographic(said.alarm)) if said.alarm else Markup(""),
         element("p", {"class": "kicker"}, f"{found.problem}: {asked}"),
         element("h1", {}, said.headline),
         element("p", {"class": "lead"}, typographic(said.answer)),
-        element("p", {}, typographic(said.baselines)) if said.baselines else Markup(""),
+        *(element("p", {}, typographic(each)) for each in (said.baselines, said.hearing) if each),
         element("dl", {"class": "facts"}, *shown),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from graphattn.comparison import wording
 from graphattn.comparison.effects import Effect
+from graphattn.comparison.phrases import best, named
 from graphattn.comparison.report import depth, protocol, strips, tables
 from graphattn.comparison.report.axes import Axis, around, lowest_shown
 from graphattn.comparison.report.figures import ends, large, seconds, signed, typographic
@@ -15,7 +16,7 @@ from graphattn.comparison.report.scatter import pareto
 from graphattn.comparison.rows import Row
 from graphattn.comparison.statistics import Difference
 from graphattn.comparison.summary import Summary
-from graphattn.comparison.verdict import Verdict, best, changed, named
+from graphattn.comparison.verdict import Verdict, changed
 
 Line = tuple[Markup, Markup, Markup]
 """A line of strips: its label, its drawing, its numbers."""

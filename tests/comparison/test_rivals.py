@@ -1,0 +1,218 @@
+"""Typical outcomes, and whether a reviewer would accept each sentence about them."""
+
+import pytest
+
+from graphattn.comparison.summary import summary
+from graphattn.comparison.verdict import sentences, verdict
+from tests.comparison.made_records import failed, record
+
+NOISE = [0.004, -0.003, 0.001, -0.004, 0.003, 0.0, -0.002, 0.001]
+SPLITS = len(NOISE)
+
+
+def cell(layer, mean, topology="edges", noise=1.0, role="model", measure="ROC-AUC", shift=0, **figures):
+    """Fits around a mean; every cell has its own noise."""
+    scores = [mean + noise * NOISE[(split + shift) % SPLITS] for split in range(SPLITS)]
+    return [
+        record(layer, topology, split, score, role=role, measure=measure, validation=score, **figures)
+        for split, score in enumerate(scores)
+    ]
+
+
+def baseline(name, mean, **more):
+    return cell(name, mean, topology="", role="baseline", **more)
+
+
+def told(*cells, **more):
+    return sentences(summary([each for fits in cells for each in fits], **more))
+
+
+def test_a_clear_win_says_what_it_costs():
+    found = told(
+        cell("attention", 0.90, "full", seconds_per_epoch=2.0, peak_mib=30.0),
+        cell("gcn", 0.85, seconds_per_epoch=1.0, peak_mib=10.0, shift=3),
+        baseline("majority", 0.5, noise=0.0),
+        baseline("random forest", 0.8, shift=1),
+    )
+    assert found.headline == "Attention helps here."
+    assert "Attention on full graphs beats GCN on edges by 0.050 ROC-AUC [0.0" in found.answer
+    assert (
+        " at 2 times the time per epoch and 3 times the memory (p < 0.001 for this pair alone, < 0.001" in found.answer
+    )
+    assert "beats random forest by 0.100 [0.0" in found.baselines
+    assert "and majority by 0.400 [0.3" in found.baselines
+    assert found.alarm == ""
+
+
+def test_what_is_not_decided_has_a_cost_as_well():
+    figures = {"seconds_per_epoch": 3.0}, {"seconds_per_epoch": 1.0}
+    found = told(cell("attention", 0.86, noise=8, **figures[0]), cell("gcn", 0.85, noise=8, shift=3, **figures[1]))
+    assert found.headline == "Not decided."
+    assert found.answer.endswith("; the first comes at 3 times the time per epoch.")
+
+
+@pytest.mark.parametrize(
+    ("forest", "headline"),
+    [
+        (0.95, "Attention helps here, but random forest does better."),
+        (0.902, "Attention helps here, but random forest does as well."),
+        (0.80, "Attention helps here."),
+    ],
+)
+def test_a_baseline_that_is_no_worse_is_in_the_headline(forest, headline):
+    cells = cell("attention", 0.90, noise=0.2), cell("gcn", 0.85, noise=0.2, shift=3)
+    assert told(*cells, baseline("random forest", forest, noise=0.2, shift=1)).headline == headline
+
+
+def test_a_network_that_is_better_than_both_is_in_the_headline():
+    found = told(
+        cell("attention", 0.90), cell("gcn", 0.85, shift=3), cell("gin", 0.95, shift=1), cell("sage", 0.94, shift=2)
+    )
+    assert found.headline == "Attention helps here, but GIN on edges does better."
+
+
+def test_several_rivals_stand_in_one_headline():
+    found = told(
+        cell("attention", 0.90),
+        cell("gcn", 0.90, shift=3),
+        cell("mlp", 0.95, "none", shift=1),
+        baseline("SVC", 0.96, shift=2),
+    )
+    assert found.headline == "A GCN would do, but SVC and MLP without edges do better."
+
+
+@pytest.mark.parametrize(
+    ("alone", "headline", "hearing"),
+    [
+        (0.80, "A GCN would do.", "Hearing other nodes helps: attention on edges beats MLP without edges by 0.100"),
+        (
+            0.901,
+            "A GCN would do, but MLP without edges does as well.",
+            "Hearing other nodes does not help: no difference larger than 0.01",
+        ),
+        (
+            0.95,
+            "A GCN would do, but MLP without edges does better.",
+            "Hearing other nodes does harm: MLP without edges beats attention on edges by 0.050",
+        ),
+    ],
+)
+def test_whether_it_helps_that_nodes_hear_each_other(alone, headline, hearing):
+    found = told(
+        cell("attention", 0.900, noise=0.1), cell("gcn", 0.899, noise=0.1), cell("mlp", alone, "none", shift=1)
+    )
+    assert found.headline == headline
+    assert found.hearing.startswith(hearing)
+
+
+def test_shuffled_edges_are_no_way_to_hear():
+    found = told(cell("gcn", 0.8), cell("gcn", 0.9, "shuffled", shift=1), cell("mlp", 0.7, "none", shift=2))
+    assert found.hearing.startswith("Hearing other nodes helps: GCN on edges beats MLP without edges")
+
+
+@pytest.mark.parametrize(
+    ("measure", "floor", "level"), [("ROC-AUC", "majority", 0.5), ("R2", "mean", -0.01), ("accuracy", "majority", 0.34)]
+)
+def test_where_everything_is_at_chance_nothing_is_said_to_do(measure, floor, level):
+    cells = (
+        cell("attention", level, noise=5, measure=measure),
+        cell("gcn", level + 0.001, noise=5, shift=2, measure=measure),
+    )
+    found = told(*cells, baseline(floor, level, noise=0.0, measure=measure))
+    assert found.headline == "Nothing was learned here."
+    assert found.answer == (
+        f"Neither attention on edges ({level:.3f} {measure}) nor GCN on edges ({level + 0.001:.3f} {measure}) is shown to beat "
+        f"the {floor} ({level:.3f}): there is nothing to compare."
+    )
+    assert found.hearing == ""
+    found = told(
+        *cells, cell("mlp", level, "none", measure=measure), baseline(floor, level, noise=0.0, measure=measure)
+    )
+    assert found.hearing == ""
+
+
+def test_a_regression_worse_than_the_mean_is_no_win_for_the_less_bad():
+    found = told(
+        cell("attention", -0.2, measure="R2"),
+        cell("gcn", -0.9, measure="R2", shift=3),
+        baseline("mean", -0.01, measure="R2", shift=1),
+        baseline("ridge", 0.6, measure="R2", shift=2),
+    )
+    assert found.headline == "Nothing was learned here, but ridge does better."
+    assert found.baselines.startswith("A baseline is better than the best network: attention on edges")
+
+
+def test_one_that_learned_is_enough():
+    found = told(cell("attention", 0.9), cell("gcn", 0.5, noise=5, shift=2), baseline("majority", 0.5, noise=0.0))
+    assert found.headline == "Attention helps here."
+
+
+def test_two_splits_do_not_say_that_nothing_was_learned():
+    fits = [*cell("attention", 0.5)[:2], *cell("gcn", 0.5)[:2], *baseline("majority", 0.5)[:2]]
+    assert sentences(summary(fits)).headline == "Not decided."
+
+
+def test_where_everything_is_right_the_task_is_too_easy():
+    found = told(
+        cell("attention", 1.0, noise=0.0),
+        cell("gcn", 1.0, noise=0.0),
+        baseline("SVC", 1.0, noise=0.0),
+        baseline("majority", 0.5),
+    )
+    assert found.headline == "A GCN would do, but SVC does as well."
+    assert found.answer.startswith(
+        "No difference larger than 0.01 ROC-AUC between attention on edges and GCN on edges, the same score on each of 8 splits."
+    )
+    assert "Both are within 0.01 of the best score there is: this task is too easy to tell them apart." in found.answer
+
+
+def test_equal_below_the_top_is_not_too_easy():
+    assert "too easy" not in told(cell("attention", 0.98, noise=0.1), cell("gcn", 0.98, noise=0.1, shift=1)).answer
+
+
+def test_a_control_outside_its_bound_is_said_before_anything_else():
+    leaking = cell("gcn", 0.7, role="permuted", chance=[0.3, 0.65]) + cell(
+        "attention", 0.5, role="permuted", chance=[0.3, 0.65]
+    )
+    said = verdict(summary([*cell("attention", 0.9), *cell("gcn", 0.9), *leaking]))
+    assert said.startswith(
+        "DO NOT BELIEVE THESE SCORES YET: with permuted labels GCN on edges reached 0.704 ROC-AUC, outside the bound for chance "
+        "of 0.300 to 0.650, in all 8 fits."
+    )
+    assert said.count("OUTSIDE") == 1
+
+
+def test_a_control_far_below_its_bound_is_one_outside():
+    below = [record("gcn", "edges", 0, 0.2, role="permuted", chance=[0.3, 0.7])]
+    assert "reached 0.200 ROC-AUC, outside" in sentences(summary([*cell("gcn", 0.9), *below])).alarm
+
+
+@pytest.mark.parametrize(("measure", "bound"), [("ROC-AUC", [0.0, 1.0]), ("R2", [-float("inf"), 1.0])])
+def test_a_bound_that_excludes_nothing_says_nothing(measure, bound):
+    control = cell("gcn", 0.5, role="permuted", measure=measure, chance=bound)
+    (said,) = told(cell("gcn", 0.9, measure=measure), control).controls
+    assert said.endswith("the test parts are too small for a bound for chance, so that this control says nothing.")
+
+
+def test_words_need_a_p_that_was_adjusted():
+    """Each of three effects alone has an interval without 0, p 0.04; of three together that is no finding, and words say so."""
+    cells = [cell("gcn", 0.9, noise=0.0), *(cell(layer, 0.9036) for layer in ("gin", "sage", "gat"))]
+    found = summary([each for fits in cells for each in fits], rope=0.0)
+    assert [effect.difference.interval.low > 0 for effect in found.effects] == [True] * 3
+    for said in sentences(found).effects:
+        assert "instead of GCN: not decided, 0.004 [0.000, 0.007], on edges (p 0.1" in said
+
+
+def test_a_cell_that_nearly_always_failed_is_not_the_best_of_its_kind():
+    lucky = [
+        *cell("attention", 0.99, "full")[:1],
+        *(failed("attention", "full", split, "diverged") for split in range(1, 8)),
+    ]
+    found = told(lucky, cell("attention", 0.9), cell("gcn", 0.8, shift=2))
+    assert found.answer.startswith("Attention on edges beats GCN on edges")
+    assert any("7 of 24 fits failed (7 of attention on full)" in each for each in found.cautions)
+
+
+def test_what_was_left_out_of_a_pair_is_said():
+    lacking = [*cell("attention", 0.9)[:7], failed("attention", "edges", 7, "diverged")]
+    assert told(lacking, cell("gcn", 0.8, shift=2)).answer.endswith(" (without 1 place where a fit has no score).")
