@@ -8,11 +8,8 @@ import numpy as np
 
 from graphattn.comparison import wording
 from graphattn.comparison.record import Record
-from graphattn.comparison.rows import Row
+from graphattn.comparison.rows import RANGES, Row
 from graphattn.comparison.summary import Summary
-
-_LEAST = {"R2": -np.inf}
-"""Scores below which there are none; 0 for all others."""
 
 
 def within(record: Record) -> bool:
@@ -67,7 +64,8 @@ def _sentence(control: Row, measure: str) -> str:
     reached = f"{name} {wording.number(control.score.mean)} {measure}{mean}{failed}"
     if not bounded:
         return f"{reached}; no bound for chance was written down."
-    if all(low <= _LEAST.get(measure, 0.0) and high >= 1 for low, high in (record.chance for record in bounded)):
+    lowest = RANGES.get(measure, (0.0, 1.0))[0]
+    if all(low <= lowest and high >= 1 for low, high in (record.chance for record in bounded)):
         return f"{reached}; the test parts are too small for a bound for chance, so that this control says nothing."
     inside = sum(within(record) for record in bounded)
     bound = f"the bound for chance ({_bound(bounded)})"

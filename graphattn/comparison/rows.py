@@ -11,6 +11,8 @@ import numpy as np
 from graphattn.comparison.record import Record, Role
 from graphattn.comparison.statistics import Interval, interval
 
+RANGES = {"ROC-AUC": (0.0, 1.0), "accuracy": (0.0, 1.0), "R2": (-np.inf, 1.0)}
+"""The lowest and the highest score there is."""
 Unit = tuple[str, int]
 """A fit's place: its split (the hash of its parts) and its seed. Fits of two cells are compared at the same place."""
 
@@ -41,7 +43,7 @@ class Row:
     Args:
         name: as in tables.
         layer, topology, role: of its fits.
-        score: mean over splits, with its interval.
+        score: mean over splits, with its interval, as far as there are such scores.
         by_split: mean over the seeds of each split.
         fits: those with a score; ``failed`` those without.
     """
@@ -106,6 +108,9 @@ def _row(group: Sequence[Record], repeated: Resampling) -> Row:
     failed = tuple(each for each in group if not _scored(each))
     by_unit = repeated.average({place(record): float(record.score or 0.0) for record in fits})
     what, score = group[0].fit, interval(list(by_unit.values()), repeated.ratio)
+    low, high = RANGES.get(group[0].measure, (-np.inf, np.inf))
+    # A mean of scores is in the range of scores; an interval from few of them may not be.
+    score = Interval(score.mean, max(low, score.low), min(high, score.high)) if len(by_unit) > 1 else score
     return Row(what.name, what.layer, what.topology, what.role, score, by_unit, fits, failed)
 
 

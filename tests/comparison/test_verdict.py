@@ -158,8 +158,8 @@ def controlled(scores, bound):
 
 def test_controls_fall_within_their_bound_or_not():
     assert (
-        controlled([0.5, 0.55], [0.4, 0.6])
-        == "GCN on full graphs, labels permuted: 0.525 ROC-AUC on average, within the bound for chance (0.400 to 0.600) in all 2 fits."
+        controlled([0.5, 0.55], [0.4, 0.6]) == "GCN on full graphs, labels permuted: 0.525 ROC-AUC on average, "
+        "within the bound for chance (0.400 to 0.600) in all 2 fits."
     )
     assert "0.600 ROC-AUC on average, OUTSIDE the bound for chance (0.400 to 0.600) in 1 of 2 fits" in controlled(
         [0.5, 0.7], [0.4, 0.6]

@@ -34,11 +34,16 @@ class Axis:
 
         >>> Axis(0.0, 1.0).ticks(), Axis(0.3, 7.0, logarithmic=True).ticks()
         ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.5, 1.0, 2.0, 5.0])
+        >>> Axis(170.0, 290.0, logarithmic=True).ticks(4)
+        [200.0, 250.0]
         """
         if self.logarithmic:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             found = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
             inside = [each for each in found if self.low <= each <= self.high]
+            if len(inside) < 2:
+                # So narrow that logarithms are nearly linear.
+                return Axis(self.low, self.high).ticks(most)
             return inside if len(inside) <= most + 1 else [each for each in inside if _is_decade(each)] or inside
         found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         return [float(each) for each in found if self.low - 1e-9 <= each <= self.high + 1e-9]

@@ -57,6 +57,15 @@ def seconds(value: float) -> str:
     return f"{_three(value)} s" if value >= 0.9995 else f"{_three(1000 * value)} ms"
 
 
+def odds(value: float) -> str:
+    """A probability in a table.
+
+    >>> odds(0.934), odds(0.9999), odds(0.0001)
+    ('0.93', '> 0.99', '< 0.01')
+    """
+    return wording.probability(value).replace("above", ">").replace("below", "<")
+
+
 def typographic(sentence: str) -> str:
     """A sentence with minus signs in front of its numbers.
 

@@ -21,6 +21,8 @@ SAME = (
     "Training stops by the validation part; the test part is looked at once for each fit and chooses nothing.",
     "The same number of tuning trials for every layer, inside the training and the validation part.",
 )
+_REFERENCE = {"width": "width of the reference", "hidden": "hidden channels of the reference"}
+"""Settings that are equal by name only: other networks have widths of their own."""
 LIMITS = (
     """What is found holds for these data, this way of splitting, this size and this budget. Other widths, depths or more tuning
     may order the layers differently.""",
@@ -28,10 +30,13 @@ LIMITS = (
     correlated from the sizes of the parts alone.""",
     """Probabilities are of the mean difference over such splits, from the Bayesian correlated t-test (Corani & Benavoli, 2015;
     Benavoli et al., 2017) with a flat prior; they are no probabilities for one more split or for other data.""",
-    """Tables are sorted by test score, so that what stands first is a little lucky; the verdict compares what was chosen by
-    validation score.""",
+    """Tables are sorted by test score, so that what stands first is a little lucky. The verdict compares what was chosen by
+    validation score; as rows of one validation part are test rows of other splits, a little luck is left there, too.""",
+    """The pair of the verdict is one question, asked before the fits: its p alone decides its words. All other words need a p
+    below 0.05 after Holm over their family.""",
     "Times were measured on one machine, other fits may have run beside: compare orders of magnitude. FLOPs are counted.",
-    "p-values of pairs, of layers and of topologies are each adjusted in their own family (Holm, 1979).",
+    """p-values are adjusted in their own family (Holm, 1979): all pairs; the effects of layers, of topologies, of both together;
+    the best network against baselines; the best network against all.""",
 )
 
 
@@ -64,7 +69,9 @@ def equal(summary: Summary) -> Markup:
     fits = [record for row in summary.models for record in (*row.fits, *row.failed)]
     same, _ = settings(fits)
     shown = [
-        element("div", {}, element("dt", {}, key.replace("_", " ")), element("dd", {}, _written(value)))
+        element(
+            "div", {}, element("dt", {}, _REFERENCE.get(key, key.replace("_", " "))), element("dd", {}, _written(value))
+        )
         for key, value in same.items()
     ]
     sentences = element("ul", {}, *(element("li", {}, each) for each in SAME))

@@ -60,10 +60,12 @@ def pareto(
         element("li", {}, f"{_named(row)}: {wording.number(row.score.mean)} at {shown(row.median(cost))}")
         for row in best
     ]
+    dashed = [f"{_named(row)} ({wording.number(row.score.mean)})" for row in inside]
     caption = [
-        element("b", {}, wording.capital(title)),
+        element("b", {}, f"{known[0].fits[0].measure} against {title}"),
         " (logarithmic). The best at their cost or less, in order:",
         element("ol", {}, *names),
+        f"Dashed: {wording.listed(dashed)}. " if dashed else "",
         f"Below the frame: {wording.listed(below)}." if below else "",
     ]
     return element("figure", {}, drawing, element("figcaption", {}, *caption))
@@ -99,11 +101,13 @@ def _y(up: Axis, value: float) -> float:
 
 
 def _lines(baselines: Sequence[Row], up: Axis) -> list[Markup]:
+    """Dashed; their names stand below the drawing, where they cannot cover each other."""
     parts = []
     for row in baselines:
         y = _y(up, row.score.mean)
-        parts.append(element("line", {"class": "baseline", "x1": "0%", "x2": "100%", "y1": y, "y2": y}))
-        parts.append(element("text", {"class": "baseline", "x": 40, "y": y - 4}, _named(row)))
+        title = element("title", {}, f"{_named(row)}: {wording.number(row.score.mean)}")
+        line = element("line", {"class": "baseline", "x1": "0%", "x2": "100%", "y1": y, "y2": y})
+        parts.append(element("g", {}, title, line))
     return parts
 
 

@@ -14,7 +14,7 @@ from graphattn.comparison.report.marks import colour, legend
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.scatter import pareto
 from graphattn.comparison.rows import Row
-from graphattn.comparison.statistics import Difference
+from graphattn.comparison.statistics import Difference, holm
 from graphattn.comparison.summary import Summary
 from graphattn.comparison.verdict import Verdict, changed
 
@@ -40,22 +40,23 @@ def factors(summary: Summary) -> Markup:
     reach = [end for effect in summary.effects for end in effect.difference.interval]
     axis = around([0.0, -summary.rope, summary.rope, *reach])
     lines = [_effect(effect, axis, summary.rope) for effect in summary.effects]
-    caption = f"One factor alone, on average over the other; then both together: {_of_differences(summary)}"
+    both = "One factor alone, on average over the other; then both together"
+    caption = f"{both}: {_of_differences(summary)}; words by p after Holm over each kind"
     effects = tables.strips(caption, strips.scale(axis, plus=True), lines, ("factor", "difference", "mean"))
     return joined([tables.by_factors(summary), effects if lines else ""])
 
 
 def _effect(effect: Effect, axis: Axis, rope: float) -> Line:
     said = changed(effect)
-    return _against(element("span", {}, said), said, effect.difference, axis, rope)
+    found = wording.finding(effect.difference, effect.p_holm)
+    return _against(element("span", {}, said), said, effect.difference, axis, rope, found)
 
 
 def _of_differences(summary: Summary) -> str:
     return f"{summary.measure}, interval of 95 %; the grey band is what makes no difference ({summary.rope:g})"
 
 
-def _against(label: Markup, name: str, difference: Difference, axis: Axis, rope: float) -> Line:
-    kind = wording.finding(difference)
+def _against(label: Markup, name: str, difference: Difference, axis: Axis, rope: float, kind: wording.Finding) -> Line:
     word = element("span", {"class": f"word {kind}"}, "not decided" if kind == "open" else kind)
     within = element("small", {}, ends(difference.interval, plus=True))
     numbers = joined([element("b", {}, signed(difference.mean)), within, word])
@@ -106,12 +107,19 @@ def differences(summary: Summary) -> Markup:
         return Markup("")
     others = [row for row in summary.rows if row.fits and row is not reference]
     against = [(row, summary.pair(row.name, reference.name).difference) for row in others]
+    adjusted = holm([each.p for _, each in against])
+    words = [wording.finding(each, p) for (_, each), p in zip(against, adjusted, strict=True)]
     floor = lowest_shown([0.0, *(each.mean for _, each in against)])
     reach = [end for _, each in against if each.mean >= floor for end in each.interval]
     axis = around([0.0, -summary.rope, summary.rope, *reach])
-    lines = [_against(_label(row), row.name, each, axis, summary.rope) for row, each in against]
+    lines = [
+        _against(_label(row), row.name, each, axis, summary.rope, word)
+        for (row, each), word in zip(against, words, strict=True)
+    ]
     named_best = f"{named(reference)}, the best network by validation score"
-    caption = f"Each minus {named_best}, on the same splits: {_of_differences(summary)}"
+    caption = (
+        f"Each minus {named_best}, on the same splits: {_of_differences(summary)}; words by p after Holm over these"
+    )
     forest = tables.strips(caption, strips.scale(axis, plus=True), lines, ("cell or baseline", "difference", "mean"))
     title = element("summary", {}, f"All {wording.count(len(summary.pairs), 'pair')}")
     return joined([forest, element("details", {}, title, tables.all_pairs(summary))])

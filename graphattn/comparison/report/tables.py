@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from graphattn.comparison import wording
 from graphattn.comparison.report.axes import lowest_shown
-from graphattn.comparison.report.figures import ends, large, seconds, signed
+from graphattn.comparison.report.figures import ends, large, odds, seconds, signed
 from graphattn.comparison.report.marks import key
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.strips import chances
@@ -170,44 +170,55 @@ def _figures(row: Row) -> list[Shown]:
 
 
 def all_pairs(summary: Summary) -> Markup:
-    """Each two rows: difference, interval, test, probabilities."""
+    """Each two rows: difference, interval, test, probabilities; of too few resamplings the difference alone."""
     rope = f"{summary.rope:g}"
     columns = [
-        Column("first", numbers=False),
-        Column("second", numbers=False),
-        Column("difference", meaning="mean of first minus second on the same splits and seeds"),
-        Column("95 % interval", numbers=False, meaning="corrected for the overlap of splits"),
-        Column("p", meaning="corrected paired t-test"),
-        Column("p, Holm", meaning="adjusted for all pairs"),
+        Column("first − second", numbers=False),
+        Column("difference", meaning=f"{summary.measure} of the first minus that of the second"),
+        Column("95 % interval", numbers=False),
+        Column("p", meaning="corrected resampled t-test, two sides"),
+        Column("p, Holm", meaning="adjusted for all pairs of this table"),
         Column("effect size", meaning="mean difference in standard deviations of the differences"),
         Column("P(worse)", meaning=f"the first is worse by more than {rope}"),
         Column("P(equal)", meaning=f"the two differ by at most {rope}"),
         Column("P(better)", meaning=f"the first is better by more than {rope}"),
         Column("worse, equal, better", numbers=False, meaning="the three probabilities as shares of a bar"),
-        Column("left out", meaning="splits and seeds where one of the two has no score"),
     ]
+    missing = any(pair.left_out for pair in summary.pairs)
+    if missing:
+        columns.append(Column("left out", meaning="splits and seeds where one of the two has no score"))
     rows = {row.name: row for row in summary.rows}
-    lines = [_line(pair, rows) for pair in summary.pairs]
+    lines = [_line(pair, rows)[: len(columns)] for pair in summary.pairs]
+    few = any(pair.difference.resamplings < wording.FEWEST for pair in summary.pairs)
+    dashes = f"; a dash where fewer than {wording.FEWEST} {summary.unit}s decide nothing" if few else ""
     return table(
-        f"All {wording.count(len(lines), 'pair')}, equal in practice up to {rope} {summary.measure}", columns, lines
+        f"All {wording.count(len(lines), 'pair')}, equal in practice up to {rope} {summary.measure}{dashes}",
+        columns,
+        lines,
     )
 
 
 def _line(pair: Pair, rows: dict[str, Row]) -> list[Shown]:
     found = pair.difference
-    effect = "∞" if math.isinf(found.effect) else wording.number(found.effect, 2).replace("-", "−")
-    probabilities = [Shown(wording.probability(each), each) for each in (found.worse, found.equal, found.better)]
-    names = [wording.cell(rows[each].layer, rows[each].topology) for each in (pair.first, pair.second)]
+    names = (wording.cell(rows[each].layer, rows[each].topology) for each in (pair.first, pair.second))
     return [
-        *(Shown(each) for each in names),
+        Shown(" − ".join(names)),
         Shown(signed(found.mean), found.mean),
+        *(_tested(pair) if found.resamplings >= wording.FEWEST else [Shown("–")] * 8),
+        Shown(str(pair.left_out), pair.left_out),
+    ]
+
+
+def _tested(pair: Pair) -> list[Shown]:
+    found = pair.difference
+    effect = "∞" if math.isinf(found.effect) else wording.number(found.effect, 2)
+    return [
         Shown(ends(found.interval, plus=True), found.interval.low),
         Shown(wording.significance(found.p), found.p),
         Shown(wording.significance(pair.p_holm), pair.p_holm),
-        Shown(effect, found.effect),
-        *probabilities,
+        Shown(effect.replace("-", "−"), found.effect),
+        *(Shown(odds(each), each) for each in (found.worse, found.equal, found.better)),
         Shown(chances(found), found.better),
-        Shown(str(pair.left_out) if pair.left_out else "0", pair.left_out),
     ]
 
 
