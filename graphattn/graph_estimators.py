@@ -89,8 +89,9 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         classes, numbers = np.unique(np.asarray(labels[kept].tolist()), return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"a classifier needs two classes or more, got one: {classes.tolist()[0]!r}")
-        self.classes_ = classes
-        self.model_ = _learn(self.get_params(), held, kept, torch.from_numpy(numbers.astype(np.int64)))
+        # Both or none: a fit that fails leaves the one before as it was.
+        model = _learn(self.get_params(), held, kept, torch.from_numpy(numbers.astype(np.int64)))
+        self.model_, self.classes_ = model, classes
         return self
 
     def predict_proba(self, graphs: Iterable[Data]) -> NDArray[np.float64]:
@@ -151,17 +152,19 @@ class GraphRegressor(RegressorMixin, BaseEstimator):
     def fit(self, graphs: Iterable[Data], y: ArrayLike) -> GraphRegressor:
         """Learns the values `y` [N] or [N, T] of `graphs` [N].
 
-        Raises `ValueError` when there are not as many values as graphs, a value is not finite, no graph can be used, or the
-        network cannot be made.
+        Raises `ValueError` when there are not as many values as graphs, a value is not finite or missing, no graph can be used,
+        or the network cannot be made.
         """
         held, values = _graphs(graphs), np.asarray(y, dtype=np.float64)
         _check_lengths(held, values)
-        bad = np.flatnonzero(~np.isfinite(values.reshape(len(held), -1)).all(1))
+        if values.ndim > 2 or 0 in values.shape[1:]:
+            raise ValueError(f"expected one value per graph, or a row of values, got an array of shape {values.shape}")
+        bad = np.flatnonzero(~np.isfinite(values[:, None] if values.ndim == 1 else values).all(1))
         if len(bad):
             raise ValueError(f"every graph needs a finite value, got {values[bad[0]].tolist()} at position {bad[0]}")
         kept = _usable(held)
-        self.model_ = _learn(self.get_params(), held, kept, torch.from_numpy(values.reshape(len(held), -1)[kept]))
-        self.one_dimensional_ = values.ndim == 1
+        model = _learn(self.get_params(), held, kept, torch.from_numpy(values.reshape(len(held), -1)[kept]))
+        self.model_, self.one_dimensional_ = model, values.ndim == 1
         return self
 
     def predict(self, graphs: Iterable[Data]) -> NDArray[np.float64]:

@@ -297,6 +297,32 @@ def test_options_that_do_not_fit_are_refused(change, message):
         GraphClassifier(**{**SMALL, **change}).fit(GRAPHS, LABELS)
 
 
+@pytest.mark.parametrize(
+    ("graphs", "values", "message"),
+    [
+        ([], [], "expected graphs to learn from, got none"),
+        (
+            GRAPHS[:2],
+            np.zeros((2, 0)),
+            r"expected one value per graph, or a row of values, got an array of shape \(2, 0\)",
+        ),
+        (GRAPHS[:2], np.zeros((2, 3, 4)), r"got an array of shape \(2, 3, 4\)"),
+    ],
+)
+def test_values_of_another_shape_are_refused(graphs, values, message):
+    with pytest.raises(ValueError, match=message):
+        GraphRegressor(**SMALL).fit(graphs, values)
+
+
+def test_a_fit_that_fails_leaves_the_one_before():
+    fitted = GraphClassifier(**SMALL).set_params(epochs=1).fit(GRAPHS, LABELS)
+    before = fitted.predict_proba(GRAPHS)
+    with pytest.raises(ValueError, match="got nothing"):
+        fitted.set_params(layer="nothing").fit(GRAPHS, np.array(["other", "labels", "here"] * 8))
+    assert fitted.classes_.tolist() == ["blue", "red"]
+    assert np.array_equal(fitted.predict_proba(GRAPHS), before)
+
+
 def test_values_that_are_all_alike_are_learned():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -113,6 +113,32 @@ def test_letters_keep_their_size_on_a_phone(opened):
     assert min(sizes) > 10
 
 
+@pytest.mark.parametrize(
+    ("opened", "media"), [(390, "screen"), (768, "screen"), (1280, "screen"), (718, "print")], indirect=["opened"]
+)
+def test_numbers_beside_drawings_have_room(opened, media):
+    opened.emulate_media(media=media)
+    tight = "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.textContent)"
+    assert opened.locator(".strips .number > *").evaluate_all(tight) == []
+    narrow = "all => Math.min(...all.map(each => each.getBoundingClientRect().width))"
+    assert opened.locator(".strips svg.strip").evaluate_all(narrow) > 150
+
+
+@pytest.mark.parametrize("opened", [718], indirect=True)
+def test_tables_fit_on_paper(opened):
+    opened.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    opened.emulate_media(media="print")
+    outside = "all.filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)"
+    wide = f"all => {outside}.map(each => each.innerText.slice(0, 80))"
+    assert opened.locator("table").evaluate_all(wide) == []
+
+
+def test_names_of_baselines_stand_below_the_drawing(opened):
+    drawing = opened.locator("figure", has_text="against time per epoch").first
+    assert "Dashed: " in drawing.locator("figcaption").inner_text()
+    assert drawing.locator("svg text", has_text="forest").count() == 0
+
+
 def test_dark_and_light_are_readable(opened):
     contrast = """() => {
         const light = (colour) => {
