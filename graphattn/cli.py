@@ -251,6 +251,7 @@ def compare(
     trials: Annotated[int, typer.Option(help="Of tuning, as many for each layer, in each training part.")] = 0,
     epochs: Annotated[int, typer.Option(help="Most passes over the training part.")] = 60,
     split: Annotated[str | None, typer.Option(help="scaffold_balanced, random, stratified, ..., given.")] = None,
+    rope: Annotated[float, typer.Option(help="Differences of scores up to this are none in practice.")] = 0.01,
     seed: Seed = 0,
     jobs: Annotated[int | None, typer.Option(help="Fits at a time: 1, or 2 in a quick run, if not given.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small version, about three minutes.")] = False,
@@ -264,7 +265,7 @@ def compare(
     from graphattn.comparison import command, settings
 
     asked = command.Asked(data, smiles, target, task, count, command.names(layers), command.names(topologies))
-    given = settings.Settings(repeats, seeds, split, trials=trials, epochs=epochs, seed=seed)
+    given = settings.Settings(repeats, seeds, split, trials=trials, epochs=epochs, seed=seed, rope=rope)
     command.run(asked, given, out, jobs, quick, say)
 
 

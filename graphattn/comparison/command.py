@@ -92,14 +92,15 @@ def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -
     if len(found.failed) < len(found.records):
         _console(sys.stdout).print(table(found))
         say(found.verdict())
+    else:
+        say("No fit has a score: there is no report.")
     reasons = dict.fromkeys(f"{record.fit.name}: {record.reason}" for record in found.failed)
     for reason in reasons:
         say(f"failed: {reason}")
     if fast:
         say(SMALL)
-    say(
-        f"Report: {out / REPORT}; verdict: {out / VERDICT}; table: {out / TABLE}; results: {out / RESULTS}; log: {out / LOG}"
-    )
+    files = {"Report": REPORT, "verdict": VERDICT, "table": TABLE, "results": RESULTS, "log": LOG}
+    say("; ".join(f"{what}: {out / name}" for what, name in files.items() if (out / name).exists()))
 
 
 def _console(file: TextIO) -> Console:

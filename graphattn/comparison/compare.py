@@ -123,7 +123,7 @@ def compare(
     Raises:
         ImportError: trials of tuning without Optuna.
         ValueError: data that cannot be learned (one class, too few rows for the parts), unknown layers or topologies, a folder
-            that another run is filling.
+            that another run is filling, jobs below 0.
         KeyboardInterrupt: Ctrl-C; what is finished has been written.
 
     >>> from graphattn.data.generated import xor
@@ -134,6 +134,8 @@ def compare(
     >>> sorted({record.fit.name for record in found.records})
     ['SVC', 'attention on edges', 'logistic regression', 'majority', 'mlp on none']
     """
+    if jobs < 0:
+        raise ValueError(f"expected jobs of 0 or more, got {jobs}")
     posed, given = problem(data), settings or Settings()
     if given.trials:
         library()  # said before the first fit, not by each of them

@@ -21,8 +21,10 @@ def against(row: Row, others: Sequence[Row], summary: Summary) -> dict[str, word
     """What is found of a row against each of the others, p adjusted for all of them (Holm, 1979)."""
     differences = [summary.pair(row.name, other.name).difference for other in others]
     adjusted = holm([each.p for each in differences])
-    found = map(wording.finding, differences, adjusted)
-    return {other.name: each for other, each in zip(others, found, strict=True)}
+    return {
+        other.name: wording.finding(difference, p)
+        for other, difference, p in zip(others, differences, adjusted, strict=True)
+    }
 
 
 def learned_nothing(rows: Sequence[Row], summary: Summary) -> bool:

@@ -75,12 +75,14 @@ def test_options_are_settings(works, tmp_path):
         "7",
         "--seed",
         "5",
+        "--rope",
+        "0.02",
     ]
     result = asked("motif", *options, "--count", "40", "--split", "random", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     settings = works[0][1].settings
     assert (settings.repeats, settings.seeds, settings.epochs, settings.seed) == (2, 2, 7, 5)
-    assert (settings.split, settings.trials) == ("random", 0)
+    assert (settings.split, settings.trials, settings.rope) == ("random", 0, 0.02)
 
 
 def test_a_quick_run_is_small_and_says_so(works, tmp_path):
@@ -89,6 +91,20 @@ def test_a_quick_run_is_small_and_says_so(works, tmp_path):
     bench = works[0][1]
     assert (bench.settings.repeats, bench.settings.epochs, len(bench.problem.graphs)) == (3, 12, 600)
     assert "A quick run" in result.stdout
+    assert "A quick run: few graphs" in (tmp_path / "report.html").read_text()
+
+
+def test_where_every_fit_failed_no_file_is_promised(works, tmp_path, monkeypatch):
+    def fails(bench, order):
+        return replace(fitting.started(bench.problem, order, bench.settings), reason="it diverged")
+
+    monkeypatch.setattr(Bench, "work", fails)
+    result = asked("motif", "--layers", "gcn", "--topologies", "edges", "--count", "60", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "No fit has a score: there is no report." in result.stdout
+    assert "failed: gcn on edges: it diverged" in result.stdout
+    assert "report.html" not in result.stdout
+    assert "results.csv" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -177,9 +177,17 @@ def test_ctrl_c_keeps_what_is_finished(works, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     assert len(pd.read_csv(tmp_path / "results.csv")) == 14
-    assert (tmp_path / "report.html").exists()
+    left = "NOT FINISHED: 14 of 22 fits are done; the same call goes on with the others."
+    assert left in (tmp_path / "report.html").read_text()
     monkeypatch.setattr(Bench, "work", work)
     assert len(run(tmp_path).records) == len(works) == 22
+    assert "NOT FINISHED" not in (tmp_path / "report.html").read_text()
+
+
+def test_bad_input_leaves_no_folder(works, tmp_path):
+    with pytest.raises(ValueError, match="expected topologies of"):
+        compare(problem(), LAYERS, ["ring"], settings=SETTINGS, out=tmp_path / "out", console=quiet())
+    assert not (tmp_path / "out").exists()
 
 
 def test_failed_fits_are_told_and_not_repeated(tmp_path, works, monkeypatch):

@@ -108,13 +108,12 @@ def differences(summary: Summary) -> Markup:
     others = [row for row in summary.rows if row.fits and row is not reference]
     against = [(row, summary.pair(row.name, reference.name).difference) for row in others]
     adjusted = holm([each.p for _, each in against])
-    words = [wording.finding(each, p) for (_, each), p in zip(against, adjusted, strict=True)]
     floor = lowest_shown([0.0, *(each.mean for _, each in against)])
     reach = [end for _, each in against if each.mean >= floor for end in each.interval]
     axis = around([0.0, -summary.rope, summary.rope, *reach])
     lines = [
-        _against(_label(row), row.name, each, axis, summary.rope, word)
-        for (row, each), word in zip(against, words, strict=True)
+        _against(_label(row), row.name, each, axis, summary.rope, wording.finding(each, p))
+        for (row, each), p in zip(against, adjusted, strict=True)
     ]
     named_best = f"{named(reference)}, the best network by validation score"
     caption = (
