@@ -16,6 +16,7 @@ from graphattn.comparison.live import Watch
 from graphattn.comparison.plan import Plan, plan
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.problems import problem
+from graphattn.comparison.protocol import rule_of
 from graphattn.comparison.record import Record
 from graphattn.comparison.running import Bench, run
 from graphattn.comparison.settings import Settings
@@ -53,6 +54,7 @@ class Comparison:
         notes: the protocol in words.
         damaged: lines of an earlier file of results that could not be read and were set aside.
         command: what was run, for the report.
+        rule: how the data were divided.
     """
 
     records: list[Record]
@@ -60,10 +62,14 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     damaged: list[Damaged] = field(default_factory=list)
     command: str = ""
+    rule: str = ""
 
     def table(self) -> DataFrame:
-        """A row for each fit, with all that is needed to repeat it."""
-        return tidy(self.records)
+        """A row for each fit, with all that is needed to repeat it; ``run_...`` is what the parts were drawn from."""
+        run = {"split_rule": self.rule, "repeats": self.settings.repeats, "seed": self.settings.seed}
+        return tidy(self.records).assign(
+            **{f"run_{name}": value for name, value in (run | {"command": self.command}).items()}
+        )
 
     def summary(self) -> Summary:
         """Means with intervals, and paired differences of all cells and baselines."""
@@ -151,7 +157,8 @@ def compare(
         finally:
             # Also when it is stopped: of what is finished.
             found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
-            compared = Comparison(found, given, _told(planned, found), store.damaged, command)
+            notes, rule = _told(planned, found), rule_of(posed, given.split)
+            compared = Comparison(found, given, notes, store.damaged, command, rule)
             if folder is not None and found:
                 compared.write(folder)
     return compared

@@ -17,6 +17,8 @@ from graphattn.comparison.summary import Pair, Summary
 
 ATTENTION = ("attention", "edge_attention", "gat", "gatv2")
 """Layers that weigh senders by what they say."""
+TOLD = "edge_attention"
+"""The layer that is told more than the others: what pairs of nodes are."""
 
 
 @final
@@ -105,18 +107,35 @@ def _answer(summary: Summary, asked: Pair) -> tuple[str, str]:
     top = both[1] if found == "worse" or (found == "open" and asked.difference.mean < 0) else both[0]
     chosen = "Both are the best of their kind by validation score." if len(summary.models) > 2 else ""
     easy = at_the_top(both, summary) if found == "equal" else ""
-    text = (wording.capital(compared(asked, summary)), easy, chosen)
-    return wording.capital(f"{_headline(both, found)}{but(top, both, summary)}."), " ".join(filter(None, text))
+    text = (wording.capital(compared(asked, summary)), easy, chosen, _without_edge_terms(both, summary))
+    headline = f"{_headline(both, found, summary.unit == 'seed')}{but(top, both, summary)}."
+    return wording.capital(headline), " ".join(filter(None, text))
 
 
-def _headline(both: Sequence[Row], found: wording.Finding) -> str:
+def _without_edge_terms(both: Sequence[Row], summary: Summary) -> str:
+    """That the attention that is compared was told more than the other layer, and what it is without that."""
     first, second = both
+    if first.layer != TOLD or second.layer == TOLD:
+        return ""
+    more = (
+        f"{wording.capital(named(first))} is told what pairs are (features of edges, distances), {named(second)} is not"
+    )
+    plain = best(row for row in summary.models if row.layer in ATTENTION and row.layer != TOLD)
+    rest = f"; without that, {compared(summary.pair(plain.name, second.name), summary)}" if plain else "."
+    return f"{more}{rest}"
+
+
+def _headline(both: Sequence[Row], found: wording.Finding, one_split: bool) -> str:
+    first, second = both
+    here, only = ("on this one split", " on this one split") if one_split else ("here", "")
     if first.layer in ATTENTION and second.layer not in ATTENTION:
         other = f"A {wording.layer(second.layer)}" if second.layer == "gcn" else wording.layer(second.layer)
-        answers = {"better": "Attention helps here", "worse": f"{other} does better here", "equal": f"{other} would do"}
+        attention = wording.layer(first.layer if first.layer == TOLD else "attention")
+        answers = {"better": f"{attention} helps {here}", "worse": f"{other} does better {here}"}
+        answers |= {"equal": f"{other} would do{only}"}
     else:
-        answers = {"better": f"{named(first)} is best", "worse": f"{named(second)} is best"}
-        answers |= {"equal": "No difference that matters"}
+        answers = {"better": f"{named(first)} is best{only}", "worse": f"{named(second)} is best{only}"}
+        answers |= {"equal": f"No difference that matters{only}"}
     return answers.get(found, "Not decided")
 
 

@@ -121,6 +121,7 @@ def test_everything_is_in_files(works, tmp_path):
     table = pd.read_csv(tmp_path / "out" / "results.csv")
     assert len(table) == len(found.records) == len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 22
     assert table["score"].tolist() == pytest.approx([record.score for record in found.records])
+    assert table[["run_split_rule", "run_repeats", "run_seed"]].iloc[0].tolist() == ["stratified", 2, 0]
     assert (tmp_path / "out" / "verdict.txt").read_text() == found.verdict() + "\n"
     assert "ttention on" in found.verdict()
     log = [line.split(" ", 1)[1] for line in (tmp_path / "out" / "log.txt").read_text().splitlines()]
