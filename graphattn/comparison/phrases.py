@@ -41,7 +41,7 @@ def compared(pair: Pair, summary: Summary) -> str:
     """
     first, second = (next(row for row in summary.rows if row.name == name) for name in (pair.first, pair.second))
     difference, measure = pair.difference, summary.measure
-    within, found = wording.between(difference.interval), wording.finding(difference)
+    within, found = wording.reach(difference), wording.finding(difference)
     if found == "worse":
         return compared(pair.reversed(), summary)
     left_out = without(pair.left_out)
@@ -50,13 +50,13 @@ def compared(pair: Pair, summary: Summary) -> str:
         said = f"no difference larger than {summary.rope:g} {measure} between {two}"
         return f"{said}{_cost('; the first comes at', first, second)}{left_out}."
     if found == "open":
-        mean = f"{wording.number(difference.mean)} {measure} {within}"
+        mean = f"{wording.number(difference.mean)} {measure}{within}"
         cost = _cost("; the first comes at", first, second)
         chances = _chances(difference, summary)
         return f"{named(first)} minus {named(second)} is {mean}: {chances}{cost}{left_out}."
     holm = f"{wording.significance(pair.p_holm)} after Holm over {wording.count(len(summary.pairs), 'pair')}"
     p = f"p {wording.significance(difference.p)} for this pair alone, {holm}"
-    by = f"{wording.number(difference.mean)} {measure} {within}{_cost(' at', first, second)}"
+    by = f"{wording.number(difference.mean)} {measure}{within}{_cost(' at', first, second)}"
     return f"{named(first)} beats {named(second)} by {by} ({p}){left_out}."
 
 
@@ -66,7 +66,7 @@ def alike(difference: Difference, summary: Summary) -> str:
     if low == high == 0:
         return f"the same score on each of {wording.count(difference.resamplings, summary.unit)}"
     mean, likely = wording.number(difference.mean), wording.probability(difference.equal)
-    return f"probability {likely} ({mean} {wording.between(difference.interval)})"
+    return f"probability {likely} ({mean}{wording.reach(difference)})"
 
 
 def without(places: int) -> str:

@@ -28,7 +28,7 @@ def against(row: Row, others: Sequence[Row], summary: Summary) -> dict[str, word
 
 
 def learned_nothing(rows: Sequence[Row], summary: Summary) -> bool:
-    """Whether none of these networks is shown to beat a baseline that knows nothing; with too few resamplings nobody can tell."""
+    """Whether none of these networks is shown to beat a baseline that knows nothing; too few resamplings cannot tell."""
     floors = [row for row in summary.baselines if row.layer in FLOORS]
     pairs = [(summary.pair(row.name, floor.name).difference, row) for floor in floors for row in rows]
     told = bool(pairs) and all(difference.resamplings >= wording.FEWEST for difference, _ in pairs)
@@ -36,7 +36,7 @@ def learned_nothing(rows: Sequence[Row], summary: Summary) -> bool:
 
 
 def nothing(rows: Sequence[Row], summary: Summary) -> str:
-    """That none of these networks learned anything, as a sentence."""
+    """That none of these networks is shown to have learned anything, as a sentence."""
     floor = next(row for row in summary.baselines if row.layer in FLOORS)
     reached = [f"{named(row)} ({wording.number(row.score.mean)} {summary.measure})" for row in rows]
     none = f"Neither {' nor '.join(reached)} is" if len(rows) == 2 else f"{wording.capital(reached[0])} is not"

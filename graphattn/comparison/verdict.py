@@ -102,7 +102,7 @@ def _answer(summary: Summary, asked: Pair) -> tuple[str, str]:
     both = [next(row for row in summary.rows if row.name == name) for name in (asked.first, asked.second)]
     if learned_nothing(both, summary):
         top = both[0] if asked.difference.mean >= 0 else both[1]
-        return f"Nothing was learned here{but(top, both, summary)}.", nothing(both, summary)
+        return f"Neither is shown to beat guessing{but(top, both, summary)}.", nothing(both, summary)
     found = wording.finding(asked.difference)
     top = both[1] if found == "worse" or (found == "open" and asked.difference.mean < 0) else both[0]
     chosen = "Both are the best of their kind by validation score." if len(summary.models) > 2 else ""
@@ -157,7 +157,7 @@ def _baselines(summary: Summary) -> str:
     for row in summary.baselines:
         difference, found = summary.pair(network.name, row.name).difference, findings[row.name]
         turned = difference.reversed() if found == "worse" else difference
-        by = f"{wording.number(turned.mean)} {wording.between(turned.interval)}"
+        by = f"{wording.number(turned.mean)}{wording.reach(turned)}"
         said[found].append(f"{named(row)} by {by}" if found in ("worse", "better") else f"{named(row)} ({by})")
     words = {"worse": "loses to", "equal": "equals", "open": "is not shown to differ from", "better": "beats"}
     alarm = {
@@ -177,7 +177,7 @@ def _effect(effect: Effect, summary: Summary) -> str:
     averaged = f", {alone if len(over) == 1 else 'on average over'} {wording.listed(over)}"
     where = "" if effect.kind == "interaction" else averaged
     difference, found = effect.difference, wording.finding(effect.difference, effect.p_holm)
-    by = f"{wording.number(difference.mean)} {wording.between(difference.interval)}"
+    by = f"{wording.number(difference.mean)}{wording.reach(difference)}"
     tested = f" (p {wording.significance(effect.p_holm)} after Holm)"
     few = (
         f" by {wording.count(difference.resamplings, summary.unit)}" if difference.resamplings < wording.FEWEST else ""

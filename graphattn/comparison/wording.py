@@ -108,6 +108,16 @@ def between(found: Interval) -> str:
     )
 
 
+def reach(difference: Difference) -> str:
+    """The interval of a difference behind its mean; nothing where too few resamplings would make it as wide as it is useless.
+
+    >>> from graphattn.comparison.statistics import paired
+    >>> reach(paired([0.02, 0.03, 0.01, 0.04], ratio=0.125)), reach(paired([0.02, 0.03], ratio=0.125))
+    (' [-0.000, 0.050]', '')
+    """
+    return f" {between(difference.interval)}" if difference.resamplings >= FEWEST else ""
+
+
 def probability(value: float) -> str:
     """A probability with two digits, never rounded to certainty.
 

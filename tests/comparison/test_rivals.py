@@ -119,7 +119,7 @@ def test_where_everything_is_at_chance_nothing_is_said_to_do(measure, floor, lev
         cell("gcn", level + 0.001, noise=5, shift=2, measure=measure),
     )
     found = told(*cells, baseline(floor, level, noise=0.0, measure=measure))
-    assert found.headline == "Nothing was learned here."
+    assert found.headline == "Neither is shown to beat guessing."
     assert found.answer == (
         f"Neither attention on edges ({level:.3f} {measure}) nor GCN on edges ({level + 0.001:.3f} {measure}) is shown to beat "
         f"the {floor} ({level:.3f}): there is nothing to compare."
@@ -138,7 +138,7 @@ def test_a_regression_worse_than_the_mean_is_no_win_for_the_less_bad():
         baseline("mean", -0.01, measure="R2", shift=1),
         baseline("ridge", 0.6, measure="R2", shift=2),
     )
-    assert found.headline == "Nothing was learned here, but ridge does better."
+    assert found.headline == "Neither is shown to beat guessing, but ridge does better."
     assert found.baselines.startswith("A baseline is better than the best network: attention on edges")
 
 

@@ -14,7 +14,7 @@ from graphattn.comparison.report.marks import colour, legend
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.scatter import pareto
 from graphattn.comparison.rows import Row
-from graphattn.comparison.statistics import Difference, holm
+from graphattn.comparison.statistics import Difference, Interval, holm
 from graphattn.comparison.summary import Summary
 from graphattn.comparison.verdict import Verdict, changed
 
@@ -37,7 +37,7 @@ def factors(summary: Summary) -> Markup:
     """The table of the design, and what each of its factors does alone."""
     if not summary.models:
         return Markup("")
-    reach = [end for effect in summary.effects for end in effect.difference.interval]
+    reach = [end for effect in summary.effects for end in _known(effect.difference).interval]
     axis = around([0.0, -summary.rope, summary.rope, *reach])
     lines = [_effect(effect, axis, summary.rope) for effect in summary.effects]
     both = "One factor alone, on average over the other; then both together"
@@ -49,7 +49,14 @@ def factors(summary: Summary) -> Markup:
 def _effect(effect: Effect, axis: Axis, rope: float) -> Line:
     said = changed(effect)
     found = wording.finding(effect.difference, effect.p_holm)
-    return _against(element("span", {}, said), said, effect.difference, axis, rope, found)
+    return _against(element("span", {}, said), said, _known(effect.difference), axis, rope, found)
+
+
+def _known(difference: Difference) -> Difference:
+    """Without an interval that few resamplings make as wide as it is useless."""
+    if difference.resamplings >= wording.FEWEST:
+        return difference
+    return difference._replace(interval=Interval(difference.mean, float("nan"), float("nan")))
 
 
 def _of_differences(summary: Summary) -> str:
@@ -106,7 +113,7 @@ def differences(summary: Summary) -> Markup:
     if reference is None or not summary.pairs:
         return Markup("")
     others = [row for row in summary.rows if row.fits and row is not reference]
-    against = [(row, summary.pair(row.name, reference.name).difference) for row in others]
+    against = [(row, _known(summary.pair(row.name, reference.name).difference)) for row in others]
     adjusted = holm([each.p for _, each in against])
     floor = lowest_shown([0.0, *(each.mean for _, each in against)])
     reach = [end for _, each in against if each.mean >= floor for end in each.interval]

@@ -131,6 +131,27 @@ def test_regression_is_scored_in_its_own_words(tmp_path):
     assert "No difference larger than 0.05 R2" in text
 
 
+def test_two_splits_are_no_interval_and_no_probability(tmp_path):
+    records = of_scores(gcn=[0.8, 0.8], attention=[0.8, 0.8], gin=[0.7, 0.9])
+    text = write_report(records, tmp_path / "report.html").read_text(encoding="utf-8")
+    pairs = text.partition(
+        "All 3 pairs, equal in practice up to 0.01 ROC-AUC; a dash where fewer than 3 splits decide nothing"
+    )[2]
+    body = pairs.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert body.count(">–</td>") == 3 * 8
+    assert "not decided" in text
+    assert 'class="word equal"' not in text
+    assert 'class="whisker' not in text
+
+
+def test_a_control_outside_its_bound_stands_above_the_headline(tmp_path):
+    leak = [record("gcn", "edges", split, 0.9, role="permuted", chance=[0.3, 0.7]) for split in range(3)]
+    text = write_report([*of_scores(gcn=[0.9] * 3, gin=[0.8] * 3), *leak], tmp_path / "report.html").read_text()
+    assert text.index('<p class="alarm">DO NOT BELIEVE THESE SCORES YET') < text.index("<h1>")
+    clean = write_report(of_scores(gcn=[0.9] * 3, gin=[0.8] * 3), tmp_path / "report.html").read_text()
+    assert 'class="alarm"' not in clean
+
+
 def test_the_same_records_are_the_same_page(tmp_path):
     records = made(splits=3)
     first, second = (write_report(each, tmp_path / "report.html").read_bytes() for each in (records, records[::-1]))
