@@ -76,10 +76,12 @@ def _epochs(summary: Summary) -> str:
     fits = [
         record for row in summary.models for record in row.fits if record.epochs and "epochs" in record.fit.settings
     ]
-    last = sum(_best_at_the_end(record) for record in fits)
+    last = sum(_may_grow(record, summary.rope) for record in fits)
     if last <= STILL_BETTER * len(fits):
         return ""
-    mostly = [row for row in summary.models if 2 * sum(map(_best_at_the_end, row.fits)) > len(row.fits)]
+    mostly = [
+        row for row in summary.models if 2 * sum(_may_grow(record, summary.rope) for record in row.fits) > len(row.fits)
+    ]
     said = f"{last} of {wording.count(len(fits), 'fit')} were best at the last epoch they were allowed: more may help"
     return (
         f"{said} {wording.listed([wording.cell(row.layer, row.topology) for row in mostly])}." if mostly else f"{said}."
@@ -94,7 +96,10 @@ def _tuning(summary: Summary) -> str:
     return "Nothing was tuned: one learning rate, weight decay and dropout for all may suit some layers better than others."
 
 
-def _best_at_the_end(record: Record) -> bool:
+def _may_grow(record: Record, rope: float) -> bool:
+    """Whether it was best at its last epoch, and there is more to reach."""
+    if (record.score or 0.0) >= 1 - rope:
+        return False
     most = record.fit.settings.get("epochs", math.inf)
     return 0 < record.epochs >= most and record.kept >= record.epochs
 

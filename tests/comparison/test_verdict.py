@@ -222,6 +222,12 @@ def test_how_little_is_known_of_few_splits(splits, seeds, said):
     assert sentences(summary(fits)).cautions == (said,)
 
 
+def test_more_epochs_do_not_help_what_is_at_the_top():
+    last = {"epochs": 60, "kept": 60, "settings": TUNED}
+    fits = [record("gcn", "edges", split, 0.995, **last) for split in range(8)]
+    assert sentences(summary(fits)).cautions == ()
+
+
 def test_what_was_stopped_is_named():
     fits = [*of_scores(gcn=GCN, attention=GCN[:5]), failed("attention", "edges", 5, "diverged")]
     assert "The comparison is not finished: there are 6 to 8 fits of each network." in sentences(summary(fits)).cautions
