@@ -116,8 +116,10 @@ def _drawn(problem: Problem, rule: str, seed: int, fractions: Fractions) -> Spli
 
 
 def _too_few(problem: Problem, count: int, fractions: Fractions) -> ValueError:
+    kinds = len(problem.classes)
+    values = f" of {kinds} classes; numbers that are values are told by task='regression'" if 2 * kinds > count else ""
     return ValueError(
-        f"expected rows for three parts in shares of {fractions}, got {count} rows or groups in {problem.name}"
+        f"expected rows for three parts in shares of {fractions}, got {count} rows or groups in {problem.name}{values}"
     )
 
 

@@ -117,7 +117,7 @@ def set_aside(problems: Mapping[int, str], count: int) -> tuple[str, ...]:
 
 def _fault_of(graph: Data, name: str, rows: int, of: str) -> str:
     values = graph[name]
-    if not isinstance(values, Tensor) or values.dim() not in (1, 2) or values.is_complex():
+    if not isinstance(values, Tensor) or values.dim() not in (1, 2) or values.is_complex() or _is_sparse(values):
         return f"expected {name} [{rows}, columns] of numbers, got {_described(values)}"
     table = _table(values)
     if table.size(0) != rows or not table.size(1):
@@ -139,7 +139,12 @@ def _features(values: Tensor) -> Tensor:
     return _table(values).float() if _kind(values) == "numbers" else _table(values).long()
 
 
+def _is_sparse(values: Tensor) -> bool:
+    return values.layout != torch.strided
+
+
 def _described(values: object) -> str:
     if isinstance(values, Tensor):
-        return f"{str(values.dtype).removeprefix('torch.')} {list(values.shape)}"
+        sparse = "sparse " if _is_sparse(values) else ""
+        return f"{sparse}{str(values.dtype).removeprefix('torch.')} {list(values.shape)}"
     return type(values).__name__

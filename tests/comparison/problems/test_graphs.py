@@ -108,6 +108,7 @@ BAD = {
     "x of node 2 is [-1]": ring(0, x=torch.tensor([0, 1, -1])),
     "expected x of 3 nodes, got float32 [2, 4]": ring(0, x=torch.rand(2, 4), num_nodes=3),
     "expected x [3, columns] of numbers, got float32 [3, 4, 1]": ring(0, x=torch.rand(3, 4, 1)),
+    "expected x [3, columns] of numbers, got sparse float32 [3, 4]": ring(0, x=torch.rand(3, 4).to_sparse()),
     "expected x [3, columns] of numbers, got list": ring(0, x=[1, 2, 3], num_nodes=3),
     "it has x of 4 numbers, expected x of 4 numbers, edge_index": Data(x=torch.rand(3, 4), y=torch.tensor([0])),
     "edge_index names node 3 of 3": ring(0, edge_index=torch.tensor([[0, 3], [1, 0]])),
