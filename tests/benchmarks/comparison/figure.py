@@ -11,20 +11,26 @@ from graphattn.comparison import wording
 from graphattn.comparison.rows import Row
 from graphattn.comparison.summary import Summary
 
+# Those of the report.
 COLOURS = {
-    "attention": "tab:blue",
-    "edge_attention": "tab:cyan",
-    "gcn": "tab:orange",
-    "gin": "tab:green",
-    "edgeconv": "tab:purple",
-    "mlp": "tab:brown",
+    "attention": "#0072b2",
+    "edge_attention": "#2ebcf8",
+    "gcn": "#d55e00",
+    "gin": "#ffa000",
+    "edgeconv": "#863100",
+    "mlp": "#293139",
 }
 SHAPES = {"edges": "o", "full": "s", "edges+hub": "D", "none": "^"}
 COLUMNS, GREY = 3, "0.55"
+NARROWEST = 0.1
+"""Least width of a panel in scores: less would show noise."""
 
 
 def draw(found: Mapping[str, Summary], path: Path) -> None:
-    """A panel for each comparison: networks in the order of the design, baselines below in grey; a PNG."""
+    """A panel for each comparison: networks in the order of the design, baselines below in grey; a PNG.
+
+    Baselines below all networks are a number at the left edge, so that the networks can be told apart.
+    """
     lines = -(-len(found) // COLUMNS)
     figure = Figure(figsize=(4.6 * COLUMNS, 3.9 * lines + 0.5), layout="constrained")
     panels = figure.subplots(lines, COLUMNS, squeeze=False)
@@ -38,8 +44,13 @@ def draw(found: Mapping[str, Summary], path: Path) -> None:
 
 def _panel(panel: Axes, name: str, summary: Summary) -> None:
     rows = _ordered([row for row in summary.rows if row.fits])
+    floor = min((row.score.mean for row in rows if row.role == "model"), default=0.0)
     for place, row in enumerate(rows):
         colour = COLOURS.get(row.layer, GREY)
+        if row.score.mean < floor:
+            text = f"\N{BLACK LEFT-POINTING SMALL TRIANGLE} {row.score.mean:.3f}"
+            panel.annotate(text, (0, place), xycoords=("axes fraction", "data"), va="center", color=colour, fontsize=8)
+            continue
         scores = [record.score for record in row.fits]
         panel.hlines(place, row.score.low, row.score.high, color=colour, linewidth=3, alpha=0.35)
         panel.plot(scores, [place] * len(scores), ".", color=colour, alpha=0.7, markersize=3)
@@ -47,7 +58,9 @@ def _panel(panel: Axes, name: str, summary: Summary) -> None:
             row.score.mean, place, SHAPES.get(row.topology, "|"), color=colour, markersize=7, markeredgecolor="white"
         )
     panel.set_yticks(range(len(rows)), [wording.cell(row.layer, row.topology) for row in rows], fontsize=8)
-    panel.invert_yaxis()
+    panel.set_ylim(len(rows) - 0.5, -0.5)
+    left, right = panel.get_xlim()
+    panel.set_xlim(min(left, right - NARROWEST), right)
     panel.set_title(name, loc="left", fontsize=11)
     panel.set_xlabel(f"{summary.measure}, test parts", fontsize=8)
     panel.tick_params(axis="x", labelsize=8)
