@@ -47,7 +47,7 @@ RUNS = {
     "bbb": Run(
         ("attention", "edge_attention", "gcn", "gin", "mlp"),
         _THREE,
-        Settings(epochs=30, patience=6, width=48, hidden=96),
+        Settings(epochs=30, patience=6, width=32, hidden=64, depth=2),
     ),
 }
 """Four layers on three graphs, ten resamplings, and no graph at all beside them. Synthetic data first: they take minutes."""
