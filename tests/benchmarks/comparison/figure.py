@@ -54,9 +54,9 @@ def _panel(panel: Axes, name: str, summary: Summary) -> None:
         scores = [record.score for record in row.fits]
         panel.hlines(place, row.score.low, row.score.high, color=colour, linewidth=3, alpha=0.35)
         panel.plot(scores, [place] * len(scores), ".", color=colour, alpha=0.7, markersize=3)
-        panel.plot(
-            row.score.mean, place, SHAPES.get(row.topology, "|"), color=colour, markersize=7, markeredgecolor="white"
-        )
+        # The best score there is lies on the border.
+        mark = SHAPES.get(row.topology, "|")
+        panel.plot(row.score.mean, place, mark, color=colour, markersize=7, markeredgecolor="white", clip_on=False)
     panel.set_yticks(range(len(rows)), [wording.cell(row.layer, row.topology) for row in rows], fontsize=8)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     left, right = panel.get_xlim()
