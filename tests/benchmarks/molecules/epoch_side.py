@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch_geometric.data import Data
@@ -49,7 +50,7 @@ class OnRequest(Callback):
 def bbb(most: int | None = None) -> Parts:
     """Training and validation part of the scaffold-balanced split with seed 0, with descriptors."""
     frame = embedded.load("bbb").frame[:most]
-    smiles, labels = frame["smiles"].tolist(), frame["permeable"].astype(int).to_numpy()
+    smiles, labels = frame["smiles"].tolist(), np.asarray(frame["permeable"], dtype=np.float64)
     graphs = graphs_of(read(smiles)[0], labels[:, None], with_descriptors=True)
     split = scaffold_balanced(smiles, seed=0)
     return [graphs[i] for i in split.train], [graphs[i] for i in split.validation]
