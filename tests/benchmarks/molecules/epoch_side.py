@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import TextIO
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -58,13 +59,9 @@ def bbb(most: int | None = None) -> Parts:
 
 def train(parts: Parts, epochs: int, threads: int, callback: Callback) -> None:
     """So many epochs as `graphattn train` trains them, with its defaults."""
-    before = MoleculeModule.configure_callbacks
-    MoleculeModule.configure_callbacks = lambda self: [callback]
-    try:
-        recipe, hardware = Recipe(epochs=epochs, patience=epochs), Hardware(accelerator="cpu", threads=threads)
+    recipe, hardware = Recipe(epochs=epochs, patience=epochs), Hardware(accelerator="cpu", threads=threads)
+    with patch.object(MoleculeModule, "configure_callbacks", lambda self: [callback]):
         fit(*parts, Task("binary", ("permeable",), ("0", "1")), recipe=recipe, hardware=hardware)
-    finally:
-        MoleculeModule.configure_callbacks = before
 
 
 def main(words: Sequence[str] | None = None) -> None:
