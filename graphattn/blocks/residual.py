@@ -7,6 +7,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from graphattn.blocks.dropout import Dropout
 from graphattn.blocks.placement import Around, Chain, Norm, Placement, pre_norm
 from graphattn.reset import reset
 from graphattn.slots import Sizes
@@ -39,7 +40,7 @@ class Residual(nn.Module):
     ) -> None:
         super().__init__()
         self.before, self.after, self.outside = placement(norm, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

@@ -15,6 +15,7 @@ from torch.nn.functional import embedding_bag
 from torch_geometric.data import Batch, Data
 
 from graphattn.blocks import Block, Readout, feed_forward
+from graphattn.blocks.dropout import Dropout
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.models.reading import leave_out_of_edge_masks
 from graphattn.slots import State
@@ -72,15 +73,13 @@ class MoleculeTransformer(nn.Module):
         self.bond = CategoryEmbedding(bond_sizes or _default_sizes("bond"), channels)
         self.distance = nn.Embedding(_DISTANCES, channels)
         self.random_walk = nn.Linear(_WALK_STEPS, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(_block(channels, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(channels)
         self.readout = Readout(channels, heads, _HUBS)
         self.descriptors = _narrow(descriptors, channels) if descriptors else None
         width = channels * (_HUBS + bool(descriptors))
-        self.head = nn.Sequential(
-            nn.Linear(width, channels), nn.GELU(), nn.Dropout(dropout), nn.Linear(channels, outputs)
-        )
+        self.head = nn.Sequential(nn.Linear(width, channels), nn.GELU(), Dropout(dropout), nn.Linear(channels, outputs))
         leave_out_of_edge_masks(self)  # which have an entry for each bond; these layers hear pairs of atoms
 
     def forward(self, data: Data | Batch) -> Tensor:
@@ -155,7 +154,7 @@ def _block(channels: int, heads: int, dropout: float) -> Block:
 
 
 def _narrow(descriptors: int, channels: int) -> nn.Module:
-    return nn.Sequential(nn.Dropout(0.3), nn.Linear(descriptors, channels), nn.GELU(), nn.Dropout(0.3))
+    return nn.Sequential(Dropout(0.3), nn.Linear(descriptors, channels), nn.GELU(), Dropout(0.3))
 
 
 def _default_sizes(what: str) -> tuple[int, ...]:

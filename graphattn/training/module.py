@@ -2,7 +2,7 @@
 
 import copy
 import math
-from typing import Any
+from typing import Any, final
 
 import lightning.pytorch as pl
 import numpy as np
@@ -25,7 +25,8 @@ class MoleculeModule(pl.LightningModule):
     def __init__(self, model: nn.Module, objective: Objective, recipe: Recipe, member: int = 0) -> None:
         super().__init__()
         self.model, self.objective, self.recipe, self.member = model, objective, recipe, member
-        self.averaged = AveragedModel(model, multi_avg_fn=_average(recipe.average)) if recipe.average else None
+        self.averaged = AveragedModel(model) if recipe.average else None
+        self.average = MovingAverage(recipe.average)
         if self.averaged is not None:
             self.averaged.requires_grad_(False)
         self.losses: list[Tensor] = []
@@ -39,7 +40,7 @@ class MoleculeModule(pl.LightningModule):
     def training_step(self, batch: Data, batch_idx: int) -> Tensor:
         """Loss of one batch with some atoms hidden."""
         words = np.random.SeedSequence((self.recipe.seed, self.member, self.global_step)).generate_state(1, np.uint64)
-        torch.manual_seed(int(words[0]))
+        _seed(int(words[0]), self.device)
         loss = self.objective(self.model(hide_atoms(batch, self.recipe.atom_mask)), batch["y"])
         self.losses.append(loss.detach())
         return loss
@@ -47,7 +48,7 @@ class MoleculeModule(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Data, batch_idx: int) -> None:
         """Adds the new weights to the average."""
         if self.averaged is not None:
-            self.averaged.update_parameters(self.model)
+            self.average.update(self.averaged, self.model)
 
     def on_train_epoch_start(self) -> None:
         """Forgets the losses of an epoch that was interrupted."""
@@ -107,12 +108,30 @@ def hide_atoms(batch: Data, share: float) -> Data:
     return shallow
 
 
-def _average(decay: float) -> Any:
-    """Moving average of the weights; its memory grows to 1 / (1 - decay) steps, so that the first weights fade soon."""
+def _seed(word: int, device: torch.device) -> None:
+    # torch.manual_seed notes for devices that are not there where it was called from, which takes half a millisecond.
+    seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
+    seed(word)
 
-    def update(averaged: list[Tensor], weights: list[Tensor], count: Tensor) -> None:
-        steps = float(count)
-        grown = min(decay, (1 + steps) / (10 + steps))
-        get_ema_multi_avg_fn(grown)(averaged, weights, count)
 
-    return update
+@final
+class MovingAverage:
+    """Moving average of the weights; its memory grows to 1 / (1 - decay) steps, so that the first weights fade soon.
+
+    What `AveragedModel.update_parameters` does, but that the weights are looked up once and not in every step.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self._weights: tuple[list[Tensor], list[Tensor]] | None = None
+
+    def update(self, averaged: AveragedModel, model: nn.Module) -> None:
+        """Adds the weights of `model`, whose parameters are the same in every step; buffers are copied."""
+        if self._weights is None:
+            self._weights = list(averaged.module.parameters()), list(model.parameters())
+        steps = float(averaged.n_averaged)
+        grown = min(self.decay, (1 + steps) / (10 + steps)) if steps else 0.0
+        get_ema_multi_avg_fn(grown)(*self._weights, averaged.n_averaged)  # pyright: ignore[reportArgumentType]
+        for mine, theirs in zip(averaged.module.buffers(), model.buffers(), strict=True):
+            mine.copy_(theirs)
+        averaged.n_averaged += 1

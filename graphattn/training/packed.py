@@ -122,11 +122,11 @@ class Packed(torch.utils.data.Dataset):
         ptr = _offsets(sizes)
         shift = torch.repeat_interleave(ptr[:-1], edges)
         batch = Batch(
-            x=self.x[atoms],
-            edge_index=self.edge_index[:, bonds] + shift,
-            edge_attr=self.edge_attr[bonds],
-            random_walk=self.random_walk[atoms],
-            distance=self.distance[_rows(self.starts[2][chosen], sizes.square())],
+            x=self.x.index_select(0, atoms),
+            edge_index=self.edge_index.index_select(1, bonds) + shift,
+            edge_attr=self.edge_attr.index_select(0, bonds),
+            random_walk=self.random_walk.index_select(0, atoms),
+            distance=_pieces(self.distance, self.starts[2][chosen], sizes.square()),
             ptr=ptr,
             batch=torch.repeat_interleave(torch.arange(len(chosen)), sizes),
         )
@@ -152,3 +152,9 @@ def _rows(starts: Tensor, counts: Tensor) -> Tensor:
     """Row numbers start, start + 1, ... of each piece, one piece after the other."""
     ptr = _offsets(counts)
     return torch.arange(int(ptr[-1])) + torch.repeat_interleave(starts - ptr[:-1], counts)
+
+
+def _pieces(values: Tensor, starts: Tensor, counts: Tensor) -> Tensor:
+    """The values of each piece, one piece after the other; where pieces are long, their rows need no numbers."""
+    pieces = [values.narrow(0, *piece) for piece in zip(starts.tolist(), counts.tolist(), strict=True)]
+    return torch.cat(pieces) if pieces else values[:0]

@@ -1,21 +1,30 @@
 """The helpers of the molecule benchmarks: rows that are kept, statistics, peers."""
 
+import io
+import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from graphattn.bench import records as kept
+from graphattn.bench.records import Record
 from graphattn.data.splits import Split
+from graphattn.training.inputs import graphs_of, read
+from graphattn.training.module import MoleculeModule
 from graphattn.training.recipe import Recipe
-from tests.benchmarks.molecules import bbb, figure, report, solubility, timing
+from tests.benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, report, solubility, timing
+from tests.benchmarks.molecules.__main__ import application
 from tests.benchmarks.molecules.chemprop import Chemprop
 from tests.benchmarks.molecules.forest import Forest, ecfp4
 from tests.benchmarks.molecules.graphattn_model import Graphattn
 from tests.benchmarks.molecules.model import HoldOut, Outcome, Problem
-from tests.benchmarks.records import Results, Spent, provenance, timed
+from tests.benchmarks.records import ROOT, Results, Spent, provenance, timed
 
 SMILES = [chain + end for chain in ("C", "CC", "CCC", "CCCC", "CCCCC") for end in ("O", "N", "Cl", "C=O")]
 PROBLEM = Problem(SMILES, np.array([text.endswith("O") for text in SMILES], dtype=np.int64))
@@ -223,3 +232,113 @@ def test_the_picture_is_drawn_also_where_models_have_different_splits(tmp_path):
     frame = pd.DataFrame({"model": ["graphattn", "graphattn", "forest"], "seed": [0, 1, 1], "roc_auc": [0.9, 0.8, 0.7]})
     figure.draw(frame, tmp_path / "bbb.png")
     assert (tmp_path / "bbb.png").read_bytes().startswith(b"\x89PNG")
+
+
+in_a_repository = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the commits of this repository")
+SPEAKING = """
+import json, sys
+print(json.dumps({"file": %r, "molecules": 5}), flush=True)
+for number, line in enumerate(sys.stdin):
+    if number == %d:
+        sys.exit("ValueError: enough")
+    print(json.dumps({"cpu": 1.0, "wall": 3.0, "steps": 2}), flush=True)
+"""
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """What a side runs, without training; it says that its graphattn is `file`, and fails at the epoch `fails`."""
+    monkeypatch.setattr(epoch, "checked_out", lambda commit: nullcontext(ROOT))
+
+    def written(file=str(ROOT / "graphattn" / "__init__.py"), fails=-1):
+        path = tmp_path / "side.py"
+        path.write_text(SPEAKING % (file, fails))
+        return path
+
+    return written
+
+
+@in_a_repository
+def test_both_sides_train_as_many_epochs(program):
+    before, ours = epoch.measure("HEAD", epoch.Plan("tried", rounds=3, program=program()))
+    assert (before.side, ours.side) == (epoch.full("HEAD"), "graphattn")
+    assert before.ms == ours.ms == [1000.0] * 3
+    assert ours.sizes == "5 molecules, 2 steps, cpu seconds"
+    assert (before.commit, before.label, before.threads) == (before.side, "tried", 1)
+    assert epoch.measure("HEAD", epoch.Plan(rounds=1, threads=2, program=program()))[0].ms == [3000.0]
+
+
+def test_which_side_begins_is_drawn():
+    turns = list(epoch._turns(["a", "b"], 100))
+    rounds = list(zip(turns[::2], turns[1::2], strict=True))
+    assert set(rounds) == {("a", "b"), ("b", "a")}
+    assert 35 < rounds.count(("a", "b")) < 65
+
+
+@in_a_repository
+@pytest.mark.parametrize("fails", [0, 2])
+def test_the_last_words_of_a_side_are_told(program, fails):
+    with pytest.raises(ValueError, match=r"expected an epoch of \w+, .* its last words: ValueError: enough"):
+        epoch.measure("HEAD", epoch.Plan(rounds=3, program=program(fails=fails)))
+
+
+@in_a_repository
+def test_a_side_takes_the_graphattn_of_its_tree(program):
+    with pytest.raises(ValueError, match=r"expected the graphattn of .*, got /elsewhere/graphattn/__init__.py"):
+        epoch.measure("HEAD", epoch.Plan(rounds=1, program=program("/elsewhere/graphattn/__init__.py")))
+
+
+@in_a_repository
+def test_a_commit_that_is_none_is_told(tmp_path):
+    file = tmp_path / "epoch.jsonl"
+    told = CliRunner().invoke(application, ["epoch", "--before", "no-such", "--attempts", str(file)])
+    assert told.exit_code == 2
+    assert "'no-such'" in told.output
+    assert not file.exists()
+
+
+@in_a_repository
+def test_the_tree_of_a_commit_is_gone_afterwards():
+    trees = []
+
+    def stopped():
+        with epoch.checked_out("HEAD") as tree:
+            trees.append((tree, (tree / "graphattn" / "__init__.py").is_file()))
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        stopped()
+    ((tree, there),) = trees
+    assert there
+    assert not tree.exists()
+    listed = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert str(tree) not in listed.stdout
+
+
+def test_the_table_has_all_attempts(tmp_path):
+    def pair(date, before, ours):
+        around = {"date": f"2026-01-{date}T00:00:00", "case": epoch.CASE, "step": epoch.STEP, "sizes": "5 molecules"}
+        sides = {"abc": before, "graphattn": ours}
+        return [Record(date, side=side, allocator="default", threads=1, ms=ms, **around) for side, ms in sides.items()]
+
+    file = tmp_path / "epoch.jsonl"
+    kept.append(file, [*pair("03", [2000, 4000, 3000], [1000, 1000, 1500]), *pair("02", [900, 900], [1000, 800])])
+    text = CliRunner().invoke(application, ["attempts", str(file)]).output.splitlines()
+    assert "| abc: 0.9 s (0.9 to 0.9) | 0.9 s (0.8 to 1) | 1.00 | 0.90 to 1.12 | no |" in text[2]
+    assert "| abc: 3 s (2 to 4) | 1 s (1 to 1.5) | 3.00 | 2.00 to 4.00 | yes |" in text[3]
+    assert "Nothing" in CliRunner().invoke(application, ["attempts", str(tmp_path / "none.jsonl")]).output
+
+
+def test_an_epoch_is_trained_when_it_is_asked_for(monkeypatch):
+    graphs = graphs_of(read(SMILES)[0], PROBLEM.labels[:, None], with_descriptors=False)
+    answers = io.StringIO()
+    with pytest.raises(SystemExit):
+        epoch_side.train((graphs[:12], graphs[12:]), 3, 1, epoch_side.OnRequest(io.StringIO("\n\n"), answers))
+    heard = [json.loads(line) for line in answers.getvalue().splitlines()]
+    assert [each["steps"] for each in heard] == [2, 2]
+    assert all(each["cpu"] > 0 and each["wall"] > 0 for each in heard)
+    assert "configure_callbacks" not in vars(MoleculeModule)
+    monkeypatch.setattr(epoch_side, "bbb", lambda most: (graphs[:12], graphs[12:]))
+    table = epoch_profile.table(molecules=16)
+    assert "share of the epoch" in table
+    assert "| aten::" in table

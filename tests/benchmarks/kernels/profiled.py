@@ -10,8 +10,10 @@ from graphattn.bench.comparison import OURS
 
 WARM, STEPS, LEAST = 3, 10, 0.01
 
+Shares = list[tuple[str, int, float]]
 
-def shares(case: str, step: str | None = None, shrink: int = 1) -> list[tuple[str, int, float]]:
+
+def shares(case: str, step: str | None = None, shrink: int = 1) -> Shares:
     """Operators of our side, how often a step calls each, and its share of the step; those of a hundredth or more.
 
     The last step of the case if none is named. Raises `ValueError` for a step that the case has not.
@@ -26,14 +28,24 @@ def shares(case: str, step: str | None = None, shrink: int = 1) -> list[tuple[st
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         for _ in range(STEPS):
             ours()
+    return of(seen, STEPS)
+
+
+def of(seen: profile, steps: int) -> Shares:
+    """The same of `steps` steps that a profiler has seen."""
     events: Any = seen.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
-    found = [(event.key, event.count // STEPS, event.self_cpu_time_total / total) for event in events]
+    found = [(event.key, event.count // steps, event.self_cpu_time_total / total) for event in events]
     return sorted((each for each in found if each[2] >= LEAST), key=lambda each: -each[2])
 
 
 def table(case: str, step: str | None, threads: int) -> str:
-    """The same as markdown."""
+    """The shares as markdown."""
     torch.set_num_threads(threads)
-    lines = [f"| {name} | {count} | {share:.1%} |" for name, count, share in shares(case, step)]
-    return "\n".join(("| operator | calls | share of the step |", "|---|---|---|", *lines))
+    return markdown(shares(case, step))
+
+
+def markdown(found: Shares, of_what: str = "step") -> str:
+    """A line for each operator."""
+    lines = [f"| {name} | {count} | {share:.1%} |" for name, count, share in found]
+    return "\n".join((f"| operator | calls | share of the {of_what} |", "|---|---|---|", *lines))

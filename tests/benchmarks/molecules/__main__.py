@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from graphattn.bench import records
 from graphattn.training.recipe import Recipe
 from tests.benchmarks.molecules import bbb as bbb_table
-from tests.benchmarks.molecules import figure
+from tests.benchmarks.molecules import epoch as epoch_table
+from tests.benchmarks.molecules import epoch_profile, figure
 from tests.benchmarks.molecules import solubility as solubility_table
 from tests.benchmarks.molecules import timing as timing_table
 from tests.benchmarks.molecules.chemprop import Chemprop
@@ -27,6 +29,7 @@ Threads = Annotated[int, typer.Option(help="Threads of the forests.")]
 First = Annotated[int, typer.Option("--first", help="Seed of the first split.")]
 MEMBERS = 3
 RESULTS = Path("runs/benchmarks")
+ATTEMPTS = Path(__file__).parent / "attempts" / "epoch.jsonl"
 BBB = ("forest ecfp4", "forest ecfp4+descriptors", *OURS)
 TIMING = ("chemprop", *OURS)
 SOLUBILITY = ("forest count ecfp4", "forest ecfp4+descriptors", *OURS)
@@ -78,6 +81,42 @@ def timing(
     """Training time on one split of bbb, each model in a fresh process, interleaved; for a quiet machine."""
     timing_table.run(model or TIMING, ["--chemprop", str(chemprop.absolute())], seed, rounds, threads, results)
     _tell(results / "timing.md", timing_table.tables(results))
+
+
+@application.command()
+def epoch(
+    before: Annotated[str, typer.Option("--before", help="A commit of this repository, from e9e003a on.")],
+    label: Annotated[str, typer.Option(help="Says what was tried.")] = "",
+    rounds: Annotated[int, typer.Option(help="Epochs of each side.")] = 9,
+    threads: Annotated[int, typer.Option(help="With one, CPU seconds are compared; with more, seconds.")] = 1,
+    molecules: Annotated[int | None, typer.Option(help="Only so many of bbb, to try it out.")] = None,
+    attempts: Annotated[Path, typer.Option(help="File that the records are added to.")] = ATTEMPTS,
+) -> None:
+    """One training epoch on bbb at a commit and as it is now, in turn, each in a process of its own."""
+    try:
+        found = epoch_table.measure(before, epoch_table.Plan(label, rounds, threads, molecules))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--before") from None
+    records.append(attempts, found)
+    print(f"{epoch_table.table(found)}\n\n{epoch_table.where(found)}")
+
+
+@application.command(name="attempts")
+def attempts_(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of records; those of `epoch` if not given.")] = None,
+) -> None:
+    """All attempts at the epoch with their dates; measures nothing."""
+    found = [each for file in files or [ATTEMPTS] for each in records.read(file)]
+    print(f"{epoch_table.table(found)}\n\n{epoch_table.where(found)}" if found else "Nothing has been measured.")
+
+
+@application.command()
+def profile(
+    threads: Annotated[int, typer.Option(help="Threads of torch and of the kernels.")] = 1,
+    molecules: Annotated[int | None, typer.Option(help="Only so many of bbb, to try it out.")] = None,
+) -> None:
+    """What the time of a training epoch on bbb goes into: operators and their shares."""
+    print(epoch_profile.table(threads, molecules))
 
 
 @application.command()
