@@ -58,7 +58,7 @@ def _alone(layer: nn.Module) -> bool:
 
 
 def _idle(layer: nn.Module) -> bool:
-    return type(layer).__name__ == "Identity" or (isinstance(layer, nn.Dropout) and not (layer.training and layer.p))
+    return type(layer).__name__ == "Identity" or (type(layer) is nn.Dropout and not (layer.training and layer.p))
 
 
 def _hooked(module: nn.Module) -> bool:

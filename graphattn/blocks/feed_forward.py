@@ -7,8 +7,6 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from graphattn.blocks.dropout import Dropout
-
 
 def feed_forward(
     channels: int, hidden: int, dropout: float = 0.0, activation: nn.Module | None = None, bias: bool = True
@@ -28,7 +26,7 @@ def feed_forward(
     """
     first, second = nn.Linear(channels, hidden, bias), nn.Linear(hidden, channels, bias)
     between = activation if activation is not None else nn.GELU()
-    return nn.Sequential(first, between, Dropout(dropout), second)
+    return nn.Sequential(first, between, nn.Dropout(dropout), second)
 
 
 @final
@@ -50,7 +48,7 @@ class SwiGLU(nn.Module):
         super().__init__()
         self.gate = nn.Linear(channels, hidden, bias)
         self.up = nn.Linear(channels, hidden, bias)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.down = nn.Linear(hidden, channels, bias)
 
     def forward(self, x: Tensor) -> Tensor:

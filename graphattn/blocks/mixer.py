@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from graphattn.blocks.dropout import Dropout
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.residual import Residual
 from graphattn.reset import reset
@@ -55,7 +54,7 @@ class Mixer(nn.Module):
         self.to_nodes = TokenMixing(hubs, places, bias=False)
         self.bias = nn.Parameter(torch.zeros(places))
         self.mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.around_mixing = Residual(channels, dropout=dropout)
         self.around_mlp = Residual(channels, dropout=dropout)
 

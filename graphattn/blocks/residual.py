@@ -7,7 +7,6 @@ from typing import final
 
 from torch import Tensor, nn
 
-from graphattn.blocks.dropout import Dropout
 from graphattn.blocks.placement import Around, Chain, Norm, Placement, pre_norm
 from graphattn.reset import reset
 from graphattn.slots import Sizes
@@ -40,7 +39,7 @@ class Residual(nn.Module):
     ) -> None:
         super().__init__()
         self.before, self.after, self.outside = placement(norm, channels)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

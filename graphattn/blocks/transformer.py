@@ -9,7 +9,6 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from graphattn.blocks.dropout import Dropout
 from graphattn.blocks.feed_forward import feed_forward
 from graphattn.blocks.placement import Around, Norm, Placement, post_norm, pre_norm
 from graphattn.blocks.residual import residual
@@ -71,7 +70,7 @@ class Block(nn.Module):
         self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers = around
         self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp = placement(norm, channels)
         self.mlp = mlp if mlp is not None else feed_forward(channels, 4 * channels, dropout)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

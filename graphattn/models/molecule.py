@@ -150,7 +150,9 @@ def _block(channels: int, heads: int, dropout: float) -> Block:
     bias = LinearBias("pair", channels, heads)
     value = LinearValue("bond", channels, heads, channels // heads)
     attention = SelfAttention(channels, heads, edge_bias=bias, edge_value=value)
-    return Block(attention, channels, feed_forward(channels, 2 * channels), dropout)
+    block = Block(attention, channels, feed_forward(channels, 2 * channels))
+    block.dropout = Dropout(dropout)  # the blocks' own draws as torch does, number by number
+    return block
 
 
 def _narrow(descriptors: int, channels: int) -> nn.Module:

@@ -3,7 +3,6 @@ from torch import nn
 from torch.testing import assert_close
 
 from graphattn.blocks import SwiGLU, feed_forward
-from graphattn.blocks.dropout import Dropout
 
 F64 = torch.float64
 
@@ -14,7 +13,7 @@ def test_a_feed_forward_network_is_two_maps_with_an_activation_between():
     x = torch.randn(5, 4, dtype=F64)
     hidden = (x @ first.weight.T + first.bias).clamp(min=0)
     assert_close(relu(x), hidden @ second.weight.T + second.bias)
-    assert [type(part) for part in feed_forward(4, 6)] == [nn.Linear, nn.GELU, Dropout, nn.Linear]
+    assert [type(part) for part in feed_forward(4, 6)] == [nn.Linear, nn.GELU, nn.Dropout, nn.Linear]
     assert feed_forward(4, 6, dropout=0.3)[2].p == 0.3
 
 
