@@ -27,6 +27,7 @@ def records():
             train_size=80,
             test_size=10,
             seconds=900,
+            learned={"dirichlet": [1.0, 0.5]} if cell == ("gcn", "edges") else {},
             date="2026-01-02T03:04:05",
         )
         for cell, split, score in fits
@@ -49,6 +50,9 @@ def test_a_section_has_the_verdict_all_rows_and_what_it_took():
     assert found.startswith("### motif\n\n")
     assert "| attention on full | 4 | 0.915 | " in found
     assert "| gcn on edges | 4 | 0.715 | " in found
+    assert "| | Dirichlet energy of states |\n|---|---|\n" in found
+    assert "| gcn on edges | 1.00 → 0.50 |" in found
+    assert "| attention on full |  |" in found
     assert "8 fits, 2.00 hours of work on one core, 2026-01-02." in found
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from graphattn.comparison.record import Record
+from graphattn.comparison.report import depth
 from graphattn.comparison.rows import Row
-from graphattn.comparison.summary import summary
+from graphattn.comparison.summary import Summary, summary
 from graphattn.comparison.verdict import verdict
 
 HEAD = "| | fits | {measure} | 95 % | parameters | MFLOP | s per epoch | graphs per s | MiB |\n" + "|---" * 9 + "|"
@@ -21,7 +22,21 @@ def section(name: str, records: Sequence[Record], rope: float) -> str:
     days = sorted({record.date[:10] for record in records})
     spent = f"{len(records)} fits, {hours:.2f} hours of work on one core, {' to '.join(dict.fromkeys((days[0], days[-1])))}."
     words = verdict(found).strip()
-    return "\n\n".join((f"### {name}", words, "\n".join((HEAD.format(measure=found.measure), *lines)), spent)) + "\n"
+    scores = "\n".join((HEAD.format(measure=found.measure), *lines))
+    return "\n\n".join(filter(None, (f"### {name}", words, scores, learned(found), spent))) + "\n"
+
+
+def learned(summary: Summary) -> str:
+    """What the layers learned, a number for each of them in turn; empty where nothing is known of it."""
+    figures = [each for each in depth.FIGURES if any(depth.average(row, each) for row in summary.models)]
+    if not figures:
+        return ""
+    titles = [depth.FIGURES[each][0] for each in figures]
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (1 + len(figures)) + "|"]
+    for row in summary.models:
+        values = (depth.average(row, each) for each in figures)
+        lines.append(f"| {row.name} | {' | '.join(depth.steps(each) if each else '' for each in values)} |")
+    return "\n".join(lines)
 
 
 def _line(row: Row) -> str:
