@@ -135,7 +135,8 @@ class _Fit:
         """All of it."""
         chosen = self._tuned()
         # Kernels are compiled by this step on a network that is thrown away, before seconds are counted.
-        mib = tensors(lambda: _step(self._network(chosen), self._loss(), self.parts.train, self.batch))
+        unused = self._network(chosen)
+        mib = tensors(lambda: _step(unused, self._loss(), self.parts.train, self.batch))
         model, curves = self._trained(chosen)
         validation = self._score(model, self.parts.validation, self.labels[1])
         # The only look at the test part.

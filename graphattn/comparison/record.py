@@ -54,7 +54,7 @@ class Record:
         epochs: until it stopped; ``kept`` the best of them.
         seconds_per_epoch, graphs_per_second, peak_mib: of training, of inference (seconds of work on one thread; of all
             time where there is an accelerator), and MiB: of a network the tensors that one training step makes and that live
-            at once, gradients counted, weights and the optimiser's state not; of a baseline what the process grew by.
+            at once, batch and gradients counted, weights and the optimiser's state not; of a baseline what the process grew by.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
         batch_size: smaller than asked if memory ran out.
         chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of

@@ -64,6 +64,17 @@ def test_a_fit_learns_scores_and_measures(problem):
     assert record.date
 
 
+def test_memory_is_that_of_a_step_and_not_of_making_the_network(monkeypatch):
+    def large(*given):
+        torch.ones(1 << 21).sum()
+        return network(*given)
+
+    alone = fit(made(), order(), SETTINGS).peak_mib
+    monkeypatch.setattr(fitting, "network", large)
+    assert fit(made(), order(), SETTINGS).peak_mib == alone
+    assert 0 < alone < 1
+
+
 def test_a_fit_is_repeated_by_its_seed_and_leaves_the_callers_alone():
     torch.manual_seed(1)
     expected = torch.rand(1)
