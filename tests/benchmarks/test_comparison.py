@@ -53,7 +53,7 @@ def test_a_section_has_the_verdict_all_rows_and_what_it_took():
     assert "| | Dirichlet energy of states |\n|---|---|\n" in found
     assert "| gcn on edges | 1.00 → 0.50 |" in found
     assert "| attention on full |  |" in found
-    assert "8 fits, 2.00 hours of work on one core, 2026-01-02." in found
+    assert "8 fits, 2.00 hours of fits, each on one core, 2026-01-02." in found
 
 
 def test_a_report_fits_nothing(tmp_path):
