@@ -21,19 +21,19 @@ settings.load_profile("graphattn")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> None:
-    # Modules are imported here; what they draw is the same, whichever others are.
-    draw_the_same()
+    # Modules are imported here; what they draw is the same, whichever others are, and not what their tests draw.
+    draw_from(1)
 
 
 @pytest.fixture(autouse=True)
 def seed():
-    draw_the_same()
+    draw_from(0)
 
 
-def draw_the_same():
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - what libraries draw from
-    torch.manual_seed(0)
+def draw_from(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - what libraries draw from
+    torch.manual_seed(seed)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,7 +20,8 @@ def section(name: str, records: Sequence[Record], rope: float) -> str:
     lines = [_line(row) for row in (*found.rows, *found.controls)]
     hours = sum(record.seconds for record in records) / 3600
     days = sorted({record.date[:10] for record in records})
-    spent = f"{len(records)} fits, {hours:.2f} hours of fits, each on one core, {' to '.join(dict.fromkeys((days[0], days[-1])))}."
+    when = " to ".join(dict.fromkeys((days[0], days[-1])))
+    spent = f"{len(records)} fits, {hours:.2f} hours of fits, each on one core, {when}."
     words = verdict(found).strip()
     scores = "\n".join((HEAD.format(measure=found.measure), *lines))
     return "\n\n".join(filter(None, (f"### {name}", words, scores, learned(found), spent))) + "\n"
