@@ -44,9 +44,6 @@ def show(outcome: Outcome, console: Console, caption: str = "") -> None:
     if not outcome.found:
         return
     console.print(table.measured(outcome.found, caption))
-    goals = table.goals(outcome.found)
-    if goals is not None:
-        console.print(goals)
     for line in table.whole(outcome.found):
         console.print(line, markup=False, highlight=False)
     for reason in table.left_out(outcome.found):

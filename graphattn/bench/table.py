@@ -10,7 +10,6 @@ from graphattn.bench.cases import LARGE
 from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
 from graphattn.bench.rows import latest, median, rows
-from graphattn.bench.targets import Reached, reached
 
 
 def measured(records: Iterable[Record], caption: str = "") -> Table:
@@ -48,21 +47,6 @@ def lines(group: Sequence[Record]) -> list[tuple[str, ...]]:
     if not found and ours.ms:
         found = [(*head, "", ours.allocator, number(median(ours)), "", "", "", number(ours.extra_mib), "")]
     return found
-
-
-def goals(found: Iterable[Record]) -> Table | None:
-    """What the last attempt at each target reached; None where no target was tried."""
-    last: dict[tuple[str, str, int], Reached] = {}
-    for each in reached(found):
-        last[str(each.target), each.record.allocator, each.record.threads] = each
-    table = Table(title="Targets: times as fast, or times less memory")
-    for name in ("target", "allocator", "reached", "reach", "stretch", ""):
-        table.add_column(name, justify="right" if name in ("reached", "reach", "stretch") else "left")
-    for each in last.values():
-        target = each.target
-        figures = (f"{each.figure:.2f}", f"{target.reach:.3g}", f"{target.stretch:.3g}")
-        table.add_row(str(target), each.record.allocator, *figures, each.verdict)
-    return table if last else None
 
 
 def left_out(found: Iterable[Record]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Records go into a file and come back, and tables, pictures and targets are made of them."""
+"""Records go into a file and come back, and tables and pictures are made of them."""
 
 import dataclasses
 import io
@@ -6,11 +6,10 @@ import io
 import pytest
 from rich.console import Console
 
-from graphattn.bench import plot, records, report, table
+from graphattn.bench import plot, records, table
 from graphattn.bench.comparison import BOTH, FORWARD, OURS, TRAINING
 from graphattn.bench.records import Record
 from graphattn.bench.rows import attempts, latest, rows
-from graphattn.bench.targets import TARGETS, Target, reached
 
 CASE = "random edges, H8C16"
 
@@ -25,7 +24,6 @@ PAIR = [
     record("PyG", (8.0, 6.0, 4.0), extra_mib=70.0),
     record("PyG, torch.compile", (), left_out="no compiler"),
 ]
-LARGE = record(ms=(5000.0,), case="a million nodes, H8C16", step=BOTH, peak_mib=8192.0)
 LATER = [
     dataclasses.replace(
         each, ms=[ms / 20 for ms in each.ms] if each.side == OURS else each.ms, date="2026-02", label="x"
@@ -72,53 +70,18 @@ def test_ratios_are_of_medians_with_the_spread_of_rounds():
     assert rows([record(extra_mib=0.1), record("PyG", extra_mib=5.0)])[0].memory is None
 
 
-def test_the_last_attempt_stands_in_the_table_and_all_in_the_history():
+def test_the_last_attempt_stands_in_the_table_():
     together = [*LATER, *PAIR, record(case="GCNConv", step=TRAINING)]
     assert [group[0].label for group in attempts(together)] == ["first", "first", "x"]
     assert [(group[0].case, group[0].label) for group in latest(together)] == [(CASE, "x"), ("GCNConv", "first")]
-    text = report.history(together, CASE, FORWARD)
-    assert "| 2026-01-02 | first | PyG | default | 2 | 6 | 3.00 | 1.00 to 8.00 | 10 | 70 |" in text
-    assert "| 2026-02 | x | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
 
 
-def test_targets_are_judged_attempt_by_attempt():
-    targets = (
-        Target(CASE, FORWARD, "PyG", 12, 18, ("default",)),
-        Target(CASE, FORWARD, "PyG", 6, 10, measure="memory"),
-        Target(CASE, FORWARD, "PyG", 1, 2, ("tuned",)),
-    )
-    found = reached([*PAIR, *LATER], targets)
-    assert [(each.figure, each.verdict) for each in found] == [(3, "no"), (60, "stretch"), (7, "yes"), (7, "yes")]
-
-
-def test_targets_are_of_cases_that_there_are():
-    from graphattn.bench.cases import CASES
-
-    assert {target.case for target in TARGETS} <= set(CASES)
-    assert {str(target) for target in TARGETS if target.step not in CASES[target.case].steps} == set()
-    assert {str(target) for target in TARGETS if target.stretch <= target.reach} == set()
-
-
-def test_markdown_has_every_attempt_at_a_target():
-    assert report.markdown([]) == "Nothing has been measured.\n"
-    text = report.markdown([*PAIR, *LATER, LARGE])
-    assert "| random edges, H8C16 | forward | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
-    assert "time against PyG | default | 12 | 18 | 3.00 | no | 2026-01-02 | first (abc) |" in text
-    assert "time against PyG | default | 12 | 18 | 60.00 | stretch | 2026-02 | x (abc) |" in text
-    assert "| a million nodes, H8C16 | forward and backward |  | default | 5,000 |  |" in text
-    assert "a million nodes, H8C16, forward and backward: 8.0 GiB at most, the whole process; 5.0 s" in text
-    assert "- PyG, torch.compile (random edges, H8C16): no compiler" in text
-    assert "2 threads; CPU; torch 2" in text
-
-
-def test_the_terminal_shows_ratios_targets_and_reasons():
+def test_the_terminal_shows_ratios_and_their_spread():
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(table.measured(PAIR, "a quick run"))
-    console.print(table.goals(PAIR))
     text = console.export_text()
-    for words in ("1.00 to 8.00", "3.00", "a quick run", "time against PyG", "no"):
+    for words in ("1.00 to 8.00", "3.00", "a quick run"):
         assert words in text
-    assert table.goals([]) is None
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])

@@ -7,11 +7,11 @@ import typer
 from matplotlib import image
 from typer.testing import CliRunner
 
+from benchmarks.comparison.__main__ import RUNS, application, compared
+from benchmarks.comparison.report import section
 from graphattn.comparison.graphs import cells
 from graphattn.comparison.record import Fit, Record
 from graphattn.comparison.store import Store
-from tests.benchmarks.comparison.__main__ import RUNS, application, compared
-from tests.benchmarks.comparison.report import section
 
 
 def records():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.benchmarks import cuda
+from benchmarks import cuda
 
 CPU = cuda.Place("cpu", torch.float32)
 

@@ -3,17 +3,33 @@
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.kernels import first, limits, report
+from benchmarks.kernels.__main__ import application
+from benchmarks.kernels.targets import TARGETS, Target, reached
 from graphattn.bench import command, records
-from graphattn.bench.comparison import FORWARD, OURS
+from graphattn.bench.cases import CASES
+from graphattn.bench.comparison import BOTH, FORWARD, OURS
 from graphattn.bench.records import Record
-from tests.benchmarks.kernels import first, limits
-from tests.benchmarks.kernels.__main__ import application
 
 CASE = "random edges, H8C16"
 
 
-def record(side, ms, label="a"):
-    return Record(label, "2026-01-02", CASE, FORWARD, "10 nodes", side, "default", 2, ms)
+def record(side, ms, label="a", date="2026-01-02", case=CASE, step=FORWARD, **more):
+    return Record(label, date, case, step, "10 nodes", side, "default", 2, ms, **more)
+
+
+FIRST = [
+    record(OURS, [1.0, 2.0, 4.0], extra_mib=10.0, versions={"torch": "2"}, machine="CPU", commit="abc"),
+    record("PyG", [8.0, 6.0, 4.0], extra_mib=70.0),
+    record("PyG, torch.compile", [], left_out="no compiler"),
+]
+SECOND = [
+    record(
+        OURS, [0.05, 0.1, 0.2], "x", "2026-02", extra_mib=10.0, versions={"torch": "2"}, machine="CPU", commit="abc"
+    ),
+    record("PyG", [8.0, 6.0, 4.0], "x", "2026-02", extra_mib=70.0),
+]
+LARGE = record(OURS, [5000.0], case="a million nodes, H8C16", step=BOTH, peak_mib=8192.0)
 
 
 @pytest.fixture
@@ -69,3 +85,40 @@ def test_limits_are_timed_beside_what_they_limit():
         for place in ("anywhere", "nearby")
         for step in ("attention", "sum of keys and values")
     ]
+
+
+def test_targets_are_judged_attempt_by_attempt():
+    targets = (
+        Target(CASE, FORWARD, "PyG", 12, 18, ("default",)),
+        Target(CASE, FORWARD, "PyG", 6, 10, measure="memory"),
+        Target(CASE, FORWARD, "PyG", 1, 2, ("tuned",)),
+    )
+    found = reached([*FIRST, *SECOND], targets)
+    assert [(each.figure, each.verdict) for each in found] == [(3, "no"), (60, "stretch"), (7, "yes"), (7, "yes")]
+
+
+def test_targets_are_of_cases_that_there_are():
+    assert {target.case for target in TARGETS} <= set(CASES)
+    assert {str(target) for target in TARGETS if target.step not in CASES[target.case].steps} == set()
+    assert {str(target) for target in TARGETS if target.stretch <= target.reach} == set()
+
+
+def test_all_attempts_stand_in_the_history():
+    text = report.history([*SECOND, *FIRST], CASE, FORWARD)
+    assert "| 2026-01-02 | a | PyG | default | 2 | 6 | 3.00 | 1.00 to 8.00 | 10 | 70 |" in text
+    assert "| 2026-02 | x | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
+
+
+def test_markdown_has_every_attempt_at_a_target():
+    assert report.markdown([]) == "Nothing has been measured.\n"
+    text = report.markdown([*SECOND, *FIRST, LARGE])
+    assert "| random edges, H8C16 | forward | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
+    assert "time against PyG | default | 12 | 18 | 3.00 | no | 2026-01-02 | a (abc) |" in text
+    assert "time against PyG | default | 12 | 18 | 60.00 | stretch | 2026-02 | x (abc) |" in text
+    assert "| a million nodes, H8C16 | forward and backward |  | default | 5,000 |  |" in text
+    assert "a million nodes, H8C16, forward and backward: 8.0 GiB at most, the whole process; 5.0 s" in text
+    assert "2 threads; CPU; torch 2" in text
+
+
+def test_markdown_says_what_was_left_out():
+    assert "- PyG, torch.compile (random edges, H8C16): no compiler" in report.markdown(FIRST)

@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, report, solubility, timing
+from benchmarks.molecules.__main__ import application
+from benchmarks.molecules.chemprop import Chemprop
+from benchmarks.molecules.forest import Forest, ecfp4
+from benchmarks.molecules.graphattn_model import Graphattn
+from benchmarks.molecules.model import HoldOut, Outcome, Problem
+from benchmarks.records import ROOT, Results, Spent, provenance, timed
 from graphattn.bench import records as kept
 from graphattn.bench.records import Record
 from graphattn.data.splits import Split
 from graphattn.training.inputs import graphs_of, read
 from graphattn.training.module import MoleculeModule
 from graphattn.training.recipe import Recipe
-from tests.benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, report, solubility, timing
-from tests.benchmarks.molecules.__main__ import application
-from tests.benchmarks.molecules.chemprop import Chemprop
-from tests.benchmarks.molecules.forest import Forest, ecfp4
-from tests.benchmarks.molecules.graphattn_model import Graphattn
-from tests.benchmarks.molecules.model import HoldOut, Outcome, Problem
-from tests.benchmarks.records import ROOT, Results, Spent, provenance, timed
 
 SMILES = [chain + end for chain in ("C", "CC", "CCC", "CCCC", "CCCCC") for end in ("O", "N", "Cl", "C=O")]
 PROBLEM = Problem(SMILES, np.array([text.endswith("O") for text in SMILES], dtype=np.int64))

@@ -1,8 +1,8 @@
 """Runs the comparisons of docs/compare.md, one after the other, and prints what came of them; README.md here tells how.
 
-    python -m tests.benchmarks.comparison run [NAME ...] [--out DIR] [--jobs 2]
-    python -m tests.benchmarks.comparison report [NAME ...] [--out DIR]
-    python -m tests.benchmarks.comparison picture [NAME ...] [--out DIR] [--path FILE]
+    python -m benchmarks.comparison run [NAME ...] [--out DIR] [--jobs 2]
+    python -m benchmarks.comparison report [NAME ...] [--out DIR]
+    python -m benchmarks.comparison picture [NAME ...] [--out DIR] [--path FILE]
 
 What is finished is kept: a run that was stopped goes on with the same command.
 """
@@ -12,13 +12,13 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from benchmarks.comparison.figure import draw
+from benchmarks.comparison.report import section
 from graphattn.comparison.compare import RESULTS, Comparison, compare
 from graphattn.comparison.problems import problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Store
 from graphattn.comparison.summary import summary
-from tests.benchmarks.comparison.figure import draw
-from tests.benchmarks.comparison.report import section
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Of those in RUNS; all if not given.")]
@@ -58,7 +58,7 @@ def compared(name: str, out: Path, jobs: int = 0) -> Comparison:
     if name not in RUNS:
         raise typer.BadParameter(f"expected names among {', '.join(RUNS)}, got {name}")
     run = RUNS[name]
-    command = f"python -m tests.benchmarks.comparison run {name}"
+    command = f"python -m benchmarks.comparison run {name}"
     return compare(
         problem(name), run.layers, run.topologies, settings=run.settings, out=out / name, jobs=jobs, command=command
     )

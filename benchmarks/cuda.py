@@ -1,6 +1,6 @@
 """Times kernels on a CUDA device against named peers in one run, forward and with backward, and prints a table with the ratios.
 
-`python -m tests.benchmarks.cuda`. Peers: PyG eager and under torch.compile, scaled_dot_product_attention on padded batches and on
+`python -m benchmarks.cuda`. Peers: PyG eager and under torch.compile, scaled_dot_product_attention on padded batches and on
 sequences of unequal length (varlen). Steps are compared first, then timed in turn by CUDA events; grouping edges is not timed.
 """
 

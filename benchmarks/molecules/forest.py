@@ -10,9 +10,9 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import Descriptors, rdFingerprintGenerator
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks.molecules.model import Outcome, Problem
+from benchmarks.records import Spent, timed, versions
 from graphattn.data.splits import Split
-from tests.benchmarks.molecules.model import Outcome, Problem
-from tests.benchmarks.records import Spent, timed, versions
 
 TREES = 500
 BITS = 2048

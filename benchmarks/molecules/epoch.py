@@ -15,11 +15,11 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.molecules import report
+from benchmarks.records import ROOT
 from graphattn.bench import records
 from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
-from tests.benchmarks.molecules import report
-from tests.benchmarks.records import ROOT
 
 CASE, STEP = "molecule model, bbb", "training epoch"
 REACH, STRETCH = 2.0, 4.0

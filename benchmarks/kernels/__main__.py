@@ -6,10 +6,10 @@ from typing import Annotated
 import torch
 import typer
 
-from graphattn.bench import command, plot, records, report
+from benchmarks.kernels import first, limits, profiled, report
+from graphattn.bench import command, plot, records
 from graphattn.bench.cases import CASES
 from graphattn.bench.suite import ALLOCATORS, Plan
-from tests.benchmarks.kernels import first, limits, profiled
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Results = Annotated[Path, typer.Option("--results", help="Folder for kernels.jsonl, kernels.md and kernels.svg.")]

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch_geometric.data import Data
 
+from benchmarks.molecules.model import Outcome, Problem
+from benchmarks.records import Spent, timed, versions
 from graphattn.data.rdkit2d import descriptors
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
 from graphattn.training.fit import fit
 from graphattn.training.inputs import attach, graphs_of, read
 from graphattn.training.recipe import Recipe
-from tests.benchmarks.molecules.model import Outcome, Problem
-from tests.benchmarks.records import Spent, timed, versions
 
 
 @dataclass

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.benchmarks.molecules import bbb, report
-from tests.benchmarks.molecules.model import OURS, SECONDS
-from tests.benchmarks.records import ROOT
+from benchmarks.molecules import bbb, report
+from benchmarks.molecules.model import OURS, SECONDS
+from benchmarks.records import ROOT
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -20,7 +20,7 @@ def run(models: Sequence[str], options: Sequence[str], seed: int, rounds: int, t
     environment = os.environ | dict.fromkeys(_THREADS, str(threads))
     for turn in range(rounds):
         for model in models:
-            words = [sys.executable, "-m", "tests.benchmarks.molecules", "bbb", "--model", model, *options]
+            words = [sys.executable, "-m", "benchmarks.molecules", "bbb", "--model", model, *options]
             words += ["--first", str(seed), "--seeds", "1", "--threads", str(threads)]
             words += ["--results", str((folder / "timing" / f"{threads} threads" / str(turn)).resolve())]
             subprocess.run(words, env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks.molecules import report
+from benchmarks.molecules.model import OURS, SECONDS, Model, Outcome, Problem
+from benchmarks.records import Results, provenance
 from graphattn.data import embedded
 from graphattn.data.splits import Split, scaffold_balanced
-from tests.benchmarks.molecules import report
-from tests.benchmarks.molecules.model import OURS, SECONDS, Model, Outcome, Problem
-from tests.benchmarks.records import Results, provenance
 
 SCORES = ("roc_auc", "pr_auc", "validation_roc_auc")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.kernels.targets import Reached, reached
 from graphattn.bench import table
 from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
 from graphattn.bench.rows import attempts, latest
-from graphattn.bench.targets import Reached, reached
 
 _COLUMNS = (
     "case",

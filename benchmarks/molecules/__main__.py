@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.molecules import bbb as bbb_table
+from benchmarks.molecules import epoch as epoch_table
+from benchmarks.molecules import epoch_profile, figure
+from benchmarks.molecules import solubility as solubility_table
+from benchmarks.molecules import timing as timing_table
+from benchmarks.molecules.chemprop import Chemprop
+from benchmarks.molecules.forest import Forest, count_ecfp4, ecfp4, ecfp4_and_descriptors
+from benchmarks.molecules.graphattn_model import Graphattn
+from benchmarks.molecules.model import OURS, HoldOut, Model
 from graphattn.bench import records
 from graphattn.training.recipe import Recipe
-from tests.benchmarks.molecules import bbb as bbb_table
-from tests.benchmarks.molecules import epoch as epoch_table
-from tests.benchmarks.molecules import epoch_profile, figure
-from tests.benchmarks.molecules import solubility as solubility_table
-from tests.benchmarks.molecules import timing as timing_table
-from tests.benchmarks.molecules.chemprop import Chemprop
-from tests.benchmarks.molecules.forest import Forest, count_ecfp4, ecfp4, ecfp4_and_descriptors
-from tests.benchmarks.molecules.graphattn_model import Graphattn
-from tests.benchmarks.molecules.model import OURS, HoldOut, Model
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Folder = Annotated[Path, typer.Option("--results", help="Where rows and tables are kept.")]

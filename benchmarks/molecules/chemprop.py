@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.molecules.model import Outcome, Problem
+from benchmarks.records import Spent, timed
 from graphattn.data.splits import Split
-from tests.benchmarks.molecules.model import Outcome, Problem
-from tests.benchmarks.records import Spent, timed
 
 _VERSIONS = """
 import platform

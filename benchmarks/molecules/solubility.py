@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
+from benchmarks.molecules import report
+from benchmarks.molecules.model import OURS, SECONDS, Model, Problem
+from benchmarks.records import Results, provenance
 from graphattn.data import embedded
 from graphattn.data.splits import Split, from_column
-from tests.benchmarks.molecules import report
-from tests.benchmarks.molecules.model import OURS, SECONDS, Model, Problem
-from tests.benchmarks.records import Results, provenance
 
 CLASSES = ("low", "medium", "high")
 SCORES = ("accuracy", "macro_roc_auc")

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tests.benchmarks.molecules.model import OURS
+from benchmarks.molecules.model import OURS
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.records import Spent
 from graphattn.data.splits import Split, stratified
-from tests.benchmarks.records import Spent
 
 SECONDS = ("train_wall_s", "train_cpu_s", "prepare_wall_s", "prepare_cpu_s")
 OURS = ("graphattn", "graphattn ensemble")

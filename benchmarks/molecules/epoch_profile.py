@@ -3,9 +3,9 @@
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.profiler import ProfilerActivity, profile
 
-from tests.benchmarks.kernels import profiled
-from tests.benchmarks.molecules import epoch_side
-from tests.benchmarks.molecules.epoch import WARM
+from benchmarks.kernels import profiled
+from benchmarks.molecules import epoch_side
+from benchmarks.molecules.epoch import WARM
 
 
 class Seen(Callback):
