@@ -208,6 +208,7 @@ def cases(place: Place) -> list[Case]:
 
 
 def main() -> None:
+    """Measure all cases, or say that there is no device."""
     if not torch.cuda.is_available():
         print("There is no CUDA device here: nothing is measured.")
         return
