@@ -13,7 +13,7 @@ from hypothesis import settings
 
 # Kernels for CUDA import Triton, which is there on Linux only.
 if find_spec("triton") is None:
-    collect_ignore_glob = ["graphattn/backends/cuda_kernels/*"]
+    collect_ignore_glob = ["graphattn/backends/triton/*"]
 
 settings.register_profile("graphattn", deadline=None, derandomize=True)
 settings.load_profile("graphattn")

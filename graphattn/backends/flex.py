@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
-from graphattn.backends.cuda import why_not_here
+from graphattn.backends.edges.cuda import why_not_here
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
 from graphattn.score.base import is_product

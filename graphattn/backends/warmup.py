@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphattn.aggregation import Max
 from graphattn.backends import use_backend
-from graphattn.backends.cpu.usable import why_not_usable
+from graphattn.backends.numba.usable import why_not_usable
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
 from graphattn.slots import State
@@ -91,7 +91,7 @@ def warm_up(follow: Callable[[list[Step]], Iterable[Step]] = iter) -> Report:
     reasons = why_not_usable()
     if reasons:
         raise ValueError(f"expected a machine that can compile kernels, got one that {'; '.join(reasons)}")
-    from graphattn.backends.cpu.compiling import ANNOUNCEMENT, KERNELS
+    from graphattn.backends.numba.compiling import ANNOUNCEMENT, KERNELS
 
     ANNOUNCEMENT.said = True  # to somebody who knows
     before, start = _counts(KERNELS), time.perf_counter()

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from graphattn.backends import warmup
-from graphattn.backends.cpu.compiling import KERNELS
-from graphattn.backends.cpu.usable import SWITCH
-from graphattn.backends.csr import Csr
+from graphattn.backends.edges.csr import Csr
+from graphattn.backends.numba.compiling import KERNELS
+from graphattn.backends.numba.usable import SWITCH
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
-from graphattn.backends.cpu import functions
+from graphattn.backends.numba import functions
 from graphattn.bench import graphs
 from graphattn.bench.cases.layers import matrix
 from graphattn.bench.comparison import OURS, Comparison, both_passes

@@ -1,0 +1,1 @@
+"""Lists of edges: which layers are computed from edges grouped by their ends, and how."""

@@ -1,0 +1,112 @@
+"""Attention in batches of small graphs: a program for each graph and head.
+
+A receiver hears all senders of its graph or those up to itself: no list of edges is read. A launch takes the graphs of one class
+of sizes, the others leave at once, so that nobody has to wait for their sizes. Letters: ``N`` receivers and as many senders of a
+tile, ``C`` channels of query and key, ``D`` of the value.
+"""
+
+# ruff: noqa: ANN001, ANN201  Triton reads types from the arguments
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from graphattn.backends.triton.parts import behind_dropout
+
+
+@triton.jit
+def states(x, first, many, head, i, c, HEADS: tl.constexpr, CHANNELS: tl.constexpr):
+    """The tile ``[N, C]`` of one head of the nodes from ``first`` on, as it is stored."""
+    at = ((first + i[:, None]) * HEADS + head) * CHANNELS + c[None, :]
+    return tl.load(x + at, mask=(i[:, None] < many) & (c[None, :] < CHANNELS), other=0)
+
+
+@triton.jit
+def give(x, tile, first, many, head, i, c, HEADS: tl.constexpr, CHANNELS: tl.constexpr):
+    """Write the tile ``[N, C]``."""
+    at = ((first + i[:, None]) * HEADS + head) * CHANNELS + c[None, :]
+    tl.store(x + at, tile.to(x.dtype.element_ty), mask=(i[:, None] < many) & (c[None, :] < CHANNELS))
+
+
+@triton.jit
+def product(a, b, FACTOR: tl.constexpr, ACC: tl.constexpr):
+    """A product of matrices in full precision."""
+    return tl.dot(a.to(FACTOR), b.to(FACTOR), input_precision="ieee", out_dtype=ACC)
+
+
+@triton.jit
+def edges(first, i, j, n, m, CAUSAL: tl.constexpr):
+    """The numbers of the edges of a graph, and which there are, ``[N, M]``."""
+    real = (i[:, None] < n) & (j[None, :] < m)
+    if CAUSAL:
+        return first + i[:, None] * (i[:, None] + 1) // 2 + j[None, :], real & (j[None, :] <= i[:, None])
+    return first + i[:, None] * m + j[None, :], real
+
+
+@triton.jit
+def softmax(score, ACC: tl.constexpr):
+    """Row by row; zero for a row of minus infinity."""
+    top = tl.max(score, 1)
+    alpha = tl.exp(score - tl.where(top == float("-inf"), 0.0, top)[:, None])
+    total = tl.sum(alpha, 1)
+    return alpha / tl.where(total > 0, total, 1.0)[:, None]
+
+
+@triton.jit(do_not_specialize=["seed"])
+def attend(
+    receivers, senders, before, query, key, value, bias, seed, out,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, WIDE: tl.constexpr, LEAST: tl.constexpr,
+    N: tl.constexpr, C: tl.constexpr, D: tl.constexpr, SCALE: tl.constexpr, CAUSAL: tl.constexpr,
+    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, FACTOR: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """What the receivers of a graph hear in a head."""
+    graph, head = tl.program_id(0), tl.program_id(1)
+    start, origin = tl.load(receivers + graph).to(tl.int64), tl.load(senders + graph).to(tl.int64)
+    n, m = tl.load(receivers + graph + 1) - start, tl.load(senders + graph + 1) - origin
+    if (tl.maximum(n, m) > LEAST) & (tl.maximum(n, m) <= N):
+        i, j, c, d = tl.arange(0, N), tl.arange(0, N), tl.arange(0, C), tl.arange(0, D)
+        q, k = states(query, start, n, head, i, c, HEADS, CHANNELS), states(key, origin, m, head, j, c, HEADS, CHANNELS)
+        v = states(value, origin, m, head, j, d, HEADS, WIDE)
+        score = product(q, tl.trans(k), FACTOR, ACC) * SCALE
+        number, real = edges(0 if before is None else tl.load(before + graph), i, j, n, m, CAUSAL)
+        if bias is not None:
+            score += tl.load(bias + number * HEADS + head, mask=real, other=0).to(ACC)
+        alpha = softmax(tl.where(real, score, float("-inf")), ACC)
+        ends = start + i[:, None], origin + j[None, :]
+        alpha = behind_dropout(alpha, seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
+        give(out, product(alpha.to(v.dtype), v, FACTOR, ACC), start, n, head, i, d, HEADS, WIDE)
+
+
+@triton.jit(do_not_specialize=["seed"])
+def attend_backward(
+    receivers, senders, before, query, key, value, bias, seed, grad, query_grad, key_grad, value_grad, bias_grad,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, WIDE: tl.constexpr, LEAST: tl.constexpr,
+    N: tl.constexpr, C: tl.constexpr, D: tl.constexpr, SCALE: tl.constexpr, CAUSAL: tl.constexpr,
+    THRESHOLD: tl.constexpr, LOUD: tl.constexpr, FACTOR: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """All gradients of a graph in a head; the weights are computed anew."""
+    graph, head = tl.program_id(0), tl.program_id(1)
+    start, origin = tl.load(receivers + graph).to(tl.int64), tl.load(senders + graph).to(tl.int64)
+    n, m = tl.load(receivers + graph + 1) - start, tl.load(senders + graph + 1) - origin
+    if (tl.maximum(n, m) > LEAST) & (tl.maximum(n, m) <= N):
+        i, j, c, d = tl.arange(0, N), tl.arange(0, N), tl.arange(0, C), tl.arange(0, D)
+        q, k = states(query, start, n, head, i, c, HEADS, CHANNELS), states(key, origin, m, head, j, c, HEADS, CHANNELS)
+        v, g = states(value, origin, m, head, j, d, HEADS, WIDE), states(grad, start, n, head, i, d, HEADS, WIDE)
+        score = product(q, tl.trans(k), FACTOR, ACC) * SCALE
+        number, real = edges(0 if before is None else tl.load(before + graph), i, j, n, m, CAUSAL)
+        if bias is not None:
+            score += tl.load(bias + number * HEADS + head, mask=real, other=0).to(ACC)
+        alpha = softmax(tl.where(real, score, float("-inf")), ACC)
+        want = product(g, tl.trans(v), FACTOR, ACC)
+        ends = start + i[:, None], origin + j[None, :]
+        heard = behind_dropout(alpha, seed, ends[0], ends[1], number, head, THRESHOLD, LOUD, ACC)
+        pull = heard * want - alpha * tl.sum(heard * want, 1)[:, None]
+        give(value_grad, product(tl.trans(heard.to(g.dtype)), g, FACTOR, ACC), origin, m, head, j, d, HEADS, WIDE)
+        if bias is not None:
+            tl.store(bias_grad + number * HEADS + head, pull.to(bias_grad.dtype.element_ty), mask=real)
+        pull = (pull * SCALE).to(q.dtype)
+        give(query_grad, product(pull, k, FACTOR, ACC), start, n, head, i, c, HEADS, CHANNELS)
+        give(key_grad, product(tl.trans(pull), q, FACTOR, ACC), origin, m, head, j, c, HEADS, CHANNELS)

@@ -1,0 +1,1 @@
+"""Batches of whole graphs, computed without a list of edges."""

@@ -1,0 +1,157 @@
+"""What edges add in the kernels of small graphs: tables, lists of some edges, and numbers for all.
+
+Letters: ``N_i`` receivers, ``E`` edges, ``K`` listed edges, ``T`` kinds, ``H`` heads, ``C`` channels, ``F`` features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphattn.edge_terms.factored import table_of, with_one
+from graphattn.edge_terms.linear import LinearValue, feature
+from graphattn.edge_terms.tabled import InTable, Tabled, joined
+from graphattn.edge_terms.together import SumOfTerms
+from graphattn.message import Attend
+from graphattn.slots import EdgeTerm, State
+
+if TYPE_CHECKING:
+    from graphattn.backends.numba.small_functions import Terms, Whole
+
+_MOST_KINDS = 1024
+_FEW_KINDS = 32
+
+
+class Spoken(NamedTuple):
+    """Which of the listed edges have values: ``many`` from ``first`` on, and their receivers."""
+
+    first: int
+    many: int
+    receiver: Tensor
+
+
+class _List(NamedTuple):
+    """Some edges by number ``[K]``, and what they add to scores, ``[K, H]``; None for nothing."""
+
+    number: Tensor
+    extra: Tensor | None
+
+
+def sorted_terms(
+    message: Attend, graph: Whole, edge: State, query: Tensor, factor: float
+) -> tuple[Terms, Spoken | None]:
+    """What edges add to scores as kernels take it, and which of them have values."""
+    from graphattn.backends.numba.small_functions import Terms
+
+    bias, table, lists = _biases(message.edge_bias, graph, edge, query)
+    receiver = None
+    if isinstance(message.edge_key, LinearValue):
+        number = edge[f"{message.edge_key.name}_number"]
+        receiver = graph.receiver_of(number)
+        lists.append(_List(number, _scores(message.edge_key, query, receiver, edge) * factor))
+    many = len(lists)
+    if isinstance(message.edge_value, LinearValue):
+        number = edge[f"{message.edge_value.name}_number"]
+        receiver = receiver if lists and lists[-1].number is number and receiver is not None else None
+        lists.append(_List(number, None))
+    listed, starts = _together(lists, query)
+    spoken = None
+    if len(lists) > many:
+        receiver = graph.receiver_of(lists[-1].number) if receiver is None else receiver
+        spoken = Spoken(starts[-1], lists[-1].number.size(0), receiver)
+    kind, rows = (None, None) if table is None else (table.kind, table.table.to(query.dtype))
+    return Terms(
+        bias, rows, None if listed is None else listed.extra, kind, None if listed is None else listed.number
+    ), spoken
+
+
+def heard_of_edges(message: Attend, spoken: Spoken, alpha: Tensor, edge: State, receivers: int) -> Tensor:
+    r"""What receivers hear of the edges themselves, :math:`\sum_j \alpha_{ij} W e_{ji} = W \sum_j \alpha_{ij} e_{ji}`."""
+    term = message.edge_value
+    assert isinstance(term, LinearValue)
+    alpha = alpha.narrow(0, spoken.first, spoken.many)
+    kind, rows = _of_kinds(term, edge)
+    if kind is None:
+        table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
+        felt = alpha.new_zeros(receivers, alpha.size(1), rows.size(1))
+        felt = felt.index_add(0, spoken.receiver, alpha.unsqueeze(-1) * rows.unsqueeze(1))
+        return torch.einsum("nhf,fhc->nhc", felt, table.to(alpha.dtype))
+    kinds = rows.size(0)
+    felt = alpha.new_zeros(receivers * kinds, alpha.size(1)).index_add(0, spoken.receiver * kinds + kind, alpha)
+    said = term.linear(rows).unflatten(-1, term.by_head).to(alpha.dtype)
+    return torch.einsum("nth,thc->nhc", felt.view(receivers, kinds, -1), said)
+
+
+def _scores(term: LinearValue, query: Tensor, receiver: Tensor, edge: State) -> Tensor:
+    r"""The query's product with the keys of edges, :math:`q_i \cdot W e_{ji} = (W^\top q_i) \cdot e_{ji}`, ``[K, H]``."""
+    kind, rows = _of_kinds(term, edge)
+    if kind is None:
+        table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
+        asked = torch.einsum("nhc,fhc->nhf", query, table.to(query.dtype))
+        return (asked.index_select(0, receiver) * rows.unsqueeze(1)).sum(-1)
+    said = term.linear(rows).unflatten(-1, term.by_head).to(query.dtype)
+    asked = torch.einsum("nhc,thc->nth", query, said).flatten(0, 1)
+    return asked.index_select(0, receiver * rows.size(0) + kind)
+
+
+def _of_kinds(term: LinearValue, edge: State) -> tuple[Tensor | None, Tensor]:
+    """The kinds of edges and the features of each; None and the features of edges where kinds are many."""
+    rows, kind = feature(edge, term.name), edge.get(f"{term.name}_kind")
+    if kind is None or rows.size(0) <= _FEW_KINDS:
+        return kind, rows
+    return None, rows.index_select(0, kind)
+
+
+def _biases(
+    term: EdgeTerm | None, graph: Whole, edge: State, like: Tensor
+) -> tuple[Tensor | None, InTable | None, list[_List]]:
+    """The bias as numbers for all edges, as a table, and as lists of some edges; it is their sum."""
+    bias, table, lists = None, None, []
+    for part in _parts(term):
+        known = part.in_table(edge) if isinstance(part, Tabled) else None
+        if known is not None and known.number is not None:
+            lists.append(_List(known.number, known.rows().to(like.dtype)))
+        elif known is not None and known.kind is not None and _fits(table, known):
+            table = known if table is None else joined(table, known)
+        else:
+            more = part.on_edges(graph, edge).to(like.dtype).expand(graph.num_edges, like.size(1))
+            bias = more if bias is None else bias + more
+    return bias, table, lists
+
+
+def _parts(term: EdgeTerm | None) -> list[EdgeTerm]:
+    if isinstance(term, SumOfTerms):
+        return [part for each in term.terms for part in _parts(each)]
+    return [] if term is None else [term]
+
+
+def _fits(table: InTable | None, more: InTable) -> bool:
+    return more.table.size(0) * (1 if table is None else table.table.size(0)) <= _MOST_KINDS
+
+
+def _together(lists: list[_List], like: Tensor) -> tuple[_List | None, list[int]]:
+    """The lists as one, and where each starts in it; lists of the same edges share their places."""
+    numbers: list[Tensor] = []
+    extras: list[list[Tensor]] = []
+    found = []
+    for number, extra in lists:
+        at = next((k for k, known in enumerate(numbers) if known is number), len(numbers))
+        if at == len(numbers):
+            numbers.append(number)
+            extras.append([])
+        extras[at].extend([] if extra is None else [extra])
+        found.append(at)
+    if not numbers:
+        return None, []
+    starts = [sum(number.size(0) for number in numbers[:at]) for at in found]
+    if not any(extras):
+        return _List(torch.cat(numbers) if len(numbers) > 1 else numbers[0], None), starts
+    sums = [
+        sum(parts[1:], parts[0]) if parts else like.new_zeros(number.size(0), like.size(1))
+        for number, parts in zip(numbers, extras, strict=True)
+    ]
+    if len(numbers) == 1:
+        return _List(numbers[0], sums[0]), starts
+    return _List(torch.cat(numbers), torch.cat(sums)), starts

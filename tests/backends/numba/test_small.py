@@ -1,0 +1,170 @@
+"""The kernels of small graphs, whatever torch does with them: derivatives, mapping, compiling, threads."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from graphattn.aggregation import SoftmaxSum
+from graphattn.backends import use_backend
+from graphattn.backends.numba.functions import Dropped
+from graphattn.backends.numba.small_functions import Terms, attention
+from graphattn.backends.whole import small
+from graphattn.edge_terms import LinearBias, LinearValue
+from graphattn.layer import GraphLayer
+from graphattn.message import Attend, Heads
+from graphattn.topology import Causal, Cross, Full
+from graphattn.update import Replace
+from graphattn.zoo import SelfAttention
+
+F64, TWO = torch.float64, Heads(2, 4)
+GRAPHS = {"Full": Full([3, 0, 2]), "Causal": Causal([3, 0, 2]), "Cross": Cross([3, 2, 0], [2, 0, 2])}
+
+
+def terms_of(graph, heads=2):
+    edges = graph.num_edges
+    return Terms(
+        torch.randn(edges, heads, dtype=F64, requires_grad=True),
+        torch.randn(3, heads, dtype=F64, requires_grad=True),
+        torch.randn(3, heads, dtype=F64, requires_grad=True),
+        torch.randint(0, 3, (edges,)),
+        # Out of order, and one of them twice.
+        torch.tensor([4, 1, 4]) % edges,
+    )
+
+
+def states_of(graph, heads=2):
+    rows = (graph.num_receivers, graph.num_senders, graph.num_senders)
+    return [torch.randn(n, heads, c, dtype=F64, requires_grad=True) for n, c in zip(rows, (3, 3, 2), strict=True)]
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_first_and_second_derivatives(kind, share):
+    graph = GRAPHS[kind]
+    terms, states = terms_of(graph), states_of(graph)
+    dropped = Dropped(torch.tensor(5) if share else None, share)
+
+    def heard(query, key, value, bias, table, extra):
+        return attention(query, key, value, graph, 0.7, Terms(bias, table, extra, *terms[3:]), dropped)
+
+    assert torch.autograd.gradcheck(heard, (*states, *terms[:3]))
+    assert torch.autograd.gradgradcheck(heard, (*states, *terms[:3]))
+
+
+def test_gradients_of_some_arguments_alone():
+    graph = GRAPHS["Full"]
+    (query, key, value), terms = states_of(graph), terms_of(graph)
+    whole = torch.autograd.grad(attention(query, key, value, graph, 1.0, terms)[0].sin().sum(), [query, terms.bias])
+    for k, part in enumerate((query, terms.bias)):
+        rest = [x.detach().requires_grad_(x is part) for x in (query, key, value, *terms[:3])]
+        out = attention(*rest[:3], graph, 1.0, Terms(*rest[3:], *terms[3:]))[0]
+        (found,) = torch.autograd.grad(out.sin().sum(), [x for x in rest if x.requires_grad])
+        assert_close(found, whole[k])
+
+
+@pytest.fixture
+def _however_few(monkeypatch):
+    monkeypatch.setattr(small, "FEWEST", 0)
+    monkeypatch.setattr(small, "FUSED", 0)
+
+
+def bonded(heads=TWO):
+    bias, said = LinearBias("pair", 3, heads=heads.number), LinearValue("bond", 3, heads.number, heads.channels)
+    return GraphLayer(Attend(8, heads, edge_bias=bias, edge_value=said), SoftmaxSum(), Replace())
+
+
+def bonds(graph, dtype=F64):
+    return {
+        "pair": torch.randn(4, 3, dtype=dtype),
+        "pair_kind": torch.randint(0, 4, (graph.num_edges,)),
+        "bond": torch.randn(2, 3, dtype=dtype),
+        "bond_kind": torch.tensor([0, 1, 0]),
+        "bond_number": torch.tensor([1, 3, 4]),
+    }
+
+
+@pytest.mark.usefixtures("_however_few")
+def test_functions_of_layers_are_mapped():
+    graph, layer = Full([3, 2]), bonded().double()
+    many, edge = torch.randn(3, 5, 8, dtype=F64), bonds(graph)
+    wide = edge | {"pair": torch.randn(3, 4, 3, dtype=F64)}
+
+    def loss(x, pair):
+        return layer(x, graph, edge | {"pair": pair}).sin().sum()
+
+    with use_backend("small"):
+        mapped = torch.func.vmap(lambda x: layer(x, graph, edge))(many)
+        assert_close(mapped, torch.stack([layer(x, graph, edge) for x in many]))
+        slopes = torch.func.vmap(torch.func.grad(loss, (0, 1)))(many, wide["pair"])
+        for k in range(3):
+            x, pair = (whole[k].clone().requires_grad_() for whole in (many, wide["pair"]))
+            for slope, truth in zip(slopes, torch.autograd.grad(loss(x, pair), (x, pair)), strict=True):
+                assert_close(slope[k], truth)
+
+
+@pytest.mark.usefixtures("_however_few")
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compiled_layers_leave_it_to_others_and_agree(backend):
+    layer, counted = bonded(), []
+    torch._dynamo.reset()
+
+    def count(module, inputs):
+        counted.append(module)
+        return module.forward if backend == "eager" else torch._dynamo.lookup_backend(backend)(module, inputs)
+
+    compiled = torch.compile(layer, fullgraph=True, backend=count)
+    for sizes in ([3, 2], [4, 1, 6], [2, 9], [5, 5, 5, 1]):
+        graph = Full(sizes).prepare()
+        edge, x = bonds(graph, torch.float32), torch.randn(graph.num_receivers, 8, requires_grad=True)
+        leaves = [x, *layer.parameters()]
+        with use_backend("small"):
+            truth = layer(x, graph, edge)
+        out = compiled(x, graph, edge)
+        assert_close(out, truth)
+        assert_close(*(torch.autograd.grad(result.sin().sum(), leaves) for result in (out, truth)))
+    # Once for the first sizes, once for all others, once where nothing is divisible by what the first ones were.
+    assert len(counted) <= 3
+
+
+@pytest.mark.usefixtures("_however_few")
+def test_bits_do_not_depend_on_threads():
+    graph, layer = Full(torch.randint(1, 40, (60,)).tolist()), bonded(Heads(4, 16))
+    edge = bonds(graph, torch.float32)
+    x = torch.randn(graph.num_receivers, 8, requires_grad=True)
+    results, before = [], torch.get_num_threads()
+    for threads in (1, 2, 2):
+        torch.set_num_threads(threads)
+        torch.manual_seed(1)
+        # Products of matrices, in torch, do depend on threads.
+        terms = Terms(
+            None, edge["pair"][:, :2].contiguous().requires_grad_(), None, edge["pair_kind"], edge["bond_number"]
+        )
+        states = [torch.randn(graph.num_receivers, 2, 16, requires_grad=True) for _ in range(3)]
+        out, alpha = attention(*states, graph, 0.25, terms, Dropped(torch.tensor(3), 0.2))
+        grads = torch.autograd.grad(out.sin().sum() + alpha.sum(), [*states, terms.table])
+        results.append([out, alpha, *grads])
+    torch.set_num_threads(before)
+    for result in results[1:]:
+        assert all(torch.equal(ours, first) for ours, first in zip(result, results[0], strict=True))
+    assert torch.isfinite(layer(x, graph, edge)).all()
+
+
+def test_a_training_step_keeps_nothing_for_each_pair():
+    graph, layer = Full([180] * 10), SelfAttention(64, 4)
+    x, pairs = torch.randn(1800, 64, requires_grad=True), 10 * 180 * 180 * 4 * 4
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        layer(x, graph).sum().backward()
+    assert any("attend_small" in event.name for event in profile.events())
+    assert max(event.cpu_memory_usage for event in profile.events()) < pairs / 3
+
+
+def test_what_torch_takes_for_a_graph_cannot_be_mapped():
+    from graphattn.backends.numba import small_ops
+
+    x, ptr = torch.randn(3, 1, 4), torch.tensor([0, 3])
+
+    def heard(ptr):
+        return small_ops.attend_small(x, x, x, None, None, None, 1.0, None, None, None, 0.0, ptr, ptr, False)
+
+    with pytest.raises(ValueError, match="vmap over node states and edge terms only, got one over a graph or a seed"):
+        torch.func.vmap(heard)(ptr.expand(2, -1))
