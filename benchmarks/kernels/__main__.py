@@ -1,12 +1,14 @@
 """The kernel benchmark of the package with its records in one place (README.md in this folder)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
-from benchmarks.kernels import first, limits, profiled, report
+from benchmarks import sides
+from benchmarks.kernels import before_after, before_after_side, first, limits, profiled, report
 from graphattn.bench import command, plot, records
 from graphattn.bench.cases import CASES
 from graphattn.bench.suite import ALLOCATORS, Plan
@@ -14,6 +16,7 @@ from graphattn.bench.suite import ALLOCATORS, Plan
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Results = Annotated[Path, typer.Option("--results", help="Folder for kernels.jsonl, kernels.md and kernels.svg.")]
 RUNS = Path("runs/benchmarks")
+ATTEMPTS = Path(__file__).parent / "attempts" / "before_after.jsonl"
 
 
 @application.command()
@@ -76,6 +79,39 @@ def limits_(
     """Print how long a call takes where there is next to nothing to compute, and attention where its rows are at hand."""
     torch.set_num_threads(threads)
     print(limits.table(rounds))
+
+
+@application.command(name="before-after")
+def before_after_(
+    before: Annotated[str, typer.Option("--before", help="A commit of this repository, from 991ce95 on.")],
+    case: Annotated[
+        list[str] | None, typer.Option("--case", help="A word of the names of cases; all cases if not given.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="Says what was tried.")] = "",
+    rounds: Annotated[int, typer.Option(help="Turns of each side.")] = 9,
+    threads: Annotated[int, typer.Option(help="With one, CPU time is compared; with more, time.")] = 1,
+    allocator: Annotated[list[str] | None, typer.Option(help="default or tuned; both if not given.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Tiny graphs, three rounds, one allocator: to try it out.")
+    ] = False,
+    attempts: Annotated[Path, typer.Option(help="File that the records are added to.")] = ATTEMPTS,
+) -> None:
+    """Kernels and layers at a commit and as they are now, in turn, each in a process of its own."""
+    chosen = tuple(name for name in before_after_side.CASES if case is None or any(word in name for word in case))
+    try:
+        sides.full(before)
+        plan = before_after.Plan(chosen, label, rounds, threads, tuple(allocator or ALLOCATORS))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    plan = replace(plan, rounds=3, allocators=plan.allocators[:1], shrink=50) if quick else plan
+    print(f"{before_after.row(before_after.COLUMNS)}\n{'|---' * len(before_after.COLUMNS)}|", flush=True)
+    found = []
+    with attempts.open("a", encoding="utf-8") as file:
+        for each in before_after.measure(before, plan):
+            found.append(each)
+            print(before_after.row(each.cells()), flush=True)
+            print(before_after.line(each), file=file, flush=True)
+    print(f"\n{before_after.where(found)}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,15 @@
 """An epoch of the molecule model on bbb, at a commit of before and as it is now, in turn."""
 
-import json
-import os
-import random
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks import sides
 from benchmarks.molecules import report
 from benchmarks.records import ROOT
 from graphattn.bench import records
@@ -25,7 +20,6 @@ CASE, STEP = "molecule model, bbb", "training epoch"
 REACH, STRETCH = 2.0, 4.0
 WARM = 2
 _SIDE = Path(__file__).with_name("epoch_side.py")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -46,86 +40,26 @@ class Plan:
         """Name of the seconds that are compared."""
         return "cpu" if self.threads == 1 else "wall"
 
-
-def full(commit: str) -> str:
-    """The short name of a commit. Raises `ValueError` if this repository has none of that name."""
-    words = ["git", "rev-parse", "--verify", "--quiet", "--short", f"{commit}^{{commit}}"]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    if found.returncode:
-        raise ValueError(f"expected a commit of this repository, got {commit!r}")
-    return found.stdout.strip()
-
-
-@contextmanager
-def checked_out(commit: str) -> Iterator[Path]:
-    """A folder with the files of a commit, which is gone afterwards."""
-    with TemporaryDirectory() as folder:
-        tree = Path(folder).resolve() / "tree"
-        add = ["git", "worktree", "add", "--quiet", "--detach", str(tree), commit]
-        subprocess.run(add, cwd=ROOT, check=True, capture_output=True)
-        try:
-            yield tree
-        finally:
-            remove = ["git", "worktree", "remove", "--force", str(tree)]
-            subprocess.run(remove, cwd=ROOT, check=False, capture_output=True)
-
-
-class Side:
-    """A process that trains an epoch with the graphattn of `tree` each time that it is asked."""
-
-    def __init__(self, name: str, process: subprocess.Popen[str], said: IO[str]) -> None:
-        self.name, self.process, self.said = name, process, said
-
-    def hear(self) -> dict[str, Any]:
-        """The next answer. Raises `ValueError` with the last words of a process that ended."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait()
-            self.said.seek(0)
-            words = self.said.read().strip().splitlines() or ["nothing"]
-            raise ValueError(f"expected an epoch of {self.name}, but it cannot be trained; its last words: {words[-1]}")
-        return json.loads(line)
-
-    def epoch(self) -> dict[str, Any]:
-        """Trains one epoch: seconds on both clocks, and the number of steps."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # what it said last tells why
-            os.write(self.process.stdin.fileno(), b"\n")
-        return self.hear()
-
-
-@contextmanager
-def started(name: str, tree: Path, plan: Plan) -> Iterator[tuple[Side, dict[str, Any]]]:
-    """A side that has its data ready, and what it says of them. Raises `ValueError` if it took another graphattn."""
-    words = [sys.executable, "-P", str(plan.program), str(WARM + plan.rounds), str(plan.threads)]
-    words += [] if plan.molecules is None else ["--molecules", str(plan.molecules)]
-    environment = os.environ | dict.fromkeys(_THREADS, str(plan.threads)) | {"PYTHONPATH": str(tree)}
-    with TemporaryFile("w+", encoding="utf-8") as said:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": said}
-        with subprocess.Popen(words, env=environment, cwd=tree, text=True, **pipes) as process:
-            try:
-                side = Side(name, process, said)
-                about = side.hear()
-                if not Path(about["file"]).resolve().is_relative_to(tree.resolve()):
-                    raise ValueError(f"expected the graphattn of {tree}, got {about['file']}")
-                yield side, about
-            finally:
-                process.kill()
+    @property
+    def words(self) -> list[str]:
+        """What `program` is told."""
+        few = [] if self.molecules is None else ["--molecules", str(self.molecules)]
+        return [str(WARM + self.rounds), str(self.threads), *few]
 
 
 def measure(before: str, plan: Plan) -> list[Record]:
     """A record of each side, that of before first. Raises `ValueError` for a commit that cannot be trained."""
-    commit, date, around = full(before), records.now(), records.surroundings()
+    commit, date, around = sides.full(before), records.now(), records.surroundings()
     with ExitStack() as stack:
-        trees = {commit: stack.enter_context(checked_out(commit)), OURS: ROOT}
-        sides, about, first = {}, {}, {}
+        trees = {commit: stack.enter_context(sides.checked_out(commit)), OURS: ROOT}
+        running, about, first = {}, {}, {}
         for name, tree in trees.items():
-            sides[name], about[name] = stack.enter_context(started(name, tree, plan))
-            first[name] = [sides[name].epoch() for _ in range(WARM)]
-        answers: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
-        for name in _turns(list(sides), plan.rounds):
-            answers[name].append(sides[name].epoch())
+            there = sides.started(name, plan.program, plan.words, tree, sides.on_threads(plan.threads))
+            running[name], about[name] = stack.enter_context(there)
+            first[name] = [running[name].ask() for _ in range(WARM)]
+        answers: dict[str, list[dict[str, Any]]] = {name: [] for name in running}
+        for name in sides.turns(list(running), plan.rounds):
+            answers[name].append(running[name].ask())
     commits = {commit: commit, OURS: around["commit"]}
     found = []
     for name, given in answers.items():
@@ -146,13 +80,6 @@ def measure(before: str, plan: Plan) -> list[Record]:
         )
         found.append(Record(*line, **origin))  # pyright: ignore[reportArgumentType] - surroundings are what they are
     return found
-
-
-def _turns(sides: Sequence[str], rounds: int) -> Iterator[str]:
-    """Each side once a round; which begins is drawn, so that nothing periodic meets one side more often."""
-    drawn = random.Random(0)
-    for _ in range(rounds):
-        yield from drawn.sample(list(sides), len(sides))
 
 
 def table(found: Sequence[Record]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import sides
 from benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, report, solubility, timing
 from benchmarks.molecules.__main__ import application
 from benchmarks.molecules.chemprop import Chemprop
@@ -248,7 +249,7 @@ for number, line in enumerate(sys.stdin):
 @pytest.fixture
 def program(tmp_path, monkeypatch):
     """What a side runs, without training; it says that its graphattn is `file`, and fails at the epoch `fails`."""
-    monkeypatch.setattr(epoch, "checked_out", lambda commit: nullcontext(ROOT))
+    monkeypatch.setattr(sides, "checked_out", lambda commit: nullcontext(ROOT))
 
     def written(file=str(ROOT / "graphattn" / "__init__.py"), fails=-1):
         path = tmp_path / "side.py"
@@ -261,24 +262,17 @@ def program(tmp_path, monkeypatch):
 @in_a_repository
 def test_both_sides_train_as_many_epochs(program):
     before, ours = epoch.measure("HEAD", epoch.Plan("tried", rounds=3, program=program()))
-    assert (before.side, ours.side) == (epoch.full("HEAD"), "graphattn")
+    assert (before.side, ours.side) == (sides.full("HEAD"), "graphattn")
     assert before.ms == ours.ms == [1000.0] * 3
     assert ours.sizes == "5 molecules, 2 steps, cpu seconds"
     assert (before.commit, before.label, before.threads) == (before.side, "tried", 1)
     assert epoch.measure("HEAD", epoch.Plan(rounds=1, threads=2, program=program()))[0].ms == [3000.0]
 
 
-def test_which_side_begins_is_drawn():
-    turns = list(epoch._turns(["a", "b"], 100))
-    rounds = list(zip(turns[::2], turns[1::2], strict=True))
-    assert set(rounds) == {("a", "b"), ("b", "a")}
-    assert 35 < rounds.count(("a", "b")) < 65
-
-
 @in_a_repository
 @pytest.mark.parametrize("fails", [0, 2])
 def test_the_last_words_of_a_side_are_told(program, fails):
-    with pytest.raises(ValueError, match=r"expected an epoch of \w+, .* its last words: ValueError: enough"):
+    with pytest.raises(ValueError, match=r"expected an answer of \w+, .* its last words: ValueError: enough"):
         epoch.measure("HEAD", epoch.Plan(rounds=3, program=program(fails=fails)))
 
 
@@ -295,24 +289,6 @@ def test_a_commit_that_is_none_is_told(tmp_path):
     assert told.exit_code == 2
     assert "'no-such'" in told.output
     assert not file.exists()
-
-
-@in_a_repository
-def test_the_tree_of_a_commit_is_gone_afterwards():
-    trees = []
-
-    def stopped():
-        with epoch.checked_out("HEAD") as tree:
-            trees.append((tree, (tree / "graphattn" / "__init__.py").is_file()))
-            raise RuntimeError("stopped")
-
-    with pytest.raises(RuntimeError, match="stopped"):
-        stopped()
-    ((tree, there),) = trees
-    assert there
-    assert not tree.exists()
-    listed = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert str(tree) not in listed.stdout
 
 
 def test_the_table_has_all_attempts(tmp_path):
