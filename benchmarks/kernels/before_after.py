@@ -30,8 +30,8 @@ COLUMNS = (
     "of a round",
     "of the fastest",
     "other clock",
-    "before, MiB",
-    "after, MiB",
+    "tensors, MiB",
+    "resident, MiB",
 )
 
 
@@ -65,7 +65,8 @@ class Plan:
 class Measured:
     """One side: the backend that computed it, milliseconds of each round on both clocks, and memory of a step.
 
-    `rss_mib` is how much the resident memory of the process grew at its most, `tensors_mib` what tensors took at their most.
+    `rss_mib` is how much the resident memory of the process grew at its most, the least of three calls, since what an allocator
+    keeps adds to it; `tensors_mib` is what tensors that the step made took at their most, equal in every run.
     """
 
     commit: str
@@ -108,17 +109,18 @@ class Compared:
         if self.left_out:
             return (*head, f"left out: {self.left_out}", *[""] * (len(COLUMNS) - 4))
         before, after = (side.ms(self.threads) for side in (self.before, self.after))
-        then, now = (median(side.wall_ms if self.threads == 1 else side.cpu_ms) for side in (self.before, self.after))
-        each = [one / other for one, other in zip(before, after, strict=True)]
+        other = (side.wall_ms if self.threads == 1 else side.cpu_ms for side in (self.before, self.after))
+        each = _ratios(before, after)
         return (
             *head,
             f"{median(before):.4g}",
             f"{median(after):.4g}",
-            f"{median(before) / median(after):.2f}",
+            f"{median(each):.2f}",
             f"{min(each):.2f} to {max(each):.2f}",
             f"{min(before) / min(after):.2f}",
-            f"{then / now:.2f}",
-            *("" if side.rss_mib is None else f"{side.rss_mib:.4g}" for side in (self.before, self.after)),
+            f"{median(_ratios(*other)):.2f}",
+            _arrow(self.before.tensors_mib, self.after.tensors_mib),
+            _arrow(self.before.rss_mib, self.after.rss_mib),
         )
 
 
@@ -207,9 +209,18 @@ def where(found: Sequence[Compared]) -> str:
     return (
         f"Before is {last.before.commit}, after {last.after.commit}; {last.date[:10]}; {last.threads} threads; {last.machine}, "
         f"load {min(loads, default=0):.1f} to {max(loads, default=0):.1f}; {versions}. Medians of {rounds} rounds, in turn: "
-        f"{clock} milliseconds, and before / after by {other} time. MiB: how much resident memory grows at its most in a step. "
+        f"{clock} milliseconds, before / after in a round, and the same by {other} time. "
+        f"MiB of a step at their most: tensors that it makes, and growth of resident memory. "
         f"Backends: {', '.join(backends)}."
     )
+
+
+def _ratios(before: Sequence[float], after: Sequence[float]) -> list[float]:
+    return [then / now for then, now in zip(before, after, strict=True)]
+
+
+def _arrow(before: float | None, after: float | None) -> str:
+    return "" if before is None or after is None else f"{before:.4g} -> {after:.4g}"
 
 
 def _short(value: Any) -> Any:

@@ -270,6 +270,12 @@ def timed(step: Step, calls: int) -> dict[str, float]:
         return {"cpu": (time.process_time() - cpu) / calls, "wall": (time.perf_counter() - wall) / calls}
 
 
+def memory(step: Step) -> dict[str, float | None]:
+    """MiB of a step at its most: growth of resident memory, None where unknown, the least of three; and tensors that it made."""
+    grown = [each.extra for each in (peak(step) for _ in range(3)) if each is not None]
+    return {"rss_mib": min(grown, default=None), "tensors_mib": tensors(step)}
+
+
 def made(name: str, shrink: int) -> tuple[Case, dict[str, Any]]:
     """A case, and what there is to say of it: the norms of each step's tensors, so that two commits can be compared."""
     torch.manual_seed(0)
@@ -293,9 +299,7 @@ def serve(requests: TextIO, answers: TextIO, shrink: int) -> None:
             answer = timed(case.steps[asked["step"]], asked["calls"])
         else:
             assert case is not None
-            step = case.steps[asked["step"]]
-            grown = peak(step)
-            answer = {"rss_mib": None if grown is None else grown.extra, "tensors_mib": tensors(step)}
+            answer = memory(case.steps[asked["step"]])
         print(json.dumps(answer), file=answers, flush=True)
 
 

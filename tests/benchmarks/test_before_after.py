@@ -107,14 +107,14 @@ def test_what_cannot_be_compared_is_left_out(program, made, reason):
 
 def found(case):
     then, now = (
-        Measured("abc", "csr", [8.0, 6.0, 4.0], [9.0] * 3, 70.0),
-        Measured("def", "csr", [1.0, 2.0, 4.0], [3.0] * 3, 10.0),
+        Measured("abc", "csr", [8.0, 6.0, 4.0], [9.0] * 3, 70.0, 60.0),
+        Measured("def", "csr", [1.0, 2.0, 4.0], [3.0] * 3, 10.0, 6.0),
     )
     return Compared("tried", "2026-01-02", case, "forward", "few", "default", 1, then, now, 0.0)
 
 
 def test_the_table_has_ratios_of_medians_and_their_spread(tmp_path):
-    line = "| GAT | forward | default | 6 | 2 | 3.00 | 1.00 to 8.00 | 4.00 | 3.00 | 70 | 10 |"
+    line = "| GAT | forward | default | 6 | 2 | 3.00 | 1.00 to 8.00 | 4.00 | 3.00 | 60 -> 6 | 70 -> 10 |"
     assert before_after.row(found("GAT").cells()) == line
     assert "Before is abc, after def; 2026-01-02; 1 threads" in before_after.where([found("GAT")])
     path = tmp_path / "records.jsonl"
