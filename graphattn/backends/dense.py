@@ -6,6 +6,7 @@ Letters: ``b`` graphs of a tile with ``n`` receivers and ``m`` senders, ``H`` he
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.backends.twice import differentiable
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
 from graphattn.message import Attend
@@ -61,7 +63,7 @@ class Dense:
         # Terms of edges are laid out by whole graphs.
         plan = graph.narrow_plan() if plain else graph.plan()
         tiles = plan.tiles
-        laid = [_lay_out(tile, query, key, value) for tile in tiles]
+        laid = [lay_out(tile, query, key, value) for tile in tiles]
         if plain and inputs.seed is None and is_product(score):
             scale = score.factor(query.size(-1))
             return _collect(
@@ -83,7 +85,7 @@ class Dense:
         return _collect(graph, plan, value, rows) + _said_on_edges(graph, alphas, number, listed)
 
 
-class _States(NamedTuple):
+class States(NamedTuple):
     """States of a tile's nodes: ``query [H, b, n, C]``, ``key`` and ``value [H, b, m, C]``."""
 
     query: Tensor
@@ -98,21 +100,41 @@ class _Bias(NamedTuple):
     silent: bool
 
 
-def _lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> _States:
+def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> States:
+    """The states of a tile's nodes, from those of all nodes ``[N, H, C]``."""
+
     def laid(state: Tensor, node: Tensor) -> Tensor:
         rows = state if tile.whole else state.index_select(0, node.flatten())
         return rows.view(*node.shape, *state.shape[1:]).permute(2, 0, 1, 3)
 
-    return _States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
+    return States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
 
 
-def _fused(tile: Tile, states: _States, scale: float) -> Tensor:
+def _fused(tile: Tile, states: States, scale: float) -> Tensor:
     # Graphs before heads: the kernel then writes the heads of a node side by side, as the layer goes on with them.
     query, key, value = (state.transpose(0, 1) for state in states)
     # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
     mask = None if tile.causal or (mask := _mask(tile)) is None else mask.unsqueeze(1)
     rows = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=tile.causal, scale=scale)
-    return rows.transpose(0, 1)
+    return differentiable(rows.transpose(0, 1), partial(gradients, tile, scale), *states)
+
+
+def gradients(tile: Tile, scale: float, grad: Tensor, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+    r"""Gradients of a tile's queries, keys and values in plain operators, which can be differentiated again.
+
+    .. math::
+        \partial s_{ij} = \alpha_{ij} (g_i \cdot v_j - \sum_k \alpha_{ik}\, g_i \cdot v_k) \qquad
+        \partial q_i = c \sum_j \partial s_{ij} k_j \qquad \partial k_j = c \sum_i \partial s_{ij} q_i \qquad
+        \partial v_j = \sum_i \alpha_{ij} g_i
+
+    Shapes: ``grad`` and ``query [H, b, n, C]``, ``key`` and ``value [H, b, m, C]``.
+    """
+    mask, grad = _mask(tile), grad.to(value.dtype)
+    score = query @ key.mT * scale
+    alpha = (score if mask is None else score.masked_fill(~mask, -torch.inf)).softmax(-1)
+    grad_alpha = grad @ value.mT
+    grad_score = alpha * (grad_alpha - (alpha * grad_alpha).sum(-1, keepdim=True)) * scale
+    return grad_score @ key, grad_score.mT @ query, alpha.mT @ grad
 
 
 def _mask(tile: Tile) -> Tensor | None:
@@ -122,7 +144,7 @@ def _mask(tile: Tile) -> Tensor | None:
     return None if tile.real_sender is None else tile.real_sender[:, None, :]
 
 
-def _biases(message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[_States]) -> list[_Bias]:
+def _biases(message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[States]) -> list[_Bias]:
     """For each tile the edges' bias and their keys' part of the score, and minus infinity where there is no edge."""
     biases: list[_Bias] = []
     listed: Tensor | None = None
@@ -153,7 +175,7 @@ def _adds_keys(score: Score) -> bool:
 
 
 def _key_scores(
-    message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[_States]
+    message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[States]
 ) -> Sequence[Tensor | None]:
     """What the keys of edges add to the scores of each tile: the product of the query with them."""
     tiles, term, score = plan.tiles, message.edge_key, message.score
@@ -191,7 +213,7 @@ def _loudness(seed: Tensor, tile: Tile, like: Tensor, dropout: float) -> Tensor:
     return loudness(seed, receiver, sender, tile.edge, like.size(1), dropout, like.dtype).permute(3, 0, 1, 2)
 
 
-def _weighed(similarity: Score, states: _States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
+def _weighed(similarity: Score, states: States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
     """Rows ``[H, b, n, C]`` and the weights ``[H, b, n, m]``, softmax taken at least in float32."""
     score = matrix(similarity, states.query, states.key)
     score = score if bias.term is None else score + bias.term

@@ -6,7 +6,7 @@ A batch of unequal graphs is one row of nodes: nothing is padded, and who hears 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
 
@@ -14,8 +14,11 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.backends import dense
 from graphattn.backends.edges.cuda import why_not_here
+from graphattn.backends.twice import differentiable
 from graphattn.backends.watched import watched
+from graphattn.lasting import lasting
 from graphattn.message import Attend
 from graphattn.score.base import is_product
 from graphattn.slots import Inputs
@@ -80,7 +83,25 @@ def attention(query: Tensor, key: Tensor, value: Tensor, graph: Blockwise, scale
     # On the CPU torch has no fused kernel to compile, and no gradients.
     compiled = query.is_cuda and not torch.compiler.is_compiling()
     attend: Any = _compiled() if compiled else flex_attention
-    return attend(*rows, block_mask=mask_of(graph), scale=scale)[0].transpose(0, 1)
+    out = attend(*rows, block_mask=mask_of(graph), scale=scale)[0].transpose(0, 1)
+    return differentiable(out, partial(gradients, graph, scale), query, key, value)
+
+
+def gradients(
+    graph: Blockwise, scale: float, grad: Tensor, query: Tensor, key: Tensor, value: Tensor
+) -> tuple[Tensor, ...]:
+    """Gradients of queries, keys and values in plain operators, tile by tile, which can be differentiated again."""
+    states = (query, key, value)
+    found = [torch.zeros_like(state) for state in states]
+    for tile in graph.narrow_plan().tiles:
+        laid = dense.lay_out(tile, *states)
+        said = dense.lay_out(tile, grad, key, value).query
+        real = tile.real_receiver
+        said = said if real is None else said * real.unsqueeze(-1)
+        parts = dense.gradients(tile, scale, said, *laid)
+        for k, (node, part) in enumerate(zip((tile.receiver, tile.sender, tile.sender), parts, strict=True)):
+            found[k] = found[k].index_add(0, node.flatten(), part.permute(1, 2, 0, 3).flatten(0, 1))
+    return tuple(found)
 
 
 def mask_of(graph: Blockwise) -> BlockMask:
@@ -89,8 +110,7 @@ def mask_of(graph: Blockwise) -> BlockMask:
     if torch.compiler.is_compiling():
         return make_mask(graph)
     if graph not in _masks:
-        # What inference mode makes cannot take part in training later.
-        with torch.inference_mode(False):
+        with lasting(graph.receivers.ptr):
             _masks[graph] = make_mask(graph)
     return _masks[graph]
 

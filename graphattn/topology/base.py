@@ -11,6 +11,7 @@ import networkx
 import torch
 from torch import Tensor
 
+from graphattn.lasting import lasting
 from graphattn.slots import Sizes
 from graphattn.topology.sizes import spans
 
@@ -90,8 +91,7 @@ class Topology(ABC):
         if torch.compiler.is_compiling():
             return self.edge_type() if self._known_types is None else self._known_types
         if self._known_types is None:
-            # What inference mode makes cannot take part in training later.
-            with torch.inference_mode(False):
+            with lasting(self.receivers.ptr):
                 self._known_types = self.edge_type()
         return self._known_types
 
@@ -113,8 +113,7 @@ class Topology(ABC):
         (True, 5)
         """
         if self._edges is None:
-            # What inference mode makes cannot take part in training later.
-            with torch.inference_mode(False):
+            with lasting(self.receivers.ptr):
                 self._edges = self.as_edges()
         return self._edges
 

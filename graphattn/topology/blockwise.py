@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from graphattn.lasting import lasting
 from graphattn.slots import Sizes
 from graphattn.topology.bands import bands_of, narrow
 from graphattn.topology.base import Topology
@@ -127,7 +128,7 @@ class Blockwise(Topology):
     def prepare(self) -> Self:
         """Itself, laid out in one tile: padded to its largest graph, but of one form, so that batches compile alike."""
         shares = in_order if self.receivers.equal and self.senders.equal else together
-        with torch.inference_mode(False):
+        with lasting(self.receivers.ptr):
             self._plan = make_plan(self, graphs_of(self), shares)
             reach = narrow(self)
             self._bands = None if reach is None else make_plan(self, bands_of(self, *reach), together)
@@ -141,8 +142,7 @@ class Blockwise(Topology):
         """
         if self._plan is None:
             shares = in_order if self.receivers.equal and self.senders.equal else alike
-            # What inference mode makes cannot take part in training later.
-            with torch.inference_mode(False):
+            with lasting(self.receivers.ptr):
                 self._plan = make_plan(self, graphs_of(self), shares)
         return self._plan
 
@@ -152,6 +152,6 @@ class Blockwise(Topology):
         if reach is None:
             return self.plan()
         if self._bands is None:
-            with torch.inference_mode(False):
+            with lasting(self.receivers.ptr):
                 self._bands = make_plan(self, bands_of(self, *reach), alike)
         return self._bands

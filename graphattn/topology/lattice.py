@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from graphattn.lasting import lasting
 from graphattn.slots import Sizes
 from graphattn.topology.base import Topology
 from graphattn.topology.edges import Edges
@@ -169,8 +170,7 @@ class Lattice(Topology):
     def _list(self) -> tuple[Tensor, Tensor]:
         """The edges ``[2, E]`` and their types; linear in the number of nodes, so that they are kept."""
         if self._listed is None:
-            # What inference mode makes cannot take part in training later.
-            with torch.inference_mode(False):
+            with lasting(self.receivers.ptr):
                 listed = self._make_list()
             # What a compiler traces must not outlive the trace.
             if torch.compiler.is_compiling():

@@ -193,4 +193,5 @@ def test_low_precision_is_within_twice_the_error_of_the_plain_path(kind):
 def test_gradients_are_those_of_differences_and_gradients_have_gradients(kind):
     graph, attention = KINDS[kind]([3, 2]), layer()
     x = torch.randn(5, 8, dtype=F64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: attention(x, graph), x)
+    for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
+        assert check(lambda x: attention(x, graph), x)

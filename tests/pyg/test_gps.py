@@ -122,3 +122,23 @@ def test_a_compiled_block_computes_the_same_with_no_more_breaks_than_pygs(attent
     assert_close(compiled(x, EDGES, BATCH), ours(x, EDGES, BATCH))
     breaks = [torch._dynamo.explain(each)(x, EDGES, BATCH).graph_break_count for each in (ours, theirs)]
     assert breaks[0] <= breaks[1]
+
+
+@pytest.mark.parametrize("conv", [None, lambda: pyg.GINConv(torch.nn.Linear(8, 8))], ids=["attention", "both"])
+def test_an_accelerated_gps_layer_has_second_derivatives(conv):
+    theirs, ours = pair(pyg.GPSConv, 8, conv=conv and conv(), heads=2, norm=None, act="tanh")
+    x, edge_index, batch = torch.randn(5, 8, dtype=F64), torch.randint(5, (2, 9)), torch.tensor([0, 0, 0, 1, 1])
+    found = gradient_of_gradient(lambda x: ours.eval()(x, edge_index, batch).sin().sum(), x)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        assert_close(
+            found,
+            gradient_of_gradient(lambda x: theirs.eval()(x, edge_index, batch).sin().sum(), x),
+            rtol=1e-9,
+            atol=1e-9,
+        )
+
+
+def gradient_of_gradient(loss, x):
+    x = x.clone().requires_grad_()
+    (grad,) = torch.autograd.grad(loss(x), x, create_graph=True)
+    return torch.autograd.grad(grad.square().sum(), x)[0]
