@@ -1,3 +1,5 @@
+import pytest
+
 from graphattn.training.finished import finished
 
 
@@ -28,8 +30,7 @@ def test_what_was_stopped_in_the_middle_of_a_line_is_done_again(tmp_path):
 
 def test_work_that_fails_leaves_nothing(tmp_path):
     file = tmp_path / "results.jsonl"
-    try:
+    with pytest.raises(AssertionError, match="it was done already"):
         finished(file, {"seed": 0}, never)
-    except AssertionError:
-        assert not file.exists()
+    assert not file.exists()
     assert finished(file, {"seed": 0}, lambda: {"accuracy": 1.0})["accuracy"] == 1.0
