@@ -1,10 +1,12 @@
 """Two versions of the code beside each other: a process for each, which works whenever it is asked to."""
 
+import io
 import json
 import os
 import random
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import IO, Any
 
 from benchmarks.records import ROOT
 
+TREES = ROOT / "runs" / "trees"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -25,18 +28,17 @@ def full(commit: str) -> str:
     return found.stdout.strip()
 
 
-@contextmanager
-def checked_out(commit: str) -> Iterator[Path]:
-    """A folder with the files of a commit, which is gone afterwards."""
-    with TemporaryDirectory() as folder:
-        tree = Path(folder).resolve() / "tree"
-        add = ["git", "worktree", "add", "--quiet", "--detach", str(tree), commit]
-        subprocess.run(add, cwd=ROOT, check=True, capture_output=True)
-        try:
-            yield tree
-        finally:
-            remove = ["git", "worktree", "remove", "--force", str(tree)]
-            subprocess.run(remove, cwd=ROOT, check=False, capture_output=True)
+def files_of(commit: str, folder: Path = TREES) -> Path:
+    """The files of a commit, in a folder that is kept, so that kernels which were compiled there are found again."""
+    tree = folder / commit
+    if not tree.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as unfinished:
+            packed = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+            with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+                archive.extractall(Path(unfinished) / commit, filter="data")
+            (Path(unfinished) / commit).rename(tree)
+    return tree.resolve()
 
 
 class Side:

@@ -127,16 +127,15 @@ class Compared:
 def measure(before: str, plan: Plan) -> Iterator[Compared]:
     """Each step of each case, as soon as it is measured. Raises `ValueError` for a commit that there is not."""
     commit = sides.full(before)
-    with sides.checked_out(commit) as tree:
-        trees = {BEFORE: tree, AFTER: ROOT}
-        for allocator in plan.allocators:
-            around = sides.on_threads(plan.threads) | ({"GLIBC_TUNABLES": TUNED} if allocator == "tuned" else {})
-            words = [str(plan.threads), str(plan.shrink)]
-            with ExitStack() as stack:
-                started = (sides.started(name, plan.program, words, tree, around) for name, tree in trees.items())
-                pair = [stack.enter_context(each)[0] for each in started]
-                for case in plan.cases:
-                    yield from _compared(pair, case, commit, allocator, plan)
+    trees = {BEFORE: sides.files_of(commit), AFTER: ROOT}
+    for allocator in plan.allocators:
+        around = sides.on_threads(plan.threads) | ({"GLIBC_TUNABLES": TUNED} if allocator == "tuned" else {})
+        words = [str(plan.threads), str(plan.shrink)]
+        with ExitStack() as stack:
+            started = (sides.started(name, plan.program, words, tree, around) for name, tree in trees.items())
+            pair = [stack.enter_context(each)[0] for each in started]
+            for case in plan.cases:
+                yield from _compared(pair, case, commit, allocator, plan)
 
 
 def _compared(pair: Sequence[Side], case: str, commit: str, allocator: str, plan: Plan) -> Iterator[Compared]:

@@ -232,7 +232,7 @@ CASES: dict[str, Callable[[int], Case]] = {
     "maximum 128": of_layer(lambda: GraphSAGE(CHANNELS, CHANNELS, Max(), root_weight=False, bias=False), road=whole),
     "EdgeConv 64": of_layer(edge_conv, 64),
     "RGCN 64": of_layer(lambda: RGCN(64, 64, 8, root_weight=False, bias=False), 64, ("edge_type",)),
-    "256 whole graphs, bias by kind 8x16": of_layer(
+    "molecule batch, bias by kind 8x16": of_layer(
         lambda: attention(edge_bias=LinearBias("bond", KINDS, 8)), terms=_BONDS, place=whole_graphs
     ),
     "100,000 nodes, dot product 8x16": of_layer(attention, place=_MANY),

@@ -51,7 +51,7 @@ def measure(before: str, plan: Plan) -> list[Record]:
     """A record of each side, that of before first. Raises `ValueError` for a commit that cannot be trained."""
     commit, date, around = sides.full(before), records.now(), records.surroundings()
     with ExitStack() as stack:
-        trees = {commit: stack.enter_context(sides.checked_out(commit)), OURS: ROOT}
+        trees = {commit: sides.files_of(commit), OURS: ROOT}
         running, about, first = {}, {}, {}
         for name, tree in trees.items():
             there = sides.started(name, plan.program, plan.words, tree, sides.on_threads(plan.threads))

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-from contextlib import nullcontext
 
 import pytest
 from typer.testing import CliRunner
@@ -35,7 +33,7 @@ MADE = {"sizes": "few", "backend": "csr", "norms": {"forward": [1.0]}}
 @pytest.fixture
 def program(tmp_path, monkeypatch):
     """What both sides run, with nothing to compute."""
-    monkeypatch.setattr(sides, "checked_out", lambda commit: nullcontext(ROOT))
+    monkeypatch.setattr(sides, "files_of", lambda commit: ROOT)
 
     def written(made):
         path = tmp_path / "side.py"
@@ -53,21 +51,13 @@ def test_which_side_begins_is_drawn():
 
 
 @in_a_repository
-def test_the_tree_of_a_commit_is_gone_afterwards():
-    trees = []
-
-    def stopped():
-        with sides.checked_out("HEAD") as tree:
-            trees.append((tree, (tree / "graphattn" / "__init__.py").is_file()))
-            raise RuntimeError("stopped")
-
-    with pytest.raises(RuntimeError, match="stopped"):
-        stopped()
-    ((tree, there),) = trees
-    assert there
-    assert not tree.exists()
-    listed = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert str(tree) not in listed.stdout
+def test_the_files_of_a_commit_are_kept(tmp_path):
+    tree = sides.files_of("HEAD", tmp_path / "trees")
+    assert (tree / "graphattn" / "__init__.py").is_file()
+    (tree / "compiled").touch()
+    assert sides.files_of("HEAD", tmp_path / "trees") == tree
+    assert [path.name for path in tree.parent.iterdir()] == ["HEAD"]
+    assert (tree / "compiled").exists()
 
 
 @in_a_repository

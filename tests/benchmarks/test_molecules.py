@@ -4,7 +4,6 @@ import io
 import json
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -249,7 +248,7 @@ for number, line in enumerate(sys.stdin):
 @pytest.fixture
 def program(tmp_path, monkeypatch):
     """What a side runs, without training; it says that its graphattn is `file`, and fails at the epoch `fails`."""
-    monkeypatch.setattr(sides, "checked_out", lambda commit: nullcontext(ROOT))
+    monkeypatch.setattr(sides, "files_of", lambda commit: ROOT)
 
     def written(file=str(ROOT / "graphattn" / "__init__.py"), fails=-1):
         path = tmp_path / "side.py"
