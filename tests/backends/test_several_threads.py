@@ -21,7 +21,7 @@ from graphattn.backends.numba.compiling import KERNELS
 from graphattn.edge_terms import LinearBias, LinearValue, RelativeValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads
-from graphattn.score import EluKernel, ScaledDot, SoftCap, Then
+from graphattn.score import Additive, EluKernel, ScaledDot, SoftCap, Then
 from graphattn.slots import Inputs
 from graphattn.topology import Causal, Edges, Full, Topology
 from graphattn.update import Replace
@@ -82,7 +82,9 @@ FAMILIES = {
         0.3,
     ),
     "GATv2": Family(lambda: GATv2(16, 8, heads=2, edge_dim=3), features, 0.3),
-    "GATv2 given kinds": Family(lambda: GATv2(16, 8, heads=2), kinds),
+    "GATv2 given places": Family(
+        lambda: attend(Additive(2, 8, nn.LeakyReLU(0.2)), edge_key=far(), edge_bias=bias()), kinds
+    ),
     "GAT": Family(lambda: GAT(16, 8, heads=2, edge_dim=3), features, 0.3),
     "weighted sums": Family(lambda: GraphLayer(Copy(), Sum(), Replace()), dropout=0.3),
     "scaled sums": Family(lambda: GCN(16, 16)),

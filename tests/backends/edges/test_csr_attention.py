@@ -238,28 +238,6 @@ def test_functions_of_layers_are_mapped(case):
         torch.testing.assert_close(slope, torch.func.grad(loss)(x, bond))
 
 
-@pytest.mark.parametrize(
-    "case", ["GATv2 with edges", "GATv2 with places", "relative key and value", "temperature and cap"]
-)
-def test_bits_do_not_depend_on_threads(case):
-    graph, layer, found = Edges(torch.randint(0, 1000, (2, 20_000)), 1000), CASES[case](), []
-    x, edge, before = torch.randn(1000, 6, requires_grad=True), said(20_000, torch.float32), torch.get_num_threads()
-    edge["bond"].requires_grad_()
-    term = (
-        layer.message_function.edge_key
-        if layer.message_function.edge_value is None
-        else layer.message_function.edge_value
-    )
-    leaves = [x, *term.parameters()]
-    for threads in (1, 2, 2):
-        torch.set_num_threads(threads)
-        heard = layer(x, graph, edge)
-        found.append((heard, *torch.autograd.grad(heard.sin().sum(), leaves)))
-    torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
-
-
 ZOO = {
     "SelfAttention": lambda: SelfAttention(6, heads=2),
     "GraphTransformer": lambda: GraphTransformer(6, 4, heads=2, edge_dim=3),

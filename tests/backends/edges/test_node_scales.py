@@ -76,16 +76,3 @@ def test_the_drop_in_equals_pyg(options):
             grads = [torch.autograd.grad(out.sin().sum(), leaves) for out in outs]
             for one, other in zip(*grads, strict=True):
                 assert_close(one, other, rtol=1e-9, atol=1e-9)
-
-
-def test_bits_do_not_depend_on_threads():
-    graph, x = Edges(torch.randint(0, 2_000, (2, 30_000)), 2_000), torch.randn(2_000, 24, requires_grad=True)
-    layer, results, before = GraphLayer(Copy(), Mean(), Replace()), [], torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        try:
-            out = layer(x, graph)
-            results.append([out, *torch.autograd.grad(out.sum(), x)])
-        finally:
-            torch.set_num_threads(before)
-    assert all(torch.equal(*pair) for pair in zip(*results, strict=True))

@@ -88,20 +88,6 @@ def test_layers_are_mapped_and_compiled():
     assert_close(torch.compile(layer, fullgraph=True, backend="eager")(many[0], graph), truth[0])
 
 
-def test_bits_do_not_depend_on_threads():
-    ends, kind = torch.randint(0, 2_000, (2, 30_000)), torch.randint(0, 3, (30_000,))
-    layer, graph, x = RGCN(16, 16, 3), Edges(ends, 2_000, edge_type=kind), torch.randn(2_000, 16, requires_grad=True)
-    results, before = [], torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        try:
-            out = layer(x, graph)
-            results.append([out, *torch.autograd.grad(out.sum(), [x, *layer.parameters()])])
-        finally:
-            torch.set_num_threads(before)
-    assert all(torch.equal(*pair) for pair in zip(*results, strict=True))
-
-
 def test_parts_are_made_once_for_types_and_graph():
     kind, graph, other = KIND.clone(), Edges(EDGES, 6), Edges(EDGES.flip(0), 6)
     parts = parts_of(graph, kind, 3)

@@ -159,21 +159,6 @@ def test_layers_compile_into_one_graph(make, backend):
 
 
 @BOTH
-def test_bits_do_not_depend_on_threads(make):
-    graph = Edges(torch.randint(0, 3000, (2, 40_000)), 3000)
-    layer, x, found = make(32, 16, heads=2), torch.randn(3000, 32, requires_grad=True), []
-    before = torch.get_num_threads()
-    # Sums of torch itself over nodes depend on threads: what kernels give does not.
-    for threads in (1, 2, 2):
-        torch.set_num_threads(threads)
-        heard = layer(x, graph)
-        found.append((heard, torch.autograd.grad(heard.sin().sum(), x)[0]))
-    torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
-
-
-@BOTH
 def test_a_training_step_makes_no_tensor_of_edges_times_channels(make):
     heads, channels, edges = 4, 16, 20_000
     graph = Edges(torch.randint(0, 500, (2, edges)), 500)
