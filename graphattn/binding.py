@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.nn import Linear
 from torch_geometric.utils import to_edge_index
 
+from graphattn.lasting import remembered
 from graphattn.slots import Message, State
 from graphattn.topology import Edges, Topology
 
-Made = TypeVar("Made")
-
-# Of each tensor its version, and what was made of it, by key.
-_SEEN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-_KEYS = 16
 _SHAPES = ("shapes cannot be multiplied", "size of tensor", "must match", "source.size(dim)", "on device")
 _DTYPES = ("same dtype", "scalar type")
 
@@ -44,10 +36,11 @@ def check(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None
     """Refuse states that are not those of a topology's nodes.
 
     Raises:
-        ValueError: another number of rows than the topology has nodes; several devices.
+        ValueError: another number of rows than the topology has nodes; several devices; a topology that was written into.
         TypeError: senders and receivers of different dtypes.
     """
     _check_devices(graph, x_j, x_i, edge)
+    graph.check()
     if x_j.size(0) != graph.num_senders:
         raise ValueError(f"expected {graph.num_senders} rows of senders in x for {graph}, got {x_j.size(0)}")
     if x_i is not None:
@@ -59,7 +52,7 @@ def check(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None
 
 
 def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None, given: tuple[int, int] | None = None) -> Edges:
-    """The ``Edges`` of a plain ``edge_index``, remembered as long as the tensor lives and stays as it is.
+    """The ``Edges`` of a plain ``edge_index``, remembered as long as the tensor lives and stays as it is (:func:`remembered`).
 
     Receivers without a state are as many as there are senders, as in PyG; ``given``, or an ``Edges`` of other sizes, says
     otherwise.
@@ -70,35 +63,7 @@ def as_edges(edge_index: Tensor, x_j: Tensor, x_i: Tensor | None, given: tuple[i
         size = None  # a matrix knows its own
     if edge_index.device != x_j.device:
         raise ValueError(f"expected edge_index and x on one device, got {edge_index.device} and {x_j.device}")
-    # An alias: what is remembered must not keep its own key alive.
-    return remembered(
-        edge_index, size, lambda: Edges(edge_index.detach() if edge_index.layout == torch.strided else edge_index, size)
-    )
-
-
-def remembered(tensor: Tensor, key: Hashable, make: Callable[[], Made]) -> Made:
-    """What ``make()`` makes of a tensor, once for each key as long as the tensor lives and stays as it is.
-
-    What is made must not hold the tensor itself, which would never be freed then.
-
-    >>> edge_index, made = torch.tensor([[0], [1]]), []
-    >>> for _ in range(3):
-    ...     _ = remembered(edge_index, "example", lambda: made.append("once"))
-    >>> made
-    ['once']
-    """
-    # Tensors made under inference_mode do not tell when they change.
-    if torch.compiler.is_compiling() or tensor.is_inference():
-        return make()
-    version, made = _SEEN.get(tensor) or (None, {})
-    if version != tensor._version or len(made) >= _KEYS:
-        made = {}
-        _SEEN[tensor] = (tensor._version, made)
-    if key not in made:
-        # What inference mode makes cannot take part in training later.
-        with torch.inference_mode(False):
-            made[key] = make()
-    return made[key]
+    return remembered(edge_index, size, lambda: Edges(edge_index, size))
 
 
 def misfit(
@@ -132,8 +97,7 @@ def _by_name(message: Message, edge_index: Tensor | Topology, edge_attr: Tensor 
 
 
 def _check_devices(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:
-    # A compiled graph is specialised to the sizes of all tensors it touches: of a list of edges, only the list.
-    device = (graph.edge_index() if isinstance(graph, Edges) else graph.receivers.ptr).device
+    device = graph.device
     if (
         x_j.device == device
         and (x_i is None or x_i.device == device)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import add_remaining_self_loops, add_self_loops, remove_self_loops
 
-from graphattn.binding import as_edges, remembered
+from graphattn.binding import as_edges
+from graphattn.lasting import remembered
 from graphattn.topology import Edges
 
 Size = int | tuple[int, int]
@@ -63,14 +64,11 @@ def normalised(
         return _of_matrix(edge_index, x, improved=improved, loops=loops)
     nodes = x.size(0)
 
-    def weights() -> Tensor:
+    def make() -> tuple[Edges, Tensor]:
         result: Any = gcn_norm(edge_index, weight, nodes, improved, loops, dtype=x.dtype)
-        return result[1]
+        return looped(edge_index, x) if loops else as_edges(edge_index, x, x), result[1]
 
-    graph = looped(edge_index, x) if loops else as_edges(edge_index, x, x)
-    if weight is not None:
-        return graph, weights()
-    return graph, remembered(edge_index, ("weights", nodes, improved, loops, x.dtype), weights)
+    return make() if weight is not None else remembered(edge_index, ("weights", nodes, improved, loops, x.dtype), make)
 
 
 def _of_matrix(matrix: Tensor, x: Tensor, *, improved: bool, loops: bool) -> tuple[Edges, Tensor]:

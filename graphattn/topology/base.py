@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,15 +11,17 @@ import networkx
 import torch
 from torch import Tensor
 
-from graphattn.lasting import lasting
+from graphattn.lasting import lasting, mark
 from graphattn.slots import Sizes
-from graphattn.topology.sizes import spans
+from graphattn.topology.sizes import known, made, spans
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from graphattn.topology.edges import Edges
     from graphattn.topology.union import Union
+
+_GIVEN = ("_known_types", "_types_mark", "_list", "_list_mark")
 
 Nodes = Tensor | tuple[Tensor, Tensor]
 """Some of the nodes, bool ``[N]`` or rising numbers; or ``(senders, receivers)`` where these are different nodes."""
@@ -37,6 +39,7 @@ class Topology(ABC):
     num_receivers: int
     num_senders: int
     _known_types: Tensor | None = None
+    _types_mark: Hashable = None
     _edges: Edges | None = None
 
     @abstractmethod
@@ -73,6 +76,11 @@ class Topology(ABC):
         return {}
 
     @property
+    def device(self) -> torch.device:
+        """Where the topology is."""
+        return self.receivers.ptr.device
+
+    @property
     def num_graphs(self) -> int:
         """Number of graphs in the batch, empty ones included."""
         return self.receivers.ptr.numel() - 1
@@ -90,16 +98,19 @@ class Topology(ABC):
         """``edge_type()``, made once and then the same tensor, so that what is read from it is read once for a graph."""
         if torch.compiler.is_compiling():
             return self.edge_type() if self._known_types is None else self._known_types
-        if self._known_types is None:
+        if self._known_types is None or mark(self._known_types) != self._types_mark:
             with lasting(self.receivers.ptr):
                 self._known_types = self.edge_type()
+            self._types_mark = None if self._known_types is None else mark(self._known_types)
         return self._known_types
 
     def as_edges(self) -> Edges:
         """The same graph as a list of edges, in the same order."""
+        return self._listed_as(self.edge_index(), self.edge_type())
+
+    def _listed_as(self, ends: Tensor, types: Tensor | None) -> Edges:
         from graphattn.topology.edges import Edges
 
-        ends, types = self.edge_index(), self.edge_type()
         if self.senders is self.receivers:
             return Edges(ends, self.num_senders, ptr=self.receivers.ptr, edge_type=types)
         ptr = (self.senders.ptr, self.receivers.ptr)
@@ -112,15 +123,29 @@ class Topology(ABC):
         >>> graph.listed() is graph.listed(), graph.listed().num_edges
         (True, 5)
         """
-        if self._edges is None:
-            with lasting(self.receivers.ptr):
-                self._edges = self.as_edges()
+        if self._edges is not None:
+            return self._edges
+        # What a compiler traces must not outlive the trace.
+        if torch.compiler.is_compiling():
+            return self.as_edges()
+        with lasting(self.receivers.ptr):
+            self._edges = self.as_edges()
         return self._edges
 
     @property
     def grouped(self) -> bool:
         """Whether the edges are listed and grouped by both ends already, so that no kernel has to wait for it."""
         return self._edges is not None and self._edges.grouped
+
+    def check(self) -> None:
+        """See that nobody has written into the boundaries of graphs, which a topology shows and kernels read.
+
+        Raises:
+            ValueError: somebody has.
+        """
+        known(self.receivers)
+        if self.senders is not self.receivers:
+            known(self.senders)
 
     def subgraph(self, nodes: Nodes) -> Topology:
         """The graph among some of the nodes only, which are numbered anew in their old order.
@@ -139,11 +164,15 @@ class Topology(ABC):
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """The same topology on another device."""
         moved = copy(self)
-        for name, value in vars(self).items():
+        for name, value in list(vars(moved).items()):
             setattr(moved, name, _moved(value, device, non_blocking))
         if self.senders is self.receivers:
             moved.senders = moved.receivers
         return moved
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What callers may hold is made again by a copy, a pickle, and on another device.
+        return {name: value for name, value in vars(self).items() if name not in _GIVEN}
 
     def places(self) -> tuple[Tensor, Tensor]:
         """Where each sender and each receiver stands in its graph, counted from 0: ``([N_j], [N_i])``."""
@@ -206,6 +235,8 @@ def _places(sizes: Sizes, count: int) -> Tensor:
 def _moved(value: object, device: torch.device | str, non_blocking: bool) -> object:
     if isinstance(value, Tensor | Topology):
         return value.to(device, non_blocking=non_blocking)
+    if isinstance(value, Sizes):
+        return made(Sizes(value.ptr.to(device, non_blocking=non_blocking), value.max, value.equal))
     if isinstance(value, tuple | list):
         make = getattr(type(value), "_make", type(value))
         return make([_moved(part, device, non_blocking) for part in value])

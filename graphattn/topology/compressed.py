@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csc_array, csr_array
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 _MANY = 4096
 """From so many edges on they are counted into rows, which begins more slowly than a sort and is faster then."""
@@ -34,18 +35,47 @@ def compress(row: Tensor, other: Tensor, rows: int) -> Compressed:
     ([0, 1, 3, 3], [6, 5, 7], [1, 0, 2])
     """
     small = max(row.numel(), rows) < 2**31 and (other.numel() == 0 or int(other.max()) < 2**31)
-    if small and row.numel() >= _MANY and row.device.type == "cpu" and type(row) is Tensor:
-        return _counted(row.int(), other.int(), rows)
+    if small and _counts(row):
+        listed = coo_array(
+            (_numbers(row), (row.int().numpy(), other.int().numpy())), shape=(rows, int(other.max()) + 1)
+        )
+        # Else edges between the same two nodes would be added up.
+        listed.has_canonical_format = True
+        return _read(listed.tocsr())
     number = row.argsort(stable=True)
     ptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=rows).cumsum(0)])
     dtype = torch.int32 if small else torch.int64
     return Compressed(ptr.to(dtype), other[number].to(dtype), number.to(dtype))
 
 
-def _counted(row: Tensor, other: Tensor, rows: int) -> Compressed:
-    number = np.arange(row.numel(), dtype=np.int32)
-    listed = coo_array((number, (row.numpy(), other.numpy())), shape=(rows, int(other.max()) + 1))
-    # Else edges between the same two nodes would be added up.
-    listed.has_canonical_format = True
-    grouped = listed.tocsr()
-    return Compressed(*(torch.from_numpy(part) for part in (grouped.indptr, grouped.indices, grouped.data)))
+def turned(grouped: Compressed, others: int) -> Compressed:
+    """The same edges grouped by their other end, ``others`` nodes of it, and numbered as they stand in ``grouped``.
+
+    >>> by_sender = turned(compress(torch.tensor([1, 0, 1]), torch.tensor([2, 1, 1]), rows=2), others=3)
+    >>> by_sender.ptr.tolist(), by_sender.other.tolist(), by_sender.number.tolist()
+    ([0, 0, 2, 3], [0, 1, 1], [0, 2, 1])
+    """
+    if grouped.ptr.dtype == torch.int32 and _counts(grouped.other):
+        parts = (_numbers(grouped.other), grouped.other.numpy(), grouped.ptr.numpy())
+        return _read(csr_array(parts, shape=(grouped.ptr.numel() - 1, others)).tocsc())
+    return compress(grouped.other, rows_of(grouped), others)
+
+
+def rows_of(grouped: Compressed) -> Tensor:
+    """The row of each edge, ``[E]`` in the order of the groups."""
+    rows = torch.arange(grouped.ptr.size(0) - 1, dtype=grouped.other.dtype, device=grouped.other.device)
+    return rows.repeat_interleave(grouped.ptr.diff(), output_size=grouped.other.size(0))
+
+
+def _counts(row: Tensor) -> bool:
+    if torch.compiler.is_compiling() or row.numel() < _MANY or row.device.type != "cpu":
+        return False
+    return type(row) is Tensor and not is_functorch_wrapped_tensor(row)
+
+
+def _numbers(row: Tensor) -> np.ndarray:
+    return np.arange(row.numel(), dtype=np.int32)
+
+
+def _read(matrix: csr_array | csc_array) -> Compressed:
+    return Compressed(*(torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data)))

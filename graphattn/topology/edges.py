@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Self, final
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
-from torch_geometric.utils import to_edge_index
 
-from graphattn.slots import Sizes
+from graphattn.lasting import lasting, mark
 from graphattn.topology.base import Nodes, Topology
-from graphattn.topology.compressed import Compressed, compress
-from graphattn.topology.sizes import from_ptr, graph_of, joined
+from graphattn.topology.compressed import Compressed, compress, rows_of, turned
+from graphattn.topology.reading import check_graphs, check_range, last_of, read_edges, read_ptr
+from graphattn.topology.sizes import joined
 from graphattn.topology.subgraph import chosen, fewer
 
 
 @final
 class Edges(Topology):
     """The graph of a PyG ``edge_index``; edges keep their order, so edge features keep theirs.
+
+    It owns its edges: what is later written into a tensor that it was made from, or that it gave, does not change it.
 
     Args:
         edge_index: ``[2, E]`` of ``[sender, receiver]``, a PyG ``EdgeIndex``, or a ``torch.sparse`` matrix
@@ -42,8 +43,11 @@ class Edges(Topology):
             [0, 1, 1]], dtype=torch.int32)
     """
 
+    _given: Tensor | None  # until they are grouped
     _by_receiver: Compressed | None = None
     _by_sender: Compressed | None = None
+    _list: Tensor | None = None
+    _list_mark: Hashable = None
 
     def __init__(
         self,
@@ -53,19 +57,19 @@ class Edges(Topology):
         ptr: Tensor | tuple[Tensor, Tensor] | None = None,
         edge_type: Tensor | None = None,
     ) -> None:
-        self._edge_index, known = _read_edges(edge_index)
-        largest = self._edge_index.amax(1).tolist() if self._edge_index.numel() else [-1, -1]
+        self._given, known = read_edges(edge_index)
+        largest = self._given.amax(1).tolist() if self._given.numel() else [-1, -1]
         size = num_nodes if num_nodes is not None else known
         if size is None:
-            size = max(largest) + 1 if ptr is None else _last(ptr)
+            size = max(largest) + 1 if ptr is None else last_of(ptr)
         self.num_senders, self.num_receivers = (size, size) if isinstance(size, int) else size
-        _check_range(self._edge_index, largest, self.num_senders, self.num_receivers)
-        if edge_type is not None and edge_type.shape != self._edge_index.shape[1:]:
+        check_range(self._given, largest, self.num_senders, self.num_receivers)
+        if edge_type is not None and edge_type.shape != self._given.shape[1:]:
             raise ValueError(f"expected {self.num_edges} types of edges, got {list(edge_type.shape)}")
-        self._edge_type = edge_type
-        self.senders, self.receivers = _read_ptr(ptr, size, self._edge_index.device)
+        self._types = None if edge_type is None else edge_type.clone()
+        self.senders, self.receivers = read_ptr(ptr, size, self._given.device)
         if ptr is not None:
-            _check_graphs(self)
+            check_graphs(self._given, (self.senders, self.num_senders), (self.receivers, self.num_receivers))
 
     @classmethod
     def from_mask(cls, mask: Tensor) -> Edges:
@@ -117,14 +121,25 @@ class Edges(Topology):
         return cls.from_mask((~padding)[:, None, :].expand(-1, listening, -1))
 
     def keep(self, receiver: Tensor, sender: Tensor) -> Tensor:
-        have = self._edge_index[1] * max(self.num_senders, 1) + self._edge_index[0]
-        return torch.isin(receiver * max(self.num_senders, 1) + sender, have)
+        many, ends = max(self.num_senders, 1), self.edge_index()
+        return torch.isin(receiver * many + sender, ends[1] * many + ends[0])
 
     def edge_index(self) -> Tensor:
-        return self._edge_index
+        """All edges, ``[2, E]`` of int64, in the order in which they were given; made when first asked for."""
+        if torch.compiler.is_compiling():
+            return self._ends().long() if self._list is None else self._list
+        if self._list is None or mark(self._list) != self._list_mark:
+            with lasting(self._memory):
+                self._list = self._ends().long()
+            self._list_mark = mark(self._list)
+        return self._list
 
     def edge_type(self) -> Tensor | None:
-        return self._edge_type
+        return None if self._types is None else self._types.clone()
+
+    @property
+    def device(self) -> torch.device:
+        return self._memory.device
 
     @property
     def grouped(self) -> bool:
@@ -133,40 +148,67 @@ class Edges(Topology):
 
     def prepare(self) -> Self:
         self.by_sender()
+        self.edge_index()
         return self
 
     def by_receiver(self) -> Compressed:
-        """The edges grouped by receiver (CSR); made once."""
-        if self._by_receiver is None:
-            # What inference mode makes cannot take part in training later.
-            with torch.inference_mode(False):
-                sender, receiver = self._edge_index
-                self._by_receiver = compress(receiver, sender, self.num_receivers)
+        """The edges grouped by receiver (CSR); made once, and the memory that kernels read: not to be written into."""
+        given = self._given  # before a thread beside this one has grouped them
+        if self._by_receiver is not None:
+            return self._by_receiver
+        assert given is not None
+        # What a compiler traces must not outlive the trace.
+        if torch.compiler.is_compiling():
+            return compress(given[1], given[0], self.num_receivers)
+        with lasting(given):
+            self._by_receiver = compress(given[1], given[0], self.num_receivers)
+        self._given = None
         return self._by_receiver
 
     def by_sender(self) -> Compressed:
-        """The edges grouped by sender (CSC), numbered as they stand in ``by_receiver()``; made once."""
-        if self._by_sender is None:
-            with torch.inference_mode(False):
-                sender, receiver = self._edge_index[:, self.by_receiver().number.long()]
-                self._by_sender = compress(sender, receiver, self.num_senders)
+        """The edges grouped by sender (CSC), numbered as they stand in ``by_receiver()``; likewise."""
+        if self._by_sender is not None:
+            return self._by_sender
+        grouped = self.by_receiver()
+        if torch.compiler.is_compiling():
+            return turned(grouped, self.num_senders)
+        with lasting(grouped.other):
+            self._by_sender = turned(grouped, self.num_senders)
         return self._by_sender
 
     @property
     def num_edges(self) -> int:
-        return self._edge_index.size(1)
+        return self._memory.size(-1)
 
     @property
     def num_edge_types(self) -> int:
         """The largest type plus one; 1 where there are no types."""
-        return 1 if self._edge_type is None or self.num_edges == 0 else int(self._edge_type.max()) + 1
+        return 1 if self._types is None or self.num_edges == 0 else int(self._types.max()) + 1
 
     def degrees(self) -> Tensor:
         if self._by_receiver is not None:
             return self._by_receiver.ptr.diff().long()
         # Unlike bincount, this never waits for the device.
-        receiver = self._edge_index[1]
+        receiver = self._ends()[1].long()
         return receiver.new_zeros(self.num_receivers).index_add(0, receiver, torch.ones_like(receiver))
+
+    @property
+    def _memory(self) -> Tensor:
+        """What the graph holds of its edges, ``[2, E]`` or ``[E]``."""
+        given = self._given
+        return self.by_receiver().other if given is None else given
+
+    def _ends(self) -> Tensor:
+        """The edges as they were given, ``[2, E]``, in memory that nobody else holds."""
+        given = self._given
+        if given is not None:
+            return given
+        grouped = self.by_receiver()
+        ends = torch.stack([grouped.other, rows_of(grouped)])
+        return torch.empty_like(ends).scatter_(1, grouped.number.long().expand(2, -1), ends)
+
+    def check(self) -> None:
+        """Nothing: no kernel for lists of edges reads boundaries."""
 
     def as_edges(self) -> Edges:
         return self
@@ -188,28 +230,30 @@ class Edges(Topology):
                 "expected senders and receivers to be the same nodes for self-loops, "
                 f"got {self.num_senders} senders and {self.num_receivers} receivers"
             )
-        looped = self._edge_index[0, self._edge_index[0] == self._edge_index[1]]
-        node = torch.arange(self.num_senders, device=self._edge_index.device)
+        ends = self._ends()
+        looped = ends[0, ends[0] == ends[1]]
+        node = torch.arange(self.num_senders, device=self.device)
         lonely = node[~torch.isin(node, looped)]
-        types = self._edge_type
+        types = self._types
         if types is not None:
             types = torch.cat([types, torch.full_like(lonely, self.num_edge_types)])
-        return self._among_the_same(torch.cat([self._edge_index, lonely.expand(2, -1)], dim=1), types)
+        return self._among_the_same(torch.cat([ends, lonely.expand(2, -1)], dim=1), types)
 
     def reverse(self) -> Edges:
         """Every edge turned round; edges keep their order and types."""
         if self.senders is self.receivers:
-            return self._among_the_same(self._edge_index.flip(0), self._edge_type)
+            return self._among_the_same(self._ends().flip(0), self._types)
         size, ptr = (self.num_receivers, self.num_senders), (self.receivers.ptr, self.senders.ptr)
-        return Edges(self._edge_index.flip(0), size, ptr=ptr, edge_type=self._edge_type)
+        return Edges(self._ends().flip(0), size, ptr=ptr, edge_type=self._types)
 
     def subgraph(self, nodes: Nodes) -> Edges:
         """The graph among some of the nodes only, numbered anew; edges keep their order and types."""
         senders, receivers = chosen(self, nodes)
-        kept = senders[self._edge_index[0]] & receivers[self._edge_index[1]]
+        ends = self._ends().long()
+        kept = senders[ends[0]] & receivers[ends[1]]
         number = (senders.cumsum(0) - 1, receivers.cumsum(0) - 1)
-        ends = torch.stack([new[old] for new, old in zip(number, self._edge_index[:, kept], strict=True)])
-        types = None if self._edge_type is None else self._edge_type[kept]
+        ends = torch.stack([new[old] for new, old in zip(number, ends[:, kept], strict=True)])
+        types = None if self._types is None else self._types[kept]
         speaking, listening = fewer(self, nodes)
         if self.senders is self.receivers:
             return Edges(ends, ptr=listening.ptr, edge_type=types)
@@ -219,76 +263,14 @@ class Edges(Topology):
         return Edges(edge_index, self.num_senders, ptr=self.receivers.ptr, edge_type=edge_type)
 
     def _options(self) -> dict[str, object]:
-        return {} if self._edge_type is None else {"typed": True}
+        return {} if self._types is None else {"typed": True}
 
     def _joined(self, graphs: Sequence[Any]) -> Edges:
         speaking, listening = joined([g.senders for g in graphs]), joined([g.receivers for g in graphs])
-        ends, before = [], torch.zeros(2, 1, dtype=torch.long, device=self._edge_index.device)
+        ends, before = [], torch.zeros(2, 1, dtype=torch.long, device=self.device)
         for graph in graphs:
-            ends.append(graph._edge_index + before)
+            ends.append(graph._ends() + before)
             before = before + before.new_tensor([[graph.num_senders], [graph.num_receivers]])
-        types = [graph._edge_type for graph in graphs if graph._edge_type is not None]
+        types = [graph._types for graph in graphs if graph._types is not None]
         ptr = listening.ptr if self.senders is self.receivers else (speaking.ptr, listening.ptr)
         return Edges(torch.cat(ends, dim=1), ptr=ptr, edge_type=torch.cat(types) if types else None)
-
-
-def _read_edges(edge_index: Tensor) -> tuple[Tensor, int | tuple[int, int] | None]:
-    if edge_index.layout != torch.strided:
-        receivers, senders = edge_index.shape[:2]
-        known = senders if senders == receivers else (senders, receivers)
-        receiver, sender = to_edge_index(edge_index)[0]
-        return torch.stack([sender, receiver]), known
-    if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.is_floating_point():
-        raise ValueError(
-            f"expected an integer edge_index of shape [2, E], got {edge_index.dtype} of shape {list(edge_index.shape)}"
-        )
-    plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
-    return plain.long(), None
-
-
-def _last(ptr: Tensor | tuple[Tensor, Tensor]) -> int | tuple[int, int]:
-    return int(ptr[-1]) if isinstance(ptr, Tensor) else (int(ptr[0][-1]), int(ptr[1][-1]))
-
-
-def _read_ptr(
-    ptr: Tensor | tuple[Tensor, Tensor] | None, size: int | tuple[int, int], device: torch.device
-) -> tuple[Sizes, Sizes]:
-    """Sizes of senders and of receivers: one object where they are the same nodes."""
-    if isinstance(size, int):
-        if isinstance(ptr, tuple):
-            raise ValueError(f"expected one ptr for {size} nodes that are senders and receivers, got two")
-        same = from_ptr(torch.tensor([0, size], device=device) if ptr is None else ptr)
-        return same, same
-    if isinstance(ptr, Tensor):
-        raise ValueError(f"expected (senders, receivers) in ptr for {size[0]} senders and {size[1]} receivers, got one")
-    if ptr is None:
-        ptr = (torch.tensor([0, size[0]], device=device), torch.tensor([0, size[1]], device=device))
-    return from_ptr(ptr[0]), from_ptr(ptr[1])
-
-
-def _check_range(edge_index: Tensor, largest: list[int], senders: int, receivers: int) -> None:
-    if edge_index.numel() == 0:
-        return
-    if int(edge_index.min()) < 0:
-        raise ValueError(f"expected node numbers of 0 or more, got {int(edge_index.min())} in edge_index")
-    for row, highest, size in zip(("sender", "receiver"), largest, (senders, receivers), strict=True):
-        if highest >= size:
-            raise ValueError(f"expected {row} numbers below {size}, got {highest} in edge_index")
-
-
-def _check_graphs(graph: Edges) -> None:
-    """Edges stay within their graph, and boundaries fit the nodes."""
-    for name, sizes, count in (
-        ("senders", graph.senders, graph.num_senders),
-        ("receivers", graph.receivers, graph.num_receivers),
-    ):
-        if int(sizes.ptr[-1]) != count:
-            raise ValueError(f"expected ptr to end at {count} {name}, got {int(sizes.ptr[-1])}")
-    if graph.senders.ptr.numel() != graph.receivers.ptr.numel():
-        many = (graph.senders.ptr.numel() - 1, graph.receivers.ptr.numel() - 1)
-        raise ValueError(f"expected as many graphs of senders as of receivers, got {many[0]} and {many[1]}")
-    sender, receiver = graph.edge_index()
-    apart = graph_of(graph.senders.ptr, sender) != graph_of(graph.receivers.ptr, receiver)
-    if bool(apart.any()):
-        pair = (int(sender[apart][0]), int(receiver[apart][0]))
-        raise ValueError(f"expected edges within one graph, got one from sender {pair[0]} to receiver {pair[1]}")

@@ -7,7 +7,7 @@ from typing import final
 import torch
 
 from graphattn.topology.lattice import Lattice, Padding, each, make_axes
-from graphattn.topology.sizes import from_ptr
+from graphattn.topology.sizes import of_equal
 
 
 @final
@@ -59,7 +59,7 @@ class Grid(Lattice):
         self.padding, self.wrap = padding, wrap
         axes = make_axes(self.kernel_size, self.stride, self.dilation, padding, wrap)
         lengths = (torch.full((images,), height), torch.full((images,), width))
-        self._measure(axes, lengths, from_ptr(torch.arange(images + 1) * (height * width)))
+        self._measure(axes, lengths, of_equal(images, height * width, torch.device("cpu")))
 
     @property
     def images(self) -> int:

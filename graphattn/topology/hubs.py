@@ -97,6 +97,10 @@ class WithHubs(Topology):
     def degrees(self) -> Tensor:
         return self._hub_run().many.index_add(0, self.node_rows, self.graph.degrees())
 
+    def check(self) -> None:
+        super().check()
+        self.graph.check()
+
     def with_self_loops(self) -> WithHubs:
         return WithHubs(self.graph.with_self_loops(), self.hubs)
 

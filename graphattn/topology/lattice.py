@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from graphattn.lasting import lasting
 from graphattn.slots import Sizes
 from graphattn.topology.base import Topology
 from graphattn.topology.edges import Edges
@@ -70,7 +69,6 @@ class Lattice(Topology):
     axes: tuple[Axis, ...]
     _num_edges: int
     lengths: tuple[Tensor, ...]  # of the input, [B] for each axis
-    _listed: tuple[Tensor, Tensor] | None = None
 
     def _measure(self, axes: tuple[Axis, ...], lengths: tuple[Tensor, ...], sizes: Sizes) -> None:
         self.axes, self.lengths = axes, lengths
@@ -129,11 +127,21 @@ class Lattice(Topology):
         return degrees
 
     def edge_index(self) -> Tensor:
-        return self._list()[0]
+        return self._make_list()[0] if self._traced else self.listed().edge_index()
 
     def edge_type(self) -> Tensor:
         """Which weight of the kernel each edge takes, in the order of a convolution's ``weight``, ``[E]``."""
-        return self._list()[1]
+        types = self._make_list()[1] if self._traced else self.listed().edge_type()
+        assert types is not None
+        return types
+
+    @property
+    def _traced(self) -> bool:
+        """Whether a compiler looks on, and there is no list yet: none is checked then, as what is computed needs no check."""
+        return torch.compiler.is_compiling() and self._edges is None
+
+    def as_edges(self) -> Edges:
+        return self._listed_as(*self._make_list())
 
     def with_self_loops(self) -> Topology:
         """Itself where all nodes hear themselves already; else a list of edges."""
@@ -150,7 +158,7 @@ class Lattice(Topology):
 
     def _joined(self, graphs: Sequence[Any]) -> Self:
         whole = copy(self)
-        whole._listed = whole._edges = None
+        whole._edges = None
         lengths = zip(*(graph.lengths for graph in graphs), strict=True)
         sizes = joined([graph.senders for graph in graphs])
         whole._measure(self.axes, tuple(map(torch.cat, lengths)), sizes)
@@ -166,17 +174,6 @@ class Lattice(Topology):
             long = length.repeat_interleave(many, output_size=self.num_receivers)
             kernels.append((position, long, *axis.inside(position, long)))
         return kernels
-
-    def _list(self) -> tuple[Tensor, Tensor]:
-        """The edges ``[2, E]`` and their types; linear in the number of nodes, so that they are kept."""
-        if self._listed is None:
-            with lasting(self.receivers.ptr):
-                listed = self._make_list()
-            # What a compiler traces must not outlive the trace.
-            if torch.compiler.is_compiling():
-                return listed
-            self._listed = listed
-        return self._listed
 
     def _make_list(self) -> tuple[Tensor, Tensor]:
         degrees = self.degrees()

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.data import Batch, Data
 
+from graphattn.lasting import content
 from graphattn.slots import Sizes
+
+# Of the boundaries of graphs their content when they were made.
+_MADE: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def read_sizes(
@@ -39,26 +44,71 @@ def read_sizes(
     if ptr is not None:
         return from_ptr(ptr)
     if isinstance(source, Sizes):
-        return source
+        return known(source)
     if isinstance(source, Data):
-        known = getattr(source, "ptr", None)
-        return _from_counts([source.num_nodes or 0]) if known is None else from_ptr(known)
+        ends = getattr(source, "ptr", None)
+        return _from_counts([source.num_nodes or 0]) if ends is None else from_ptr(ends)
     if isinstance(source, Sequence) and not isinstance(source, str):
         return _from_counts(list(source))
     raise TypeError(f"expected a PyG Data or Batch, Sizes or a list of sizes, got {type(source).__name__}")
 
 
 def from_ptr(ptr: Tensor) -> Sizes:
-    """Sizes from the boundaries of the graphs, ``[B + 1]``, starting at 0.
+    """Sizes from the boundaries of the graphs, ``[B + 1]``, starting at 0; a copy of them.
 
     >>> from_ptr(torch.tensor([0, 4, 8]))
     Sizes(ptr=tensor([0, 4, 8]), max=4, equal=True)
     """
-    counts = ptr.diff()
-    listed = counts.tolist()
-    if ptr.dim() != 1 or ptr.numel() == 0 or int(ptr[0]) != 0 or min(listed, default=0) < 0:
-        raise ValueError(f"expected ptr to start at 0 and never to fall, got {ptr.tolist()}")
-    return Sizes(ptr, max(listed, default=0), len(set(listed)) <= 1)
+    own = ptr.to(torch.long, copy=True)
+    listed = own.diff().tolist()
+    if own.dim() != 1 or own.numel() == 0 or int(own[0]) != 0 or min(listed, default=0) < 0:
+        raise ValueError(f"expected ptr to start at 0 and never to fall, got {own.tolist()}")
+    return made(Sizes(own, max(listed, default=0), len(set(listed)) <= 1))
+
+
+def of_equal(graphs: int, nodes: int, device: torch.device) -> Sizes:
+    """The sizes of ``graphs`` graphs of ``nodes`` nodes each.
+
+    >>> of_equal(2, 3, torch.device("cpu"))
+    Sizes(ptr=tensor([0, 3, 6]), max=3, equal=True)
+    """
+    return made(Sizes(torch.arange(graphs + 1, device=device) * nodes, nodes if graphs else 0, equal=True))
+
+
+def made(sizes: Sizes) -> Sizes:
+    """Itself, whose boundaries are right now: :func:`known` will see if they change."""
+    if not torch.compiler.is_compiling():
+        _MADE[sizes.ptr] = content(sizes.ptr)
+    return sizes
+
+
+def known(sizes: Sizes) -> Sizes:
+    """Itself, as it was made; what a caller has built, or a pickle, is read once. On CUDA values are never read.
+
+    Raises:
+        ValueError: a ``max`` or ``equal`` that ``ptr`` does not have; boundaries into which somebody has written.
+
+    >>> known(Sizes(torch.tensor([0, 2, 5]), max=2, equal=False))
+    Traceback (most recent call last):
+    ValueError: expected max=3 and equal=False with ptr [0, 2, 5], got max=2 and equal=False
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        return sizes
+    if sizes.ptr not in _MADE:
+        if sizes.ptr.device.type == "cpu":
+            right = from_ptr(sizes.ptr)
+            if right[1:] != sizes[1:]:
+                raise ValueError(
+                    f"expected max={right.max} and equal={right.equal} with ptr {sizes.ptr.tolist()}, "
+                    f"got max={sizes.max} and equal={sizes.equal}"
+                )
+        return made(sizes)
+    if _MADE[sizes.ptr] != content(sizes.ptr):
+        raise ValueError(
+            f"expected the boundaries of graphs as they were when the topology was made, got ptr {sizes.ptr.tolist()} that was "
+            "written into since: make another topology"
+        )
+    return sizes
 
 
 def graph_of(ptr: Tensor, node: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from graphattn.slots import Sizes
 from graphattn.topology.base import Nodes
 from graphattn.topology.blockwise import Blockwise, Run, everyone
 from graphattn.topology.cross import Cross
-from graphattn.topology.sizes import joined, read_sizes
+from graphattn.topology.sizes import joined, of_equal, read_sizes
 from graphattn.topology.subgraph import fewer
 
 
@@ -50,8 +50,7 @@ class Star(Blockwise):
         self.hubs = hubs
         self.senders = read_sizes(source, ptr=ptr, batch=batch, num_graphs=num_graphs)
         graphs = self.senders.ptr.numel() - 1
-        ends = torch.arange(graphs + 1, device=self.senders.ptr.device) * hubs
-        self.receivers = Sizes(ends, hubs if graphs else 0, equal=True)
+        self.receivers = of_equal(graphs, hubs, self.senders.ptr.device)
         self.num_senders, self.num_receivers = int(self.senders.ptr[-1]), graphs * hubs
 
     def within(self, receiver: Tensor, sender: Tensor) -> Tensor:

@@ -74,6 +74,10 @@ class Union(Topology):
     def degrees(self) -> Tensor:
         return torch.stack([part.degrees() for part in self.parts]).sum(0)
 
+    def check(self) -> None:
+        for part in self.parts:
+            part.check()
+
     def with_self_loops(self) -> Topology:
         """Itself where one part has them; else a list of edges with the missing loops, of a new type, behind."""
         looped = any(part.with_self_loops() is part for part in self.parts)

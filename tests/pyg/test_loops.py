@@ -8,7 +8,7 @@ from equal import EDGES, F64, assert_same, pair
 from torch.testing import assert_close
 from torch_geometric import nn as pyg
 
-from graphattn.binding import _SEEN, remembered
+from graphattn.lasting import _SEEN, remembered
 from graphattn.pyg import GATConv, GATv2Conv, GCNConv, SAGEConv
 from graphattn.pyg.loops import with_new_loops
 from graphattn.topology import Edges, edges
@@ -35,6 +35,7 @@ def made(monkeypatch):
         return count
 
     monkeypatch.setattr(edges, "compress", counting("groups", edges.compress))
+    monkeypatch.setattr(edges, "turned", counting("groups", edges.turned))
     monkeypatch.setattr(Edges, "__init__", counting("graphs", Edges.__init__))
     return counted
 
@@ -113,7 +114,10 @@ def test_what_is_remembered_goes_with_its_tensor():
     assert len(_SEEN) == before
 
 
-def test_tensors_of_inference_mode_are_read_anew():
+def test_tensors_of_inference_mode_are_read_anew_where_they_change():
     with torch.inference_mode():
         ends = torch.tensor([[0, 1], [1, 2]])
-        assert with_new_loops(ends, 3, 3)[1] is not with_new_loops(ends, 3, 3)[1]
+        graph = with_new_loops(ends, 3, 3)[1]
+        assert with_new_loops(ends, 3, 3)[1] is graph
+        ends[0, 0] = 2
+        assert with_new_loops(ends, 3, 3)[1].edge_index()[0].tolist() == [2, 1, 0, 1, 2]

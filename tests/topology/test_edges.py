@@ -1,10 +1,18 @@
 """Lists of edges: batches of bipartite graphs, types, attention masks as graphs."""
 
+import copy
+import pickle
+import threading
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
+from torch_geometric import EdgeIndex
 
+from graphattn.backends import use_backend
 from graphattn.topology import Edges, Full
 from graphattn.zoo import SelfAttention
 
@@ -114,3 +122,93 @@ def test_key_padding_of_other_nodes_than_those_that_hear():
 def test_wrong_lists_are_refused_with_their_values(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def made_of(form):
+    """A graph and the tensors that it was made from."""
+    ends, types = torch.tensor([[0, 1, 2, 2, 0], [1, 2, 0, 1, 2]]), torch.tensor([0, 1, 2, 0, 1])
+    ptr = torch.tensor([0, 3])
+    given = {"int64": ends, "int32": ends.int(), "transposed": ends.t().contiguous().t(), "EdgeIndex": ends}[form]
+    graph = Edges(EdgeIndex(given) if form == "EdgeIndex" else given, ptr=ptr, edge_type=types)
+    return graph, [given, ptr, types]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("form", ["int64", "int32", "transposed", "EdgeIndex"])
+def test_a_graph_owns_its_edges(form, grouped):
+    graph, given = made_of(form)
+    x, layer, truth = torch.randn(3, 8, requires_grad=True), SelfAttention(8, heads=2), made_of(form)[0]
+    if grouped:
+        graph.prepare()
+    given += [graph.edge_index(), graph.edge_type(), graph.known_types()]
+    for tensor in given:
+        tensor.numpy()[...] = 10**6 if tensor.dtype == torch.long else 9
+    assert torch.equal(graph.edge_index(), truth.edge_index())
+    assert torch.equal(graph.edge_type(), truth.edge_type())
+    assert torch.equal(graph.known_types(), truth.edge_type())
+    assert graph.receivers.ptr.tolist() == [0, 3]
+    assert torch.equal(graph.degrees(), truth.degrees())
+    for force in ("csr", "edgewise"):
+        with use_backend(force):
+            out, same = layer(x, graph), layer(x, truth)
+        assert_close(out, same)
+        slopes = [torch.autograd.grad(each.sin().sum(), x)[0] for each in (out, same)]
+        assert_close(*slopes)
+
+
+@given(st.integers(0, 40), st.integers(1, 5), st.integers(1, 7), st.booleans())
+def test_edges_keep_their_order_through_grouping(edges, senders, receivers, large):
+    ends = torch.stack([torch.randint(senders, (edges,)), torch.randint(receivers, (edges,))])
+    graph = Edges(ends, (2**31 + 5, receivers) if large else (senders, receivers))
+    graph.by_receiver()
+    assert torch.equal(graph.edge_index(), ends)
+    assert graph.edge_index() is graph.edge_index()
+    assert graph.num_edges == edges
+    assert torch.equal(graph.degrees(), torch.bincount(ends[1], minlength=receivers))
+
+
+def test_numbers_beyond_int32_are_not_wrapped():
+    for number in (2**31, 2**32, 2**32 + 1, 2**40, -(2**32), -(2**32) + 1, -(2**31) - 1):
+        with pytest.raises(ValueError, match=f"got {number} in edge_index"):
+            Edges(torch.tensor([[0, 1], [1, number]]), 3)
+    graph = Edges(torch.tensor([[2**31, 2**40], [1, 0]]), (2**40 + 1, 2))
+    assert graph.by_receiver().other.tolist() == [2**40, 2**31]
+    assert graph.edge_index()[0].tolist() == [2**31, 2**40]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_all_integers_of_torch_are_numbers_of_nodes(dtype):
+    assert Edges(torch.tensor([[0, 1], [1, 2]], dtype=dtype)).edge_index().tolist() == [[0, 1], [1, 2]]
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.complex64, torch.float16, torch.float64])
+def test_what_is_no_integer_is_no_number_of_a_node(dtype):
+    with pytest.raises(ValueError, match=rf"expected an integer edge_index .*, got {dtype} of shape \[2, 2\]"):
+        Edges(torch.ones(2, 2, dtype=dtype))
+
+
+def test_a_copy_a_pickle_and_a_moved_graph_leave_the_list_behind():
+    graph = Edges(torch.tensor([[0, 1], [1, 2]]), edge_type=torch.tensor([0, 1])).prepare()
+    graph.known_types()
+    for other in (copy.deepcopy(graph), pickle.loads(pickle.dumps(graph)), graph.to("cpu")):
+        assert other._list is None
+        assert other._known_types is None
+        assert torch.equal(other.edge_index(), graph.edge_index())
+        assert torch.equal(other.edge_type(), graph.edge_type())
+
+
+def test_several_threads_group_one_graph():
+    for _ in range(20):
+        graph, start, found = Edges(torch.randint(50, (2, 6000))), threading.Barrier(4), []
+
+        def group(graph=graph, start=start, found=found):
+            start.wait()
+            found.append((graph.num_edges, graph.by_sender(), graph.edge_index()))
+
+        threads = [threading.Thread(target=group) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4
+        assert all(torch.equal(each[1].other, found[0][1].other) and each[0] == 6000 for each in found)

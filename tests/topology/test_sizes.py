@@ -1,8 +1,14 @@
+import pickle
+
 import pytest
 import torch
+from torch.testing import assert_close
 from torch_geometric.data import Batch, Data
 
-from graphattn.topology import graph_of, read_sizes
+from graphattn.slots import Sizes
+from graphattn.topology import Causal, Cross, Full, Grid, Line, Star, Window, graph_of, read_sizes, with_hubs
+from graphattn.topology.sizes import of_equal
+from graphattn.zoo import SelfAttention
 
 
 def data(nodes):
@@ -56,3 +62,69 @@ def test_wrong_sizes_are_refused_with_their_values(given, message):
 def test_another_kind_of_source_is_refused():
     with pytest.raises(TypeError, match="expected a PyG Data or Batch, Sizes or a list of sizes, got str"):
         read_sizes("3")
+
+
+LIES = {
+    "max": (Sizes(torch.tensor([0, 2, 5]), 2, False), "expected max=3 and equal=False .*, got max=2 and equal=False"),
+    "equal": (Sizes(torch.tensor([0, 2, 5]), 3, True), "expected max=3 and equal=False .*, got max=3 and equal=True"),
+    "falls": (Sizes(torch.tensor([0, 4, 2]), 4, False), r"start at 0 and never to fall, got \[0, 4, 2\]"),
+    "starts late": (Sizes(torch.tensor([1, 5]), 4, True), r"got \[1, 5\]"),
+    "empty": (Sizes(torch.tensor([], dtype=torch.long), 0, True), r"got \[\]"),
+}
+
+
+@pytest.mark.parametrize(("sizes", "message"), LIES.values(), ids=LIES)
+@pytest.mark.parametrize("take", [Full, Causal, Star, Line, lambda sizes: Cross([2, 3], sizes)])
+def test_sizes_made_by_hand_are_checked_where_a_topology_takes_them(take, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        take(sizes)
+
+
+def test_right_sizes_made_by_hand_are_taken():
+    assert Full(Sizes(torch.tensor([0, 2, 5]), 3, False)).num_edges == 13
+
+
+TOPOLOGIES = {
+    "Full": lambda: Full([2, 3]),
+    "Causal": lambda: Causal([2, 3]),
+    "Window": lambda: Window([2, 3], radius=1),
+    "Line": lambda: Line([2, 3]),
+    "Grid": lambda: Grid(1, 5),
+    "WithHubs": lambda: with_hubs(Full([1, 2]), 1),
+    "its graph": lambda: with_hubs(Full([1, 2]), 1),
+    "Union": lambda: Full([2, 3]) | Window([2, 3], radius=1),
+    "reversed": lambda: Causal([2, 3]).reverse(),
+    "moved": lambda: Full([2, 3]).to("cpu"),
+    "unpickled": lambda: pickle.loads(pickle.dumps(Full([2, 3]))),
+}
+
+
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_boundaries_that_were_written_into_are_refused(name, used):
+    graph, layer, x = TOPOLOGIES[name](), SelfAttention(8), torch.randn(5, 8)
+    if used or name == "unpickled":
+        layer(x, graph)
+    shown = (graph.graph if name == "its graph" else graph).receivers.ptr
+    shown.numpy()[1] = 4
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=r"as they were when the topology was made, got ptr \[0, 4.* written into since"
+        ):
+            layer(x, graph)
+
+
+def test_a_caller_keeps_the_tensor_of_boundaries_that_it_gave():
+    ptr = torch.tensor([0, 2, 5], dtype=torch.int32)
+    graph = Full(ptr=ptr)
+    ptr[1] = 10**6
+    assert graph.receivers.ptr.tolist() == [0, 2, 5]
+    assert graph.receivers.ptr.dtype == torch.long
+    layer, x = SelfAttention(8), torch.randn(5, 8)
+    assert_close(layer(x, graph), layer(x, Full([2, 3])))
+
+
+def test_equal_graphs_of_no_nodes_and_no_graphs():
+    for graphs, nodes in ((0, 3), (2, 0), (3, 2)):
+        sizes, right = of_equal(graphs, nodes, torch.device("cpu")), read_sizes([nodes] * graphs)
+        assert (sizes.ptr.tolist(), *sizes[1:]) == (right.ptr.tolist(), *right[1:])

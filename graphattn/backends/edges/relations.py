@@ -20,7 +20,7 @@ from torch import Tensor
 
 from graphattn.aggregation import RelationMean, Sum
 from graphattn.backends.tiles import why_no_sizes
-from graphattn.binding import remembered
+from graphattn.lasting import remembered
 from graphattn.message import Relation
 from graphattn.message.relation import by_type
 from graphattn.slots import Inputs

@@ -23,6 +23,7 @@ from graphattn.backends.triton.functions import (
 )
 from graphattn.slots import Sizes
 from graphattn.topology import Causal, Cross, Full, Star
+from graphattn.topology.sizes import made
 
 Whole = Full | Cross | Star | Causal
 """Topologies in which a receiver hears all senders of its graph, or all up to itself."""
@@ -81,8 +82,8 @@ def _backward_edgewise(grad: Tensor, states: list[Any], scored: Scored, batch: o
 
 
 def _order(batch: ops.Batch) -> Order:
-    listening = Sizes(batch.receivers, batch.largest, False)
-    speaking = listening if batch.senders is None else Sizes(batch.senders, batch.largest, False)
+    listening = made(Sizes(batch.receivers, batch.largest, False))
+    speaking = listening if batch.senders is None else made(Sizes(batch.senders, batch.largest, False))
     graph = Causal(listening) if batch.causal else Cross(speaking, listening)
     degrees, sender = graph.degrees(), graph.edge_index()[0]
     number = torch.arange(sender.size(0), device=sender.device)

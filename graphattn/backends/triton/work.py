@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from graphattn.binding import remembered
+from graphattn.lasting import remembered
 
 # Rules from sizes alone. How many edges a program looks at at once, from long rows to short ones:
 _STEPS = (32, 16, 4)
