@@ -72,7 +72,8 @@ def test_a_write_is_seen_and_no_write_is_not(form, write, numba):
         try:
             write(tensor)
         except RuntimeError:  # what torch refuses is not written
-            pytest.skip("torch refuses this write to this tensor")
+            assert mark(tensor) == before
+            return
     assert mark(tensor) != before
     assert remembered(tensor, "a", lambda: 3) == 3
 

@@ -7,11 +7,21 @@ from typing import Any, Self, final
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 from graphattn.lasting import lasting, mark
 from graphattn.topology.base import Nodes, Topology
 from graphattn.topology.compressed import Compressed, compress, rows_of, turned
-from graphattn.topology.reading import check_graphs, check_range, last_of, read_edges, read_ptr
+from graphattn.topology.reading import (
+    check_graphs,
+    check_range,
+    last_of,
+    numbers_of,
+    of_data,
+    read_edges,
+    read_ptr,
+    read_types,
+)
 from graphattn.topology.sizes import joined
 from graphattn.topology.subgraph import chosen, fewer
 
@@ -24,7 +34,8 @@ class Edges(Topology):
 
     Args:
         edge_index: ``[2, E]`` of ``[sender, receiver]``, a PyG ``EdgeIndex``, or a ``torch.sparse`` matrix
-            ``[receiver, sender]`` (PyG's ``adj_t``; its edges are then in the order of its entries).
+            ``[receiver, sender]`` (PyG's ``adj_t``; its edges are then in the order of its entries); or a PyG ``Data`` or
+            ``Batch`` that holds one of these, its number of nodes and, of several graphs, their boundaries.
         num_nodes: the number of nodes, or ``(senders, receivers)`` for a bipartite graph; if not given, the largest number
             plus one.
         ptr: boundaries of the graphs in the batch, ``[B + 1]``, or ``(senders, receivers)`` of these; one graph if not given.
@@ -32,7 +43,8 @@ class Edges(Topology):
 
     Raises:
         ValueError: a shape other than ``[2, E]``, a negative node number, or one beyond ``num_nodes``; an edge between two
-            graphs; another number of types than of edges.
+            graphs; another number of types than of edges, or types below 0.
+        TypeError: what is no ``edge_index``; boundaries or types that are no integers.
 
     >>> graph = Edges(torch.tensor([[0, 1, 2], [1, 2, 2]]))
     >>> graph.degrees()
@@ -51,22 +63,22 @@ class Edges(Topology):
 
     def __init__(
         self,
-        edge_index: Tensor,
+        edge_index: Tensor | Data,
         num_nodes: int | tuple[int, int] | None = None,
         *,
         ptr: Tensor | tuple[Tensor, Tensor] | None = None,
         edge_type: Tensor | None = None,
     ) -> None:
+        if isinstance(edge_index, Data):
+            edge_index, num_nodes, ptr = of_data(edge_index, num_nodes, ptr)
         self._given, known = read_edges(edge_index)
         largest = self._given.amax(1).tolist() if self._given.numel() else [-1, -1]
         size = num_nodes if num_nodes is not None else known
         if size is None:
             size = max(largest) + 1 if ptr is None else last_of(ptr)
-        self.num_senders, self.num_receivers = (size, size) if isinstance(size, int) else size
+        self.num_senders, self.num_receivers = numbers_of(size)
         check_range(self._given, largest, self.num_senders, self.num_receivers)
-        if edge_type is not None and edge_type.shape != self._given.shape[1:]:
-            raise ValueError(f"expected {self.num_edges} types of edges, got {list(edge_type.shape)}")
-        self._types = None if edge_type is None else edge_type.clone()
+        self._types = read_types(edge_type, self.num_edges)
         self.senders, self.receivers = read_ptr(ptr, size, self._given.device)
         if ptr is not None:
             check_graphs(self._given, (self.senders, self.num_senders), (self.receivers, self.num_receivers))
@@ -217,27 +229,28 @@ class Edges(Topology):
         return self
 
     def with_self_loops(self) -> Edges:
-        """The graph with a loop, behind all other edges, for each node that has none (PyG: ``add_remaining_self_loops``).
+        """The graph with one loop for each node, behind all other edges: PyG's ``add_remaining_self_loops``, which does to edge
+        features what is done to types here.
 
-        Where edges have types, these loops have a new one.
+        A loop that is there keeps its type, the last of several; the others have a new one.
 
-        >>> Edges(torch.tensor([[0, 0], [0, 1]])).with_self_loops().edge_index()
-        tensor([[0, 0, 1],
-                [0, 1, 1]])
+        >>> graph = Edges(torch.tensor([[0, 0], [0, 1]]), edge_type=torch.tensor([1, 0])).with_self_loops()
+        >>> graph.edge_index(), graph.edge_type()
+        (tensor([[0, 0, 1],
+                [1, 0, 1]]), tensor([0, 1, 2]))
         """
         if self.num_senders != self.num_receivers:
             raise ValueError(
                 "expected senders and receivers to be the same nodes for self-loops, "
                 f"got {self.num_senders} senders and {self.num_receivers} receivers"
             )
-        ends = self._ends()
-        looped = ends[0, ends[0] == ends[1]]
-        node = torch.arange(self.num_senders, device=self.device)
-        lonely = node[~torch.isin(node, looped)]
-        types = self._types
+        ends, types = self._ends().long(), self._types
+        other, node = ends[0] != ends[1], torch.arange(self.num_senders, device=self.device)
         if types is not None:
-            types = torch.cat([types, torch.full_like(lonely, self.num_edge_types)])
-        return self._among_the_same(torch.cat([ends, lonely.expand(2, -1)], dim=1), types)
+            loop = (~other).nonzero().flatten()
+            last = torch.full_like(node, -1).scatter_reduce(0, ends[0, loop], loop, "amax")
+            types = torch.cat([types[other], torch.cat([types, types.new_full((1,), self.num_edge_types)])[last]])
+        return self._among_the_same(torch.cat([ends[:, other], node.expand(2, -1)], dim=1), types)
 
     def reverse(self) -> Edges:
         """Every edge turned round; edges keep their order and types."""

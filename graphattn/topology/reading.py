@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+from operator import index
+
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
 from torch_geometric.utils import to_edge_index
 
 from graphattn.slots import Sizes
-from graphattn.topology.sizes import from_ptr, graph_of, of_equal
+from graphattn.topology.sizes import INTEGERS, from_ptr, graph_of, must_be_integers, of_equal
 
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+Count = int | tuple[int, int]
+"""A number of nodes, or those of senders and of receivers."""
+
+Ends = Tensor | tuple[Tensor, Tensor] | None
+"""Boundaries of graphs, ``[B + 1]``, or those of senders and of receivers."""
 
 
-def read_edges(edge_index: Tensor) -> tuple[Tensor, int | tuple[int, int] | None]:
-    """The graph's own edges, ``[2, E]``, and what the matrix says of the number of nodes."""
+def of_data(data: Data, num_nodes: Count | None, ptr: Ends) -> tuple[Tensor, Count | None, Ends]:
+    """The edges, the number of nodes and the boundaries of what PyG holds, where none of them are given.
+
+    Raises:
+        ValueError: there are no edges.
+    """
+    edge_index = data.edge_index if data.edge_index is not None else data.get("adj_t")
+    if edge_index is None:
+        raise ValueError(f"expected a Data with an edge_index or adj_t, got {data}")
+    return edge_index, data.num_nodes if num_nodes is None else num_nodes, data.get("ptr") if ptr is None else ptr
+
+
+def read_edges(edge_index: Tensor) -> tuple[Tensor, Count | None]:
+    """The graph's own edges, ``[2, E]``, and what the matrix says of the number of nodes.
+
+    Raises:
+        ValueError: other than integers of this shape.
+        TypeError: no tensor.
+    """
+    if not isinstance(edge_index, Tensor):
+        kinds = "an edge_index, a sparse matrix of torch or a PyG Data"
+        raise TypeError(f"expected {kinds}, got {type(edge_index).__name__}")
     if edge_index.layout != torch.strided:
         receivers, senders = edge_index.shape[:2]
         known = senders if senders == receivers else (senders, receivers)
         receiver, sender = to_edge_index(edge_index)[0]
         return _owned(torch.stack([sender, receiver])), known
     plain = edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
-    if plain.dim() != 2 or plain.size(0) != 2 or plain.dtype not in _INTEGERS:
+    if plain.dim() != 2 or plain.size(0) != 2 or plain.dtype not in INTEGERS:
         raise ValueError(
             f"expected an integer edge_index of shape [2, E], got {plain.dtype} of shape {list(plain.shape)}"
         )
@@ -35,14 +62,51 @@ def _owned(ends: Tensor) -> Tensor:
     return ends.to(torch.int32 if fits else torch.int64, memory_format=torch.contiguous_format, copy=True)
 
 
-def last_of(ptr: Tensor | tuple[Tensor, Tensor]) -> int | tuple[int, int]:
+def read_types(edge_type: Tensor | None, num_edges: int) -> Tensor | None:
+    """The graph's own types of edges, ``[E]``.
+
+    Raises:
+        ValueError: types for another number of edges, or below 0.
+        TypeError: types that are no integers.
+    """
+    if edge_type is None:
+        return None
+    types = must_be_integers(edge_type, "edge_type").to(torch.long, copy=True)
+    if types.shape != (num_edges,):
+        raise ValueError(f"expected {num_edges} types of edges, got {list(types.shape)}")
+    if num_edges and int(types.min()) < 0:
+        raise ValueError(f"expected types of edges of 0 or more, got {int(types.min())}")
+    return types
+
+
+def numbers_of(size: Count) -> tuple[int, int]:
+    """The numbers of senders and of receivers.
+
+    Raises:
+        ValueError: numbers below 0.
+        TypeError: other than a number or two.
+
+    >>> numbers_of(3), numbers_of((2, 5))
+    ((3, 3), (2, 5))
+    """
+    pair = size if isinstance(size, tuple) else (size, size)
+    try:
+        senders, receivers = (index(each) for each in pair)
+    except (TypeError, ValueError):
+        raise TypeError(f"expected num_nodes as an integer or as (senders, receivers), got {size}") from None
+    if min(senders, receivers) < 0:
+        raise ValueError(f"expected num_nodes of 0 or more, got {size}")
+    return senders, receivers
+
+
+def last_of(ptr: Tensor | tuple[Tensor, Tensor]) -> Count:
     """The number of nodes that boundaries end at."""
-    return int(ptr[-1]) if isinstance(ptr, Tensor) else (int(ptr[0][-1]), int(ptr[1][-1]))
+    if isinstance(ptr, tuple):
+        return int(from_ptr(ptr[0]).ptr[-1]), int(from_ptr(ptr[1]).ptr[-1])
+    return int(from_ptr(ptr).ptr[-1])
 
 
-def read_ptr(
-    ptr: Tensor | tuple[Tensor, Tensor] | None, size: int | tuple[int, int], device: torch.device
-) -> tuple[Sizes, Sizes]:
+def read_ptr(ptr: Ends, size: Count, device: torch.device) -> tuple[Sizes, Sizes]:
     """Sizes of senders and of receivers: one object where they are the same nodes."""
     if isinstance(size, int):
         if isinstance(ptr, tuple):

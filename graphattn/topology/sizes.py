@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.lasting import content
 from graphattn.slots import Sizes
+
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+"""What may name a node, an edge or a kind: not bool, which torch would take for a mask."""
 
 # Of the boundaries of graphs their content when they were made.
 _MADE: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -28,8 +32,9 @@ def read_sizes(
     A batch vector cannot show empty graphs at its end, so ``num_graphs`` goes with it.
 
     Raises:
-        ValueError: nothing or two things given; ``ptr`` not starting at 0 or decreasing; ``batch`` unsorted or out of range.
-        TypeError: ``source`` of another kind.
+        ValueError: nothing or two things given; ``ptr`` not starting at 0 or decreasing; ``batch`` unsorted or out of range;
+            ``Sizes`` whose ``max`` or ``equal`` are not those of ``ptr``.
+        TypeError: ``source`` of another kind; numbers that are no integers.
 
     >>> read_sizes([2, 0, 3])
     Sizes(ptr=tensor([0, 2, 2, 5]), max=3, equal=False)
@@ -50,20 +55,44 @@ def read_sizes(
         return _from_counts([source.num_nodes or 0]) if ends is None else from_ptr(ends)
     if isinstance(source, Sequence) and not isinstance(source, str):
         return _from_counts(list(source))
-    raise TypeError(f"expected a PyG Data or Batch, Sizes or a list of sizes, got {type(source).__name__}")
+    hint = "; a tensor is given by name, as Full(batch=..., num_graphs=...) or Full(ptr=...)"
+    raise TypeError(
+        f"expected a PyG Data or Batch, Sizes or a list of sizes, got {type(source).__name__}"
+        + (hint if isinstance(source, Tensor) else "")
+    )
 
 
 def from_ptr(ptr: Tensor) -> Sizes:
     """Sizes from the boundaries of the graphs, ``[B + 1]``, starting at 0; a copy of them.
 
+    Raises:
+        ValueError: boundaries that do not start at 0, or fall.
+        TypeError: boundaries that are no integers.
+
     >>> from_ptr(torch.tensor([0, 4, 8]))
     Sizes(ptr=tensor([0, 4, 8]), max=4, equal=True)
     """
-    own = ptr.to(torch.long, copy=True)
-    listed = own.diff().tolist()
-    if own.dim() != 1 or own.numel() == 0 or int(own[0]) != 0 or min(listed, default=0) < 0:
+    own = must_be_integers(ptr, "ptr").to(torch.long, copy=True)
+    listed = own.diff().tolist() if own.dim() == 1 else []
+    if own.dim() != 1 or own.numel() == 0 or int(own[0]) != 0 or min([int(own.min()), *listed]) < 0:
         raise ValueError(f"expected ptr to start at 0 and never to fall, got {own.tolist()}")
     return made(Sizes(own, max(listed, default=0), len(set(listed)) <= 1))
+
+
+def must_be_integers(tensor: Tensor, name: str) -> Tensor:
+    """Itself, whose numbers are places or numbers of something.
+
+    Raises:
+        TypeError: other numbers, or no tensor.
+
+    >>> must_be_integers(torch.tensor([0.5]), "ptr")
+    Traceback (most recent call last):
+    TypeError: expected integers in ptr, got torch.float32
+    """
+    if not isinstance(tensor, Tensor) or tensor.dtype not in INTEGERS:
+        found = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise TypeError(f"expected integers in {name}, got {found}")
+    return tensor
 
 
 def of_equal(graphs: int, nodes: int, device: torch.device) -> Sizes:
@@ -142,18 +171,27 @@ def joined(sizes: Sequence[Sizes]) -> Sizes:
 
 
 def _from_counts(counts: list[int]) -> Sizes:
-    if any(count < 0 for count in counts):
+    try:
+        whole = [index(count) for count in counts]
+    except TypeError:
+        raise TypeError(f"expected integers as sizes of graphs, got {counts}") from None
+    if any(count < 0 for count in whole):
         raise ValueError(f"expected sizes of 0 or more, got {counts}")
-    return from_ptr(torch.tensor([0, *counts]).cumsum(0))
+    return from_ptr(torch.tensor([0, *whole]).cumsum(0))
 
 
 def _from_batch(batch: Tensor, num_graphs: int | None) -> Sizes:
     if num_graphs is None:
         raise ValueError("expected num_graphs with batch: a batch vector cannot show empty graphs at its end, got None")
-    if batch.numel() and (bool((batch.diff() < 0).any()) or int(batch[0]) < 0 or int(batch[-1]) >= num_graphs):
+    home = must_be_integers(batch, "batch").long()
+    if home.dim() != 1 or num_graphs < 0:
         raise ValueError(
-            f"expected batch sorted, from 0 to {num_graphs - 1}, got values from {int(batch.min())} to {int(batch.max())}"
-            + (", unsorted" if bool((batch.diff() < 0).any()) else "")
+            f"expected batch of shape [N] and num_graphs of 0 or more, got {list(home.shape)} and {num_graphs}"
         )
-    counts = torch.bincount(batch, minlength=num_graphs)
+    if home.numel() and (bool((home.diff() < 0).any()) or int(home[0]) < 0 or int(home[-1]) >= num_graphs):
+        raise ValueError(
+            f"expected batch sorted, from 0 to {num_graphs - 1}, got values from {int(home.min())} to {int(home.max())}"
+            + (", unsorted" if bool((home.diff() < 0).any()) else "")
+        )
+    counts = torch.bincount(home, minlength=num_graphs)
     return from_ptr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))

@@ -79,7 +79,7 @@ class Union(Topology):
             part.check()
 
     def with_self_loops(self) -> Topology:
-        """Itself where one part has them; else a list of edges with the missing loops, of a new type, behind."""
+        """Itself where one part has them all; else a list of edges, with one loop of each node behind the others."""
         looped = any(part.with_self_loops() is part for part in self.parts)
         return self if looped else self.as_edges().with_self_loops()
 

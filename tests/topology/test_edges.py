@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 from torch_geometric import EdgeIndex
+from torch_geometric.data import Batch, Data, HeteroData
+from torch_geometric.nn import GCNConv
+from torch_geometric.transforms import ToSparseTensor
+from torch_geometric.utils import add_remaining_self_loops
 
 from graphattn.backends import use_backend
 from graphattn.topology import Edges, Full
-from graphattn.zoo import SelfAttention
+from graphattn.zoo import GCN, SelfAttention
 
 ENDS = torch.tensor([[0, 2, 3], [0, 0, 2]])
 PTR = (torch.tensor([0, 3, 3, 5]), torch.tensor([0, 1, 2, 3]))
@@ -54,7 +58,7 @@ def test_types_follow_their_edges():
     assert graph.num_edge_types == 5
     assert graph.reverse().edge_type().tolist() == [4, 1, 0, 1]
     assert graph.subgraph(torch.tensor([0, 2])).edge_type().tolist() == [0, 1]
-    assert graph.with_self_loops().edge_type().tolist() == [4, 1, 0, 1, 5, 5]
+    assert graph.with_self_loops().edge_type().tolist() == [4, 1, 1, 5, 5, 0]
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (2, 5), (3, 4, 4), (3, 2, 5), (2, 0, 3), (0, 2, 2)])
@@ -114,6 +118,11 @@ def test_key_padding_of_other_nodes_than_those_that_hear():
         ),
         (lambda: Edges(ENDS, ptr=torch.tensor([0, 2, 4])), r"within one graph, got one from sender 2 to receiver 0"),
         (lambda: Edges(ENDS, edge_type=torch.tensor([1])), r"expected 3 types of edges, got \[1\]"),
+        (lambda: Edges(ENDS, edge_type=torch.ones(3, 1).int()), r"expected 3 types of edges, got \[3, 1\]"),
+        (lambda: Edges(ENDS, edge_type=torch.tensor([1, -2, 0])), r"expected types of edges of 0 or more, got -2"),
+        (lambda: Edges(torch.empty(2, 0).long(), -1), r"expected num_nodes of 0 or more, got -1"),
+        (lambda: Edges(torch.empty(2, 0).long(), (2, -3)), r"expected num_nodes of 0 or more, got \(2, -3\)"),
+        (lambda: Edges(Data(x=torch.ones(3, 2))), r"a Data with an edge_index or adj_t, got Data\(x=\[3, 2\]\)"),
         (lambda: Edges.from_mask(torch.zeros(2, 2)), r"bool mask .* got torch.float32 of shape \[2, 2\]"),
         (lambda: Edges.from_mask(torch.ones(2, dtype=torch.bool)), r"got torch.bool of shape \[2\]"),
         (lambda: Edges.from_padding(torch.ones(2, dtype=torch.bool)), r"mask of shape \[B, m\], got \[2\]"),
@@ -212,3 +221,60 @@ def test_several_threads_group_one_graph():
             thread.join()
         assert len(found) == 4
         assert all(torch.equal(each[1].other, found[0][1].other) and each[0] == 6000 for each in found)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Edges([[0], [1]]), r"expected an edge_index, a sparse matrix .*, got list"),
+        (lambda: Edges(HeteroData()), r"got HeteroData"),
+        (lambda: Edges(ENDS, 5.0), r"expected num_nodes as an integer or as \(senders, receivers\), got 5.0"),
+        (lambda: Edges(ENDS, (5, 4, 3)), r"got \(5, 4, 3\)"),
+        (lambda: Edges(ENDS, ptr=torch.tensor([0.0, 4.0])), r"expected integers in ptr, got torch.float32"),
+        (lambda: Edges(ENDS, ptr=[0, 4]), r"expected integers in ptr, got list"),
+        (lambda: Edges(ENDS, edge_type=torch.rand(3)), r"expected integers in edge_type, got torch.float32"),
+        (lambda: Edges(ENDS, edge_type=torch.ones(3) > 0), r"expected integers in edge_type, got torch.bool"),
+    ],
+)
+def test_what_is_no_list_of_edges_is_refused_with_its_kind(build, message):
+    with pytest.raises(TypeError, match=message):
+        build()
+
+
+# torch warns that sparse layouts are in beta and unchecked.
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_edges_are_read_from_what_pyg_holds():
+    one, two = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=4), Data(edge_index=ENDS[:, :1], num_nodes=1)
+    graph = Edges(one)
+    assert (graph.num_senders, graph.num_receivers, graph.num_graphs) == (4, 4, 1)
+    batch = Batch.from_data_list([one, two, Data(edge_index=ENDS[:, :0], num_nodes=0)])
+    graph = Edges(batch)
+    assert graph.receivers.ptr.tolist() == [0, 4, 5, 5]
+    assert graph.edge_index().tolist() == [[0, 1, 4], [1, 2, 4]]
+    assert Edges(batch, ptr=torch.tensor([0, 5])).num_graphs == 1
+    with pytest.raises(ValueError, match="expected sender numbers below 3, got 4"):
+        Edges(batch, 3)
+    assert Edges(ToSparseTensor(layout=torch.sparse_csr)(one.clone())).edge_index().tolist() == [[0, 1], [1, 2]]
+
+
+@given(st.integers(0, 30), st.integers(1, 6))
+def test_loops_are_added_as_pyg_adds_them(edges, nodes):
+    ends = torch.randint(nodes, (2, edges))
+    # Of several loops of a node PyG keeps any one's features: here they are alike.
+    types = torch.where(ends[0] == ends[1], ends[0], torch.randint(nodes, (edges,)))
+    graph = Edges(ends, nodes, edge_type=types).with_self_loops()
+    fill = Edges(ends, nodes, edge_type=types).num_edge_types if edges else 1
+    truth, filled = add_remaining_self_loops(ends, types, fill, nodes)
+    assert torch.equal(graph.edge_index(), truth)
+    assert torch.equal(graph.edge_type(), filled)
+    assert torch.equal(Edges(ends, nodes).with_self_loops().edge_index(), truth)
+
+
+def test_of_several_loops_of_a_node_one_stays_as_in_gcn():
+    ends, x = torch.tensor([[0, 0, 1, 0, 0], [0, 0, 0, 1, 0]]), torch.randn(3, 8)
+    theirs, ours = GCNConv(8, 4, bias=False), GCN(8, 4, bias=False)
+    with torch.no_grad():
+        ours.message_function.linear.weight.copy_(theirs.lin.weight)
+    assert_close(ours(x, Edges(ends, 3).with_self_loops()), theirs(x, ends))
+    typed = Edges(ends, 3, edge_type=torch.tensor([1, 2, 0, 4, 3])).with_self_loops()
+    assert typed.edge_type().tolist() == [0, 4, 3, 5, 5]

@@ -52,6 +52,10 @@ def test_graph_of_skips_empty_graphs():
         ({"batch": torch.tensor([0])}, r"expected num_graphs with batch: .*, got None"),
         ({"batch": torch.tensor([0, 2]), "num_graphs": 2}, r"from 0 to 1, got values from 0 to 2"),
         ({"batch": torch.tensor([1, 0]), "num_graphs": 2}, r"got values from 0 to 1, unsorted"),
+        ({"batch": torch.tensor([[0, 0]]), "num_graphs": 1}, r"batch of shape \[N\] .*, got \[1, 2\] and 1"),
+        ({"batch": torch.tensor([]).long(), "num_graphs": -1}, r"num_graphs of 0 or more, got \[0\] and -1"),
+        ({"ptr": torch.tensor([[0, 1]])}, r"start at 0 and never to fall, got \[\[0, 1\]\]"),
+        ({"source": [2**62, 2**62]}, r"never to fall, got \[0, 4611686018427387904, -9223372036854775808\]"),
     ],
 )
 def test_wrong_sizes_are_refused_with_their_values(given, message):
@@ -59,9 +63,32 @@ def test_wrong_sizes_are_refused_with_their_values(given, message):
         read_sizes(**given)
 
 
-def test_another_kind_of_source_is_refused():
-    with pytest.raises(TypeError, match="expected a PyG Data or Batch, Sizes or a list of sizes, got str"):
-        read_sizes("3")
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": "3"}, "expected a PyG Data or Batch, Sizes or a list of sizes, got str$"),
+        (
+            {"source": torch.tensor([0, 0, 1])},
+            r"got Tensor; a tensor is given by name, as Full\(batch=..., num_graphs=...\) or Full\(ptr=...\)",
+        ),
+        ({"source": [2, 2.5]}, r"expected integers as sizes of graphs, got \[2, 2.5\]"),
+        ({"ptr": torch.tensor([0.0, 2.0])}, "expected integers in ptr, got torch.float32"),
+        ({"ptr": torch.tensor([False, True])}, "expected integers in ptr, got torch.bool"),
+        ({"ptr": [0, 2]}, "expected integers in ptr, got list"),
+        ({"batch": torch.tensor([0.0, 1.0]), "num_graphs": 2}, "expected integers in batch, got torch.float32"),
+        ({"batch": torch.tensor([False, True]), "num_graphs": 2}, "expected integers in batch, got torch.bool"),
+    ],
+)
+def test_another_kind_of_source_is_refused(given, message):
+    with pytest.raises(TypeError, match=message):
+        read_sizes(**given)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+def test_all_integers_of_torch_are_sizes(dtype):
+    ptr, batch = torch.tensor([0, 2, 5], dtype=dtype), torch.tensor([0, 0, 1, 1, 1], dtype=dtype)
+    assert read_sizes(ptr=ptr).ptr.tolist() == read_sizes(batch=batch, num_graphs=2).ptr.tolist() == [0, 2, 5]
+    assert Full(ptr=ptr).mask().sum() == 13
 
 
 LIES = {
