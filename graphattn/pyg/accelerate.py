@@ -12,8 +12,9 @@ from torch_geometric.nn import MessagePassing
 from graphattn.layer import GraphLayer
 from graphattn.pyg.attention import GATConv, GATv2Conv, TransformerConv
 from graphattn.pyg.convolution import EdgeConv, GCNConv, GINConv, SAGEConv
-from graphattn.pyg.dropin import DropIn, forget, refusals
+from graphattn.pyg.dropin import DropIn, forget
 from graphattn.pyg.gps import GPSConv, attention_refusals
+from graphattn.pyg.refusals import refusals
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -21,11 +22,13 @@ from graphattn.pyg.dropin import (
     heard,
     listed,
     made_of,
+    must_be_listed,
     prepared,
     topology_of,
-    why_not,
 )
+from graphattn.pyg.intact import linear
 from graphattn.pyg.loops import with_new_loops
+from graphattn.pyg.refusals import why_not
 from graphattn.topology import Topology
 
 
@@ -46,24 +49,21 @@ class TransformerConv(DropIn, pyg.TransformerConv):
     theirs = pyg.TransformerConv
     aggregations = frozenset({SumAggregation})
     side_by_side = False
-    propagate_type = {  # noqa: RUF012
-        "query": "Tensor",
-        "key": "Tensor",
-        "value": "Tensor",
-        "edge_attr": "OptTensor",
-    }
+    inside = ("aggr_module", "lin_edge")
 
     def forward(
         self, x: Tensor | Ends, edge_index: Graph, edge_attr: Tensor | None = None, return_attention_weights: Any = None
     ) -> Any:
         """As PyG's."""
-        if not answered(self, [*why_not(self, x, edge_index), *_features_misplaced(self, edge_index, edge_attr)]):
+        shared = _called_twice([self.lin_query, self.lin_key, self.lin_value])
+        misplaced = _features_misplaced(self, edge_index, edge_attr)
+        if not answered(self, [*why_not(self, x, edge_index), *shared, *misplaced]):
             return super().forward(x, listed(edge_index), edge_attr, return_attention_weights)
         x_j, x_i = x if isinstance(x, tuple) else (x, x)
         graph, layer = topology_of(edge_index, x_j, x_i), self._layer()
         inputs = prepared(layer, graph, x_j, x_i, edge_attr, self.dropout if self.training else 0.0)
         out = self._finish(_joined(self, heard(layer, graph, inputs)), x_i)
-        if return_attention_weights is None:
+        if not isinstance(return_attention_weights, bool):
             return out
         return out, (listed(edge_index), layer.weights(graph, inputs))
 
@@ -98,8 +98,7 @@ class GATConv(DropIn, pyg.GATConv):
     theirs = pyg.GATConv
     aggregations = frozenset({SumAggregation})
     side_by_side = False
-    propagate_type = {"x": "OptPairTensor", "alpha": "Tensor"}  # noqa: RUF012
-    edge_updater_type = {"alpha": "OptPairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
+    inside = ("aggr_module", "lin_edge")
 
     def forward(
         self,
@@ -110,8 +109,8 @@ class GATConv(DropIn, pyg.GATConv):
         return_attention_weights: Any = None,
     ) -> Any:
         """As PyG's."""
-        reasons = [*why_not(self, x, edge_index), *_beyond_gat(self, x, edge_index, size, return_attention_weights)]
-        if not answered(self, reasons):
+        asked = edge_index, edge_attr, size, return_attention_weights
+        if not answered(self, [*why_not(self, x, edge_index), *_beyond_gat(self, x, *asked)]):
             return super().forward(x, listed(edge_index), edge_attr, size, return_attention_weights)
         edge_attr = edge_attr if self.lin_edge is not None else None
         silent = isinstance(x, tuple) and x[1] is None
@@ -142,22 +141,24 @@ class GATv2Conv(DropIn, pyg.GATv2Conv):
     theirs = pyg.GATv2Conv
     aggregations = frozenset({SumAggregation})
     side_by_side = False
-    propagate_type = {"x": "PairTensor", "alpha": "Tensor"}  # noqa: RUF012
-    edge_updater_type = {"x": "PairTensor", "edge_attr": "OptTensor"}  # noqa: RUF012
+    inside = ("aggr_module", "lin_edge")
 
     def forward(
         self, x: Tensor | Ends, edge_index: Graph, edge_attr: Tensor | None = None, return_attention_weights: Any = None
     ) -> Any:
         """As PyG's."""
-        reasons = [*why_not(self, x, edge_index), *_beyond_gat(self, x, edge_index, None, return_attention_weights)]
-        if not answered(self, [*reasons, *_features_misplaced(self, edge_index, edge_attr)]):
+        asked = edge_index, edge_attr, None, return_attention_weights
+        if not answered(self, [*why_not(self, x, edge_index), *_beyond_gat(self, x, *asked)]):
             return super().forward(x, listed(edge_index), edge_attr, return_attention_weights)
-        return _gat(self, self._layer(edge_attr), x, edge_index, edge_attr, None, return_attention_weights)
+        layer = self._layer(edge_attr, alone=not isinstance(x, tuple))
+        return _gat(self, layer, x, edge_index, edge_attr, None, return_attention_weights)
 
-    def _layer(self, edge_attr: Tensor | None) -> GraphLayer:
+    def _layer(self, edge_attr: Tensor | None, alone: bool) -> GraphLayer:
         edge = None if edge_attr is None else self.lin_edge
         shape = (self.heads, self.out_channels, self.negative_slope)
-        return made_of(self, (*shape, self.lin_l, self.lin_r, self.att, edge), layers.additive)
+        # PyG maps shared states once, whatever stands as `lin_r`.
+        target = self.lin_l if self.share_weights and alone else self.lin_r
+        return made_of(self, (*shape, self.lin_l, target, self.att, edge), layers.additive)
 
 
 AnyGAT = GATConv | GATv2Conv
@@ -175,11 +176,12 @@ def _gat(
     return_attention_weights: Any,
 ) -> Any:
     x_j, x_i = x if isinstance(x, tuple) else (x, x)
+    root = None if conv.res is None or x_i is None else conv.res(x_i)
     edges, graph, edge_attr = _heard_by_gat(conv, x_j, x_i, edge_index, edge_attr, size)
     asked = _silence(x_j, graph.num_receivers, conv.heads) if x_i is None else x_i
     inputs = prepared(layer, graph, x_j, asked, edge_attr, conv.dropout if conv.training else 0.0)
     out = _joined(conv, heard(layer, graph, inputs))
-    out = out if conv.res is None or x_i is None else out + conv.res(x_i)
+    out = out if root is None else out + root
     out = out if conv.bias is None else out + conv.bias
     return (out, _with_weights(edges, layer.weights(graph, inputs))) if return_attention_weights else out
 
@@ -200,6 +202,7 @@ def _heard_by_gat(
         return edges, topology_of(edge_index, x_j, x_i, size), edge_attr
     many = (x_j.size(0), x_j.size(0) if x_i is None else x_i.size(0)) if size is None else (size[0], size[1])
     if edge_attr is not None:
+        must_be_listed(edge_attr, edges)
         fill: Any = conv.fill_value
         _, edge_attr = add_self_loops(*remove_self_loops(edges, edge_attr), fill, min(many))
     ends, graph = with_new_loops(edges, min(many), many[0] if x_i is x_j else many)
@@ -223,17 +226,28 @@ def _joined(conv: AnyGAT | TransformerConv, heard: Tensor) -> Tensor:
     return heard.flatten(1) if conv.concat else heard.mean(1)
 
 
-def _features_misplaced(conv: TransformerConv | GATv2Conv, edge_index: object, edge_attr: Tensor | None) -> list[str]:
-    reasons = []
-    if conv.lin_edge is None and edge_attr is not None:
-        reasons.append("it has no edge_dim, and edge_attr is given")
-    if is_torch_sparse_tensor(edge_index) and edge_attr is None and conv.lin_edge is not None:
+def _features_misplaced(conv: TransformerConv | AnyGAT, edge_index: object, edge_attr: Tensor | None) -> list[str]:
+    if conv.lin_edge is None:
+        # GATConv forgets them.
+        misplaced = edge_attr is not None and not isinstance(conv, GATConv)
+        return ["it has no edge_dim, and edge_attr is given"] if misplaced else []
+    reasons, listens = [], isinstance(conv, TransformerConv)
+    if is_torch_sparse_tensor(edge_index) and (edge_attr is None or not listens):
         reasons.append("edge features stand in a sparse matrix")
+    if edge_attr is not None and linear(conv.lin_edge):
+        shape = (*edge_attr.shape, 1) if edge_attr.dim() == 1 and not listens else edge_attr.shape
+        if len(shape) != 2 or shape[1] != conv.lin_edge.weight.size(-1):
+            reasons.append("edge_attr is not one row for each edge, of the channels that lin_edge takes")
     return reasons
 
 
 def _beyond_gat(
-    conv: AnyGAT, x: Tensor | Ends, edge_index: object, size: tuple[int, int] | None, weights: Any
+    conv: AnyGAT,
+    x: Tensor | Ends,
+    edge_index: object,
+    edge_attr: Tensor | None,
+    size: tuple[int, int] | None,
+    weights: Any,
 ) -> list[str]:
     reasons = []
     x_j, x_i = x if isinstance(x, tuple) else (x, x)
@@ -243,6 +257,13 @@ def _beyond_gat(
         reasons.append("size is not that of x")
     if conv.training and conv.dropout and weights:
         reasons.append("attention weights behind dropout are asked for")
-    if is_torch_sparse_tensor(edge_index) and conv.lin_edge is not None:
-        reasons.append("edge features stand in a sparse matrix")
-    return reasons
+    maps = [conv.lin] * 2 if isinstance(conv, GATConv) else [conv.lin_l, conv.lin_r]
+    if isinstance(x, tuple) and x_i is x_j:
+        reasons.extend(_called_twice(maps))
+    return [*reasons, *_features_misplaced(conv, edge_index, edge_attr)]
+
+
+def _called_twice(maps: Sequence[nn.Module | None]) -> list[str]:
+    """Why a map that stands in several places must be called as often: graphattn computes it once."""
+    shared = [part for number, part in enumerate(maps) if part is not None and part in maps[:number]]
+    return [] if all(linear(part) for part in shared) else ["a shared map of its states is more than a linear one"]

@@ -23,13 +23,14 @@ from graphattn.pyg.dropin import (
     kinds_of,
     listed,
     made_of,
+    must_be_listed,
     ours_of,
     prepared,
     put,
     topology_of,
-    why_not,
 )
 from graphattn.pyg.loops import looped, normalised
+from graphattn.pyg.refusals import why_not
 from graphattn.topology import Topology
 from graphattn.update import Replace
 
@@ -48,7 +49,6 @@ class GCNConv(DropIn, pyg.GCNConv):
     """
 
     theirs = pyg.GCNConv
-    propagate_type = {"x": "Tensor", "edge_weight": "OptTensor"}  # noqa: RUF012
 
     def forward(self, x: Tensor, edge_index: Graph, edge_weight: Tensor | None = None) -> Tensor:
         """As PyG's."""
@@ -63,10 +63,13 @@ class GCNConv(DropIn, pyg.GCNConv):
         edges: Any = listed(edge_index)
         matrix = is_torch_sparse_tensor(edges)
         if not self.normalize:
-            return topology_of(edge_index, x, x), edges.values() if matrix else weight, as_weighted
-        if weight is None and not matrix and not self.cached:
+            weight = edges.values() if matrix else weight
+            return topology_of(edge_index, x, x), None if weight is None else weight.flatten(), as_weighted
+        if weight is None and not matrix and not self.cached and self._cached_edge_index is None:
             return looped(edges, x) if self.add_self_loops else topology_of(edge_index, x, x), None, symmetric
         if self._cached_edge_index is None:
+            if weight is not None:
+                must_be_listed(weight, edges)
             graph, weight = normalised(edges, weight, x, improved=self.improved, loops=self.add_self_loops)
             if not self.cached:
                 return graph, weight, as_weighted
@@ -104,7 +107,6 @@ class SAGEConv(DropIn, pyg.SAGEConv):
     """
 
     theirs = pyg.SAGEConv
-    propagate_type = {"x": "OptPairTensor"}  # noqa: RUF012
 
     def forward(self, x: Tensor | Ends, edge_index: Graph, size: Size = None) -> Tensor:
         """As PyG's."""
@@ -129,7 +131,6 @@ class GINConv(DropIn, pyg.GINConv):
     """
 
     theirs = pyg.GINConv
-    propagate_type = {"x": "OptPairTensor"}  # noqa: RUF012
 
     def forward(self, x: Tensor | Ends, edge_index: Graph, size: Size = None) -> Tensor:
         """As PyG's."""
@@ -152,7 +153,7 @@ class EdgeConv(DropIn, pyg.EdgeConv):
     """
 
     theirs = pyg.EdgeConv
-    propagate_type = {"x": "PairTensor"}  # noqa: RUF012
+    inside = ("aggr_module", "nn")
 
     def forward(self, x: Tensor | Ends, edge_index: Graph) -> Tensor:
         """As PyG's."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch_geometric import EdgeIndex
-from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.aggr import (
     MaxAggregation,
     MeanAggregation,
@@ -23,10 +22,10 @@ from torch_geometric.typing import Adj
 
 from graphattn import backends
 from graphattn.aggregation import Max, Mean, Min, Multi, Std, Sum, Variance
-from graphattn.backends.watched import hooked
 from graphattn.binding import as_edges, check
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
+from graphattn.message.edge_values import must_be_one_each
 from graphattn.slots import Aggregation, Inputs, State
 from graphattn.topology import Topology
 
@@ -48,8 +47,7 @@ Graph = Adj | Topology
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_OWN = frozenset(("message", "aggregate", "message_and_aggregate", "update", "edge_update", "edge_updater"))
-_MADE = "_graphattn"
+MADE = "_graphattn"
 
 
 class Calls(NamedTuple):
@@ -83,70 +81,56 @@ def forget_calls() -> None:
     _THEIRS.clear()
 
 
+class _Packaged:
+    """How ``torch.package`` holds a drop-in: as PyG's layer. A subclass, which may compute something else, has no such method."""
+
+    def __get__(
+        self, layer: DropIn | None, owner: type
+    ) -> Callable[[object], tuple[Callable[..., Any], tuple[nn.Module]]]:
+        if layer is None or "theirs" not in vars(owner):
+            raise AttributeError("__reduce_package__")
+        # The importer of a package calls `cast(importer, layer)`, which needs no graphattn.
+        return lambda exporter: (cast, (layer.__prepare_scriptable__(),))
+
+
 class DropIn:
-    """What a drop-in adds to PyG's class ``theirs``: PyG must know that it is a subclass, and copies must not share."""
+    """What a drop-in adds to PyG's class ``theirs``: PyG must know that it is a subclass, and copies must not share.
+
+    ``aggregations`` are those of PyG that it has, ``inside`` names the modules that are not called, but computed with.
+    """
 
     theirs: type[nn.Module]
     aggregations: frozenset[type] = frozenset(AGGREGATIONS)
     side_by_side: bool = True
+    inside: tuple[str, ...] = ("aggr_module",)
+    inspector: Any
+    __reduce_package__ = _Packaged()
 
     def _set_jittable_templates(self, raise_on_error: bool = False) -> None:
-        # PyG takes the generated `propagate` that it finds for the plain one, which an explainer needs: the one
-        # found here would be the parent's generated one.
-        super()._set_jittable_templates(raise_on_error)  # pyright: ignore[reportAttributeAccessIssue]
-        if "theirs" in vars(type(self)):
-            for name in ("propagate", "edge_updater"):
-                setattr(type(self), f"_orig_{name}", getattr(MessagePassing, name))
+        # PyG generates methods for the class of a new layer: for its own, ours inherits what is there, be it replaced later.
+        ours = type(self)
+        if "theirs" in vars(ours):
+            self.inspector._cls = self.theirs
+            self.__class__: Any = self.theirs
+        else:  # a subclass reads what `propagate` is called with from the source, where PyG keeps one for each name
+            self.inspector._source_dict[self.theirs.__name__] = inspect.getsource(self.theirs)
+        super(DropIn, ours)._set_jittable_templates(self, raise_on_error)  # pyright: ignore[reportAttributeAccessIssue]
+        self.__class__ = ours
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy makes its own layer from its own parameters.
-        return {name: value for name, value in self.__dict__.items() if name != _MADE}
+        return {name: value for name, value in self.__dict__.items() if name != MADE}
 
     def __prepare_scriptable__(self) -> nn.Module:
         # TorchScript compiles PyG's own forward.
+        if "theirs" not in vars(type(self)):
+            name = type(self).__name__
+            raise TypeError(
+                f"expected a drop-in for TorchScript, got its subclass {name}: derive {name} from PyG's class"
+            )
         plain = self.theirs.__new__(self.theirs)
         plain.__setstate__(self.__getstate__())
         return plain
-
-
-def refusals(layer: MessagePassing, drop_in: type[DropIn]) -> list[str]:
-    """Why PyG must answer every call of this layer, whatever it is called with; ``drop_in`` is its class, or would be."""
-    reasons = []
-    if isinstance(layer, DropIn) and "theirs" not in vars(type(layer)):
-        reasons.append(f"{type(layer).__name__} is a subclass, which may compute something else")
-    if layer.flow != "source_to_target":
-        reasons.append(f"its flow is {layer.flow}")
-    if layer.decomposed_layers != 1:
-        reasons.append("its channels are decomposed")
-    kinds = kinds_of(layer.aggr_module)
-    if len(kinds) > 1 and not drop_in.side_by_side:
-        reasons.append(f"it aggregates with {type(layer.aggr_module).__name__}")
-    reasons.extend(f"it aggregates with {kind.__name__}" for kind in kinds if kind not in drop_in.aggregations)
-    if any(getattr(part, "semi_grad", False) for part in layer.aggr_module.modules()):
-        reasons.append("its aggregation has half a gradient")
-    if not _OWN.isdisjoint(layer.__dict__):
-        reasons.append(f"its {min(_OWN & layer.__dict__.keys())} was replaced")
-    return reasons
-
-
-def why_not(layer: MessagePassing, x: Tensor | Ends, edge_index: object) -> list[str]:
-    """Why PyG must answer this call; empty where graphattn does."""
-    assert isinstance(layer, DropIn)
-    reasons = refusals(layer, type(layer))
-    if layer.explain:
-        reasons.append("an explainer masks its edges")
-    if hooked(layer):
-        reasons.append("a hook wants to see every edge")
-    ends = x if isinstance(x, tuple) else (x,)
-    if not all(
-        end is None or (isinstance(end, Tensor) and end.dim() == 2 and end.layout == torch.strided) for end in ends
-    ):
-        reasons.append("x is not one dense row for each node")
-    if layer.node_dim not in (0, -2):
-        reasons.append(f"it propagates along dimension {layer.node_dim}")
-    if torch.compiler.is_compiling() and (_MADE not in layer.__dict__ or getattr(layer, "add_self_loops", False)):
-        reasons.append("a graph or a layer would have to be made inside a compiled graph")
-    return [*reasons, *_unreadable(edge_index)]
 
 
 def answered(layer: nn.Module, reasons: list[str]) -> bool:
@@ -175,9 +159,9 @@ def topology_of(edge_index: Any, x_j: Tensor, x_i: Tensor | None, size: Any = No
 
 def made_of(layer: nn.Module, parts: tuple[object, ...], make: Callable[..., GraphLayer]) -> GraphLayer:
     """The GraphLayer ``make(*parts)``, remembered beside the layer (not as its child) while the parts are the same objects."""
-    seen = layer.__dict__.get(_MADE)
+    seen = layer.__dict__.get(MADE)
     if seen is None or len(seen[0]) != len(parts) or any(a is not b for a, b in zip(seen[0], parts, strict=True)):
-        seen = layer.__dict__[_MADE] = (parts, make(*parts))
+        seen = layer.__dict__[MADE] = (parts, make(*parts))
     return seen[1]
 
 
@@ -187,10 +171,26 @@ def prepared(
     """What backends compute with, made by PyG's own linear maps, which the layer's message holds."""
     if layer.dropout != dropout:
         layer.dropout = dropout
-    edge: State = {} if edge_attr is None else {"edge_attr": edge_attr}
+    edge: State = {}
+    if edge_attr is not None:
+        if edge_attr.size(0) == 1:  # a single row is that of all edges, as in PyG
+            edge_attr = edge_attr.expand(graph.num_edges, *edge_attr.shape[1:])
+        must_be_one_each(edge_attr, graph)
+        edge["edge_attr"] = edge_attr
     check(graph, x_j, x_i, edge)
     senders, receivers = layer.message_function.project(x_j, x_i, graph, None)
     return Inputs(senders, receivers, edge, draw_seed() if dropout else None)
+
+
+def must_be_listed(rows: Tensor, edges: Tensor) -> None:
+    """Refuse another number of edge features or weights than a list has edges, before loops are added to both.
+
+    Raises:
+        ValueError: both numbers.
+    """
+    number = rows.size(0) if rows.dim() else 1
+    if edges.layout == torch.strided and number != edges.size(1):
+        raise ValueError(f"expected {edges.size(1)} rows of edge features, got {number}")
 
 
 def heard(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
@@ -233,18 +233,4 @@ def put(module: nn.Module, name: str, value: object) -> None:
 def forget(layers: Iterable[nn.Module]) -> None:
     """Drop the layers that drop-ins have made of themselves."""
     for layer in layers:
-        layer.__dict__.pop(_MADE, None)
-
-
-def _unreadable(edge_index: object) -> list[str]:
-    if isinstance(edge_index, Topology):
-        return []
-    if not isinstance(edge_index, Tensor):
-        return [f"edge_index is a {type(edge_index).__name__}"]
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return ["a plain edge_index is being compiled"]
-    if edge_index.layout == torch.strided and not isinstance(edge_index, EdgeIndex):
-        integers = not edge_index.is_floating_point() and edge_index.dtype != torch.bool
-        if edge_index.dim() != 2 or edge_index.size(0) != 2 or not integers:
-            return ["edge_index is no list of edges"]
-    return []
+        layer.__dict__.pop(MADE, None)

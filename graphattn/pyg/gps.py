@@ -17,6 +17,7 @@ from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.pyg.dropin import DropIn, Graph, answered, heard, listed, made_of
+from graphattn.pyg.intact import patched, watched
 from graphattn.slots import Inputs
 from graphattn.topology import Full
 from graphattn.update import Replace
@@ -70,31 +71,39 @@ class GPSConv(DropIn, pyg.GPSConv):
         if isinstance(self.attn, PerformerAttention):
             return _performer(self.attn, x, batch)
         graph = _full(x, batch)
+        attention: Any = self.attn
         query, key, value = (
-            part.unflatten(-1, (self.heads, -1))
-            for part in linear(x, self.attn.in_proj_weight, self.attn.in_proj_bias).chunk(3, dim=-1)
+            part.unflatten(-1, (attention.num_heads, -1))
+            for part in linear(x, attention.in_proj_weight, attention.in_proj_bias).chunk(3, dim=-1)
         )
-        layer = made_of(self, (self.heads, self.channels), _softmax)
-        layer.dropout = self.attn.dropout
-        seed = draw_seed() if self.attn.dropout and self.training else None
+        layer = made_of(self, (attention.num_heads, attention.embed_dim), _softmax)
+        layer.dropout = attention.dropout
+        seed = draw_seed() if attention.dropout and attention.training else None
         inputs = Inputs({"key": key, "value": value}, {"query": query}, {}, seed)
-        return self.attn.out_proj(heard(layer, graph, inputs).flatten(1))
+        # Not the module itself: torch's attention computes with its parameters, and never calls it.
+        return linear(heard(layer, graph, inputs).flatten(1), attention.out_proj.weight, attention.out_proj.bias)
 
 
 def attention_refusals(layer: pyg.GPSConv) -> list[str]:
     """Why PyG must compute the attention of this layer; empty where graphattn does."""
     if isinstance(layer, DropIn) and "theirs" not in vars(type(layer)):
         return [f"{type(layer).__name__} is a subclass, which may compute something else"]
-    attention, reasons = layer.attn, []
+    attention: Any = layer.attn
+    reasons = list(patched(pyg.GPSConv))
     if type(attention) is PerformerAttention and type(attention.fast_attn) is PerformerProjection:
-        pass
-    elif type(attention) is not nn.MultiheadAttention:
-        reasons.append(f"its attention is a {type(attention).__name__}")
-    elif attention.in_proj_weight is None or attention.bias_k is not None or attention.add_zero_attn:
-        reasons.append("its attention has keys beyond those of the nodes")
-    elif attention.dropout >= 1:
-        reasons.append("its attention drops everything")
-    if attention._forward_hooks or attention._forward_pre_hooks:
+        inside = [attention, attention.fast_attn]
+    elif type(attention) is nn.MultiheadAttention:
+        inside = [attention]
+        if attention.in_proj_weight is None or attention.bias_k is not None or attention.add_zero_attn:
+            reasons.append("its attention has keys beyond those of the nodes")
+        if not attention.batch_first:
+            reasons.append("its attention takes nodes first")
+        if not 0 <= attention.dropout < 1:
+            reasons.append(f"the dropout of its attention is {attention.dropout}")
+    else:
+        return [*reasons, f"its attention is a {type(attention).__name__}"]
+    reasons.extend(reason for part in inside for reason in patched(type(part)))
+    if watched(inside):
         reasons.append("a hook wants to see its attention")
     return reasons
 

@@ -215,6 +215,47 @@ def test_dropout_drops_the_share_that_pyg_drops(theirs):
     assert torch.equal(ours.eval()(x, Full([400]).edge_index()), truth)
 
 
+@pytest.mark.parametrize(
+    "theirs", [pyg.TransformerConv, pyg.GATConv, pyg.GATv2Conv], ids=lambda theirs: theirs.__name__
+)
+def test_a_dropout_of_everything_is_pygs(theirs):
+    layers = pair(theirs, 8, 4, heads=2, dropout=1.0)
+    assert assert_same(*layers, states(), EDGES, answered=False).theirs == {"its dropout is 1.0": 1}
+    for layer in layers:
+        layer.eval()
+    assert_same(*layers, states(), EDGES, answered=False)
+    layers[1].dropout = 1.5
+    with pytest.raises(ValueError, match=r"dropout probability has to be between 0 and 1, but got 1\.5"):
+        layers[1](states(), EDGES)
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("theirs", [pyg.GATConv, pyg.GATv2Conv], ids=lambda theirs: theirs.__name__)
+def test_edge_features_of_other_edges_are_refused_in_words(theirs, loops):
+    for edge_dim, shape in ((3, (10, 3)), (1, (10,)), (3, (8, 3))):
+        layers = pair(theirs, 8, 4, edge_dim=edge_dim, add_self_loops=loops)
+        with pytest.raises(ValueError, match=rf"expected 9 rows of edge features.*, got {shape[0]}"):
+            layers[1](states(), EDGES, torch.randn(shape, dtype=F64))
+    with pytest.raises(ValueError, match=r"expected 9 rows of edge features.*, got 10"):
+        TransformerConv(8, 4, edge_dim=3)(torch.randn(6, 8), EDGES, torch.randn(10, 3))
+
+
+@pytest.mark.parametrize(
+    "theirs", [pyg.TransformerConv, pyg.GATConv, pyg.GATv2Conv], ids=lambda theirs: theirs.__name__
+)
+def test_one_row_of_edge_features_is_that_of_all_edges(theirs):
+    layers = pair(theirs, 8, 4, edge_dim=3, **({} if theirs is pyg.TransformerConv else {"add_self_loops": False}))
+    assert_same(*layers, states(), EDGES, torch.randn(1, 3, dtype=F64))
+
+
+def test_edge_features_of_other_shapes_get_pygs_own_answer():
+    layers = pair(pyg.TransformerConv, 8, 4, edge_dim=3)
+    made = assert_same(*layers, states(), EDGES, torch.randn(9, 1, 3, dtype=F64), answered=False)
+    assert list(made.theirs) == ["edge_attr is not one row for each edge, of the channels that lin_edge takes"]
+    with pytest.raises(RuntimeError, match=r"mat1 and mat2 shapes cannot be multiplied \(9x2 and 3x4\)"):
+        layers[1](states(), EDGES, torch.randn(9, 2, dtype=F64))
+
+
 def test_lazy_channels_are_read_from_the_first_call():
     for ours in (TransformerConv, GATConv, GATv2Conv):
         layer = ours((-1, -1), 4, heads=2)

@@ -55,8 +55,27 @@ def test_a_cached_gcn_conv_keeps_its_first_graph():
     assert_same(theirs, ours, x, EDGES)
     assert ours._cached_edge_index is not None
     assert_close(ours(x, EDGES.flip(0)), ours(x, EDGES))
+    # And where it is no longer told to.
+    theirs.cached = ours.cached = False
+    assert_same(theirs, ours, x, EDGES.flip(0))
     ours.reset_parameters()
     assert ours._cached_edge_index is None
+
+
+@pytest.mark.parametrize("options", [{}, {"add_self_loops": False}, {"normalize": False}, {"cached": True}], ids=str)
+@pytest.mark.parametrize("many", [0, 8, 10])
+def test_weights_of_other_edges_are_refused_in_words(options, many):
+    for weight in (torch.rand(many), torch.rand(many, 1)):
+        with pytest.raises(ValueError, match=rf"expected 9 rows of edge features.*, got {many}"):
+            GCNConv(8, 4, **options)(torch.randn(6, 8), EDGES, weight)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (9, 1), (1, 9)])
+def test_weights_come_in_the_shapes_that_pyg_takes(shape):
+    assert_same(*pair(pyg.GCNConv, 8, 4, normalize=False), states(), EDGES, torch.rand(shape, dtype=F64))
+    if 9 not in shape:
+        with pytest.raises(ValueError, match="expected 9 rows of edge features, got 1"):
+            GCNConv(8, 4)(torch.randn(6, 8), EDGES, torch.rand(shape))
 
 
 @pytest.mark.parametrize(

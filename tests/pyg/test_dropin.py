@@ -1,3 +1,6 @@
+import io
+import pickle
+
 import pytest
 import torch
 from torch_geometric import nn as pyg
@@ -62,8 +65,54 @@ def test_a_subclass_of_a_drop_in_computes_what_it_says():
     assert calls()["Doubled"].theirs == {"Doubled is a subclass, which may compute something else": 1}
 
 
+# torch deprecates its script compiler.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_subclass_of_a_drop_in_is_refused_by_torchscript():
+    with pytest.raises(
+        TypeError, match="expected a drop-in for TorchScript, got its subclass Renamed: derive Renamed from"
+    ):
+        torch.jit.script(Renamed(4, 4))
+
+
+@EACH
+def test_a_drop_in_swapped_back_is_pickled_without_a_trace(make):
+    layer = make()
+    layer(X, EDGES)
+    assert b"graphattn" in pickle.dumps(layer)
+    assert b"graphattn" not in pickle.dumps(deaccelerate(layer))
+
+
+def packaged(model, *extern):
+    file = io.BytesIO()
+    with torch.package.PackageExporter(file) as exporter:
+        exporter.extern(["torch_geometric.**", "_operator", *extern])
+        exporter.save_pickle("model", "model.pkl", model)
+    file.seek(0)
+    return torch.package.PackageImporter(file).load_pickle("model", "model.pkl")
+
+
+# torch.package reads storages in a way that torch deprecates.
+@pytest.mark.filterwarnings("ignore:TypedStorage")
+@EACH
+def test_a_package_holds_pygs_layer(make):
+    layer = make()
+    read = packaged(torch.nn.ModuleList([layer, layer]))
+    assert type(read[0]) is layer.theirs
+    assert read[0] is read[1]
+    torch.testing.assert_close(read[0](X, EDGES), layer(X, EDGES))
+
+
+class Renamed(SAGEConv):
+    pass
+
+
+def test_a_package_holds_no_subclass_of_a_drop_in():
+    with pytest.raises(torch.package.PackagingError, match="did not match against any action pattern"):
+        packaged(Renamed(4, 4))
+
+
 def test_an_edge_index_that_is_none_gets_pygs_own_error():
-    for edge_index in (EDGES.float(), EDGES.T, [[0], [1]]):
+    for edge_index in (EDGES.float(), EDGES.T, EDGES > 0, EDGES + 0j, [[0], [1]]):
         with pytest.raises(ValueError, match=r"`MessagePassing.propagate` only supports|Expected 'edge_index'"):
             SAGEConv(4, 4)(X, edge_index)
 

@@ -89,6 +89,12 @@ def test_dropout_of_attention_weights():
     assert torch.equal(ours(x, EDGES, BATCH), ours(x, EDGES, BATCH))
 
 
+def test_attention_that_drops_everything_is_pygs():
+    made = assert_same(*layers("multihead", norm=None, attn_kwargs={"dropout": 1.0}), states(), EDGES, answered=False)
+    assert made.theirs == {"the dropout of its attention is 1.0": 1}
+    assert_same(*layers("performer", norm=None, dropout=1.0, attn_kwargs={"dropout": 1.0}), states(), EDGES)
+
+
 def test_calls_that_pyg_answers():
     made = assert_same(
         *layers("multihead", norm=None, attn_kwargs={"add_zero_attn": True}), states(), EDGES, answered=False
