@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
 from torch_geometric.nn import HeteroConv, Sequential, TransformerConv, to_hetero
 
-from graphattn import binding
+from graphattn import lasting
 from graphattn.layer import GraphLayer
 from graphattn.topology import Edges, Full
 from graphattn.zoo import GCN, EdgeConv, SelfAttention
@@ -105,12 +105,12 @@ def test_the_memory_of_plain_edge_indexes_is_weak():
     layer, x = GCN(8, 8), torch.randn(5, 8)
     layer(x, edge_index)
     layer(x, edge_index)
-    assert edge_index in binding._SEEN
+    assert edge_index in lasting._SEEN
     gc.collect()
-    before = len(binding._SEEN)
+    before = len(lasting._SEEN)
     del edge_index
     gc.collect()
-    assert len(binding._SEEN) == before - 1
+    assert len(lasting._SEEN) == before - 1
 
 
 def test_nothing_is_left_behind_after_forward():
