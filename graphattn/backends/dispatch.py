@@ -12,9 +12,7 @@ from torch.autograd import forward_ad
 
 from graphattn.backends.closed_form import ClosedForm
 from graphattn.backends.dense import Dense
-from graphattn.backends.edges.csr import Csr
-from graphattn.backends.edges.cuda import Cuda
-from graphattn.backends.edges.sparse import Sparse
+from graphattn.backends.edges.backend import NUMBA, TORCH, TRITON, OnEdges
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.flex import Flex
 from graphattn.backends.linear import Linear
@@ -27,7 +25,8 @@ if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
 BACKENDS: tuple[Backend, ...] = (
-    ClosedForm(), CudaSmall(), Small(), Flex(), Dense(), Linear(), Cuda(), Csr(), Sparse(), Edgewise()
+    ClosedForm(), CudaSmall(), Small(), Flex(), Dense(), Linear(),
+    OnEdges("cuda", TRITON), OnEdges("csr", NUMBA), OnEdges("sparse", TORCH), Edgewise(),
 )  # fmt: skip
 _forced: list[Backend] = []
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends import dense
-from graphattn.backends.edges.cuda import why_not_here
+from graphattn.backends.triton.usable import why_not_here
 from graphattn.backends.twice import differentiable
 from graphattn.backends.watched import watched
 from graphattn.lasting import lasting

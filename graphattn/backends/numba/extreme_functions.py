@@ -10,10 +10,9 @@ from typing import Tuple, final  # noqa: UP035  torch reads this spelling
 import torch
 from torch import Tensor
 
-from graphattn.backends.numba.functions import Order, differentiated
-from graphattn.backends.numba.ops import flat
+from graphattn.backends.numba.arrays import flat
 from graphattn.backends.numba.threads import ranges, run
-from graphattn.backends.operators.rules import LIBRARY, over_heads
+from graphattn.backends.operators.rules import LIBRARY, Order, differentiated, over_heads
 from graphattn.topology import Edges
 
 

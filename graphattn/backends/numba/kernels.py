@@ -1,14 +1,14 @@
-"""Kernels over grouped edges. No tensor of edges times channels is ever made.
+"""Kernels over grouped edges: products along them, sums over them, the softmax of their scores.
 
-Each reads nodes of one kind in the order of the edges' other ends, no two: what a processor's caches hold is then these nodes
-alone, and three passes over the edges are faster than one that does everything. What they hand on is ``[E, H]``, a number for
-every edge and head, in the order of the rows.
+No tensor of edges times channels is ever made. Each kernel reads nodes of one kind in the order of the edges' other ends, no two:
+what a processor's caches hold is then these nodes alone, and three passes over the edges are faster than one that does
+everything. What they hand on is ``[E, H]``, a number for every edge and head, in the order of the rows.
 
 Every kernel works on the rows from ``low`` to ``high`` and writes to no other. Tensors come flat: nodes ``[N * H * C]``, a node's
-heads side by side; edges may have features ``[E * D]``. Several rows may share a node's edges: ``row_of [rows]`` names each row's
-node, and is empty where every node is one row.
+heads side by side. What stands at the other end has ``H`` heads or one that all of them share, as the features of edges. Several
+rows may be parts of one node's edges: ``row_of [rows]`` names each row's node, and is empty where every node is one row.
 
-Letters: ``H`` heads, ``C`` channels of a node, ``D`` of an edge's features.
+Letters: ``H`` heads, ``C`` channels of a node or a feature.
 """
 
 # ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
@@ -21,7 +21,7 @@ import numpy as np
 
 from graphattn.backends.numba.lanes import add_all, compiled, factor_of, inner, most_edges, product, word_of
 from graphattn.backends.numba.memory import ask_ahead, copy, get, put
-from graphattn.backends.numba.rows import STRIDE, add_four, pull_back, softmax
+from graphattn.backends.numba.rows import STRIDE, add_four, softmax, softmax_gradient
 
 
 @inner
@@ -64,22 +64,28 @@ def give(row, first, degree, heads, period, array):
 
 @compiled
 def edge_products(low, high, lanes, sizes, row_of, ptr, other, left, right, out):
-    """Inner products of a node and the other end of each of its edges, ``out[e, h] = left_h . right[other_e]_h``."""
-    heads, channels = sizes
+    """Inner products of a node and the other end of each of its edges, ``out[e, h] = left_h . right[other_e]_h``.
+
+    ``own`` is 1 where every head has its own ``right``, 0 where all share one; ``more`` adds to what ``out`` holds.
+    """
+    heads, channels, own, more = sizes
+    size = channels * (heads if own else 1)
     for r in range(low, high):
         i = node_of(row_of, r) * heads
         for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
-            j = np.int64(get(other, e)) * heads
+            j = np.int64(get(other, e)) * size
             for h in range(heads):
-                said = product(left, (i + h) * channels, right, (j + h) * channels, channels, lanes)
-                put(out, e * heads + h, said)
+                score = product(left, (i + h) * channels, right, j + h * own * channels, channels, lanes)
+                if more:
+                    score += get(out, e * heads + h)
+                put(out, e * heads + h, score)
 
 
 @compiled
 def weighted_sum(low, high, lanes, sizes, ptr, other, place, weight, x, out):
     """Sums over a row's edges, ``out_r = sum_e weight[place_e] x[other_e]``; an empty ``place`` leaves the order as it is."""
-    heads, channels = sizes
-    size = heads * channels
+    heads, channels, own = sizes
+    size, apart = heads * channels, channels * (heads if own else 1)
     row = row_like(out, ptr, low, high, heads)
     for r in range(low, high):
         first, degree, at = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r]), r * size
@@ -92,18 +98,44 @@ def weighted_sum(low, high, lanes, sizes, ptr, other, place, weight, x, out):
         weights, start = (row, 0) if place.size else (weight, first * heads)
         four = degree - degree % 4
         for e in range(0, four, 4):
-            j, k = np.int64(get(other, first + e)) * size, np.int64(get(other, first + e + 1)) * size
-            m, n = np.int64(get(other, first + e + 2)) * size, np.int64(get(other, first + e + 3)) * size
+            j, k = np.int64(get(other, first + e)) * apart, np.int64(get(other, first + e + 1)) * apart
+            m, n = np.int64(get(other, first + e + 2)) * apart, np.int64(get(other, first + e + 3)) * apart
             for h in range(heads):
-                c, w = h * channels, start + e * heads + h
+                c, w = h * own * channels, start + e * heads + h
                 w0, w1 = get(weights, w), get(weights, w + heads)
                 w2, w3 = get(weights, w + 2 * heads), get(weights, w + 3 * heads)
-                add_four(out, at + c, w0, w1, w2, w3, x, j + c, k + c, m + c, n + c, channels, lanes)
+                add_four(out, at + h * channels, w0, w1, w2, w3, x, j + c, k + c, m + c, n + c, channels, lanes)
         for e in range(four, degree):
-            j = np.int64(get(other, first + e)) * size
+            j = np.int64(get(other, first + e)) * apart
             for h in range(heads):
-                c = h * channels
-                add_all(out, at + c, get(weights, start + e * heads + h), x, j + c, channels, lanes)
+                weight_of = get(weights, start + e * heads + h)
+                add_all(out, at + h * channels, weight_of, x, j + h * own * channels, channels, lanes)
+
+
+@compiled
+def feature_sums(low, high, lanes, sizes, ptr, number, weight, left, out):
+    """What all heads of its receiver send to the one edge that has a feature, ``out[number_e] = sum_h weight[e, h] left_h``."""
+    heads, channels, more = sizes
+    for i in range(low, high):
+        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
+            f = np.int64(get(number, e)) * channels
+            if not more:
+                out[f : f + channels] = 0
+            for h in range(heads):
+                add_all(out, f, get(weight, e * heads + h), left, (i * heads + h) * channels, channels, lanes)
+
+
+@compiled
+def table_sums(low, high, lanes, sizes, starts, ptr, kind, weight, left, parts):
+    """``part_t = sum over edges of kind t of weight_e left_i``: a part ``[T * H * C]`` for each range of rows, which add up."""
+    heads, channels = sizes
+    part = parts[np.searchsorted(starts, low)]
+    for i in range(low, high):
+        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
+            t = np.int64(get(kind, e)) * heads
+            for h in range(heads):
+                weight_of = get(weight, e * heads + h)
+                add_all(part, (t + h) * channels, weight_of, left, (i * heads + h) * channels, channels, lanes)
 
 
 @compiled
@@ -120,77 +152,33 @@ def softmaxes(low, high, lanes, sizes, ptr, weight):
 
 
 @compiled
-def pull_backs(low, high, lanes, thin, sizes, ptr, alpha, grad, out, felt_grad, felt, pull):
-    """What each weight would add to the loss, ``pull [E, H]``, becomes its score's gradient, ``alpha (pull - grad . out)``."""
-    heads, channels, deep, period = sizes
-    row, weight = row_like(pull, ptr, low, high, period), row_like(pull, ptr, low, high, period)
-    mean = heads_like(pull, period)
+def softmax_gradients(low, high, lanes, sizes, ptr, alpha, grad):
+    """The gradients of weights, ``grad [E, H]``, become those of scores, ``alpha (grad - sum_e alpha_e grad_e)``."""
+    heads, period = sizes
+    row, weight = row_like(grad, ptr, low, high, period), row_like(grad, ptr, low, high, period)
+    mean = heads_like(grad, period)
     for r in range(low, high):
         first, degree = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r])
-        for h in range(heads):
-            at = (r * heads + h) * channels
-            mean[h] = product(grad, at, out, at, channels, lanes)
-            if deep:
-                at = (r * heads + h) * deep
-                mean[h] += product(felt_grad, at, felt, at, deep, thin)
         take(alpha, first, degree, heads, period, weight)
-        take(pull, first, degree, heads, period, row)
-        pull_back(weight, row, degree, heads, period, mean)
-        give(row, first, degree, heads, period, pull)
+        take(grad, first, degree, heads, period, row)
+        softmax_gradient(weight, row, degree, heads, period, mean)
+        give(row, first, degree, heads, period, grad)
 
 
 @compiled
-def drop(low, high, lanes, heads, ptr, sender, number, seed, threshold, loud, weight):
-    """``weight [E, H]``, times how loud the edges are."""
+def drop(low, high, lanes, heads, ptr, sender, number, seed, threshold, scale, weight):
+    """``weight [E, H]``, times the dropout scale of each edge and head."""
     for i in range(low, high):
         for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
             word = word_of(seed, i, get(sender, e), get(number, e))
             for h in range(heads):
-                put(weight, e * heads + h, get(weight, e * heads + h) * factor_of(word, h, threshold, loud))
+                put(weight, e * heads + h, get(weight, e * heads + h) * factor_of(word, h, threshold, scale))
 
 
 @compiled
-def add_bias(low, high, lanes, heads, ptr, number, bias, weight):
-    """The bias of each edge, in the order of the topology, is added to ``weight [E, H]``."""
+def add_bias(low, high, lanes, heads, ptr, number, bias, score):
+    """The bias of each edge, in the order of the topology, is added to ``score [E, H]``."""
     for e in range(np.int64(ptr[low]), np.int64(ptr[high])):
         at = np.int64(get(number, e)) * heads
         for h in range(heads):
-            put(weight, e * heads + h, get(weight, e * heads + h) + get(bias, at + h))
-
-
-@compiled
-def add_asked(low, high, thin, sizes, ptr, number, asked, feature, weight):
-    """What a node asks of its edges' features is added, ``weight[e, h] += asked_h . feature[number_e]``."""
-    heads, deep = sizes
-    for i in range(low, high):
-        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
-            f = np.int64(get(number, e)) * deep
-            for h in range(heads):
-                said = product(asked, (i * heads + h) * deep, feature, f, deep, thin)
-                put(weight, e * heads + h, get(weight, e * heads + h) + said)
-
-
-@compiled
-def feature_sums(low, high, thin, sizes, ptr, number, weight, feature, felt):
-    """Sums over a row's edges, ``felt_r = sum_e weight[e] feature[number_e]``."""
-    heads, deep = sizes
-    for r in range(low, high):
-        felt[r * heads * deep : (r + 1) * heads * deep] = 0
-        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
-            f = np.int64(get(number, e)) * deep
-            for h in range(heads):
-                add_all(felt, (r * heads + h) * deep, get(weight, e * heads + h), feature, f, deep, thin)
-
-
-@compiled
-def feature_grads(low, high, thin, sizes, ptr, number, heard, pull, felt_grad, asked, feature_grad):
-    """What the features of each edge get, ``sum_h heard[e, h] felt_grad_h + pull[e, h] asked_h``."""
-    heads, deep = sizes
-    for i in range(low, high):
-        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
-            f = np.int64(get(number, e)) * deep
-            feature_grad[f : f + deep] = 0
-            for h in range(heads):
-                at = (i * heads + h) * deep
-                add_all(feature_grad, f, get(heard, e * heads + h), felt_grad, at, deep, thin)
-                add_all(feature_grad, f, get(pull, e * heads + h), asked, at, deep, thin)
+            put(score, e * heads + h, get(score, e * heads + h) + get(bias, at + h))

@@ -1,4 +1,4 @@
-"""What kernels share: instructions over several channels at once, the exponential, the softmax of a row, the hash of dropout.
+"""What kernels share: instructions over several channels at once, the hash of dropout.
 
 ``lanes`` is an empty array whose type tells the compiler how many channels one instruction handles: a power of two that divides
 them. Numba keeps compiled kernels and does not see edits in what they call from other files: the type of ``lanes`` spells the
@@ -22,15 +22,12 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from graphattn.backends.numba.compiling import KERNELS
 
 # Not "fast" as a whole: that would delete the guards around minus infinity.
 MATH = ("contract", "reassoc", "arcp", "nsz")
-_LOG2E = np.float32(1.4426950408889634)
-_LN2_HIGH = np.float32(0.693359375)
-_LN2_LOW = np.float32(-2.12194440e-4)
 _SOURCES = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 _STAMP = f"v{hashlib.sha256(_SOURCES).hexdigest()[:16]}"
 _MOST = 64
@@ -162,44 +159,6 @@ def add_all(y, yt, factor, x, xt, channels, lanes):
         add(y, yt + c, factor, x, xt + c, lanes)
 
 
-@intrinsic
-def _as_float(typingctx, bits):
-    """The float32 that an int32 spells."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
-def exp(x):
-    """The exponential of a number that is not above zero by much."""
-    return math.exp(x)
-
-
-@overload(exp, inline="always")
-def _exp_of(x):
-    if x != types.float32:
-        return lambda x: math.exp(x)
-
-    def polynomial(x):
-        # exp(x) = 2^n exp(r), |r| <= ln(2) / 2, exp(r) by a polynomial (Cephes): vectorises, where a call to libm does not.
-        low = max(x, np.float32(-87.0))
-        n = math.floor(low * _LOG2E + np.float32(0.5))
-        r = low - n * _LN2_HIGH - n * _LN2_LOW
-        p = np.float32(1.9875691500e-4)
-        p = p * r + np.float32(1.3981999507e-3)
-        p = p * r + np.float32(8.3334519073e-3)
-        p = p * r + np.float32(4.1665795894e-2)
-        p = p * r + np.float32(1.6666665459e-1)
-        p = p * r + np.float32(5.0000001201e-1)
-        p = p * r * r + r + np.float32(1.0)
-        power = _as_float(np.int32((np.int32(n) + np.int32(127)) << np.int32(23)))
-        return p * power if x > np.float32(-87.0) else np.float32(0)
-
-    return polynomial
-
-
 @numba.njit(inline="always")
 def _mixed(word):
     # The hash of graphattn.dropout.
@@ -229,52 +188,3 @@ def most_edges(ptr, low, high):
     for i in range(low, high):
         most = max(most, ptr[i + 1] - ptr[i])
     return most
-
-
-@inner
-def softmax(weight, degree, top, total, lse, i):
-    """The first rows of ``weight [*, H]``, scores, become their softmax; ``lse[i]`` the logarithm of its sum."""
-    heads = lse.shape[1]
-    top[:] = -np.inf
-    total[:] = 0
-    for e in range(degree):
-        for h in range(heads):
-            top[h] = max(top[h], weight[e, h])
-    for h in range(heads):
-        top[h] = top[h] if top[h] > -np.inf else 0
-    for e in range(degree):
-        for h in range(heads):
-            weight[e, h] = exp(weight[e, h] - top[h])
-            total[h] += weight[e, h]
-    for h in range(heads):
-        lse[i, h] = top[h] + math.log(total[h]) if total[h] > 0 else np.inf
-        total[h] = 1 / total[h] if total[h] > 0 else 0
-    for e in range(degree):
-        for h in range(heads):
-            weight[e, h] *= total[h]
-
-
-@inner
-def drop(weight, degree, ptr, sender, number, i, seed, threshold, loud):
-    """A row's weights, times how loud its edges are."""
-    for e in range(degree):
-        word = word_of(seed, i, sender[ptr[i] + e], number[ptr[i] + e])
-        for h in range(weight.shape[1]):
-            weight[e, h] *= factor_of(word, h, threshold, loud)
-
-
-@numba.njit(inline="always")
-def pulled(e, i, heard, pull, mean, lse, sender, number, seed, threshold, loud):
-    """Scores ``heard[e]`` become weights behind dropout, wishes ``pull[e]`` the gradients of the scores."""
-    heads = lse.shape[1]
-    for h in range(heads):
-        heard[e, h] = exp(heard[e, h] - lse[i, h])
-    if threshold:
-        word = word_of(seed, i, sender[e], number[e])
-        for h in range(heads):
-            factor = factor_of(word, h, threshold, loud)
-            pull[e, h] = heard[e, h] * (factor * pull[e, h] - mean[h])
-            heard[e, h] *= factor
-    else:
-        for h in range(heads):
-            pull[e, h] = heard[e, h] * (pull[e, h] - mean[h])

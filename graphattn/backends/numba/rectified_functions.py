@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu, pad
 
-from graphattn.backends.numba.functions import Order, differentiated
-from graphattn.backends.numba.ops import flat, real
+from graphattn.backends.numba.arrays import flat, real
 from graphattn.backends.numba.threads import ranges, run
-from graphattn.backends.operators.rules import LIBRARY, one_by_one
+from graphattn.backends.operators.rules import LIBRARY, Order, differentiated, one_by_one
 from graphattn.topology import Edges
 
 _LANES = 16

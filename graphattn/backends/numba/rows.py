@@ -176,44 +176,77 @@ def _softmax(weight, degree, heads, period, top, share):
 
 
 @intrinsic
-def _pull(typingctx, heard, pull, start, stop, step, mean):
-    """``pull = heard * (pull - mean)``."""
+def _mean(typingctx, weight, grad, start, stop, step, mean):
+    """The sum in each lane of ``weight * grad``, to ``mean[start:]``."""
 
     def generate(context, builder, signature, arguments):
-        loud, array, start, stop, step, means = arguments
-        middle = read(context, builder, mean, means, start, _ROW)
+        weights, grads, start, stop, step, means = arguments
+        whole = cgutils.alloca_once_value(builder, constant(_ROW, 0))
         with steps(builder, start, stop, step) as at:
-            weight = read(context, builder, heard, loud, at, _ROW)
-            pointer, align = place(context, builder, pull, array, at, _ROW)
-            change = builder.fsub(builder.load(pointer, align=align), middle)
-            builder.store(builder.fmul(weight, change), pointer, align=align)
+            left, right = (
+                read(context, builder, weight, weights, at, _ROW),
+                read(context, builder, grad, grads, at, _ROW),
+            )
+            term = builder.fmul(left, right, flags=MATH)
+            builder.store(builder.fadd(builder.load(whole), term, flags=MATH), whole)
+        pointer, align = place(context, builder, mean, means, start, _ROW)
+        builder.store(builder.load(whole), pointer, align=align)
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(heard, pull, index, index, index, mean), generate
+    return types.void(weight, grad, index, index, index, mean), generate
 
 
-def pull_back(heard, pull, degree, heads, period, mean):
-    """What each weight would add to the loss, ``pull``, becomes the gradient of its score, ``heard * (pull - mean)``."""
+@intrinsic
+def _differ(typingctx, weight, grad, start, stop, step, mean):
+    """``grad = weight * (grad - mean)``."""
+
+    def generate(context, builder, signature, arguments):
+        weights, grads, start, stop, step, means = arguments
+        middle = read(context, builder, mean, means, start, _ROW)
+        with steps(builder, start, stop, step) as at:
+            factor = read(context, builder, weight, weights, at, _ROW)
+            pointer, align = place(context, builder, grad, grads, at, _ROW)
+            change = builder.fsub(builder.load(pointer, align=align), middle)
+            builder.store(builder.fmul(factor, change), pointer, align=align)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(weight, grad, index, index, index, mean), generate
+
+
+def softmax_gradient(weight, grad, degree, heads, period, mean):
+    """Gradients of a row's weights become those of its scores, ``weight * (grad - mean)`` with each head's weighted ``mean``."""
     raise NotImplementedError
 
 
-@overload(pull_back)
-def _pull_back(heard, pull, degree, heads, period, mean):
-    if heard.dtype == types.float32:
+@overload(softmax_gradient)
+def _softmax_gradient(weight, grad, degree, heads, period, mean):
+    if weight.dtype == types.float32:
 
-        def in_vectors(heard, pull, degree, heads, period, mean):
+        def in_vectors(weight, grad, degree, heads, period, mean):
             stop = -(-degree * period // STRIDE) * STRIDE
+            weight[degree * period : stop] = 0
+            grad[degree * period : stop] = 0
+            for start in range(0, period, STRIDE):
+                _mean(weight, grad, start, stop, max(period, STRIDE), mean)
+            for h in range(period, mean.size):
+                mean[h % period] += mean[h]
             repeat(mean, period)
             for start in range(0, period, STRIDE):
-                _pull(heard, pull, start, stop, max(period, STRIDE), mean)
+                _differ(weight, grad, start, stop, max(period, STRIDE), mean)
 
         return in_vectors
 
-    def one_by_one(heard, pull, degree, heads, period, mean):
+    def one_by_one(weight, grad, degree, heads, period, mean):
+        for h in range(heads):
+            mean[h] = 0.0
         for e in range(degree):
             for h in range(heads):
-                pull[e * period + h] = heard[e * period + h] * (pull[e * period + h] - mean[h])
+                mean[h] += weight[e * period + h] * grad[e * period + h]
+        for e in range(degree):
+            for h in range(heads):
+                grad[e * period + h] = weight[e * period + h] * (grad[e * period + h] - mean[h])
 
     return one_by_one
 

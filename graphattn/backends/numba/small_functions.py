@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.numba import small_ops as ops
-from graphattn.backends.numba.functions import EVERYTHING, Dropped, Order, differentiated, pulled
+from graphattn.backends.numba.functions import EVERYTHING, Dropped, pulled
+from graphattn.backends.operators.rules import Order, differentiated
 from graphattn.topology import Causal, Cross, Full, Star
 from graphattn.topology.sizes import from_ptr
 

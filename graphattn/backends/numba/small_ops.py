@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.numba.ops import drop, flat, real
+from graphattn.backends.numba.arrays import dropout_of as drop
+from graphattn.backends.numba.arrays import flat, real
 from graphattn.backends.numba.threads import ranges, run
 from graphattn.backends.operators.rules import LIBRARY, alike, over_heads
 

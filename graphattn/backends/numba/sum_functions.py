@@ -10,10 +10,9 @@ from typing import final
 import torch
 from torch import Tensor
 
-from graphattn.backends.numba.functions import differentiated
-from graphattn.backends.numba.ops import flat
+from graphattn.backends.numba.arrays import flat
 from graphattn.backends.numba.threads import ranges, run
-from graphattn.backends.operators.rules import LIBRARY, over_heads
+from graphattn.backends.operators.rules import LIBRARY, differentiated, over_heads
 from graphattn.topology import Edges
 
 

@@ -1,18 +1,91 @@
-"""What the operators of all backends share: their library, room for results, and how ``vmap`` maps them."""
+"""What operators share: their library, the graph they are given, room for results, vmap, second derivatives, languages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from graphattn.topology import Edges
 
 LIBRARY = "graphattn"
 
 Operator = Callable[..., Any]
 Rule = Callable[..., tuple[object, object]]
 """What ``torch.library.register_vmap`` takes: ``(info, in_dims, *arguments) -> (results, out_dims)``."""
+
+
+class Order(NamedTuple):
+    """A graph, grouped by receiver and by sender: :class:`~graphattn.topology.compressed.Compressed` twice."""
+
+    ptr: Tensor
+    sender: Tensor
+    number: Tensor
+    sender_ptr: Tensor
+    receiver: Tensor
+    place: Tensor
+
+    @classmethod
+    def of(cls, graph: Edges) -> Order:
+        """The groups of a graph, made once."""
+        return cls(*graph.by_receiver(), *graph.by_sender())
+
+    def ends(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The receiver of each edge in the receivers' order, its sender, and its number, ``[E]`` each."""
+        return self.receivers(), self.sender.long(), self.number.long()
+
+    def receivers(self) -> Tensor:
+        """The receiver of each edge in the receivers' order, ``[E]``."""
+        return row_of(self.ptr, self.sender.size(0)).long()
+
+
+def row_of(ptr: Tensor, edges: int) -> Tensor:
+    """The row of each edge, ``[N + 1] -> [E]``.
+
+    >>> row_of(torch.tensor([0, 1, 1, 3]), 3)
+    tensor([0, 2, 2])
+    """
+    rows = torch.arange(ptr.size(0) - 1, dtype=ptr.dtype, device=ptr.device)
+    return rows.repeat_interleave(ptr.diff(), output_size=edges)
+
+
+def language(kernels: str, family: str) -> Any:
+    """The functions that compute a family of operators ("edges", "whole", ...) in "numba", "triton" or "torch"."""
+    return import_module(f"graphattn.backends.{kernels}.{family}")
+
+
+def differentiated(*tensors: Tensor | None) -> bool:
+    """Whether gradients are wanted of one of these."""
+    # Without gradients no grouping by senders is needed, and torch.compile stumbles over a Function that wants none.
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+
+
+def differentiated_again() -> bool:
+    """Whether a gradient will be differentiated in turn, so that it is computed by what torch knows to differentiate."""
+    # A compiled gradient is not differentiated in turn, and torch.compile cannot trace a Function within itself.
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def backwards(
+    function: Callable[[Sequence[Any]], object], states: Sequence[Tensor | None], grads: object
+) -> list[Tensor | None]:
+    """The gradients of a function of some states, as something that can be differentiated again; None where there is no state.
+
+    >>> backwards(lambda states: states[0] ** 2, (torch.tensor(3.0), None), torch.tensor(1.0))
+    [tensor(6.), None]
+    """
+    there = [k for k, x in enumerate(states) if x is not None]
+
+    def of_those(*given: Tensor) -> object:
+        known = dict(zip(there, given, strict=True))
+        return function([known.get(k) for k in range(len(states))])
+
+    back: Any = torch.func.vjp(of_those, *(x for x in states if x is not None))[1]
+    found = dict(zip(there, back(grads), strict=True))
+    return [found.get(k) for k in range(len(states))]
 
 
 def alike(*tensors: Tensor) -> list[Tensor]:

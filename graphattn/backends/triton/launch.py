@@ -25,10 +25,10 @@ _WIDEST = 512
 
 
 class Dropout(NamedTuple):
-    """Dropout as kernels take it: from which word on a message is heard (0: always), and how loud it is."""
+    """Dropout as kernels take it: from which word on a message is kept (0: always), and its scale."""
 
     threshold: int
-    loud: float
+    scale: float
 
 
 def power(number: int) -> int:
@@ -63,12 +63,17 @@ def columns(width: int, heads: int = 1) -> int:
     return min(power(width), max(_WIDEST // power(heads), 1))
 
 
-def dropout_of(seed: Tensor | None, share: float, dtype: torch.dtype) -> Dropout:
-    """Dropout as kernels take it; loud in the precision of the layer, as on every backend."""
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """What numbers of a dtype are added up in."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def dropout_of(seed: Tensor | None, rate: float, dtype: torch.dtype) -> Dropout:
+    """Dropout as kernels take it; its scale in the precision of the layer, as on every backend."""
     if seed is None:
         return Dropout(0, 1.0)
-    loud = torch.ones((), dtype=dtype) / (1 - share)
-    return Dropout(round(share * 2**32), float(loud))
+    scale = torch.ones((), dtype=dtype) / (1 - rate)
+    return Dropout(round(rate * 2**32), float(scale))
 
 
 def start(kernel: Any, grid: tuple[int, ...], given: Sequence[object], constants: Mapping[str, object]) -> None:

@@ -65,7 +65,7 @@ def steepness(q, k, inside, SLOPE: tl.constexpr):
 
 
 @triton.jit
-def scores(q, k, w, asked, feature, bias, SCORE: tl.constexpr, SLOPE: tl.constexpr):
+def scores(q, k, w, feature_query, feature, bias, SCORE: tl.constexpr, SLOPE: tl.constexpr):
     """Scores ``[E, H]`` of a receiver's query ``q [H, C]`` and its senders' keys ``k [E, H, C]``."""
     if SCORE == PRODUCT:
         score = tl.sum(q[None, :, :] * k, 2)
@@ -77,8 +77,8 @@ def scores(q, k, w, asked, feature, bias, SCORE: tl.constexpr, SLOPE: tl.constex
         if SCORE == ADDITIVE:
             x *= w[None, :, :]
         score = tl.sum(x, 2)
-    if asked is not None:
-        score += tl.sum(asked[None, :, :] * feature[:, None, :], 2)
+    if feature_query is not None:
+        score += tl.sum(feature_query[None, :, :] * feature[:, None, :], 2)
     if SCORE != SPLIT and bias is not None:
         score += bias
     return score
@@ -99,20 +99,20 @@ def mixed(word):
 
 
 @triton.jit
-def loudness(seed, receiver, sender, number, h, THRESHOLD: tl.constexpr, LOUD: tl.constexpr, ACC: tl.constexpr):
-    """How loud edges are in each head; ``receiver``, ``sender`` and ``number`` broadcast to the shape of all but heads."""
+def dropout_scale(seed, receiver, sender, number, h, THRESHOLD: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr):
+    """The dropout scale of edges in each head; ``receiver``, ``sender`` and ``number`` broadcast to all but heads."""
     word = mixed(mixed(seed.to(tl.uint32)) ^ receiver.to(tl.uint32))
     word = mixed(word ^ sender.to(tl.uint32))
     word = mixed(word ^ number.to(tl.uint32))
     word = mixed(word ^ h.to(tl.uint32))
-    return (word.to(tl.int64) >= THRESHOLD).to(ACC) * LOUD
+    return (word.to(tl.int64) >= THRESHOLD).to(ACC) * SCALE
 
 
 @triton.jit
 def behind_dropout(
-    alpha, seed, receiver, sender, number, h, THRESHOLD: tl.constexpr, LOUD: tl.constexpr, ACC: tl.constexpr
+    alpha, seed, receiver, sender, number, h, THRESHOLD: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr
 ):
-    """Weights as they are heard; ``receiver``, ``sender``, ``number`` and ``h`` broadcast to their shape."""
+    """Weights after dropout; ``receiver``, ``sender``, ``number`` and ``h`` broadcast to their shape."""
     if THRESHOLD:
-        alpha *= loudness(seed, receiver, sender, number, h, THRESHOLD, LOUD, ACC)
+        alpha *= dropout_scale(seed, receiver, sender, number, h, THRESHOLD, SCALE, ACC)
     return alpha

@@ -11,16 +11,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from graphattn.backends.operators.edge_attention import Scored, States, reference
+from graphattn.backends.operators.rules import Order, backwards, differentiated, differentiated_again
 from graphattn.backends.triton import small_ops as ops
-from graphattn.backends.triton.functions import (
-    Order,
-    Said,
-    Scored,
-    backwards,
-    differentiated,
-    differentiated_again,
-    edgewise,
-)
 from graphattn.slots import Sizes
 from graphattn.topology import Causal, Cross, Full, Star
 from graphattn.topology.sizes import made
@@ -76,7 +69,7 @@ def _backward_edgewise(grad: Tensor, states: list[Any], scored: Scored, batch: o
 
     def heard(given: Sequence[Any]) -> Tensor:
         query, key, value, bias = given
-        return edgewise(Said(query * scale, key, value, bias=bias), scored._replace(slope=1.0), order)[0]
+        return reference(States(query * scale, key, value, bias=bias), scored._replace(slope=1.0), order)[0]
 
     return backwards(heard, states, grad)
 

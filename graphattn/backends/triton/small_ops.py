@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Tuple  # noqa: UP035  torch reads this spell
 import torch
 from torch import Tensor
 
-from graphattn.backends.edges.cuda import interpreted
 from graphattn.backends.operators.rules import LIBRARY, alike, one_by_one
-from graphattn.backends.triton.ops import wide
+from graphattn.backends.triton.launch import wide
+from graphattn.backends.triton.usable import interpreted
 from graphattn.backends.whole.cuda_small import CLASSES
 
 

@@ -11,7 +11,7 @@ import triton.language as tl
 
 from graphattn.backends.triton.parts import of_edges, of_node, of_nodes, steepness, to_edges, to_node
 
-# What an edge says: the other end's state, the slope of a leaky ReLU, or its weight alone.
+# What an edge sends: the other end's state, the slope of a leaky ReLU, or its weight alone.
 STATE: tl.constexpr = tl.constexpr(0)
 STEEPNESS: tl.constexpr = tl.constexpr(1)
 NOTHING: tl.constexpr = tl.constexpr(2)
@@ -21,27 +21,27 @@ NOTHING: tl.constexpr = tl.constexpr(2)
 def weighted_sum(
     rows, firsts, lasts, begin, other, place, weight, x, own, out,
     HEADS: tl.constexpr, CHANNELS: tl.constexpr, H: tl.constexpr, C: tl.constexpr, E: tl.constexpr,
-    SAID: tl.constexpr, SLOPE: tl.constexpr, PART: tl.constexpr, ACC: tl.constexpr,
+    MESSAGE: tl.constexpr, SLOPE: tl.constexpr, PART: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """``out_r = sum_e weight[place_e] x[other_e]``, or ``leaky'(own_r + x[other_e])`` for the latter; ``weight [E, H]``."""
     part = begin + tl.program_id(0)
     row, first, last = tl.load(rows + part).to(tl.int64), tl.load(firsts + part), tl.load(lasts + part)
     h, c = tl.arange(0, H), tl.program_id(1) * C + tl.arange(0, C)
     total = tl.zeros([H, C], ACC)
-    if SAID == STEEPNESS:
+    if MESSAGE == STEEPNESS:
         mine = of_node(own, row, h, c, HEADS, CHANNELS, ACC)
     for at in range(first, last, E):
         edge = at + tl.arange(0, E)
         real = edge < last
         w = of_edges(weight, tl.load(place + edge, mask=real, other=0), real, h, HEADS, ACC)
-        if SAID == NOTHING:
+        if MESSAGE == NOTHING:
             total += tl.sum(w, 0)[:, None]
         else:
             j = tl.load(other + edge, mask=real, other=0).to(tl.int64)
-            said = of_nodes(x, j, real, h, c, HEADS, CHANNELS, ACC)
-            if SAID == STEEPNESS:
-                said = steepness(mine, said, None, SLOPE)
-            total += tl.sum(w[:, :, None] * said, 0)
+            message = of_nodes(x, j, real, h, c, HEADS, CHANNELS, ACC)
+            if MESSAGE == STEEPNESS:
+                message = steepness(mine, message, None, SLOPE)
+            total += tl.sum(w[:, :, None] * message, 0)
     to_node(out, total, part.to(tl.int64) if PART else row, h, c, HEADS, CHANNELS)
 
 

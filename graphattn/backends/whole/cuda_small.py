@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
-from graphattn.backends.edges.cuda import why_not_here
+from graphattn.backends.triton.usable import why_not_here
 from graphattn.backends.watched import watched
 from graphattn.message import Attend
 from graphattn.score.base import is_product
@@ -51,7 +51,7 @@ class CudaSmall:
         yield from watched(layer)
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
-        from graphattn.backends.triton.functions import Scored
+        from graphattn.backends.operators.edge_attention import Scored
         from graphattn.backends.triton.small_functions import attention
 
         message = layer.message_function

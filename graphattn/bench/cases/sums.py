@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
-from graphattn.backends.numba import functions
+from graphattn.backends.operators.products import senders, spmm
 from graphattn.bench import graphs
 from graphattn.bench.cases.layers import matrix
 from graphattn.bench.comparison import OURS, Comparison, both_passes
@@ -25,7 +25,7 @@ def weighted(shrink: int = 1) -> Iterator[Comparison]:
     graph, sparse = Edges(ends, nodes).prepare(), matrix(ends, nodes, weight)
 
     def ours() -> Tensor:
-        return functions.weighted_sum(weight[:, None], x[:, None], graph).squeeze(1)
+        return spmm(weight[:, None], x[:, None], senders(graph, "numba")).squeeze(1)
 
     sides = {OURS: ours, "torch.sparse.mm": lambda: torch.sparse.mm(sparse, x)}
     yield from both_passes(f"{nodes:,} nodes, {ends.size(1):,} edges, {channels} channels", sides, [x])

@@ -1,0 +1,268 @@
+"""Kernels for scores in which a leaky ReLU looks at receiver and sender together.
+
+Their layout is that of :mod:`graphattn.backends.numba.kernels`. Of GATv2's score, ``sum_c w_c leaky(q_ic + k_jc)``, the gradient
+needs two sums only, ``of_query_i = sum_j grad_ij leaky'(q_i + k_j)`` and ``of_key_j``, the same over the sender's edges: those of
+query, key and ``w`` follow node by node, as ``leaky(z) = z leaky'(z)``. An edge may add to the key: a sum of rows of a table
+``[T, H, C]``, weighed with its features ``[E, T]``, or the row of its ``kind [E]``. GAT's score is one number per head,
+``leaky(q_i + k_j + b_ji)``.
+"""
+
+# ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
+# pyright: reportCallIssue=false
+# (Numba adds the first argument of an intrinsic)
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from graphattn.backends.numba.kernels import node_of
+from graphattn.backends.numba.lanes import (
+    MATH,
+    add_all,
+    add_to,
+    compiled,
+    inner,
+    place,
+    product,
+    read,
+    spread,
+    summed,
+    vector_of,
+    width,
+)
+from graphattn.backends.numba.memory import get, put
+
+
+def _positive(builder, x, vector):
+    return builder.fcmp_ordered(">", x, ir.Constant(vector, [0.0] * vector.count))
+
+
+@intrinsic
+def leaky_dot(typingctx, weight, wt, a, at, b, bt, slope, lanes):
+    """The inner product of ``weight[wt:]`` and ``leaky(a[at:] + b[bt:])`` over as many channels as there are lanes."""
+
+    def generate(context, builder, signature, arguments):
+        vector = vector_of(a, lanes)
+        x = builder.fadd(
+            read(context, builder, a, arguments[2], arguments[3], vector),
+            read(context, builder, b, arguments[4], arguments[5], vector),
+            flags=MATH,
+        )
+        less = builder.fmul(x, spread(builder, arguments[6], vector), flags=MATH)
+        leaky = builder.select(_positive(builder, x, vector), x, less)
+        factor = read(context, builder, weight, arguments[0], arguments[1], vector)
+        return summed(builder, builder.fmul(factor, leaky, flags=MATH), vector)
+
+    return a.dtype(weight, types.intp, a, types.intp, b, types.intp, a.dtype, lanes), generate
+
+
+@intrinsic
+def add_slopes(typingctx, y, yt, factor, a, at, b, bt, slope, lanes):
+    """``y[yt:] += factor * leaky'(a[at:] + b[bt:])`` over as many channels as there are lanes."""
+
+    def generate(context, builder, signature, arguments):
+        vector = vector_of(y, lanes)
+        x = builder.fadd(
+            read(context, builder, a, arguments[3], arguments[4], vector),
+            read(context, builder, b, arguments[5], arguments[6], vector),
+            flags=MATH,
+        )
+        less = builder.fmul(arguments[2], arguments[7], flags=MATH)
+        full, part = spread(builder, arguments[2], vector), spread(builder, less, vector)
+        term = builder.select(_positive(builder, x, vector), full, part)
+        return add_to(context, builder, y, arguments[0], arguments[1], term, vector)
+
+    return types.void(y, types.intp, y.dtype, a, types.intp, b, types.intp, y.dtype, lanes), generate
+
+
+@inner
+def with_edge(both, key, at, table, feature, kind, number, lanes):
+    """``both[:] = key[at:]`` and what the edge adds to it, in all heads and channels."""
+    both[:] = key[at : at + both.size]
+    if kind.size:
+        add_all(both, 0, both.dtype.type(1), table, np.int64(kind[number]) * both.size, both.size, lanes)
+    else:
+        deep = table.size // both.size
+        for f in range(deep):
+            add_all(both, 0, feature[number * deep + f], table, f * both.size, both.size, lanes)
+
+
+@inner
+def score_edge(score, e, weight, query, a, key, b, heads, channels, slope, lanes):
+    """The scores of an edge in all heads, ``score[e]``."""
+    step = width(lanes)
+    for h in range(heads):
+        at = h * channels
+        total = leaky_dot(weight, at, query, a + at, key, b + at, slope, lanes)
+        for c in range(at + step, at + channels, step):
+            total += leaky_dot(weight, c, query, a + c, key, b + c, slope, lanes)
+        put(score, e * heads + h, total)
+
+
+@inner
+def add_edge_slopes(out, o, grad, e, query, a, key, b, heads, channels, slope, lanes):
+    """``out[o:] += grad[e] leaky'(query[a:] + key[b:])`` in all heads."""
+    for h in range(heads):
+        for c in range(h * channels, (h + 1) * channels, width(lanes)):
+            add_slopes(out, o + c, get(grad, e * heads + h), query, a + c, key, b + c, slope, lanes)
+
+
+@compiled
+def additive_scores(
+    low, high, lanes, sizes, row_of, ptr, sender, number, query, key, weight, table, feature, kind, slope, out
+):  # fmt: skip
+    """GATv2's scores, ``out [E, H]``; ``weight [H * C]``."""
+    heads, channels = sizes
+    size = heads * channels
+    both = np.empty(size, out.dtype)
+    for r in range(low, high):
+        i = node_of(row_of, r) * size
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            j = np.int64(get(sender, e)) * size
+            if table.size:
+                with_edge(both, key, j, table, feature, kind, np.int64(get(number, e)), lanes)
+                score_edge(out, e, weight, query, i, both, 0, heads, channels, slope, lanes)
+            else:
+                score_edge(out, e, weight, query, i, key, j, heads, channels, slope, lanes)
+
+
+@compiled
+def additive_to_receivers(
+    low, high, lanes, sizes, row_of, starts, ptr, sender, number, query, key, table, feature, kind, weighted, slope,
+    grad, of_query, parts, feature_grad,
+):  # fmt: skip
+    """``of_query`` of each row, the gradient of the query without ``weight``, and what edges get.
+
+    ``weighted`` is the table times ``weight``; of each range of rows the table gets a part.
+    """
+    heads, channels = sizes
+    size = heads * channels
+    both, steep = np.empty(size, grad.dtype), np.empty(size, grad.dtype)
+    part = parts[np.searchsorted(starts, low)]
+    for r in range(low, high):
+        i, at = node_of(row_of, r) * size, r * size
+        of_query[at : at + size] = 0
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            j = np.int64(get(sender, e)) * size
+            if table.size:
+                with_edge(both, key, j, table, feature, kind, np.int64(get(number, e)), lanes)
+                steep[:] = 0
+                add_edge_slopes(steep, 0, grad, e, query, i, both, 0, heads, channels, slope, lanes)
+                add_all(of_query, at, steep.dtype.type(1), steep, 0, size, lanes)
+                to_edge(np.int64(get(number, e)), steep, weighted, feature, kind, part, feature_grad, lanes)
+            else:
+                add_edge_slopes(of_query, at, grad, e, query, i, key, j, heads, channels, slope, lanes)
+
+
+@compiled
+def additive_to_senders(
+    low, high, lanes, sizes, row_of, ptr, receiver, place, number, query, key, table, feature, kind, slope, grad, of_key
+):  # fmt: skip
+    """``of_key`` of each row, the gradient of the key without ``weight``."""
+    heads, channels = sizes
+    size = heads * channels
+    both = np.empty(size, grad.dtype)
+    for r in range(low, high):
+        j, at = node_of(row_of, r) * size, r * size
+        of_key[at : at + size] = 0
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            i, p = np.int64(get(receiver, e)) * size, np.int64(get(place, e))
+            if table.size:
+                with_edge(both, key, j, table, feature, kind, np.int64(get(number, p)), lanes)
+                add_edge_slopes(of_key, at, grad, p, query, i, both, 0, heads, channels, slope, lanes)
+            else:
+                add_edge_slopes(of_key, at, grad, p, query, i, key, j, heads, channels, slope, lanes)
+
+
+@inner
+def to_edge(number, steep, weighed, feature, kind, part, feature_grad, lanes):
+    """What the table and the features of an edge get from ``steep``, the gradient of its key without ``weight``."""
+    size = steep.size
+    if kind.size:
+        add_all(part, np.int64(kind[number]) * size, steep.dtype.type(1), steep, 0, size, lanes)
+    else:
+        deep = weighed.size // size
+        for f in range(deep):
+            add_all(part, f * size, feature[number * deep + f], steep, 0, size, lanes)
+            feature_grad[number * deep + f] = product(weighed, f * size, steep, 0, size, lanes)
+
+
+@intrinsic
+def set_sum(typingctx, y, yt, a, at, b, bt, lanes):
+    """``y[yt:] = a[at:] + b[bt:]`` over as many heads as there are lanes."""
+
+    def generate(context, builder, signature, arguments):
+        vector = vector_of(y, lanes)
+        left = read(context, builder, a, arguments[2], arguments[3], vector)
+        right = read(context, builder, b, arguments[4], arguments[5], vector)
+        pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
+        builder.store(builder.fadd(left, right, flags=MATH), pointer, align=align)
+        return context.get_dummy_value()
+
+    return types.void(y, types.intp, a, types.intp, b, types.intp, lanes), generate
+
+
+@intrinsic
+def scale_by_slope(typingctx, y, yt, x, xt, slope, lanes):
+    """``y[yt:] *= leaky'(x[xt:])`` over as many heads as there are lanes; of itself it is the leaky ReLU."""
+
+    def generate(context, builder, signature, arguments):
+        vector = vector_of(y, lanes)
+        inside = read(context, builder, x, arguments[2], arguments[3], vector)
+        pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
+        known = builder.load(pointer, align=align)
+        less = builder.fmul(known, spread(builder, arguments[4], vector), flags=MATH)
+        builder.store(builder.select(_positive(builder, inside, vector), known, less), pointer, align=align)
+        return context.get_dummy_value()
+
+    return types.void(y, types.intp, x, types.intp, y.dtype, lanes), generate
+
+
+@inner
+def set_inside(out, at, query, i, key, j, bias, n, heads, lanes):
+    """``out[at:] = query_i + key_j + bias_n`` in all heads."""
+    for h in range(0, heads, width(lanes)):
+        set_sum(out, at + h, query, i + h, key, j + h, lanes)
+    if bias.size:
+        add_all(out, at, out.dtype.type(1), bias, n, heads, lanes)
+
+
+@compiled
+def split_scores(low, high, lanes, heads, row_of, ptr, sender, number, query, key, bias, slope, out):
+    """GAT's scores, ``out [E, H]``; ``query [N_i, H]``, ``key [N_j, H]``, ``bias [E, H]``."""
+    for r in range(low, high):
+        i = node_of(row_of, r) * heads
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            j, n = np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
+            set_inside(out, e * heads, query, i, key, j, bias, n, heads, lanes)
+            for h in range(e * heads, (e + 1) * heads, width(lanes)):
+                scale_by_slope(out, h, out, h, slope, lanes)
+
+
+@compiled
+def split_to_receivers(
+    low, high, lanes, heads, row_of, ptr, sender, number, query, key, bias, slope, grad, query_grad
+):  # fmt: skip
+    """Gradients of scores, ``grad [E, H]``, become those within the leaky ReLU, and their sum that of each row's query."""
+    inside = np.empty(heads, grad.dtype)
+    for r in range(low, high):
+        i = node_of(row_of, r) * heads
+        query_grad[r * heads : (r + 1) * heads] = 0
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            j, n = np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
+            set_inside(inside, 0, query, i, key, j, bias, n, heads, lanes)
+            for h in range(0, heads, width(lanes)):
+                scale_by_slope(grad, e * heads + h, inside, h, slope, lanes)
+            add_all(query_grad, r * heads, grad.dtype.type(1), grad, e * heads, heads, lanes)
+
+
+@compiled
+def split_to_senders(low, high, lanes, heads, ptr, place, grad, key_grad):
+    """The gradient of each row's key, the sum of those of its edges."""
+    for r in range(low, high):
+        key_grad[r * heads : (r + 1) * heads] = 0
+        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+            add_all(key_grad, r * heads, grad.dtype.type(1), grad, np.int64(get(place, e)) * heads, heads, lanes)

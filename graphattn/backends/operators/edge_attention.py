@@ -1,0 +1,275 @@
+"""Attention over lists of edges: score, softmax over each receiver's edges, weighted sum.
+
+Three kinds of scores are computed by kernels: a multiple of the dot product, GATv2's and GAT's. In Numba and torch the operator
+is a composition of passes over the edges, each of which reads nodes of one kind: what a processor's caches hold is then these
+nodes alone, and three passes are faster than one. On CUDA it is one fused kernel.
+
+Letters: ``N_i`` receivers, ``N_j`` senders, ``E`` edges, ``H`` heads, ``C`` channels of query and key, ``D`` of the value, ``F``
+of an edge's features, ``T`` rows of a table.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import leaky_relu
+
+from graphattn.aggregation import SoftmaxSum
+from graphattn.backends.operators.rules import (
+    LIBRARY,
+    Order,
+    alike,
+    backwards,
+    differentiated,
+    differentiated_again,
+    language,
+    over_heads_unless_featured,
+)
+from graphattn.dropout import loudness
+from graphattn.slots import Groups
+from graphattn.topology import Edges
+
+# pyright: reportIncompatibleMethodOverride=false
+# (torch hands a Function its tensors one by one)
+
+PRODUCT, ADDITIVE, SPLIT = 0, 1, 2
+"""Kinds of scores: ``q . k``, GATv2's ``w . leaky(q + k)``, GAT's ``leaky(q + k)`` of one number per node and head."""
+
+
+class States(NamedTuple):
+    """States of nodes ``query [N_i, H, C]``, ``key [N_j, H, C]``, ``value [N_j, H, D]``, and what edges add to scores and values.
+
+    ``bias [E, H]`` is added to the score; to GAT's within its activation. Of a dot product, ``feature [E, F]`` are features of
+    edges with a query of their own, ``feature_query [N_i, H, F]``. GATv2's score has a ``weight [1, H, C]``, and an edge may add
+    to its key: rows of a ``table [T, H, C]`` times its features (``F = T``), or the row of its ``kind [E]``.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    feature_query: Tensor | None = None
+    bias: Tensor | None = None
+    weight: Tensor | None = None
+    table: Tensor | None = None
+    feature: Tensor | None = None
+    kind: Tensor | None = None
+
+
+class Grads(NamedTuple):
+    """Gradients through scores, ``[E, H]`` those of the scores themselves; GATv2's without the factor ``weight``."""
+
+    score: Tensor
+    query: Tensor
+    key: Tensor
+    feature_query: Tensor | None = None
+    table: Tensor | None = None
+    feature: Tensor | None = None
+
+
+class Scored(NamedTuple):
+    """The kind of score and the slope of its leaky ReLU; the seed of the call's dropout, None for none, and its rate."""
+
+    score: int = PRODUCT
+    slope: float = 1.0
+    dropout: float = 0.0
+    seed: Tensor | None = None
+
+
+def edge_attention(states: States, scored: Scored, graph: Edges, kernels: str) -> tuple[Tensor, Tensor]:
+    r"""Attention over the edges of a graph without a tensor of edges times channels.
+
+    .. math::
+        \alpha_{ij} = f_{ji}\, \text{softmax}_j(s_{ij}) \qquad
+        o_i = \sum_{j \in N(i)} \alpha_{ij} v_j \qquad u_i = \sum_{j \in N(i)} \alpha_{ij} e_{ji}
+
+    with the dropout scales ``f`` of :func:`graphattn.dropout.loudness`.
+
+    Shapes: -> ``o [N_i, H, D]``, ``u [N_i, H, F]`` where edges have a ``feature_query``, else with no channels.
+
+    >>> graph = Edges(torch.tensor([[0, 1, 2], [1, 1, 0]]))
+    >>> q, k, v = torch.randn(3, 3, 2, 4)
+    >>> edge_attention(States(q, k, v), Scored(), graph, "torch")[0].shape
+    torch.Size([3, 2, 4])
+    """
+    grouped, dtype = graph.by_receiver(), states.value.dtype
+    if differentiated(*states):
+        out, feature_sum, *_ = _Attention.apply(*states, *scored, kernels, *Order.of(graph))
+    else:
+        out, feature_sum, *_ = attend(*states, *scored, kernels, *grouped)
+    return out.to(dtype), feature_sum.to(dtype)
+
+
+@torch.library.custom_op(f"{LIBRARY}::edge_attention", mutates_args=())
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, feature_query: Tensor | None, bias: Tensor | None,
+    weight: Tensor | None, table: Tensor | None, feature: Tensor | None, kind: Tensor | None,
+    score: int, slope: float, dropout: float, seed: Tensor | None, kernels: str,
+    ptr: Tensor, sender: Tensor, number: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Sums of values and of features, and what gradients need: attention weights ``[E, H]``, and these after dropout.
+
+    Fused kernels keep the log-sum-exp of each receiver's scores ``[N_i, H]`` instead, and nothing for dropout.
+    """
+    states = States(query, key, value, feature_query, bias, weight, table, feature, kind)
+    scored, edges = Scored(score, slope, dropout, seed), language(kernels, "edges")
+    if kernels == "triton":
+        out, feature_sum, kept = edges.attend(states, scored, (ptr, sender, number))
+        return out, feature_sum, kept, kept.new_empty(0, query.size(1))
+    alpha = edges.softmax(edges.scores(states, scored, ptr, sender, number), ptr)
+    dropped = alpha if seed is None else edges.drop(alpha.clone(), seed, dropout, ptr, sender, number)
+    feature_sum = query.new_empty(query.size(0), query.size(1), 0)
+    if feature_query is not None:
+        assert feature is not None
+        feature_sum = edges.sums(dropped, feature.unsqueeze(1), ptr, number, None)
+    out = edges.sums(dropped, value, ptr, sender, None)
+    return out, feature_sum, alpha, alpha.new_empty(0, query.size(1)) if seed is None else dropped
+
+
+@attend.register_fake
+def _(*inputs):  # noqa: ANN002, ANN202
+    states, scored, (kernels, _, sender, _) = States(*inputs[:9]), Scored(*inputs[9:13]), inputs[13:]
+    query, edges, fused = states.query, sender.size(0), kernels == "triton"
+    rows, heads, dtype = query.size(0), query.size(1), torch.float64 if query.dtype == torch.float64 else torch.float32
+    deep = 0 if states.feature_query is None else states.feature_query.size(2)
+    dropped = 0 if fused or scored.seed is None else edges
+    shapes = (
+        (rows, heads, states.value.size(2)),
+        (rows, heads, deep),
+        (rows if fused else edges, heads),
+        (dropped, heads),
+    )
+    return tuple(query.new_empty(shape, dtype=dtype) for shape in shapes)
+
+
+@torch.library.custom_op(f"{LIBRARY}::edge_attention_backward", mutates_args=())
+def attend_backward(
+    grad: Tensor, feature_sum_grad: Tensor, out: Tensor, feature_sum: Tensor, kept: Tensor, dropped: Tensor,
+    query: Tensor, key: Tensor, value: Tensor, feature_query: Tensor | None, bias: Tensor | None,
+    weight: Tensor | None, table: Tensor | None, feature: Tensor | None, kind: Tensor | None,
+    score: int, slope: float, dropout: float, seed: Tensor | None, kernels: str,
+    ptr: Tensor, sender: Tensor, number: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of query, key, value, feature query, table and features, and of the scores ``[E, H]`` in the receivers' order.
+
+    Those of GATv2's query, key and table lack the factor ``weight``; of GAT's scores they are those within the activation.
+    """
+    states = States(query, key, value, feature_query, bias, weight, table, feature, kind)
+    scored, edges = Scored(score, slope, dropout, seed), language(kernels, "edges")
+    order = Order(ptr, sender, number, sender_ptr, receiver, place)
+    if kernels == "triton":
+        found, value_grad = edges.attend_backward(
+            states, scored, order, (out, feature_sum, kept), (grad, feature_sum_grad)
+        )
+    else:
+        score_grad = edges.products(grad, value, ptr, sender)
+        if feature_query is not None and feature is not None:
+            edges.products(feature_sum_grad, feature.unsqueeze(1), ptr, number, score_grad)
+        if seed is not None:
+            edges.drop(score_grad, seed, dropout, ptr, sender, number)
+        dropped = kept if seed is None else dropped
+        found = edges.scores_backward(edges.softmax_backward(kept, score_grad, ptr), states, scored, order)
+        value_grad = edges.sums(dropped, grad, sender_ptr, receiver, place)
+        if feature_query is not None:
+            edges.feature_sums(dropped, feature_sum_grad, ptr, number, found.feature)
+    of_terms = (found.feature_query, found.table, found.feature)
+    of_feature_query, of_table, of_feature = (
+        room if of is None else of for of, room in zip(of_terms, _terms(states), strict=True)
+    )
+    return found.query, found.key, value_grad, of_feature_query, of_table, of_feature, found.score
+
+
+@attend_backward.register_fake
+def _(grad, feature_sum_grad, out, feature_sum, kept, dropped, *rest):  # noqa: ANN001, ANN202, ANN002
+    states, sender = States(*rest[:9]), rest[15]
+    score_grad = kept.new_empty(sender.size(0), states.query.size(1))
+    return *alike(*states[:3], *_terms(states)), score_grad
+
+
+def _terms(states: States) -> tuple[Tensor, ...]:
+    """Feature query, table and features; empty where there are none."""
+    query, (rows, heads, channels) = states.query, states.query.shape
+    return (
+        query.new_empty(rows, heads, 0) if states.feature_query is None else states.feature_query,
+        query.new_empty(0, heads, channels) if states.table is None else states.table,
+        query.new_empty(0, 0) if states.feature is None else states.feature,
+    )
+
+
+torch.library.register_vmap(attend, over_heads_unless_featured(attend, 7, 4))
+torch.library.register_vmap(attend_backward, over_heads_unless_featured(attend_backward, 13, 6))
+
+
+@final
+class _Attention(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*inputs):  # noqa: ANN002, ANN205
+        return attend(*inputs[:17])
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
+        ctx.score, ctx.slope, ctx.dropout, seed, ctx.kernels = inputs[9:14]
+        ctx.mark_non_differentiable(*output[2:])
+        ctx.save_for_backward(*output, *inputs[:9], seed, *inputs[14:])
+
+    @staticmethod
+    def backward(ctx, grad, feature_sum_grad, *_):  # noqa: ANN001, ANN002, ANN205
+        results, known, order = ctx.saved_tensors[:4], ctx.saved_tensors[4:14], Order(*ctx.saved_tensors[14:])
+        states, scored = States(*known[:9]), Scored(ctx.score, ctx.slope, ctx.dropout, known[9])
+        if differentiated_again():
+
+            def again(given: Sequence[Any]) -> tuple[Tensor, Tensor]:
+                return reference(States(*given[:8], kind=states.kind), scored, order)
+
+            grads = backwards(again, states[:8], (grad, feature_sum_grad))
+        else:
+            grads = _gradients((grad, feature_sum_grad), results, states, scored, ctx.kernels, order)
+        found = (None if x is None else of for x, of in zip(states[:8], grads, strict=True))
+        return *found, *([None] * 12)
+
+
+def _gradients(
+    grads: tuple[Tensor, Tensor], results: Sequence[Tensor], states: States, scored: Scored, kernels: str, order: Order
+) -> tuple[Tensor | None, ...]:
+    found = attend_backward(*grads, *results, *states, *scored, kernels, *order)
+    query, key, value, feature_query, table, feature, score = found
+    weight, bias = states.weight, None
+    if states.bias is not None:
+        bias = torch.zeros_like(score).index_copy(0, order.number.long(), score)
+    if weight is None:
+        return query, key, value, feature_query, bias, None, table, feature
+    parts = [(states.query, query), (states.key, key), *([] if states.table is None else [(states.table, table)])]
+    of_weight = torch.stack([(state * of).sum(0, keepdim=True) for state, of in parts]).sum(0)
+    return weight * query, weight * key, value, feature_query, bias, of_weight, weight * table, feature
+
+
+def reference(states: States, scored: Scored, order: Order) -> tuple[Tensor, Tensor]:
+    """What :func:`edge_attention` computes, edge by edge in torch's own operators."""
+    receiver, sender, number = order.ends()
+    query, key, feature = states.query[receiver], states.key[sender], states.feature
+    bias = None if states.bias is None else states.bias[number]
+    if states.table is not None:
+        added = states.table[states.kind] if feature is None else torch.einsum("et,thc->ehc", feature, states.table)
+        key = key + added[number]
+    if scored.score == PRODUCT:
+        score = (query * key).sum(-1)
+    else:
+        inside = query + key if bias is None or scored.score == ADDITIVE else query + key + bias.unsqueeze(-1)
+        leaky = leaky_relu(inside, scored.slope)
+        score = (leaky if states.weight is None else leaky * states.weight).sum(-1)
+    if states.feature_query is not None and feature is not None:
+        score = score + (states.feature_query[receiver] * feature[number, None]).sum(-1)
+    if bias is not None and scored.score != SPLIT:
+        score = score + bias
+    rows = states.query.size(0)
+    alpha = SoftmaxSum().weigh(score, Groups(receiver, None, rows, None))
+    if scored.seed is not None:
+        alpha = alpha * loudness(scored.seed, receiver, sender, number, score.size(1), scored.dropout, score.dtype)
+    message = states.value[sender] * alpha.unsqueeze(-1)
+    out = message.new_zeros(rows, *message.shape[1:]).index_add(0, receiver, message)
+    if states.feature_query is None or feature is None:
+        return out, out.new_zeros(rows, out.size(1), 0)
+    of_features = alpha.unsqueeze(-1) * feature[number, None]
+    return out, out.new_zeros(rows, *of_features.shape[1:]).index_add(0, receiver, of_features)

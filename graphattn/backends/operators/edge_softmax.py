@@ -1,0 +1,75 @@
+"""The softmax of scores over the edges of each receiver."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from graphattn.aggregation import SoftmaxSum
+from graphattn.backends.operators.rules import (
+    LIBRARY,
+    alike,
+    backwards,
+    differentiated,
+    differentiated_again,
+    language,
+    over_heads,
+    row_of,
+)
+from graphattn.slots import Groups
+from graphattn.topology import Edges
+
+# pyright: reportIncompatibleMethodOverride=false
+# (torch hands a Function its tensors one by one)
+
+
+def edge_softmax(score: Tensor, graph: Edges, kernels: str) -> Tensor:
+    r"""Attention weights, :math:`\alpha_{ij} = e^{s_{ij}} / \sum_{k \in N(i)} e^{s_{ik}}`; 0 where all scores are -inf.
+
+    Shapes: ``score [E, H]`` in the order of ``graph.by_receiver()`` -> the same.
+
+    >>> edge_softmax(torch.zeros(3, 1), Edges(torch.tensor([[0, 1, 1], [1, 1, 0]])), "torch").flatten()
+    tensor([1.0000, 0.5000, 0.5000])
+    """
+    ptr = graph.by_receiver().ptr
+    return _Softmax.apply(score, ptr, kernels) if differentiated(score) else softmax(score, ptr, kernels)
+
+
+@torch.library.custom_op(f"{LIBRARY}::edge_softmax", mutates_args=())
+def softmax(score: Tensor, ptr: Tensor, kernels: str) -> Tensor:
+    """The softmax of scores ``[E, H]`` over the edges of each row."""
+    return language(kernels, "edges").softmax(score.clone(memory_format=torch.contiguous_format), ptr)
+
+
+@torch.library.custom_op(f"{LIBRARY}::edge_softmax_backward", mutates_args=())
+def softmax_backward(alpha: Tensor, grad: Tensor, ptr: Tensor, kernels: str) -> Tensor:
+    """The gradient of the scores from that of their softmax, ``[E, H]``."""
+    return language(kernels, "edges").softmax_backward(alpha, grad.clone(memory_format=torch.contiguous_format), ptr)
+
+
+softmax.register_fake(lambda score, ptr, kernels: alike(score)[0])
+softmax_backward.register_fake(lambda alpha, grad, ptr, kernels: alike(alpha)[0])
+torch.library.register_vmap(softmax, over_heads(softmax, 1, 1))
+torch.library.register_vmap(softmax_backward, over_heads(softmax_backward, 2, 1))
+
+
+@final
+class _Softmax(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*inputs):  # noqa: ANN002, ANN205
+        return softmax(*inputs)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
+        score, ptr, ctx.kernels = inputs
+        ctx.save_for_backward(score, output, ptr)
+
+    @staticmethod
+    def backward(ctx, grad):  # noqa: ANN001, ANN205
+        score, alpha, ptr = ctx.saved_tensors
+        if not differentiated_again():
+            return softmax_backward(alpha, grad, ptr, ctx.kernels), None, None
+        groups = Groups(row_of(ptr, score.size(0)).long(), None, ptr.size(0) - 1, None)
+        return backwards(lambda states: SoftmaxSum().weigh(states[0], groups), (score,), grad)[0], None, None

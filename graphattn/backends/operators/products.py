@@ -1,0 +1,182 @@
+r"""Products and sums over lists of edges, closed under differentiation.
+
+Everything here is a derivative of one number,
+
+.. math:: \sum_e \sum_h w_{eh} \; l_{i(e) h} \cdot r_{k(e) h}
+
+over edges ``e`` with receivers ``i(e)`` and weights ``w [E, H]``, of rows of receivers ``l [N, H, C]`` and of what edges read at
+their other end, ``r``: rows of senders or of a table, ``[M, H, C]``, or the edges' own features ``[E, C]``, which all heads
+share. Its derivative after ``w`` is a sampled product of matrices (SDDMM), those after ``l`` and ``r`` are products of a sparse
+matrix and a dense one (SpMM), and the derivatives of these are of the same three kinds. Weights are in the order of
+``graph.by_receiver()``.
+"""
+
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from graphattn.backends.operators.rules import (
+    LIBRARY,
+    differentiated,
+    differentiated_again,
+    language,
+    over_heads,
+)
+from graphattn.topology import Edges
+
+# pyright: reportIncompatibleMethodOverride=false
+# (torch hands a Function its tensors one by one)
+
+
+class OtherEnd(NamedTuple):
+    """What edges read at their other end: rows of "nodes", of a "table", or the edges' own "features", ``size`` of them."""
+
+    kernels: str
+    form: str
+    size: int
+    order: tuple[Tensor, ...]
+
+
+def senders(graph: Edges, kernels: str) -> OtherEnd:
+    """The states of senders, ``[N_j, H, C]``."""
+    grouped = graph.by_receiver()
+    # Only gradients need the edges of each sender.
+    transposed = graph.by_sender() if torch.is_grad_enabled() else _nothing(grouped.ptr)
+    return OtherEnd(kernels, "nodes", graph.num_senders, (grouped.ptr, grouped.other, *transposed))
+
+
+def kinds(graph: Edges, kind: Tensor, size: int, kernels: str) -> OtherEnd:
+    """The rows of a table, ``[T, H, C]``, of which each edge reads the one of its ``kind [E]``."""
+    grouped = graph.by_receiver()
+    kind = kind.index_select(0, grouped.number.long()).to(grouped.ptr.dtype)
+    return OtherEnd(kernels, "table", size, (grouped.ptr, kind, *_nothing(grouped.ptr)))
+
+
+def features(graph: Edges, kernels: str) -> OtherEnd:
+    """The features of edges, ``[E, F]``, the same for all heads."""
+    grouped = graph.by_receiver()
+    return OtherEnd(kernels, "features", graph.num_edges, (grouped.ptr, grouped.number, *_nothing(grouped.ptr)))
+
+
+def _nothing(ptr: Tensor) -> tuple[Tensor, ...]:
+    # Not one tensor three times: torch.compile takes none twice.
+    return tuple(ptr[:0] for _ in range(3))
+
+
+def sddmm(left: Tensor, right: Tensor, other: OtherEnd) -> Tensor:
+    r"""The inner product along each edge, :math:`l_i \cdot r_e`.
+
+    Shapes: ``left [N, H, C]``, ``right`` as ``other`` tells -> ``[E, H]``.
+
+    >>> graph = Edges(torch.tensor([[0, 1], [1, 1]]))
+    >>> sddmm(torch.ones(2, 1, 3), torch.tensor([[[1.0] * 3], [[2.0] * 3]]), senders(graph, "torch")).flatten()
+    tensor([3., 6.])
+    """
+    return _derivative(0, left, right, other)
+
+
+def spmm(weight: Tensor, right: Tensor, other: OtherEnd) -> Tensor:
+    r"""Each receiver's weighted sum over its edges, :math:`\sum_e w_e r_e`.
+
+    Shapes: ``weight [E, H]``, ``right`` as ``other`` tells -> ``[N, H, C]``.
+
+    >>> graph = Edges(torch.tensor([[0, 1], [1, 1]]))
+    >>> of_kind = kinds(graph, torch.tensor([1, 1]), 2, "torch")
+    >>> spmm(torch.tensor([[0.5], [0.25]]), torch.tensor([[[10.0]], [[20.0]]]), of_kind).flatten()
+    tensor([ 0., 15.])
+    """
+    return _derivative(1, weight, right, other)
+
+
+def _derivative(after: int, x: Tensor, y: Tensor, other: OtherEnd) -> Tensor:
+    inputs = (other.kernels, other.form, after, other.size, x, y, *other.order)
+    return _Derivative.apply(*inputs) if differentiated(x, y) else derivative(*inputs)
+
+
+@torch.library.custom_op(f"{LIBRARY}::edge_products", mutates_args=())
+def derivative(
+    kernels: str, form: str, after: int, size: int, x: Tensor, y: Tensor,
+    ptr: Tensor, other: Tensor, other_ptr: Tensor, receiver: Tensor, place: Tensor,
+) -> Tensor:  # fmt: skip
+    """The derivative of ``sum_e w_e (l_i . r_e)`` after the factor number ``after`` of ``(w, l, r)``, from the other two factors.
+
+    Args:
+        kernels: the language that computes it.
+        form: what ``r`` is: rows of "nodes", grouped by ``other_ptr``, of a "table", or "features" of the edges.
+        after: 0, 1 or 2.
+        size: the number of these rows.
+    """
+    if not x.numel() or not y.numel() or not other.numel():
+        return x.new_zeros(_shape(form, after, size, x, y, ptr, other))
+    edges = language(kernels, "edges")
+    if after == 0:
+        return edges.products(x, _with_heads(y), ptr, other)
+    if after == 1:
+        return edges.sums(x, _with_heads(y), ptr, other, None)
+    if form == "features":
+        return edges.feature_sums(x, y, ptr, other)
+    if form == "table":
+        return edges.table_sums(x, y, ptr, other, size)
+    return edges.sums(x, y, other_ptr, receiver, place)
+
+
+def _with_heads(right: Tensor) -> Tensor:
+    return right.unsqueeze(1) if right.dim() == 2 else right
+
+
+@derivative.register_fake
+def _(kernels, form, after, size, x, y, ptr, other, *_):  # noqa: ANN001, ANN002, ANN202
+    return x.new_empty(_shape(form, after, size, x, y, ptr, other))
+
+
+def _shape(form: str, after: int, size: int, x: Tensor, y: Tensor, ptr: Tensor, other: Tensor) -> tuple[int, ...]:
+    if after == 0:
+        return (other.size(0), x.size(1))
+    if after == 1:
+        return (ptr.size(0) - 1, x.size(1), y.size(-1))
+    return (size, y.size(-1)) if form == "features" else (size, x.size(1), y.size(-1))
+
+
+def _mapped(info, in_dims, kernels, form, after, size, x, y, *order):  # noqa: ANN001, ANN002, ANN202
+    if form != "features":
+        rule = over_heads(lambda x, y, *order: derivative(kernels, form, after, size, x, y, *order), 2, 1)
+        return rule(info, in_dims[4:], x, y, *order)
+    # Features of edges have no heads: one call follows the other.
+    pairs = [
+        tuple(z if d is None else z.select(d, k) for z, d in zip((x, y), in_dims[4:6], strict=True))
+        for k in range(info.batch_size)
+    ]
+    return torch.stack([derivative(kernels, form, after, size, *pair, *order) for pair in pairs]), 0
+
+
+torch.library.register_vmap(derivative, _mapped)
+
+
+@final
+class _Derivative(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*inputs):  # noqa: ANN002, ANN205
+        return derivative(*inputs)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
+        del output
+        ctx.known = inputs[:4]
+        ctx.save_for_backward(*inputs[4:])
+
+    @staticmethod
+    def backward(ctx, grad):  # noqa: ANN001, ANN205
+        x, y, *order = ctx.saved_tensors
+        kernels, form, after, size = ctx.known
+        factors = [x, y]
+        factors.insert(after, grad)
+        compute = _Derivative.apply if differentiated_again() else derivative
+        found = []
+        for position, wanted in enumerate(number for number in range(3) if number != after):
+            left, right = (factors[number] for number in range(3) if number != wanted)
+            needed = ctx.needs_input_grad[4 + position]
+            found.append(compute(kernels, form, wanted, size, left, right, *order) if needed else None)
+        return None, None, None, None, *found, *([None] * len(order))
