@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
-from graphattn.backends.edges.csr import Csr
-from graphattn.backends.numba import ops
+from graphattn.backends.edges.backend import NUMBA, OnEdges
+from graphattn.backends.operators import products
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads, Scaled, as_weighted
@@ -238,7 +238,7 @@ def test_reasons_are_told():
     assert explain_backend(layer.half(), x.half(), Edges(EDGES, 6)).chosen == "csr"
     inputs = layer.to("meta").prepare(x.half().to("meta"), meta)[2]
     reason = "needs float32, float64, bfloat16 or float16 on the CPU, got torch.float16 on meta"
-    assert Csr().unsupported(layer, meta, inputs) == [reason]
+    assert list(OnEdges("csr", NUMBA).unsupported(layer, meta, inputs)) == [reason]
 
 
 def test_a_training_step_makes_no_tensor_of_edges_times_channels():
@@ -261,8 +261,11 @@ def test_a_training_step_makes_no_tensor_of_edges_times_channels():
 
 
 def test_many_graphs_at_once_are_refused():
-    graph, x = Edges(EDGES, 6), torch.randn(6, 1, 4)
-    grouped = graph.by_receiver()
-    weight, order = torch.ones(8, 1), torch.arange(8, dtype=torch.int32)
+    graph, x, weight = Edges(EDGES, 6), torch.randn(6, 1, 4), torch.ones(8, 1)
+    ptr, *order = products.senders(graph, "numba").order
+
+    def sums(ptr):
+        return products.derivative("numba", "nodes", 1, 6, weight, x, ptr, *order)
+
     with pytest.raises(ValueError, match="vmap over node states and edge terms only, got one over a graph or a seed"):
-        torch.func.vmap(lambda ptr: ops.weighted_sum(weight, x, ptr, grouped.other, order))(grouped.ptr.expand(2, -1))
+        torch.func.vmap(sums)(ptr.expand(2, -1))

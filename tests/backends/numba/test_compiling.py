@@ -8,12 +8,12 @@ SCRIPT = """
 import numba
 import torch
 from graphattn import Edges
-from graphattn.backends.numba.functions import weighted_sum
+from graphattn.backends.operators.products import senders, spmm
 
 numba.njit(lambda x: x + 1)(1)  # somebody else's
 graph, x = Edges(torch.tensor([[0, 1], [1, 0]])), torch.ones(2, 1, 1)
-weighted_sum(torch.ones(2, 1), x, graph)
-weighted_sum(torch.ones(2, 1).double(), x.double(), graph)
+spmm(torch.ones(2, 1), x, senders(graph, "numba"))
+spmm(torch.ones(2, 1).double(), x.double(), senders(graph, "numba"))
 """
 
 

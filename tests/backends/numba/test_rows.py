@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from graphattn.backends.numba.kernels import give, heads_like, take
-from graphattn.backends.numba.rows import STRIDE, period_of, pull_back, softmax
+from graphattn.backends.numba.rows import STRIDE, period_of, softmax, softmax_gradient
 
 
 @numba.njit
@@ -51,19 +51,21 @@ def test_what_is_no_number_stays_in_its_head_and_silence_weighs_nothing(dtype):
 
 
 @numba.njit
-def _pulled(heard, pull, degree, heads, period, mean):
-    pull_back(heard, pull, degree, heads, period, mean)
+def _gradient(weight, grad, degree, heads, period, mean):
+    softmax_gradient(weight, grad, degree, heads, period, mean)
 
 
 @pytest.mark.parametrize("heads", [1, 3, 8, 17])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scores_are_pulled_by_what_differs_from_the_mean(heads, dtype):
-    degree, period = 9, period_of(heads)
-    heard, pull = (np.random.default_rng(seed).normal(size=degree * period + STRIDE).astype(dtype) for seed in (0, 1))
-    mean = np.zeros(max(period, STRIDE), dtype)
-    mean[:heads] = np.arange(heads)
-    rows = [array[: degree * period].reshape(degree, period)[:, :heads].copy() for array in (heard, pull)]
-    _pulled(heard, pull, degree, heads, period, mean)
-    truth = rows[0] * (rows[1] - np.arange(heads, dtype=dtype))
-    np.testing.assert_allclose(pull[: degree * period].reshape(degree, period)[:, :heads], truth, rtol=1e-6)
-    assert heads_like.py_func(heard, period).size >= STRIDE
+def test_the_gradient_of_a_softmax_is_torchs(heads, dtype):
+    degree, period, random = 9, period_of(heads), np.random.default_rng(0)
+    score = torch.from_numpy(random.normal(size=(degree, heads)).astype(dtype)).requires_grad_()
+    alpha, given = score.softmax(0), torch.from_numpy(random.normal(size=(degree, heads)).astype(dtype))
+    # Numbers that no head owns must not matter.
+    weight, grad = (np.full(degree * period + STRIDE, np.nan, dtype) for _ in range(2))
+    for rows, known in ((weight, alpha), (grad, given)):
+        rows[: degree * period].reshape(degree, period)[:, :heads] = known.detach().numpy()
+    _gradient(weight, grad, degree, heads, period, np.zeros(max(period, STRIDE), dtype))
+    found = torch.from_numpy(grad[: degree * period].reshape(degree, period)[:, :heads])
+    assert_close(found, torch.autograd.grad(alpha, score, given)[0], rtol=1e-5, atol=1e-6)
+    assert heads_like.py_func(weight, period).size >= STRIDE

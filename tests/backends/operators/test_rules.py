@@ -2,12 +2,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from graphattn.backends.numba import additive_ops, ops, steps_ops
-from graphattn.backends.operators.rules import one_by_one, over_heads, over_heads_unless_featured
+from graphattn.backends.operators import edge_attention, edge_softmax, products
+from graphattn.backends.operators.edge_attention import ADDITIVE, PRODUCT, SPLIT, Scored, States
+from graphattn.backends.operators.rules import Order, one_by_one, over_heads, over_heads_unless_featured
 from graphattn.topology import Edges
 
 GRAPH = Edges(torch.tensor([[0, 1, 2, 0, 4, 4, 3, 3], [1, 2, 1, 3, 0, 4, 1, 1]]), 6)
-ORDER = (*GRAPH.by_receiver(), *GRAPH.by_sender())
+ORDER = Order.of(GRAPH)
+LANGUAGES = pytest.mark.parametrize("kernels", ["numba", "torch"])
 
 
 def with_gaps(*shape):
@@ -15,38 +17,49 @@ def with_gaps(*shape):
     return torch.randn(shape[1], shape[0], *shape[2:]).transpose(0, 1)
 
 
-NOT_DROPPED = (None, 0.0)
+CASES = {
+    "dot product": (PRODUCT, {}),
+    "dot product and features": (PRODUCT, {"feature_query": (6, 2, 3), "feature": (8, 3), "bias": (8, 2)}),
+    "GATv2": (ADDITIVE, {"weight": (1, 2, 4)}),
+    "GATv2 and features": (ADDITIVE, {"weight": (1, 2, 4), "table": (3, 2, 4), "feature": (8, 3)}),
+    "GAT": (SPLIT, {"bias": (8, 2)}),
+}
 
 
-def product():
-    query, key, value, grad = (with_gaps(6, 2, 4) for _ in range(4))
-    out, felt, *alphas = ops.attend(query, key, value, None, None, None, *NOT_DROPPED, *ORDER[:3])
-    return (grad, felt, out, felt, *alphas, query, key, value, None, None, *NOT_DROPPED, *ORDER)
+@LANGUAGES
+@pytest.mark.parametrize("seed", [None, torch.tensor(3)], ids=["", "dropout"])
+@pytest.mark.parametrize("name", CASES)
+def test_what_compilers_expect_of_attention_is_what_comes(name, seed, kernels):
+    score, terms = CASES[name]
+    if kernels == "torch" and "table" in terms:
+        return
+    channels = 1 if score == SPLIT else 4
+    states = States(with_gaps(6, 2, channels), with_gaps(6, 2, channels), with_gaps(6, 2, 4))
+    states = states._replace(**{key: torch.randn(*shape) for key, shape in terms.items()})
+    given = (*states, *Scored(score, 0.2, 0.3, seed), kernels)
+    torch.library.opcheck(edge_attention.attend, (*given, *ORDER[:3]), test_utils=("test_schema", "test_faketensor"))
+    results = edge_attention.attend(*given, *ORDER[:3])
+    grads = (with_gaps(6, 2, 4), torch.randn_like(results[1]))
+    backward = (*grads, *results, *given, *ORDER)
+    torch.library.opcheck(edge_attention.attend_backward, backward, test_utils=("test_schema", "test_faketensor"))
 
 
-def additive():
-    states = (*(with_gaps(6, 2, 4) for _ in range(3)), torch.randn(1, 2, 4), None, None, None, None, 0.2, *NOT_DROPPED)
-    return (with_gaps(6, 2, 4), *additive_ops.attend(*states, *ORDER[:3]), *states, *ORDER)
-
-
-def split():
-    states = (with_gaps(6, 2), with_gaps(6, 2), with_gaps(6, 2, 4), None, 0.2, *NOT_DROPPED)
-    return (with_gaps(6, 2, 4), *additive_ops.split_attend(*states, *ORDER[:3]), *states, *ORDER)
-
-
-@pytest.mark.parametrize(
-    ("operator", "given"),
-    [
-        (ops.attend_backward, product),
-        (additive_ops.attend_backward, additive),
-        (additive_ops.split_attend_backward, split),
-        (steps_ops.edge_softmax, lambda: (with_gaps(8, 2), ORDER[0])),
-        (steps_ops.edge_softmax_backward, lambda: (with_gaps(8, 2), with_gaps(8, 2), ORDER[0])),
-    ],
-    ids=["product", "additive", "split", "softmax", "softmax backward"],
-)
-def test_what_compilers_expect_is_what_comes(operator, given):
-    torch.library.opcheck(operator, given(), test_utils="test_faketensor")
+@LANGUAGES
+def test_what_compilers_expect_of_products_and_softmax_is_what_comes(kernels):
+    score, checks = with_gaps(8, 2), ("test_schema", "test_faketensor")
+    torch.library.opcheck(edge_softmax.softmax, (score, ORDER.ptr, kernels), test_utils=checks)
+    alpha = edge_softmax.softmax(score, ORDER.ptr, kernels)
+    torch.library.opcheck(edge_softmax.softmax_backward, (alpha, score, ORDER.ptr, kernels), test_utils=checks)
+    weight, left, right = with_gaps(8, 2), with_gaps(6, 2, 4), with_gaps(6, 2, 4)
+    ends = (products.senders(GRAPH, kernels), products.kinds(GRAPH, torch.arange(8) % 3, 3, kernels))
+    for other, rows in zip(ends, (right, with_gaps(3, 2, 4)), strict=True):
+        for after, factors in enumerate(((left, rows), (weight, rows), (weight, left))):
+            given = (kernels, other.form, after, other.size, *factors, *other.order)
+            torch.library.opcheck(products.derivative, given, test_utils=checks)
+    other, feature = products.features(GRAPH, kernels), torch.randn(8, 4)
+    for after, factors in enumerate(((left, feature), (weight, feature), (weight, left))):
+        given = (kernels, other.form, after, other.size, *factors, *other.order)
+        torch.library.opcheck(products.derivative, given, test_utils=checks)
 
 
 class Info:

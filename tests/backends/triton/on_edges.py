@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
-from graphattn.backends.edges.cuda import interpreted
 from graphattn.backends.triton import work
+from graphattn.backends.triton.usable import interpreted
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads, Scaled, as_weighted

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends import explain_backend, use_backend
-from graphattn.backends.edges.cuda import interpreted
+from graphattn.backends.triton.usable import interpreted
 from graphattn.edge_terms import LinearBias
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
