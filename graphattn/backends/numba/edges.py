@@ -61,13 +61,28 @@ def feature_sums(weight: Tensor, left: Tensor, ptr: Tensor, number: Tensor, out:
     return out
 
 
+def table_products(left: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Tensor:
+    """Inner products of each edge's row and its ``kind``'s: ``left [rows, H, C]``, ``table [T, H, C]`` -> ``[E, H]``."""
+    (_, heads, channels), out = left.shape, left.new_empty(kind.numel(), left.size(1))
+    bounds, sizes = ranges(ptr, heads * channels), (heads, channels, table.size(0))
+    run(kernels.table_products, bounds, lanes(channels), sizes, *flat(ptr, kind, left, table, out))
+    return out
+
+
+def table_weighted_sums(weight: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Tensor:
+    """Sums over each row's edges, ``sum_e weight_e table[kind_e]``: ``[E, H], [T, H, C] -> [rows, H, C]``."""
+    kinds, heads, channels = table.shape
+    out = table.new_empty(ptr.numel() - 1, heads, channels)
+    bounds, sizes = ranges(ptr, heads * channels), (heads, channels, kinds)
+    run(kernels.table_weighted_sums, bounds, lanes(channels), sizes, *flat(ptr, kind, weight, table, out))
+    return out
+
+
 def table_sums(weight: Tensor, left: Tensor, ptr: Tensor, kind: Tensor, size: int) -> Tensor:
-    """Sums over the edges of each kind, ``sum_e weight[e] left[row_e]``: ``[T, H, C]``."""
-    (_, heads, channels) = left.shape
-    out = left.new_empty(size, heads, channels)
+    """Sums over the edges of each kind, ``sum_e weight_e left[row_e]``: ``[E, H], [rows, H, C] -> [T, H, C]``."""
+    (_, heads, channels), out = left.shape, left.new_empty(size, *left.shape[1:])
     bounds = _coarse(ranges(ptr, heads * channels), kind.numel(), size)
-    parts = np.zeros((len(bounds) - 1, out.numel()), out.numpy().dtype)
-    sizes = (heads, channels)
+    parts, sizes = np.zeros((len(bounds) - 1, out.numel()), out.numpy().dtype), (heads, channels, size)
     run(kernels.table_sums, bounds, lanes(channels), sizes, np.array(bounds), *flat(ptr, kind, weight, left), parts)
     return out.copy_(_added(parts, out))
 

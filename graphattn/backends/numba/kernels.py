@@ -62,6 +62,16 @@ def give(row, first, degree, heads, period, array):
             copy(array, (first + e) * heads, row, e * period, heads)
 
 
+@inner
+def add_up_by_kind(known, weight, kind, first, last, heads):
+    """The sum of a row's weights of each kind, ``known [T, H]``."""
+    known[:] = 0
+    for e in range(first, last):
+        t = np.int64(get(kind, e)) * heads
+        for h in range(heads):
+            put(known, t + h, get(known, t + h) + get(weight, e * heads + h))
+
+
 @compiled
 def edge_products(low, high, lanes, sizes, row_of, ptr, other, left, right, out):
     """Inner products of a node and the other end of each of its edges, ``out[e, h] = left_h . right[other_e]_h``.
@@ -126,16 +136,65 @@ def feature_sums(low, high, lanes, sizes, ptr, number, weight, left, out):
 
 
 @compiled
-def table_sums(low, high, lanes, sizes, starts, ptr, kind, weight, left, parts):
-    """``part_t = sum over edges of kind t of weight_e left_i``: a part ``[T * H * C]`` for each range of rows, which add up."""
-    heads, channels = sizes
-    part = parts[np.searchsorted(starts, low)]
+def table_products(low, high, lanes, sizes, ptr, kind, left, table, out):
+    """Inner products of a node and each edge's row of a table, ``out[e, h] = left_h . table[kind_e]_h``.
+
+    A row with more edges than there are kinds computes those of all kinds once.
+    """
+    heads, channels, kinds = sizes
+    known = np.empty(kinds * heads, out.dtype)
     for i in range(low, high):
-        for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
+        first, last, own = np.int64(ptr[i]), np.int64(ptr[i + 1]), i * heads
+        shared = last - first > kinds
+        if shared:
+            for at in range(kinds * heads):
+                known[at] = product(left, (own + at % heads) * channels, table, at * channels, channels, lanes)
+        for e in range(first, last):
             t = np.int64(get(kind, e)) * heads
             for h in range(heads):
-                weight_of = get(weight, e * heads + h)
-                add_all(part, (t + h) * channels, weight_of, left, (i * heads + h) * channels, channels, lanes)
+                score = get(known, t + h)
+                if not shared:
+                    score = product(left, (own + h) * channels, table, (t + h) * channels, channels, lanes)
+                put(out, e * heads + h, score)
+
+
+@compiled
+def table_weighted_sums(low, high, lanes, sizes, ptr, kind, weight, table, out):
+    """Sums over a row's edges, ``out_i = sum_e weight_e table[kind_e]``; of many edges, weights are added up by kind first."""
+    heads, channels, kinds = sizes
+    known = np.empty(kinds * heads, out.dtype)
+    for i in range(low, high):
+        first, last, own = np.int64(ptr[i]), np.int64(ptr[i + 1]), i * heads
+        out[own * channels : (own + heads) * channels] = 0
+        if last - first > kinds:
+            add_up_by_kind(known, weight, kind, first, last, heads)
+            for at in range(kinds * heads):
+                add_all(out, (own + at % heads) * channels, known[at], table, at * channels, channels, lanes)
+        else:
+            for e in range(first, last):
+                t = np.int64(get(kind, e)) * heads
+                for h in range(heads):
+                    weight_of = get(weight, e * heads + h)
+                    add_all(out, (own + h) * channels, weight_of, table, (t + h) * channels, channels, lanes)
+
+
+@compiled
+def table_sums(low, high, lanes, sizes, starts, ptr, kind, weight, left, parts):
+    """``part_t = sum over edges of kind t of weight_e left_i``: a part ``[T * H * C]`` for each range of rows, which add up."""
+    heads, channels, kinds = sizes
+    known, part = np.empty(kinds * heads, parts.dtype), parts[np.searchsorted(starts, low)]
+    for i in range(low, high):
+        first, last, own = np.int64(ptr[i]), np.int64(ptr[i + 1]), i * heads
+        if last - first > kinds:
+            add_up_by_kind(known, weight, kind, first, last, heads)
+            for at in range(kinds * heads):
+                add_all(part, at * channels, known[at], left, (own + at % heads) * channels, channels, lanes)
+        else:
+            for e in range(first, last):
+                t = np.int64(get(kind, e)) * heads
+                for h in range(heads):
+                    weight_of = get(weight, e * heads + h)
+                    add_all(part, (t + h) * channels, weight_of, left, (own + h) * channels, channels, lanes)
 
 
 @compiled

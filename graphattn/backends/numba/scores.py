@@ -24,6 +24,7 @@ from graphattn.backends.numba.lanes import (
     add_all,
     add_to,
     compiled,
+    count,
     inner,
     place,
     product,
@@ -33,7 +34,7 @@ from graphattn.backends.numba.lanes import (
     vector_of,
     width,
 )
-from graphattn.backends.numba.memory import get, put
+from graphattn.backends.numba.memory import ask_ahead, get, put, steps
 
 
 def _positive(builder, x, vector):
@@ -76,6 +77,61 @@ def add_slopes(typingctx, y, yt, factor, a, at, b, bt, slope, lanes):
         return add_to(context, builder, y, arguments[0], arguments[1], term, vector)
 
     return types.void(y, types.intp, y.dtype, a, types.intp, b, types.intp, y.dtype, lanes), generate
+
+
+@intrinsic
+def add_four_slopes(typingctx, y, yt, g0, g1, g2, g3, a, at, b, t0, t1, t2, t3, slope, channels, lanes):
+    """``y[yt:] += g0 leaky'(a[at:] + b[t0:]) + ...`` of four edges over some channels, a multiple of the lanes."""
+
+    def generate(context, builder, signature, arguments):
+        (target, to), grads, (own, start), (other, *rows) = (
+            arguments[:2],
+            arguments[2:6],
+            arguments[6:8],
+            arguments[8:13],
+        )
+        vector, size = vector_of(y, lanes), arguments[14]
+        full = [spread(builder, grad, vector) for grad in grads]
+        part = [spread(builder, builder.fmul(grad, arguments[13], flags=MATH), vector) for grad in grads]
+        with steps(builder, 0, size, count(lanes)) as c:
+            pointer, align = place(context, builder, y, target, builder.add(to, c), vector)
+            mine, total = (
+                read(context, builder, a, own, builder.add(start, c), vector),
+                builder.load(pointer, align=align),
+            )
+            for above, below, row in zip(full, part, rows, strict=True):
+                x = builder.fadd(mine, read(context, builder, b, other, builder.add(row, c), vector), flags=MATH)
+                term = builder.select(_positive(builder, x, vector), above, below)
+                total = builder.fadd(total, term, flags=MATH)
+            builder.store(total, pointer, align=align)
+        return context.get_dummy_value()
+
+    real, index = y.dtype, types.intp
+    four = (index, index, index, index)
+    return types.void(y, index, real, real, real, real, a, index, b, *four, real, index, lanes), generate
+
+
+@inner
+def add_slopes_of_row(out, at, grad, first, last, place, own, i, other, ends, heads, channels, slope, lanes):
+    """``out[at:] += grad_e leaky'(own[i:] + other[ends_e])`` over the edges of a row; ``grad`` may stand at a ``place``."""
+    size, four = heads * channels, first + (last - first) // 4 * 4
+    for e in range(first, four, 4):
+        j, k = np.int64(get(ends, e)) * size, np.int64(get(ends, e + 1)) * size
+        m, n = np.int64(get(ends, e + 2)) * size, np.int64(get(ends, e + 3)) * size
+        p, q, r, s = e, e + 1, e + 2, e + 3
+        if place.size:
+            p, q = np.int64(get(place, e)), np.int64(get(place, e + 1))
+            r, s = np.int64(get(place, e + 2)), np.int64(get(place, e + 3))
+        for h in range(heads):
+            c = h * channels
+            g0, g1 = get(grad, p * heads + h), get(grad, q * heads + h)
+            g2, g3 = get(grad, r * heads + h), get(grad, s * heads + h)
+            add_four_slopes(
+                out, at + c, g0, g1, g2, g3, own, i + c, other, j + c, k + c, m + c, n + c, slope, channels, lanes
+            )
+    for e in range(four, last):
+        p = np.int64(get(place, e)) if place.size else e
+        add_edge_slopes(out, at, grad, p, own, i, other, np.int64(get(ends, e)) * size, heads, channels, slope, lanes)
 
 
 @inner
@@ -144,17 +200,20 @@ def additive_to_receivers(
     part = parts[np.searchsorted(starts, low)]
     for r in range(low, high):
         i, at = node_of(row_of, r) * size, r * size
+        first, last = np.int64(ptr[r]), np.int64(ptr[r + 1])
         of_query[at : at + size] = 0
-        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+        if not table.size:
+            nowhere = sender[:0]
+            add_slopes_of_row(
+                of_query, at, grad, first, last, nowhere, query, i, key, sender, heads, channels, slope, lanes
+            )
+        for e in range(first, last if table.size else first):
             j = np.int64(get(sender, e)) * size
-            if table.size:
-                with_edge(both, key, j, table, feature, kind, np.int64(get(number, e)), lanes)
-                steep[:] = 0
-                add_edge_slopes(steep, 0, grad, e, query, i, both, 0, heads, channels, slope, lanes)
-                add_all(of_query, at, steep.dtype.type(1), steep, 0, size, lanes)
-                to_edge(np.int64(get(number, e)), steep, weighted, feature, kind, part, feature_grad, lanes)
-            else:
-                add_edge_slopes(of_query, at, grad, e, query, i, key, j, heads, channels, slope, lanes)
+            with_edge(both, key, j, table, feature, kind, np.int64(get(number, e)), lanes)
+            steep[:] = 0
+            add_edge_slopes(steep, 0, grad, e, query, i, both, 0, heads, channels, slope, lanes)
+            add_all(of_query, at, steep.dtype.type(1), steep, 0, size, lanes)
+            to_edge(np.int64(get(number, e)), steep, weighted, feature, kind, part, feature_grad, lanes)
 
 
 @compiled
@@ -167,14 +226,18 @@ def additive_to_senders(
     both = np.empty(size, grad.dtype)
     for r in range(low, high):
         j, at = node_of(row_of, r) * size, r * size
+        first, last = np.int64(ptr[r]), np.int64(ptr[r + 1])
+        # Each edge's gradients are a line of memory of their own: those of the row after the next are asked for now.
+        ask_ahead(grad, place, ptr[min(r + 2, high)], ptr[min(r + 3, high)], heads)
         of_key[at : at + size] = 0
-        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
+        if not table.size:
+            add_slopes_of_row(
+                of_key, at, grad, first, last, place, key, j, query, receiver, heads, channels, slope, lanes
+            )
+        for e in range(first, last if table.size else first):
             i, p = np.int64(get(receiver, e)) * size, np.int64(get(place, e))
-            if table.size:
-                with_edge(both, key, j, table, feature, kind, np.int64(get(number, p)), lanes)
-                add_edge_slopes(of_key, at, grad, p, query, i, both, 0, heads, channels, slope, lanes)
-            else:
-                add_edge_slopes(of_key, at, grad, p, query, i, key, j, heads, channels, slope, lanes)
+            with_edge(both, key, j, table, feature, kind, np.int64(get(number, p)), lanes)
+            add_edge_slopes(of_key, at, grad, p, query, i, both, 0, heads, channels, slope, lanes)
 
 
 @inner
@@ -190,44 +253,50 @@ def to_edge(number, steep, weighed, feature, kind, part, feature_grad, lanes):
             feature_grad[number * deep + f] = product(weighed, f * size, steep, 0, size, lanes)
 
 
-@intrinsic
-def set_sum(typingctx, y, yt, a, at, b, bt, lanes):
-    """``y[yt:] = a[at:] + b[bt:]`` over as many heads as there are lanes."""
+def split(biased: bool):
+    """GAT's score of an edge in as many heads as there are lanes, and its gradient; with a bias of the edge or without."""
 
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(y, lanes)
-        left = read(context, builder, a, arguments[2], arguments[3], vector)
-        right = read(context, builder, b, arguments[4], arguments[5], vector)
-        pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
-        builder.store(builder.fadd(left, right, flags=MATH), pointer, align=align)
-        return context.get_dummy_value()
+    def inside(context, builder, arrays, values, vector):
+        """``query[qt:] + key[kt:] + bias[bt:]``."""
+        parts = [
+            read(context, builder, array, values[2 * n], values[2 * n + 1], vector) for n, array in enumerate(arrays)
+        ]
+        both = builder.fadd(*parts[:2], flags=MATH)
+        return builder.fadd(both, parts[2], flags=MATH) if biased else both
 
-    return types.void(y, types.intp, a, types.intp, b, types.intp, lanes), generate
+    def leaky(builder, x, y, slope, vector):
+        less = builder.fmul(y, spread(builder, slope, vector), flags=MATH)
+        return builder.select(_positive(builder, x, vector), y, less)
+
+    @intrinsic
+    def score(typingctx, y, yt, query, qt, key, kt, bias, bt, slope, lanes):
+        def generate(context, builder, signature, arguments):
+            vector = vector_of(y, lanes)
+            x = inside(context, builder, (query, key, bias), arguments[2:8], vector)
+            pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
+            builder.store(leaky(builder, x, x, arguments[8], vector), pointer, align=align)
+            return context.get_dummy_value()
+
+        at = types.intp
+        return types.void(y, at, query, at, key, at, bias, at, y.dtype, lanes), generate
+
+    @intrinsic
+    def gradient(typingctx, y, yt, grad, gt, query, qt, key, kt, bias, bt, slope, lanes):
+        def generate(context, builder, signature, arguments):
+            vector = vector_of(y, lanes)
+            x = inside(context, builder, (query, key, bias), arguments[4:10], vector)
+            pointer, align = place(context, builder, grad, arguments[2], arguments[3], vector)
+            within = leaky(builder, x, builder.load(pointer, align=align), arguments[10], vector)
+            builder.store(within, pointer, align=align)
+            return add_to(context, builder, y, arguments[0], arguments[1], within, vector)
+
+        at = types.intp
+        return types.void(y, at, grad, at, query, at, key, at, bias, at, y.dtype, lanes), generate
+
+    return score, gradient
 
 
-@intrinsic
-def scale_by_slope(typingctx, y, yt, x, xt, slope, lanes):
-    """``y[yt:] *= leaky'(x[xt:])`` over as many heads as there are lanes; of itself it is the leaky ReLU."""
-
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(y, lanes)
-        inside = read(context, builder, x, arguments[2], arguments[3], vector)
-        pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
-        known = builder.load(pointer, align=align)
-        less = builder.fmul(known, spread(builder, arguments[4], vector), flags=MATH)
-        builder.store(builder.select(_positive(builder, inside, vector), known, less), pointer, align=align)
-        return context.get_dummy_value()
-
-    return types.void(y, types.intp, x, types.intp, y.dtype, lanes), generate
-
-
-@inner
-def set_inside(out, at, query, i, key, j, bias, n, heads, lanes):
-    """``out[at:] = query_i + key_j + bias_n`` in all heads."""
-    for h in range(0, heads, width(lanes)):
-        set_sum(out, at + h, query, i + h, key, j + h, lanes)
-    if bias.size:
-        add_all(out, at, out.dtype.type(1), bias, n, heads, lanes)
+(_score, _gradient), (_biased_score, _biased_gradient) = split(False), split(True)
 
 
 @compiled
@@ -237,9 +306,11 @@ def split_scores(low, high, lanes, heads, row_of, ptr, sender, number, query, ke
         i = node_of(row_of, r) * heads
         for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
             j, n = np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
-            set_inside(out, e * heads, query, i, key, j, bias, n, heads, lanes)
-            for h in range(e * heads, (e + 1) * heads, width(lanes)):
-                scale_by_slope(out, h, out, h, slope, lanes)
+            for h in range(0, heads, width(lanes)):
+                if bias.size:
+                    _biased_score(out, e * heads + h, query, i + h, key, j + h, bias, n + h, slope, lanes)
+                else:
+                    _score(out, e * heads + h, query, i + h, key, j + h, bias, n, slope, lanes)
 
 
 @compiled
@@ -247,22 +318,25 @@ def split_to_receivers(
     low, high, lanes, heads, row_of, ptr, sender, number, query, key, bias, slope, grad, query_grad
 ):  # fmt: skip
     """Gradients of scores, ``grad [E, H]``, become those within the leaky ReLU, and their sum that of each row's query."""
-    inside = np.empty(heads, grad.dtype)
     for r in range(low, high):
-        i = node_of(row_of, r) * heads
-        query_grad[r * heads : (r + 1) * heads] = 0
+        i, at = node_of(row_of, r) * heads, r * heads
+        query_grad[at : at + heads] = 0
         for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
-            j, n = np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
-            set_inside(inside, 0, query, i, key, j, bias, n, heads, lanes)
+            g, j, n = e * heads, np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
             for h in range(0, heads, width(lanes)):
-                scale_by_slope(grad, e * heads + h, inside, h, slope, lanes)
-            add_all(query_grad, r * heads, grad.dtype.type(1), grad, e * heads, heads, lanes)
+                if bias.size:
+                    _biased_gradient(
+                        query_grad, at + h, grad, g + h, query, i + h, key, j + h, bias, n + h, slope, lanes
+                    )
+                else:
+                    _gradient(query_grad, at + h, grad, g + h, query, i + h, key, j + h, bias, n, slope, lanes)
 
 
 @compiled
 def split_to_senders(low, high, lanes, heads, ptr, place, grad, key_grad):
     """The gradient of each row's key, the sum of those of its edges."""
     for r in range(low, high):
+        ask_ahead(grad, place, ptr[min(r + 2, high)], ptr[min(r + 3, high)], heads)
         key_grad[r * heads : (r + 1) * heads] = 0
         for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
             add_all(key_grad, r * heads, grad.dtype.type(1), grad, np.int64(get(place, e)) * heads, heads, lanes)

@@ -11,6 +11,7 @@ matrix and a dense one (SpMM), and the derivatives of these are of the same thre
 ``graph.by_receiver()``.
 """
 
+from functools import partial
 from typing import NamedTuple, final
 
 import torch
@@ -110,14 +111,15 @@ def derivative(
     if not x.numel() or not y.numel() or not other.numel():
         return x.new_zeros(_shape(form, after, size, x, y, ptr, other))
     edges = language(kernels, "edges")
+    if form == "table":
+        compute = (edges.table_products, edges.table_weighted_sums, partial(edges.table_sums, size=size))[after]
+        return compute(x, y, ptr, other)
     if after == 0:
         return edges.products(x, _with_heads(y), ptr, other)
     if after == 1:
         return edges.sums(x, _with_heads(y), ptr, other, None)
     if form == "features":
         return edges.feature_sums(x, y, ptr, other)
-    if form == "table":
-        return edges.table_sums(x, y, ptr, other, size)
     return edges.sums(x, y, other_ptr, receiver, place)
 
 

@@ -83,8 +83,18 @@ def feature_sums(weight: Tensor, left: Tensor, ptr: Tensor, number: Tensor, out:
     return out
 
 
+def table_products(left: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Tensor:
+    """Inner products of each edge's row and its ``kind``'s: ``left [N, H, C]``, ``table [T, H, C]`` -> ``[E, H]``."""
+    return products(left, table, ptr, kind)
+
+
+def table_weighted_sums(weight: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Tensor:
+    """Sums over each row's edges, ``sum_e weight_e table[kind_e]``: ``weight [E, H]``, ``table [T, H, C]`` -> ``[N, H, C]``."""
+    return sums(weight, table, ptr, kind, None)
+
+
 def table_sums(weight: Tensor, left: Tensor, ptr: Tensor, kind: Tensor, size: int) -> Tensor:
-    """Sums over the edges of each kind, ``sum_e weight[e] left[row_e]``: ``[T, H, C]``."""
+    """Sums over the edges of each kind, ``sum_e weight_e left[row_e]``: ``[E, H], [N, H, C] -> [T, H, C]``."""
     order = kind.argsort(stable=True)
     limits = torch.arange(size + 1, dtype=kind.dtype, device=kind.device)
     grouped = torch.searchsorted(kind.index_select(0, order), limits).to(ptr.dtype)

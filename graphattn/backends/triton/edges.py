@@ -20,7 +20,8 @@ from graphattn.backends.triton.work import Bucket, Work, work_of
 
 # What works on numbers per edge and head alone is torch's on every device.
 softmax, softmax_backward, drop = plain.softmax, plain.softmax_backward, plain.drop
-table_sums, feature_sums = plain.table_sums, plain.feature_sums
+table_products, table_weighted_sums, table_sums = plain.table_products, plain.table_weighted_sums, plain.table_sums
+feature_sums = plain.feature_sums
 
 
 class Grouped(NamedTuple):
