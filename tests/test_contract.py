@@ -48,8 +48,8 @@ ATTENTION = {
     "Causal": "small dense",
     "Window": "dense",
     "Prefix": "dense",
-    "Line": "csr",
-    "Union": "csr",
+    "Line": "csr sparse",
+    "Union": "csr sparse",
 }
 SUMS = {"Full": "closed_form", "Edges": "csr sparse"}
 BY_EDGES = {"Full": "", "Edges": ""}
@@ -57,9 +57,9 @@ BY_EDGES = {"Full": "", "Edges": ""}
 BACKENDS = {
     "SelfAttention": ATTENTION | {"Edges": "csr sparse"},
     "CrossAttention": {"Full": "small dense", "Edges": "csr sparse"},
-    "LinearAttention": {"Full": "linear", "Causal": "linear", "Edges": "csr"},
+    "LinearAttention": {"Full": "linear", "Causal": "linear", "Edges": "csr sparse"},
     "GraphTransformer": {"Full": "dense", "Edges": "csr sparse"},
-    "GAT": {"Full": "csr", "Edges": "csr sparse"},
+    "GAT": {"Full": "csr sparse", "Edges": "csr sparse"},
     "GATv2": {"Full": "csr", "Edges": "csr"},
     "GCN": SUMS,
     "EdgeConv": {"Full": "closed_form", "Edges": "csr"},
@@ -75,11 +75,11 @@ BACKENDS = {
     # Without features of edges, and with other parts, other kernels compute.
     "GraphTransformer, bare": {"Full": "small dense", "Edges": "csr sparse"},
     "GAT, bare": {"Full": "dense", "Edges": "csr sparse"},
-    "GATv2, bare": {"Full": "csr", "Edges": "csr sparse"},
+    "GATv2, bare": {"Full": "csr sparse", "Edges": "csr sparse"},
     "GraphSAGE of the largest": {"Full": "closed_form", "Edges": "csr"},
     "EdgeConv of a network": {"Full": "csr", "Edges": "csr"},
     "EdgeConv of a network, summed": {"Full": "csr", "Edges": "csr"},
-    "attention with a soft cap": {"Full": "dense", "Edges": "csr"},
+    "attention with a soft cap": {"Full": "dense", "Edges": "csr sparse"},
 }
 WITHOUT_DROPOUT = {"EdgeConv", "EdgeConv of a network", "EdgeConv of a network, summed", "RGCN", "GridConv"}
 

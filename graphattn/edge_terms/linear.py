@@ -104,8 +104,10 @@ class LinearValue(nn.Module):
     def why_not_listed(self, edge: State) -> None:
         """Nothing speaks against it."""
 
-    def on_list(self, graph: Topology, edge: State) -> OfFeatures:
-        rows = feature(edge, self.name)
+    def on_list(self, graph: Topology, edge: State) -> OfFeatures | OfKinds:
+        rows, kind = feature(edge, self.name), edge.get(f"{self.name}_kind")
+        if kind is not None and f"{self.name}_number" not in edge:
+            return OfKinds(kind, self.linear(rows).unflatten(-1, self.by_head))
         table = table_of(self.linear, rows, self.by_head[0])
         return OfFeatures(on_their_edges(with_one(rows, self.linear), self.name, graph, edge), table)
 

@@ -157,19 +157,20 @@ def _additive(score: Additive, states: _States, terms: _Terms, call: _Call) -> T
 
 def _composed(score: Score, states: _States, terms: _Terms, call: _Call) -> Tensor:
     """Scores, weights and sums one after the other, with what keeps a number for each edge and head."""
-    graph, number = call.graph, call.graph.by_receiver().number.long()
-    end, (sender, receiver) = senders(graph, call.kernels), graph.edge_index()[:, number]
+    graph, end = call.graph, senders(call.graph, call.kernels)
+    number, heads = graph.by_receiver().number.long(), states.query.size(1)
     found = _scores(score, states, terms, end, call)
     found = found if terms.bias is None else found + terms.bias.index_select(0, number)
     if isinstance(call.layer.aggregation, SoftmaxSum):
         alpha = edge_softmax(found, graph, call.kernels)
     else:
+        receiver = graph.edge_index()[1].index_select(0, number)
         weighed = call.layer.aggregation.weigh(found, Groups(receiver, None, graph.num_receivers, None))
         assert weighed is not None
         alpha = weighed
     if call.seed is not None:
-        heads, rate = states.query.size(1), call.layer.dropout
-        alpha = alpha * loudness(call.seed, receiver, sender, number, heads, rate, alpha.dtype)
+        sender, receiver = graph.edge_index()[:, number]
+        alpha = alpha * loudness(call.seed, receiver, sender, number, heads, call.layer.dropout, alpha.dtype)
     out, value = spmm(alpha, states.value, end), terms.value
     if isinstance(value, OfKinds):
         return out + spmm(alpha, value.table, kinds(graph, value.kind, value.table.size(0), call.kernels))

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphattn.backends.numba import kernels
-from graphattn.backends.numba import scores as score_kernels
+from graphattn.backends.numba import gat, gatv2, kernels
 from graphattn.backends.numba.arrays import dropout_of, flat, real
 from graphattn.backends.numba.lanes import lanes
 from graphattn.backends.numba.rows import period_of
@@ -65,7 +64,13 @@ def table_products(left: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Te
     """Inner products of each edge's row and its ``kind``'s: ``left [rows, H, C]``, ``table [T, H, C]`` -> ``[E, H]``."""
     (_, heads, channels), out = left.shape, left.new_empty(kind.numel(), left.size(1))
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, table.size(0))
-    run(kernels.table_products, bounds, lanes(channels), sizes, *flat(ptr, kind, left, table, out))
+    run(
+        kernels.table_products,
+        bounds,
+        lanes(channels),
+        sizes,
+        *flat(ptr, _checked(kind, table.size(0)), left, table, out),
+    )
     return out
 
 
@@ -74,7 +79,14 @@ def table_weighted_sums(weight: Tensor, table: Tensor, ptr: Tensor, kind: Tensor
     kinds, heads, channels = table.shape
     out = table.new_empty(ptr.numel() - 1, heads, channels)
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, kinds)
-    run(kernels.table_weighted_sums, bounds, lanes(channels), sizes, *flat(ptr, kind, weight, table, out))
+    run(
+        kernels.table_weighted_sums,
+        bounds,
+        lanes(channels),
+        lanes(heads),
+        sizes,
+        *flat(ptr, _checked(kind, kinds), weight, table, out),
+    )
     return out
 
 
@@ -83,7 +95,8 @@ def table_sums(weight: Tensor, left: Tensor, ptr: Tensor, kind: Tensor, size: in
     (_, heads, channels), out = left.shape, left.new_empty(size, *left.shape[1:])
     bounds = _coarse(ranges(ptr, heads * channels), kind.numel(), size)
     parts, sizes = np.zeros((len(bounds) - 1, out.numel()), out.numpy().dtype), (heads, channels, size)
-    run(kernels.table_sums, bounds, lanes(channels), sizes, np.array(bounds), *flat(ptr, kind, weight, left), parts)
+    given = flat(ptr, _checked(kind, size), weight, left)
+    run(kernels.table_sums, bounds, lanes(channels), lanes(heads), sizes, np.array(bounds), *given, parts)
     return out.copy_(_added(parts, out))
 
 
@@ -97,7 +110,7 @@ def softmax(score: Tensor, ptr: Tensor) -> Tensor:
 def softmax_backward(alpha: Tensor, grad: Tensor, ptr: Tensor) -> Tensor:
     """Gradients of weights ``[E, H]`` become those of scores, in place."""
     heads = alpha.size(1)
-    bounds, sizes = ranges(ptr, 4 * heads), (heads, period_of(heads))
+    bounds, sizes = ranges(ptr, _EXPONENTIAL * heads), (heads, period_of(heads))
     run(kernels.softmax_gradients, bounds, lanes(1), sizes, *flat(ptr, alpha, grad))
     return grad
 
@@ -127,7 +140,7 @@ def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: 
             terms = (*flat(states.weight), *_edge_terms(states, sender))
             width = lanes(query.size(2))
             run(
-                score_kernels.additive_scores,
+                gatv2.scores,
                 bounds,
                 width,
                 tuple(query.shape[1:]),
@@ -137,11 +150,11 @@ def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: 
                 *flat(score),
             )
         else:
-            within = flat(query.new_empty(0) if bias is None else bias)
-            run(score_kernels.split_scores, bounds, lanes(heads), heads, *order, *within, slope, *flat(score))
+            within, bounds = flat(query.new_empty(0) if bias is None else bias), ranges(starts, _EXPONENTIAL * heads)
+            run(gat.scores, bounds, lanes(heads), heads, *order, *within, slope, *flat(score))
             return score
     if bias is not None:
-        run(kernels.add_bias, ranges(ptr, heads), lanes(1), heads, *flat(ptr, number, bias, score))
+        run(kernels.add_bias, ranges(ptr, _EXPONENTIAL * heads), lanes(1), heads, *flat(ptr, number, bias, score))
     return score
 
 
@@ -174,14 +187,14 @@ def _additive_backward(grad: Tensor, states: States, scored: Scored, order: Orde
         bounds = _coarse(ranges(starts, work), grad.size(0), of_table.size(0))
         parts.append(np.zeros((len(bounds) - 1, of_table.numel()), weighted[0].dtype))
         run(
-            score_kernels.additive_to_receivers, bounds, width, sizes, *flat(row_of), np.array(bounds),
+            gatv2.to_receivers, bounds, width, sizes, *flat(row_of), np.array(bounds),
             *flat(starts, order.sender, order.number, query, key), *terms, *weighted, slope, *flat(grad, of_query), parts[0],
             *flat(of_feature),
         )  # fmt: skip
 
     def to_senders(row_of: Tensor, starts: Tensor, of_key: Tensor) -> None:
         ends = flat(row_of, starts, order.receiver, order.place, order.number, query, key)
-        kernel = score_kernels.additive_to_senders
+        kernel = gatv2.to_senders
         run(kernel, ranges(starts, work), width, sizes, *ends, *terms, slope, *flat(grad, of_key))
 
     of_query, of_key = _in_pieces(order.ptr, none, to_receivers), _in_pieces(order.sender_ptr, none, to_senders)
@@ -198,13 +211,13 @@ def _split_backward(grad: Tensor, states: States, scored: Scored, order: Order) 
 
     def to_receivers(row_of: Tensor, starts: Tensor, query_grad: Tensor) -> None:
         ends = flat(row_of, starts, order.sender, order.number, query, key, bias)
-        kernel = score_kernels.split_to_receivers
-        run(kernel, ranges(starts, 4 * heads), width, heads, *ends, slope, *flat(grad, query_grad))
+        kernel = gat.to_receivers
+        run(kernel, ranges(starts, _EXPONENTIAL * heads), width, heads, *ends, slope, *flat(grad, query_grad))
 
     def to_senders(row_of: Tensor, starts: Tensor, key_grad: Tensor) -> None:
         del row_of
         ends = flat(starts, order.place, grad, key_grad)
-        run(score_kernels.split_to_senders, ranges(starts, 4 * heads), width, heads, *ends)
+        run(gat.to_senders, ranges(starts, _EXPONENTIAL * heads), width, heads, *ends)
 
     none = query.new_empty(0, heads, 1)
     return Grads(grad, _in_pieces(order.ptr, none, to_receivers), _in_pieces(order.sender_ptr, none, to_senders))
@@ -218,11 +231,21 @@ def _in_pieces(ptr: Tensor, like: Tensor, sum_of: Callable[[Tensor, Tensor, Tens
     return parts.new_zeros(rows, *like.shape[1:]).index_add(0, row_of, parts) if row_of.numel() else parts
 
 
+def _checked(kind: Tensor, kinds: int) -> Tensor:
+    """The kinds of edges, in memory that nobody else writes to, none of which points outside the table."""
+    kind = kind.clone()
+    if kind.numel() and not 0 <= int(kind.min()) <= int(kind.max()) < kinds:
+        raise ValueError(f"expected kinds of edges from 0 to {kinds - 1}, got {int(kind.min())} to {int(kind.max())}")
+    return kind
+
+
 def _edge_terms(states: States, sender: Tensor) -> list[np.ndarray]:
     """What edges add to keys as kernels take it: table, features and kinds, empty where there are none."""
     nothing, none = states.query.new_empty(0), sender[:0]
     given = (nothing if x is None else x for x in (states.table, states.feature))
-    return flat(*given, none if states.kind is None else states.kind.to(sender.dtype))
+    if states.kind is None or states.table is None:
+        return flat(*given, none)
+    return flat(*given, _checked(states.kind.to(sender.dtype), states.table.size(0)))
 
 
 def _depth(states: States) -> int:

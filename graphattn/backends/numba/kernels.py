@@ -63,13 +63,11 @@ def give(row, first, degree, heads, period, array):
 
 
 @inner
-def add_up_by_kind(known, weight, kind, first, last, heads):
+def add_up_by_kind(known, weight, kind, first, last, heads, thin):
     """The sum of a row's weights of each kind, ``known [T, H]``."""
     known[:] = 0
     for e in range(first, last):
-        t = np.int64(get(kind, e)) * heads
-        for h in range(heads):
-            put(known, t + h, get(known, t + h) + get(weight, e * heads + h))
+        add_all(known, np.int64(get(kind, e)) * heads, known.dtype.type(1), weight, e * heads, heads, thin)
 
 
 @compiled
@@ -145,21 +143,22 @@ def table_products(low, high, lanes, sizes, ptr, kind, left, table, out):
     known = np.empty(kinds * heads, out.dtype)
     for i in range(low, high):
         first, last, own = np.int64(ptr[i]), np.int64(ptr[i + 1]), i * heads
-        shared = last - first > kinds
-        if shared:
+        if last - first > kinds:
             for at in range(kinds * heads):
-                known[at] = product(left, (own + at % heads) * channels, table, at * channels, channels, lanes)
-        for e in range(first, last):
-            t = np.int64(get(kind, e)) * heads
-            for h in range(heads):
-                score = get(known, t + h)
-                if not shared:
+                score = product(left, (own + at % heads) * channels, table, at * channels, channels, lanes)
+                put(known, at, score)
+            for e in range(first, last):
+                copy(out, e * heads, known, np.int64(get(kind, e)) * heads, heads)
+        else:
+            for e in range(first, last):
+                t = np.int64(get(kind, e)) * heads
+                for h in range(heads):
                     score = product(left, (own + h) * channels, table, (t + h) * channels, channels, lanes)
-                put(out, e * heads + h, score)
+                    put(out, e * heads + h, score)
 
 
 @compiled
-def table_weighted_sums(low, high, lanes, sizes, ptr, kind, weight, table, out):
+def table_weighted_sums(low, high, lanes, thin, sizes, ptr, kind, weight, table, out):
     """Sums over a row's edges, ``out_i = sum_e weight_e table[kind_e]``; of many edges, weights are added up by kind first."""
     heads, channels, kinds = sizes
     known = np.empty(kinds * heads, out.dtype)
@@ -167,9 +166,9 @@ def table_weighted_sums(low, high, lanes, sizes, ptr, kind, weight, table, out):
         first, last, own = np.int64(ptr[i]), np.int64(ptr[i + 1]), i * heads
         out[own * channels : (own + heads) * channels] = 0
         if last - first > kinds:
-            add_up_by_kind(known, weight, kind, first, last, heads)
+            add_up_by_kind(known, weight, kind, first, last, heads, thin)
             for at in range(kinds * heads):
-                add_all(out, (own + at % heads) * channels, known[at], table, at * channels, channels, lanes)
+                add_all(out, (own + at % heads) * channels, get(known, at), table, at * channels, channels, lanes)
         else:
             for e in range(first, last):
                 t = np.int64(get(kind, e)) * heads
@@ -179,16 +178,16 @@ def table_weighted_sums(low, high, lanes, sizes, ptr, kind, weight, table, out):
 
 
 @compiled
-def table_sums(low, high, lanes, sizes, starts, ptr, kind, weight, left, parts):
+def table_sums(low, high, lanes, thin, sizes, starts, ptr, kind, weight, left, parts):
     """``part_t = sum over edges of kind t of weight_e left_i``: a part ``[T * H * C]`` for each range of rows, which add up."""
     heads, channels, kinds = sizes
     known, part = np.empty(kinds * heads, parts.dtype), parts[np.searchsorted(starts, low)]
     for i in range(low, high):
         first, last, own = np.int64(ptr[i]), np.int64(ptr[i + 1]), i * heads
         if last - first > kinds:
-            add_up_by_kind(known, weight, kind, first, last, heads)
+            add_up_by_kind(known, weight, kind, first, last, heads, thin)
             for at in range(kinds * heads):
-                add_all(part, at * channels, known[at], left, (own + at % heads) * channels, channels, lanes)
+                add_all(part, at * channels, get(known, at), left, (own + at % heads) * channels, channels, lanes)
         else:
             for e in range(first, last):
                 t = np.int64(get(kind, e)) * heads

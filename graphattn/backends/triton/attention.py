@@ -65,41 +65,13 @@ def attend(
             features = features * fade[:, None] + tl.sum(alpha[:, :, None] * x[:, None, :], 0)
     if PART:
         give_part(
-            out,
-            feature_sum,
-            lse,
-            totals,
-            part,
-            top,
-            total,
-            summed,
-            features,
-            h,
-            d,
-            f,
-            HEADS,
-            WIDE,
-            DEEP,
-            feature_query is not None,
-        )
+            out, feature_sum, lse, totals, part, top, total, summed, features, h, d, f,
+            HEADS, WIDE, DEEP, feature_query is not None,
+        )  # fmt: skip
     else:
         give(
-            out,
-            feature_sum,
-            lse,
-            row,
-            top,
-            total,
-            summed,
-            features,
-            h,
-            d,
-            f,
-            HEADS,
-            WIDE,
-            DEEP,
-            feature_query is not None,
-        )
+            out, feature_sum, lse, row, top, total, summed, features, h, d, f, HEADS, WIDE, DEEP, feature_query is not None,
+        )  # fmt: skip
 
 
 @triton.jit

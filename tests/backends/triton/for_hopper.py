@@ -11,8 +11,7 @@ from triton.runtime.jit import JITFunction
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends import use_backend
-from graphattn.backends.edges import cuda
-from graphattn.backends.triton import work
+from graphattn.backends.triton import usable, work
 from graphattn.edge_terms import LinearBias
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
@@ -48,7 +47,7 @@ def compiled(monkeypatch):
         assert made.asm["cubin"]
         names.append(self.__name__)
 
-    monkeypatch.setattr(cuda, "interpreted", lambda: True)
+    monkeypatch.setattr(usable, "interpreted", lambda: True)
     monkeypatch.setattr(JITFunction, "run", compile_only)
     monkeypatch.setattr(driver, "_active", Hopper())
     monkeypatch.setattr(work, "LONGEST", 8)

@@ -1,10 +1,9 @@
-"""Kernels for scores in which a leaky ReLU looks at receiver and sender together.
+"""Kernels for GATv2's score, in which a leaky ReLU looks at receiver and sender together.
 
-Their layout is that of :mod:`graphattn.backends.numba.kernels`. Of GATv2's score, ``sum_c w_c leaky(q_ic + k_jc)``, the gradient
+Their layout is that of :mod:`graphattn.backends.numba.kernels`. Of the score, ``sum_c w_c leaky(q_ic + k_jc)``, the gradient
 needs two sums only, ``of_query_i = sum_j grad_ij leaky'(q_i + k_j)`` and ``of_key_j``, the same over the sender's edges: those of
 query, key and ``w`` follow node by node, as ``leaky(z) = z leaky'(z)``. An edge may add to the key: a sum of rows of a table
-``[T, H, C]``, weighed with its features ``[E, T]``, or the row of its ``kind [E]``. GAT's score is one number per head,
-``leaky(q_i + k_j + b_ji)``.
+``[T, H, C]``, weighed with its features ``[E, T]``, or the row of its ``kind [E]``.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
@@ -37,7 +36,8 @@ from graphattn.backends.numba.lanes import (
 from graphattn.backends.numba.memory import ask_ahead, get, put, steps
 
 
-def _positive(builder, x, vector):
+def positive(builder, x, vector):
+    """Where a vector is above zero."""
     return builder.fcmp_ordered(">", x, ir.Constant(vector, [0.0] * vector.count))
 
 
@@ -53,7 +53,7 @@ def leaky_dot(typingctx, weight, wt, a, at, b, bt, slope, lanes):
             flags=MATH,
         )
         less = builder.fmul(x, spread(builder, arguments[6], vector), flags=MATH)
-        leaky = builder.select(_positive(builder, x, vector), x, less)
+        leaky = builder.select(positive(builder, x, vector), x, less)
         factor = read(context, builder, weight, arguments[0], arguments[1], vector)
         return summed(builder, builder.fmul(factor, leaky, flags=MATH), vector)
 
@@ -73,7 +73,7 @@ def add_slopes(typingctx, y, yt, factor, a, at, b, bt, slope, lanes):
         )
         less = builder.fmul(arguments[2], arguments[7], flags=MATH)
         full, part = spread(builder, arguments[2], vector), spread(builder, less, vector)
-        term = builder.select(_positive(builder, x, vector), full, part)
+        term = builder.select(positive(builder, x, vector), full, part)
         return add_to(context, builder, y, arguments[0], arguments[1], term, vector)
 
     return types.void(y, types.intp, y.dtype, a, types.intp, b, types.intp, y.dtype, lanes), generate
@@ -101,7 +101,7 @@ def add_four_slopes(typingctx, y, yt, g0, g1, g2, g3, a, at, b, t0, t1, t2, t3, 
             )
             for above, below, row in zip(full, part, rows, strict=True):
                 x = builder.fadd(mine, read(context, builder, b, other, builder.add(row, c), vector), flags=MATH)
-                term = builder.select(_positive(builder, x, vector), above, below)
+                term = builder.select(positive(builder, x, vector), above, below)
                 total = builder.fadd(total, term, flags=MATH)
             builder.store(total, pointer, align=align)
         return context.get_dummy_value()
@@ -167,7 +167,7 @@ def add_edge_slopes(out, o, grad, e, query, a, key, b, heads, channels, slope, l
 
 
 @compiled
-def additive_scores(
+def scores(
     low, high, lanes, sizes, row_of, ptr, sender, number, query, key, weight, table, feature, kind, slope, out
 ):  # fmt: skip
     """GATv2's scores, ``out [E, H]``; ``weight [H * C]``."""
@@ -186,7 +186,7 @@ def additive_scores(
 
 
 @compiled
-def additive_to_receivers(
+def to_receivers(
     low, high, lanes, sizes, row_of, starts, ptr, sender, number, query, key, table, feature, kind, weighted, slope,
     grad, of_query, parts, feature_grad,
 ):  # fmt: skip
@@ -217,7 +217,7 @@ def additive_to_receivers(
 
 
 @compiled
-def additive_to_senders(
+def to_senders(
     low, high, lanes, sizes, row_of, ptr, receiver, place, number, query, key, table, feature, kind, slope, grad, of_key
 ):  # fmt: skip
     """``of_key`` of each row, the gradient of the key without ``weight``."""
@@ -251,92 +251,3 @@ def to_edge(number, steep, weighed, feature, kind, part, feature_grad, lanes):
         for f in range(deep):
             add_all(part, f * size, feature[number * deep + f], steep, 0, size, lanes)
             feature_grad[number * deep + f] = product(weighed, f * size, steep, 0, size, lanes)
-
-
-def split(biased: bool):
-    """GAT's score of an edge in as many heads as there are lanes, and its gradient; with a bias of the edge or without."""
-
-    def inside(context, builder, arrays, values, vector):
-        """``query[qt:] + key[kt:] + bias[bt:]``."""
-        parts = [
-            read(context, builder, array, values[2 * n], values[2 * n + 1], vector) for n, array in enumerate(arrays)
-        ]
-        both = builder.fadd(*parts[:2], flags=MATH)
-        return builder.fadd(both, parts[2], flags=MATH) if biased else both
-
-    def leaky(builder, x, y, slope, vector):
-        less = builder.fmul(y, spread(builder, slope, vector), flags=MATH)
-        return builder.select(_positive(builder, x, vector), y, less)
-
-    @intrinsic
-    def score(typingctx, y, yt, query, qt, key, kt, bias, bt, slope, lanes):
-        def generate(context, builder, signature, arguments):
-            vector = vector_of(y, lanes)
-            x = inside(context, builder, (query, key, bias), arguments[2:8], vector)
-            pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
-            builder.store(leaky(builder, x, x, arguments[8], vector), pointer, align=align)
-            return context.get_dummy_value()
-
-        at = types.intp
-        return types.void(y, at, query, at, key, at, bias, at, y.dtype, lanes), generate
-
-    @intrinsic
-    def gradient(typingctx, y, yt, grad, gt, query, qt, key, kt, bias, bt, slope, lanes):
-        def generate(context, builder, signature, arguments):
-            vector = vector_of(y, lanes)
-            x = inside(context, builder, (query, key, bias), arguments[4:10], vector)
-            pointer, align = place(context, builder, grad, arguments[2], arguments[3], vector)
-            within = leaky(builder, x, builder.load(pointer, align=align), arguments[10], vector)
-            builder.store(within, pointer, align=align)
-            return add_to(context, builder, y, arguments[0], arguments[1], within, vector)
-
-        at = types.intp
-        return types.void(y, at, grad, at, query, at, key, at, bias, at, y.dtype, lanes), generate
-
-    return score, gradient
-
-
-(_score, _gradient), (_biased_score, _biased_gradient) = split(False), split(True)
-
-
-@compiled
-def split_scores(low, high, lanes, heads, row_of, ptr, sender, number, query, key, bias, slope, out):
-    """GAT's scores, ``out [E, H]``; ``query [N_i, H]``, ``key [N_j, H]``, ``bias [E, H]``."""
-    for r in range(low, high):
-        i = node_of(row_of, r) * heads
-        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
-            j, n = np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
-            for h in range(0, heads, width(lanes)):
-                if bias.size:
-                    _biased_score(out, e * heads + h, query, i + h, key, j + h, bias, n + h, slope, lanes)
-                else:
-                    _score(out, e * heads + h, query, i + h, key, j + h, bias, n, slope, lanes)
-
-
-@compiled
-def split_to_receivers(
-    low, high, lanes, heads, row_of, ptr, sender, number, query, key, bias, slope, grad, query_grad
-):  # fmt: skip
-    """Gradients of scores, ``grad [E, H]``, become those within the leaky ReLU, and their sum that of each row's query."""
-    for r in range(low, high):
-        i, at = node_of(row_of, r) * heads, r * heads
-        query_grad[at : at + heads] = 0
-        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
-            g, j, n = e * heads, np.int64(get(sender, e)) * heads, np.int64(get(number, e)) * heads
-            for h in range(0, heads, width(lanes)):
-                if bias.size:
-                    _biased_gradient(
-                        query_grad, at + h, grad, g + h, query, i + h, key, j + h, bias, n + h, slope, lanes
-                    )
-                else:
-                    _gradient(query_grad, at + h, grad, g + h, query, i + h, key, j + h, bias, n, slope, lanes)
-
-
-@compiled
-def split_to_senders(low, high, lanes, heads, ptr, place, grad, key_grad):
-    """The gradient of each row's key, the sum of those of its edges."""
-    for r in range(low, high):
-        ask_ahead(grad, place, ptr[min(r + 2, high)], ptr[min(r + 3, high)], heads)
-        key_grad[r * heads : (r + 1) * heads] = 0
-        for e in range(np.int64(ptr[r]), np.int64(ptr[r + 1])):
-            add_all(key_grad, r * heads, grad.dtype.type(1), grad, np.int64(get(place, e)) * heads, heads, lanes)
