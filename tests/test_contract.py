@@ -141,7 +141,12 @@ def test_backends_drop_the_same_edges(row, topology, sizes):
     layer, graph = row.make().double().train(), BUILDERS[topology](sizes)
     layer.dropout = 0.4
     x, edge = torch.randn(sum(sizes), 8, dtype=F64), edges_of(row, graph, F64)
-    names = ["csr" if name in ("closed_form", "linear") else name for name in promised(row, topology, graph)]
+    names = promised(row, topology, graph)
+    if set(names) & {
+        "closed_form",
+        "linear",
+    }:  # which drop nothing: lists of edges do, of the largest those in Numba alone
+        names = ["csr", "edgewise"] if "largest" in row.name else ["csr", "sparse", "edgewise"]
     compared = assert_backends_agree(layer, x, graph, edge)
     assert compared == (["edgewise"] if row.name in WITHOUT_DROPOUT else names)
     assert not torch.equal(layer(x, graph, edge), layer.eval()(x, graph, edge))
