@@ -63,7 +63,7 @@ def attend(
         summed = summed * fade[:, None] + tl.sum(alpha[:, :, None] * v, 0)
         if feature_query is not None:
             features = features * fade[:, None] + tl.sum(alpha[:, :, None] * x[:, None, :], 0)
-    given: tl.constexpr = feature_query is not None
+    given = feature_query is not None
     if PART:
         give_part(out, feature_sum, lse, totals, part, top, total, summed, features, h, d, f, HEADS, WIDE, DEEP, given)
     else:
