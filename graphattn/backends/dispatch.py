@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,7 +29,16 @@ BACKENDS: tuple[Backend, ...] = (
     ClosedForm(), CudaSmall(), Small(), Flex(), Dense(), Linear(),
     OnEdges("cuda", TRITON), OnEdges("csr", NUMBA), OnEdges("sparse", TORCH), Edgewise(),
 )  # fmt: skip
-_forced: list[Backend] = []
+
+
+class _Forced(threading.local):
+    """What ``use_backend`` forces in this thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.backends: list[Backend] = []
+
+
+_forced = _Forced()
 
 
 def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
@@ -38,17 +48,18 @@ def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
         ValueError: the forced backend cannot be used, with its reasons.
     """
     forward = _in_forward_mode()
-    if not _forced:
+    if not _forced.backends:
         chosen = BACKENDS[-1:] if forward else BACKENDS
         return next(backend for backend in chosen if not any(backend.unsupported(layer, graph, inputs)))
-    reasons = list(_forced[-1].unsupported(layer, graph, inputs))
-    if forward and _forced[-1] is not BACKENDS[-1]:
+    forced = _forced.backends[-1]
+    reasons = list(forced.unsupported(layer, graph, inputs))
+    if forward and forced is not BACKENDS[-1]:
         reasons.append("needs derivatives in reverse mode (grad, vjp), got forward mode (jvp), which edgewise knows")
     if reasons:
         raise ValueError(
-            f"expected a layer that backend {_forced[-1].name!r} supports, got one it refuses: {'; '.join(reasons)}"
+            f"expected a layer that backend {forced.name!r} supports, got one it refuses: {'; '.join(reasons)}"
         )
-    return _forced[-1]
+    return forced
 
 
 def _in_forward_mode() -> bool:
@@ -58,7 +69,7 @@ def _in_forward_mode() -> bool:
 
 @contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """Force one backend by name for all layers called inside.
+    """Force one backend by name for all layers that this thread calls inside.
 
     Raises:
         ValueError: no backend of that name; inside, layers raise it where the backend cannot be used.
@@ -73,11 +84,11 @@ def use_backend(name: str) -> Iterator[None]:
     known = {backend.name: backend for backend in BACKENDS}
     if name not in known:
         raise ValueError(f"expected one of the backends {sorted(known)}, got {name!r}")
-    _forced.append(known[name])
+    _forced.backends.append(known[name])
     try:
         yield
     finally:
-        _forced.pop()
+        _forced.backends.pop()
 
 
 class Explanation(NamedTuple):

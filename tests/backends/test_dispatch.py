@@ -1,5 +1,9 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
+import torch._dynamo.testing
 
 from graphattn.aggregation import SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
@@ -167,3 +171,30 @@ def test_a_forced_backend_refuses_forward_mode_in_words():
         pytest.raises(ValueError, match=r"backend 'csr' supports.*needs derivatives in reverse mode.*got forward mode"),
     ):
         torch.func.jvp(lambda x: layer(x, graph), (x,), (x,))
+
+
+def test_backends_are_forced_for_one_thread():
+    layer, x, graph = SelfAttention(8), torch.randn(3, 8), Edges(torch.tensor([[0, 1], [1, 2]]))
+    both, names = threading.Barrier(2), ("edgewise", "sparse")
+
+    def chosen(name):
+        with use_backend(name):
+            both.wait()  # both threads are inside
+            found = [explain_backend(layer, x, graph).chosen for _ in range(20)]
+            both.wait()
+        return {*found, explain_backend(layer, x, graph).chosen}
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(chosen, names)) == [{"edgewise", "csr"}, {"sparse", "csr"}]
+
+
+def test_a_compiled_layer_follows_what_is_forced():
+    layer, x, graph = SelfAttention(8), torch.randn(3, 8), Edges(torch.tensor([[0, 1], [1, 2]])).prepare()
+    torch._dynamo.reset()
+    graphs = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(layer, fullgraph=True, backend=graphs)
+    compiled(x, graph)
+    with use_backend("sparse"):
+        compiled(x, graph)
+    compiled(x, graph)
+    assert graphs.frame_count == 2
