@@ -212,12 +212,18 @@ class _Attention(torch.autograd.Function):
     def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
         ctx.score, ctx.slope, ctx.dropout, seed, ctx.kernels = inputs[9:14]
         ctx.mark_non_differentiable(*output[2:])
+        # Else zeros are made for what has no gradient, as long as the list of edges.
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*output, *inputs[:9], seed, *inputs[14:])
 
     @staticmethod
     def backward(ctx, grad, feature_sum_grad, *_):  # noqa: ANN001, ANN002, ANN205
         results, known, order = ctx.saved_tensors[:4], ctx.saved_tensors[4:14], Order(*ctx.saved_tensors[14:])
         states, scored = States(*known[:9]), Scored(ctx.score, ctx.slope, ctx.dropout, known[9])
+        grad, feature_sum_grad = (
+            torch.zeros_like(result) if of is None else of
+            for of, result in zip((grad, feature_sum_grad), results[:2], strict=True)
+        )
         if differentiated_again():
 
             def again(given: Sequence[Any]) -> tuple[Tensor, Tensor]:
