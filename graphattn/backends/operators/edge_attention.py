@@ -248,7 +248,8 @@ def _gradients(
         return query, key, value, feature_query, bias, None, table, feature
     parts = [(states.query, query), (states.key, key), *([] if states.table is None else [(states.table, table)])]
     of_weight = torch.stack([(state * of).sum(0, keepdim=True) for state, of in parts]).sum(0)
-    return weight * query, weight * key, value, feature_query, bias, of_weight, weight * table, feature
+    # In place: nobody else holds them, and each is as large as all states of the nodes.
+    return query.mul_(weight), key.mul_(weight), value, feature_query, bias, of_weight, table.mul_(weight), feature
 
 
 def reference(states: States, scored: Scored, order: Order) -> tuple[Tensor, Tensor]:

@@ -5,18 +5,15 @@ from typing import final
 import torch
 from torch import Tensor
 
-from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.operators.rules import (
     LIBRARY,
     alike,
-    backwards,
     differentiated,
     differentiated_again,
     language,
     over_heads,
     row_of,
 )
-from graphattn.slots import Groups
 from graphattn.topology import Edges
 
 # pyright: reportIncompatibleMethodOverride=false
@@ -63,13 +60,14 @@ class _Softmax(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        score, ptr, ctx.kernels = inputs
-        ctx.save_for_backward(score, output, ptr)
+        _, ptr, ctx.kernels = inputs
+        ctx.save_for_backward(output, ptr)
 
     @staticmethod
     def backward(ctx, grad):  # noqa: ANN001, ANN205
-        score, alpha, ptr = ctx.saved_tensors
+        alpha, ptr = ctx.saved_tensors
         if not differentiated_again():
             return softmax_backward(alpha, grad, ptr, ctx.kernels), None, None
-        groups = Groups(row_of(ptr, score.size(0)).long(), None, ptr.size(0) - 1, None)
-        return backwards(lambda states: SoftmaxSum().weigh(states[0], groups), (score,), grad)[0], None, None
+        row, rows = row_of(ptr, alpha.size(0)).long(), ptr.size(0) - 1
+        mean = alpha.new_zeros(rows, alpha.size(1)).index_add(0, row, alpha * grad)
+        return alpha * (grad - mean.index_select(0, row)), None, None
