@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from graphattn.aggregation import Max, SoftmaxSum, Sum
-from graphattn.backends.whole.small import FEWEST
+from graphattn.backends.whole.backend import FEWEST
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.score import ScaledDot, SoftCap, Then

@@ -17,8 +17,7 @@ from graphattn.backends.edges.backend import NUMBA, TORCH, TRITON, OnEdges
 from graphattn.backends.edgewise import Edgewise
 from graphattn.backends.flex import Flex
 from graphattn.backends.linear import Linear
-from graphattn.backends.whole.cuda_small import CudaSmall
-from graphattn.backends.whole.small import Small
+from graphattn.backends.whole.backend import CUDA_SMALL, SMALL
 from graphattn.slots import Backend, Inputs, State
 from graphattn.topology import Topology
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
 BACKENDS: tuple[Backend, ...] = (
-    ClosedForm(), CudaSmall(), Small(), Flex(), Dense(), Linear(),
+    ClosedForm(), CUDA_SMALL, SMALL, Flex(), Dense(), Linear(),
     OnEdges("cuda", TRITON), OnEdges("csr", NUMBA), OnEdges("sparse", TORCH), Edgewise(),
 )  # fmt: skip
 

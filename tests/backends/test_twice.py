@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends import BACKENDS, dense, explain_backend, flex, use_backend
 from graphattn.backends.twice import differentiable
-from graphattn.backends.whole import small
+from graphattn.backends.whole import backend
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.slots import Inputs
@@ -72,8 +72,8 @@ def agreeing(layer, x, graph, edge=None):
 
 @pytest.fixture(autouse=True)
 def _however_few(monkeypatch):
-    monkeypatch.setattr(small, "FEWEST", 0)
-    monkeypatch.setattr(small, "FUSED", 0)
+    monkeypatch.setattr(backend, "FEWEST", 0)
+    monkeypatch.setattr(backend, "FUSED", 0)
 
 
 @PAIRS

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
 import torch
 
 _GRAIN = 1 << 20
@@ -60,7 +61,7 @@ def pieces(ptr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return row.to(ptr.dtype), torch.cat([(ptr[row] + inside * _LONGEST).to(ptr.dtype), ptr[-1:]])
 
 
-def ranges(ptr: torch.Tensor, work_per_edge: int) -> list[int]:
+def ranges(ptr: torch.Tensor | np.ndarray, work_per_edge: int) -> list[int]:
     """Boundaries of ranges of rows with about the same number of edges and rows in each, from sizes alone.
 
     Args:
@@ -70,14 +71,16 @@ def ranges(ptr: torch.Tensor, work_per_edge: int) -> list[int]:
     >>> ranges(torch.tensor([0, 500_000, 500_000, 1_000_000]), work_per_edge=4)
     [0, 2, 3]
     """
-    rows = ptr.numel() - 1
+    starts = np.asarray(ptr)
+    rows = starts.size - 1
     if rows <= 1:
         return [0, rows] if rows else [0]
-    cost = ptr.long() + torch.arange(rows + 1)
-    count = min(_MOST, max(1, int(cost[-1]) * work_per_edge // _GRAIN), rows)
-    wanted = torch.arange(1, count) * int(cost[-1]) // count
-    inner = torch.searchsorted(cost, wanted, right=True).sub(1).clamp(min=0)
-    return sorted({0, rows, *inner.tolist()})
+    work = int(starts[-1]) + rows
+    count = min(_MOST, max(1, work * work_per_edge // _GRAIN), rows)
+    if count == 1:
+        return [0, rows]
+    inner = np.searchsorted(starts + np.arange(rows + 1), np.arange(1, count) * work // count, side="right") - 1
+    return sorted({0, rows, *inner.clip(min=0).tolist()})
 
 
 @lru_cache(maxsize=1)

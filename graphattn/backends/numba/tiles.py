@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from graphattn.backends.numba.lanes import MATH, place, spread, summed
 
 _INDEX = ir.IntType(64)
-_SOURCES = [Path(__file__).with_name(name) for name in ("tiles.py", "products.py", "lanes.py", "small_rows.py")]
+_SOURCES = [Path(__file__).with_name(name) for name in ("tiles.py", "products.py", "lanes.py", "blocks.py")]
 _SIZE = types.intp
 
 
@@ -93,12 +93,12 @@ def highest(typingctx, x, xt, number):
 
 
 def exponential(builder, x, vector):
-    """The exponential of numbers that are not above zero by much: ``2^n`` times Taylor's series of the rest."""
+    """The exponential of numbers not above zero by much, ``2^n`` times Taylor's series of the rest; NaN stays NaN."""
     single = isinstance(vector.element, ir.FloatType)
     bits, bias, low, terms = (23, 127, -87.0, 7) if single else (52, 1023, -708.0, 13)
     whole = ir.VectorType(ir.IntType(32 if single else 64), vector.count)
-    heard = builder.fcmp_ordered(">", x, constant(vector, low))
-    x = builder.select(heard, x, constant(vector, low))
+    silent = builder.fcmp_ordered("<=", x, constant(vector, low))
+    x = builder.select(silent, constant(vector, low), x)
     floor = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(vector, [vector]), f"llvm.floor.{suffix(vector)}"
     )
@@ -114,7 +114,7 @@ def exponential(builder, x, vector):
         term = builder.fmul(series, x, flags=("contract",))
         series = builder.fadd(term, constant(vector, 1 / math.factorial(k)), flags=("contract",))
     power = builder.shl(builder.add(builder.fptosi(n, whole), constant(whole, bias)), constant(whole, bits))
-    return builder.select(heard, builder.fmul(series, builder.bitcast(power, vector)), constant(vector, 0.0))
+    return builder.select(silent, constant(vector, 0.0), builder.fmul(series, builder.bitcast(power, vector)))
 
 
 @intrinsic
@@ -162,23 +162,23 @@ def inner_product(typingctx, x, y, xt, number):
 
 
 @intrinsic
-def pull(typingctx, alpha, want, xt, number, mean):
-    """``want = alpha * (want - mean)``: the gradients of scores, from the weights and what these would add to the loss."""
+def grad_of_scores(typingctx, alpha, grad_alpha, xt, number, mean):
+    """``grad_alpha = alpha * (grad_alpha - mean)``: the gradients of weights become those of scores."""
 
     def generate(context, builder, signature, arguments):
-        vector, first = vector_of(want), arguments[2]
+        vector, first = vector_of(grad_alpha), arguments[2]
         shift = spread(builder, arguments[4], vector)
 
         def body(left, right):
-            weight, wish = (builder.load(p, align=align) for p, align in (left, right))
-            builder.store(builder.fmul(weight, builder.fsub(wish, shift)), right[0], align=right[1])
+            weight, grad = (builder.load(p, align=align) for p, align in (left, right))
+            builder.store(builder.fmul(weight, builder.fsub(grad, shift)), right[0], align=right[1])
 
-        arrays = [(alpha, arguments[0], first), (want, arguments[1], first)]
+        arrays = [(alpha, arguments[0], first), (grad_alpha, arguments[1], first)]
         over(context, builder, arguments[3], vector.count, arrays, body)
         return context.get_dummy_value()
 
     del typingctx
-    return types.void(alpha, want, _SIZE, _SIZE, want.dtype), generate
+    return types.void(alpha, grad_alpha, _SIZE, _SIZE, grad_alpha.dtype), generate
 
 
 @intrinsic

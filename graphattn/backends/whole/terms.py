@@ -5,11 +5,12 @@ Letters: ``N_i`` receivers, ``E`` edges, ``K`` listed edges, ``T`` kinds, ``H`` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from graphattn.backends.operators.whole import Whole
 from graphattn.edge_terms.factored import table_of, with_one
 from graphattn.edge_terms.linear import LinearValue, feature
 from graphattn.edge_terms.tabled import InTable, Tabled, joined
@@ -17,14 +18,21 @@ from graphattn.edge_terms.together import SumOfTerms
 from graphattn.message import Attend
 from graphattn.slots import EdgeTerm, State
 
-if TYPE_CHECKING:
-    from graphattn.backends.numba.small_functions import Terms, Whole
-
 _MOST_KINDS = 1024
 _FEW_KINDS = 32
 
 
-class Spoken(NamedTuple):
+class Terms(NamedTuple):
+    """What edges add to scores, as :class:`graphattn.backends.operators.whole.Attended` has it."""
+
+    bias: Tensor | None = None
+    table: Tensor | None = None
+    extra: Tensor | None = None
+    kind: Tensor | None = None
+    listed: Tensor | None = None
+
+
+class Valued(NamedTuple):
     """Which of the listed edges have values: ``many`` from ``first`` on, and their receivers."""
 
     first: int
@@ -39,12 +47,18 @@ class _List(NamedTuple):
     extra: Tensor | None
 
 
+def bias_alone(message: Attend, graph: Whole, edge: State, query: Tensor, factor: float) -> tuple[Terms, None]:
+    """The bias as numbers for all edges, for kernels that know nothing else."""
+    del factor
+    if message.edge_bias is None:
+        return Terms(), None
+    return Terms(message.edge_bias.on_edges(graph, edge).expand(graph.num_edges, query.size(1))), None
+
+
 def sorted_terms(
     message: Attend, graph: Whole, edge: State, query: Tensor, factor: float
-) -> tuple[Terms, Spoken | None]:
+) -> tuple[Terms, Valued | None]:
     """What edges add to scores as kernels take it, and which of them have values."""
-    from graphattn.backends.numba.small_functions import Terms
-
     bias, table, lists = _biases(message.edge_bias, graph, edge, query)
     receiver = None
     if isinstance(message.edge_key, LinearValue):
@@ -57,31 +71,30 @@ def sorted_terms(
         receiver = receiver if lists and lists[-1].number is number and receiver is not None else None
         lists.append(_List(number, None))
     listed, starts = _together(lists, query)
-    spoken = None
+    valued = None
     if len(lists) > many:
         receiver = graph.receiver_of(lists[-1].number) if receiver is None else receiver
-        spoken = Spoken(starts[-1], lists[-1].number.size(0), receiver)
+        valued = Valued(starts[-1], lists[-1].number.size(0), receiver)
     kind, rows = (None, None) if table is None else (table.kind, table.table.to(query.dtype))
-    return Terms(
-        bias, rows, None if listed is None else listed.extra, kind, None if listed is None else listed.number
-    ), spoken
+    number, extra = (None, None) if listed is None else listed
+    return Terms(bias, rows, extra, kind, number), valued
 
 
-def heard_of_edges(message: Attend, spoken: Spoken, alpha: Tensor, edge: State, receivers: int) -> Tensor:
-    r"""What receivers hear of the edges themselves, :math:`\sum_j \alpha_{ij} W e_{ji} = W \sum_j \alpha_{ij} e_{ji}`."""
+def values_of_edges(message: Attend, valued: Valued, alpha: Tensor, edge: State, receivers: int) -> Tensor:
+    r"""Sums of the values of edges themselves, :math:`\sum_j \alpha_{ij} W e_{ji} = W \sum_j \alpha_{ij} e_{ji}`."""
     term = message.edge_value
     assert isinstance(term, LinearValue)
-    alpha = alpha.narrow(0, spoken.first, spoken.many)
+    alpha = alpha.narrow(0, valued.first, valued.many)
     kind, rows = _of_kinds(term, edge)
     if kind is None:
         table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
-        felt = alpha.new_zeros(receivers, alpha.size(1), rows.size(1))
-        felt = felt.index_add(0, spoken.receiver, alpha.unsqueeze(-1) * rows.unsqueeze(1))
-        return torch.einsum("nhf,fhc->nhc", felt, table.to(alpha.dtype))
+        sums = alpha.new_zeros(receivers, alpha.size(1), rows.size(1))
+        sums = sums.index_add(0, valued.receiver, alpha.unsqueeze(-1) * rows.unsqueeze(1))
+        return torch.einsum("nhf,fhc->nhc", sums, table.to(alpha.dtype))
     kinds = rows.size(0)
-    felt = alpha.new_zeros(receivers * kinds, alpha.size(1)).index_add(0, spoken.receiver * kinds + kind, alpha)
-    said = term.linear(rows).unflatten(-1, term.by_head).to(alpha.dtype)
-    return torch.einsum("nth,thc->nhc", felt.view(receivers, kinds, -1), said)
+    sums = alpha.new_zeros(receivers * kinds, alpha.size(1)).index_add(0, valued.receiver * kinds + kind, alpha)
+    values = term.linear(rows).unflatten(-1, term.by_head).to(alpha.dtype)
+    return torch.einsum("nth,thc->nhc", sums.view(receivers, kinds, -1), values)
 
 
 def _scores(term: LinearValue, query: Tensor, receiver: Tensor, edge: State) -> Tensor:
@@ -89,11 +102,11 @@ def _scores(term: LinearValue, query: Tensor, receiver: Tensor, edge: State) -> 
     kind, rows = _of_kinds(term, edge)
     if kind is None:
         table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
-        asked = torch.einsum("nhc,fhc->nhf", query, table.to(query.dtype))
-        return (asked.index_select(0, receiver) * rows.unsqueeze(1)).sum(-1)
-    said = term.linear(rows).unflatten(-1, term.by_head).to(query.dtype)
-    asked = torch.einsum("nhc,thc->nth", query, said).flatten(0, 1)
-    return asked.index_select(0, receiver * rows.size(0) + kind)
+        products = torch.einsum("nhc,fhc->nhf", query, table.to(query.dtype))
+        return (products.index_select(0, receiver) * rows.unsqueeze(1)).sum(-1)
+    keys = term.linear(rows).unflatten(-1, term.by_head).to(query.dtype)
+    products = torch.einsum("nhc,thc->nth", query, keys).flatten(0, 1)
+    return products.index_select(0, receiver * rows.size(0) + kind)
 
 
 def _of_kinds(term: LinearValue, edge: State) -> tuple[Tensor | None, Tensor]:

@@ -83,4 +83,4 @@ def test_kernels_of_small_graphs(compiled, dtype):
         layer(
             torch.randn(43, 16, dtype=dtype), graph, {"bond": torch.randn(graph.num_edges, 3, dtype=dtype)}
         ).sum().backward()
-    assert compiled == ["attend", "attend", "attend_backward", "attend_backward"]
+    assert compiled == ["attention", "attention", "attention_backward", "attention_backward"]

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import SoftmaxSum, Sum
 from graphattn.backends import explain_backend, use_backend
-from graphattn.backends.whole import small
+from graphattn.backends.whole import backend
 from graphattn.edge_terms import (
     ALiBi,
     LinearBias,
@@ -38,8 +38,8 @@ COMPARED = ["small", "dense", "edgewise"]
 
 @pytest.fixture(autouse=True)
 def _however_few(monkeypatch):
-    monkeypatch.setattr(small, "FEWEST", 0)
-    monkeypatch.setattr(small, "FUSED", 0)
+    monkeypatch.setattr(backend, "FEWEST", 0)
+    monkeypatch.setattr(backend, "FUSED", 0)
 
 
 def layer(heads=TWO, dropout=0.0, **terms):
@@ -148,6 +148,26 @@ def test_a_receiver_whose_senders_are_all_silenced_hears_zero(kind, deaf):
     assert torch.isfinite(out).all()
 
 
+@PAIRS
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_scores_that_are_no_number_reach_their_receiver_as_edge_by_edge(kind, number, dropout):
+    graph = KINDS[kind]([3, 20])
+    sender, receiver = graph.edge_index()
+    bias, x, results = torch.randn(graph.num_edges, 2, dtype=F64), nodes(graph), []
+    bias[receiver == 1] = number  # all of them
+    bias[(receiver == graph.num_receivers - 1) & (sender == 5), 0] = number  # one of them, in one head
+    attention, leaves = layer(dropout=dropout, edge_bias=Given()), [bias.requires_grad_()]
+    for name in ("small", "edgewise"):
+        torch.manual_seed(1)
+        with use_backend(name):
+            out = attention(x, graph, {"bias": bias})
+        results.append([out, *torch.autograd.grad(out.sin().sum(), leaves + list(attention.parameters()))])
+    assert results[0][0].isnan().any()
+    for ours, truth in zip(*results, strict=True):
+        assert_close(ours, truth, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
 def test_receivers_without_senders_hear_zero():
     graph = Cross([0, 2], [3, 2])
     assert assert_backends_agree(layer(), nodes(graph), graph) == COMPARED
@@ -222,7 +242,7 @@ def test_the_rule_looks_at_sizes_alone(monkeypatch):
     alike = chosen(Full([20] * 60))
     assert alike.chosen == "dense"
     assert alike.reasons["small"] == [
-        f"needs {small.FUSED} scores where graphs of one size can be fused by torch, got 24000"
+        f"needs {backend.FUSED} scores where graphs of one size can be fused by torch, got 24000"
     ]
     biased = GraphLayer(Attend(8, TWO, edge_bias=ALiBi(2)), SoftmaxSum(), Replace())
     assert explain_backend(biased, torch.zeros(1200, 8), Full([20] * 60)).chosen == "small"
@@ -232,19 +252,19 @@ def test_the_rule_looks_at_sizes_alone(monkeypatch):
     few = chosen(Full([20, 20]))
     assert few.chosen == "dense"
     assert few.reasons["small"] == [
-        f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 800",
-        f"needs {small.FUSED} scores where graphs of one size can be fused by torch, got 800",
+        f"needs {backend.FEWEST} pairs of nodes to be worth a kernel, got about 800",
+        f"needs {backend.FUSED} scores where graphs of one size can be fused by torch, got 800",
     ]
-    large = chosen(Full([small.LARGEST, small.LARGEST + 1]))
+    large = chosen(Full([backend.LARGEST, backend.LARGEST + 1]))
     assert large.chosen == "dense"
-    many = 2 * small.LARGEST + 1
-    assert large.reasons["small"] == [f"needs at most {small.LARGEST} senders per graph, got {many} in 2 graphs"]
-    assert chosen(Causal([small.CAUSAL])).chosen == "small"
-    assert chosen(Causal([small.CAUSAL + 1])).chosen == "dense"
+    many = 2 * backend.LARGEST + 1
+    assert large.reasons["small"] == [f"needs at most {backend.LARGEST} senders per graph, got {many} in 2 graphs"]
+    assert chosen(Causal([backend.CAUSAL])).chosen == "small"
+    assert chosen(Causal([backend.CAUSAL + 1])).chosen == "dense"
     nothing = chosen(Full([])).reasons["small"]
     assert nothing == [
-        f"needs {small.FEWEST} pairs of nodes to be worth a kernel, got about 0",
-        f"needs {small.FUSED} scores where graphs of one size can be fused by torch, got 0",
+        f"needs {backend.FEWEST} pairs of nodes to be worth a kernel, got about 0",
+        f"needs {backend.FUSED} scores where graphs of one size can be fused by torch, got 0",
     ]
 
 

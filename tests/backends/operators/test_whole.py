@@ -1,4 +1,4 @@
-"""The kernels of small graphs, whatever torch does with them: derivatives, mapping, compiling, threads."""
+"""Attention in whole graphs as an operator: derivatives, mapping, compiling, threads."""
 
 import pytest
 import torch
@@ -6,9 +6,8 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends import use_backend
-from graphattn.backends.numba.functions import Dropped
-from graphattn.backends.numba.small_functions import Terms, attention
-from graphattn.backends.whole import small
+from graphattn.backends.operators.whole import Attended, attend, attend_backward, attention
+from graphattn.backends.whole import backend
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
@@ -20,52 +19,42 @@ F64, TWO = torch.float64, Heads(2, 4)
 GRAPHS = {"Full": Full([3, 0, 2]), "Causal": Causal([3, 0, 2]), "Cross": Cross([3, 2, 0], [2, 0, 2])}
 
 
-def terms_of(graph, heads=2):
-    edges = graph.num_edges
-    return Terms(
-        torch.randn(edges, heads, dtype=F64, requires_grad=True),
-        torch.randn(3, heads, dtype=F64, requires_grad=True),
-        torch.randn(3, heads, dtype=F64, requires_grad=True),
-        torch.randint(0, 3, (edges,)),
-        # Out of order, and one of them twice.
-        torch.tensor([4, 1, 4]) % edges,
-    )
-
-
-def states_of(graph, heads=2):
-    rows = (graph.num_receivers, graph.num_senders, graph.num_senders)
-    return [torch.randn(n, heads, c, dtype=F64, requires_grad=True) for n, c in zip(rows, (3, 3, 2), strict=True)]
+def drawn(graph, heads=2, **options):
+    """Something of everything; the edges listed are out of order, and one of them is there twice."""
+    edges, rows = graph.num_edges, (graph.num_receivers, graph.num_senders, graph.num_senders)
+    shapes = [(n, heads, c) for n, c in zip(rows, (3, 3, 2), strict=True)] + [(edges, heads), (3, heads), (3, heads)]
+    tensors = [torch.randn(shape, dtype=F64, requires_grad=True) for shape in shapes]
+    return Attended(*tensors, torch.randint(0, 3, (edges,)), torch.tensor([4, 1, 4]) % edges, **options)
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
 @pytest.mark.parametrize("share", [0.0, 0.4])
 def test_first_and_second_derivatives(kind, share):
     graph = GRAPHS[kind]
-    terms, states = terms_of(graph), states_of(graph)
-    dropped = Dropped(torch.tensor(5) if share else None, share)
+    given = drawn(graph, seed=torch.tensor(5) if share else None, factor=0.7, dropout=share)
 
-    def heard(query, key, value, bias, table, extra):
-        return attention(query, key, value, graph, 0.7, Terms(bias, table, extra, *terms[3:]), dropped)
+    def of(*states):
+        return attention(Attended(*states, *given[6:]), graph, "numba")
 
-    assert torch.autograd.gradcheck(heard, (*states, *terms[:3]))
-    assert torch.autograd.gradgradcheck(heard, (*states, *terms[:3]))
+    assert torch.autograd.gradcheck(of, given[:6])
+    assert torch.autograd.gradgradcheck(of, given[:6])
 
 
 def test_gradients_of_some_arguments_alone():
     graph = GRAPHS["Full"]
-    (query, key, value), terms = states_of(graph), terms_of(graph)
-    whole = torch.autograd.grad(attention(query, key, value, graph, 1.0, terms)[0].sin().sum(), [query, terms.bias])
-    for k, part in enumerate((query, terms.bias)):
-        rest = [x.detach().requires_grad_(x is part) for x in (query, key, value, *terms[:3])]
-        out = attention(*rest[:3], graph, 1.0, Terms(*rest[3:], *terms[3:]))[0]
+    given = drawn(graph)
+    whole = torch.autograd.grad(attention(given, graph, "numba")[0].sin().sum(), [given.query, given.bias])
+    for k, part in enumerate((given.query, given.bias)):
+        rest = [x.detach().requires_grad_(x is part) for x in given[:6]]
+        out = attention(Attended(*rest, *given[6:]), graph, "numba")[0]
         (found,) = torch.autograd.grad(out.sin().sum(), [x for x in rest if x.requires_grad])
         assert_close(found, whole[k])
 
 
 @pytest.fixture
 def _however_few(monkeypatch):
-    monkeypatch.setattr(small, "FEWEST", 0)
-    monkeypatch.setattr(small, "FUSED", 0)
+    monkeypatch.setattr(backend, "FEWEST", 0)
+    monkeypatch.setattr(backend, "FUSED", 0)
 
 
 def bonded(heads=TWO):
@@ -133,12 +122,12 @@ def test_bits_do_not_depend_on_threads(team):
         torch.set_num_threads(threads)
         torch.manual_seed(1)
         # Products of matrices, in torch, do depend on threads.
-        terms = Terms(
-            None, edge["pair"][:, :2].contiguous().requires_grad_(), None, edge["pair_kind"], edge["bond_number"]
-        )
         states = [torch.randn(graph.num_receivers, 2, 16, requires_grad=True) for _ in range(3)]
-        out, alpha = attention(*states, graph, 0.25, terms, Dropped(torch.tensor(3), 0.2))
-        grads = torch.autograd.grad(out.sin().sum() + alpha.sum(), [*states, terms.table])
+        table = edge["pair"][:, :2].contiguous().requires_grad_()
+        listed = {"kind": edge["pair_kind"], "listed": edge["bond_number"]}
+        given = Attended(*states, table=table, **listed, seed=torch.tensor(3), factor=0.25, dropout=0.2)
+        out, alpha = attention(given, graph, "numba")
+        grads = torch.autograd.grad(out.sin().sum() + alpha.sum(), [*states, table])
         results.append([out, alpha, *grads])
         assert len(team.shared(threads)) == 2
     for result in results[1:]:
@@ -150,17 +139,27 @@ def test_a_training_step_keeps_nothing_for_each_pair():
     x, pairs = torch.randn(1800, 64, requires_grad=True), 10 * 180 * 180 * 4 * 4
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         layer(x, graph).sum().backward()
-    assert any("attend_small" in event.name for event in profile.events())
+    assert any("graphattn::whole" in event.name for event in profile.events())
     assert max(event.cpu_memory_usage for event in profile.events()) < pairs / 3
 
 
 def test_what_torch_takes_for_a_graph_cannot_be_mapped():
-    from graphattn.backends.numba import small_ops
-
     x, ptr = torch.randn(3, 1, 4), torch.tensor([0, 3])
 
-    def heard(ptr):
-        return small_ops.attend_small(x, x, x, None, None, None, 1.0, None, None, None, 0.0, ptr, ptr, False)
+    def of(ptr):
+        return attend(*Attended(x, x, x), ptr, ptr, 3, False, "numba")
 
     with pytest.raises(ValueError, match="vmap over node states and edge terms only, got one over a graph or a seed"):
-        torch.func.vmap(heard)(ptr.expand(2, -1))
+        torch.func.vmap(of)(ptr.expand(2, -1))
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_what_compilers_expect_is_what_comes(kind):
+    graph = GRAPHS[kind]
+    given = drawn(graph, seed=torch.tensor(5), dropout=0.4)
+    batch = (graph.receivers.ptr, graph.senders.ptr, 3, kind == "Causal", "numba")
+    out, alpha, *kept = attend(*given, *batch)
+    torch.library.opcheck(attend, (*given, *batch), test_utils="test_faketensor")
+    for wanted in (True, False):
+        rest = (torch.randn_like(out), torch.randn_like(alpha), *kept, *given, *batch, wanted)
+        torch.library.opcheck(attend_backward, rest, test_utils="test_faketensor")

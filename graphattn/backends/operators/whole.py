@@ -1,0 +1,210 @@
+"""Attention in batches of whole graphs, whose edges are never listed, as an operator.
+
+Letters: ``N_i`` receivers, ``N_j`` senders, ``B`` graphs, ``E`` edges, ``K`` listed edges, ``T`` kinds, ``H`` heads, ``C``
+channels of query and key, ``D`` of the value.
+"""
+
+# pyright: reportIncompatibleMethodOverride=false
+# (torch hands a Function its tensors one by one)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from graphattn.aggregation import SoftmaxSum
+from graphattn.backends.operators.rules import (
+    LIBRARY,
+    alike,
+    backwards,
+    differentiated,
+    differentiated_again,
+    language,
+    over_heads,
+)
+from graphattn.dropout import loudness
+from graphattn.slots import Groups, Sizes
+from graphattn.topology import Causal, Cross, Full, Star
+
+WHOLE = (Full, Cross, Star, Causal)
+"""Topologies in which a receiver hears all senders of its graph, or all up to itself."""
+Whole = Full | Cross | Star | Causal
+
+
+class Attended(NamedTuple):
+    """States ``query [N_i, H, C]``, ``key [N_j, H, C]``, ``value [N_j, H, D]``, what edges add to scores, and dropout.
+
+    ``bias [E, H]``; a row of ``table [T, H]`` for each edge by its ``kind [E]``; ``extra [K, H]`` for the edges ``listed [K]``
+    by number. Products are multiplied by ``factor``. ``seed`` is that of the call, None where no message is dropped.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    bias: Tensor | None = None
+    table: Tensor | None = None
+    extra: Tensor | None = None
+    kind: Tensor | None = None
+    listed: Tensor | None = None
+    seed: Tensor | None = None
+    factor: float = 1.0
+    dropout: float = 0.0
+
+
+class Batch(NamedTuple):
+    """Graphs of a batch: boundaries ``[B + 1]``, how many nodes the largest has, and whether receivers hear up to themselves.
+
+    ``senders`` is None where they are the receivers: torch.compile refuses one tensor in two places.
+    """
+
+    receivers: Tensor
+    senders: Tensor | None
+    largest: int
+    causal: bool
+
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """The receiver and the sender of each edge, ``[E]``."""
+        receivers = Sizes(self.receivers, self.largest, False)
+        senders = receivers if self.senders is None else Sizes(self.senders, self.largest, False)
+        graph = Causal(receivers) if self.causal else Cross(senders, receivers)
+        sender, receiver = graph.edge_index()
+        return receiver, sender
+
+
+_GIVEN = (
+    "Tensor query, Tensor key, Tensor value, Tensor? bias, Tensor? table, Tensor? extra, Tensor? kind, Tensor? listed, "
+    "Tensor? seed, float factor, float dropout, Tensor receivers, Tensor? senders, SymInt largest, bool causal, str kernels"
+)
+
+
+def attention(attended: Attended, graph: Whole, kernels: str) -> tuple[Tensor, Tensor]:
+    r"""Attention in a batch of whole graphs, and the weights of the listed edges.
+
+    .. math::
+        \alpha_{ij} = f_{ji}\, \text{softmax}_j(c\, q_i \cdot k_j + b_{ji} + T_{\phi(j, i)} + x_{ji}) \qquad
+        o_i = \sum_{j \in N(i)} \alpha_{ij} v_j
+
+    with the number ``c`` called ``factor`` and the dropout factors ``f`` of :func:`graphattn.dropout.loudness`.
+
+    Args:
+        attended: the states, and what edges add to scores.
+        graph: who hears whom.
+        kernels: the language of the kernels, ``"numba"`` or ``"triton"``; those in Triton know no terms but the ``bias``.
+
+    Shapes: -> ``o [N_i, H, D]``, ``alpha [K, H]``.
+
+    >>> q, k, v = torch.randn(3, 3, 2, 4)
+    >>> out, alpha = attention(Attended(q, k, v, listed=torch.tensor([4])), Full([2, 1]), "numba")
+    >>> out.shape, alpha
+    (torch.Size([3, 2, 4]), tensor([[1., 1.]]))
+    """
+    query, key, value = attended[:3]
+    # The compiler wants every tensor once.
+    key = key.view_as(key) if key is query else key
+    value = value.view_as(value) if value is key or value is query else value
+    senders = None if graph.senders.ptr is graph.receivers.ptr else graph.senders.ptr
+    largest = max(graph.receivers.max, graph.senders.max)
+    batch = Batch(graph.receivers.ptr, senders, largest, isinstance(graph, Causal))
+    given = (query, key, value, *attended[3:], *batch, kernels)
+    out, alpha, *_ = _Attention.apply(*given) if differentiated(*attended[:6]) else attend(*given)
+    return out, alpha
+
+
+def reference(attended: Attended, batch: Batch) -> tuple[Tensor, Tensor]:
+    """What :func:`attention` computes, edge by edge in torch's own operators."""
+    query, key, value, bias, table, extra, kind, listed, seed, factor, dropout = attended
+    receiver, sender = batch.ends()
+    score = (query[receiver] * key[sender]).sum(-1) * factor
+    score = score if bias is None else score + bias
+    score = score if table is None else score + table[kind]
+    score = score if extra is None or listed is None else score.index_add(0, listed, extra)
+    alpha = SoftmaxSum().weigh(score, Groups(receiver, None, query.size(0), None))
+    if seed is not None:
+        number = torch.arange(sender.size(0), device=sender.device)
+        alpha = alpha * loudness(seed, receiver, sender, number, alpha.size(1), dropout, alpha.dtype)
+    message = alpha.unsqueeze(-1) * value[sender]
+    out = message.new_zeros(query.size(0), *message.shape[1:]).index_add(0, receiver, message)
+    return out, alpha[:0] if listed is None else alpha[listed]
+
+
+def room(attended: Attended, bias_wanted: bool) -> list[Tensor]:
+    """Room for the gradients of states and terms; none for those that are not there or not wanted."""
+    query, key, value, bias, table, extra = attended[:6]
+    none = query.new_empty(0, query.size(1))
+    terms = (bias if bias_wanted else None, table, extra)
+    return alike(query, key, value, *(none if term is None else term for term in terms))
+
+
+def _read(given: Sequence[Any]) -> tuple[Attended, Batch]:
+    return Attended(*given[:11]), Batch(*given[11:15])
+
+
+@torch.library.custom_op(f"{LIBRARY}::whole", mutates_args=(), schema=f"({_GIVEN}) -> (Tensor, Tensor, Tensor, Tensor)")
+def attend(*given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sums ``[N_i, H, D]``, weights of listed edges ``[K, H]``, and what kernels in Numba keep of scores, twice ``[N_i, H]``."""
+    return language(given[-1], "whole").attend(*_read(given))
+
+
+@attend.register_fake
+def _(*given: Any) -> tuple[Tensor, ...]:
+    attended, _ = _read(given)
+    rows, heads = attended.query.shape[:2]
+    some, kept = 0 if attended.listed is None else attended.listed.size(0), rows if given[-1] == "numba" else 0
+    shapes = ((rows, heads, attended.value.size(2)), (some, heads), (kept, heads), (kept, heads))
+    return tuple(attended.query.new_empty(shape) for shape in shapes)
+
+
+@torch.library.custom_op(
+    f"{LIBRARY}::whole_backward",
+    mutates_args=(),
+    schema=f"(Tensor grad, Tensor alpha_grad, Tensor top, Tensor share, {_GIVEN}, bool bias_wanted)"
+    f" -> ({', '.join(['Tensor'] * 6)})",
+)
+def attend_backward(grad: Tensor, alpha_grad: Tensor, top: Tensor, share: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    """Gradients of query, key, value, bias, table and extra, as in :func:`room`."""
+    kernels, bias_wanted = given[-2:]
+    return language(kernels, "whole").attend_backward((grad, alpha_grad), (top, share), *_read(given), bias_wanted)
+
+
+@attend_backward.register_fake
+def _(grad: Tensor, alpha_grad: Tensor, top: Tensor, share: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    return tuple(room(_read(given)[0], given[-1]))
+
+
+torch.library.register_vmap(attend, over_heads(attend, 6, 4))
+torch.library.register_vmap(attend_backward, over_heads(attend_backward, 10, 6))
+
+
+@final
+class _Attention(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*given):  # noqa: ANN002, ANN205
+        return attend(*given)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
+        attended, batch = _read(inputs)
+        ctx.numbers, ctx.kernels = (attended[9:], batch[2:]), inputs[-1]
+        ctx.mark_non_differentiable(*output[2:])
+        ctx.save_for_backward(*output[2:], *attended[:9], *batch[:2])
+
+    @staticmethod
+    def backward(ctx, grad, alpha_grad, *_):  # noqa: ANN001, ANN002, ANN205
+        (top, share, *tensors), (numbers, sizes) = ctx.saved_tensors, ctx.numbers
+        attended, batch = Attended(*tensors[:9], *numbers), Batch(*tensors[9:], *sizes)
+        if differentiated_again():
+
+            def again(states: Sequence[Any]) -> tuple[Tensor, Tensor]:
+                return reference(Attended(*states, *tensors[6:9], *numbers), batch)
+
+            found = backwards(again, attended[:6], (grad, alpha_grad))
+        else:
+            given = (*attended, *batch, ctx.kernels, ctx.needs_input_grad[3])
+            found = attend_backward(grad, alpha_grad, top, share, *given)
+        terms = zip(attended[:6], found, ctx.needs_input_grad[:6], strict=True)
+        return *(None if x is None or not wanted else each for x, each, wanted in terms), *([None] * 10)
