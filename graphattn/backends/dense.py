@@ -230,7 +230,7 @@ def _weighed(similarity: Score, states: States, bias: _Bias, factor: Tensor | No
 def _collect(graph: Blockwise, plan: Plan, value: Tensor, rows: list[Tensor]) -> Tensor:
     """Rows of all tiles ``[H, b, n, C]`` as ``[N_i, H, C]``; receivers that hear nobody get zeros."""
     flat = [tile_rows.permute(1, 2, 0, 3).flatten(0, 1) for tile_rows in rows]
-    if len(flat) == 1 and plan.tiles[0].whole and flat[0].size(0) == graph.num_receivers:
+    if len(flat) == 1 and plan.tiles[0].whole:
         return flat[0]
     # No rows of value: a batch without edges still belongs to the graph of gradients.
     return torch.cat([*flat, value[:0], value.new_zeros(1, *value.shape[1:])]).index_select(0, plan.row)

@@ -78,7 +78,7 @@ def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
 
 def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
     # As many blocks for every graph are of one form for a compiler; else they would be padding.
-    even = graph.receivers.equal or torch.compiler.is_compiling()
+    even = torch.compiler.is_compiling() or graph.receivers.equal
     blocks = (_padded if even else _packed)(graph.receivers, query.size(0))
     query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
     sums = torch.einsum("bnhf,bnhc->bhfc", key, said)
@@ -139,9 +139,12 @@ def _packed(sizes: Sizes, nodes: int) -> _Blocks:
 
 
 def _padded(sizes: Sizes, nodes: int) -> _Blocks:
-    """As many blocks for every graph as for the largest, so that sums over earlier blocks are those of one graph."""
-    graphs, size = sizes.ptr.numel() - 1, _size(sizes)
-    most = _most(sizes)
+    """As many blocks for every graph as for the largest, so that sums over earlier blocks are those of one graph.
+
+    Two or more, as a compiler makes a form of its own for one.
+    """
+    graphs, size = sizes.ptr.numel() - 1, max(1, min(_BLOCK, (sizes.max + 1) // 2))
+    most = (sizes.max + size - 1) // size
     graph = torch.arange(graphs, device=sizes.ptr.device)
     return _Blocks(_slots(sizes, nodes, graph * most * size), graph.repeat_interleave(most), size)
 

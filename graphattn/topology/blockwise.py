@@ -10,11 +10,11 @@ from torch import Tensor
 
 from graphattn.lasting import lasting
 from graphattn.slots import Sizes
-from graphattn.topology.bands import bands_of, narrow
+from graphattn.topology.bands import bands_of, narrow, one_form, shape_of
 from graphattn.topology.base import Topology
-from graphattn.topology.shares import alike, in_order, together
+from graphattn.topology.shares import alike, in_order
 from graphattn.topology.sizes import graph_of
-from graphattn.topology.tiles import Plan, graphs_of, make_plan
+from graphattn.topology.tiles import Plan, graphs_of, make_plan, one_tile
 
 
 class Run(NamedTuple):
@@ -51,11 +51,15 @@ def everyone(listening: Sizes, speaking: Sizes, count: int) -> Run:
 class Blockwise(Topology):
     """Every receiver hears a run of the senders of its graph: all of them, a stretch, or some in equal steps.
 
-    Edges are ordered receiver-major and known by their number without a list.
+    Edges are ordered receiver-major and known by their number without a list. ``complete`` says that every receiver hears all
+    senders of its graph, ``triangular`` that it hears those up to itself.
     """
 
+    complete: bool = False
+    triangular: bool = False
     _plan: Plan | None = None
     _bands: Plan | None = None
+    _prepared: bool = False
     _num_edges: int | None = None
 
     @abstractmethod
@@ -126,20 +130,23 @@ class Blockwise(Topology):
         return None
 
     def prepare(self) -> Self:
-        """Itself, laid out in one tile: padded to its largest graph, but of one form, so that batches compile alike."""
-        shares = in_order if self.receivers.equal and self.senders.equal else together
+        """Itself, laid out in one tile: padded to its largest graph, but of one form, so that batches compile alike.
+
+        Graphs of one size need no padding: a form of its own.
+        """
         with lasting(self.receivers.ptr):
-            self._plan = make_plan(self, graphs_of(self), shares)
-            reach = narrow(self)
-            self._bands = None if reach is None else make_plan(self, bands_of(self, *reach), together)
-        self._num_edges = self.num_edges
+            self._plan = self._in_one_tile(even=self.receivers.equal and self.senders.equal)
+            self._bands = self._in_one_band()
+        self._num_edges, self._prepared = self.num_edges, True
         return self
 
     def plan(self) -> Plan:
         """The batch as a few tiles of graphs of similar size; graphs without senders or receivers are in none.
 
-        Made once for a batch, not once for a layer.
+        Made once for a batch, not once for a layer. While a graph is compiled or exported: in one tile, whatever the sizes.
         """
+        if torch.compiler.is_compiling() and not self._prepared:
+            return self._in_one_tile(even=self.num_graphs == 1)
         if self._plan is None:
             shares = in_order if self.receivers.equal and self.senders.equal else alike
             with lasting(self.receivers.ptr):
@@ -148,10 +155,20 @@ class Blockwise(Topology):
 
     def narrow_plan(self) -> Plan:
         """The batch in bands of a few senders around each block of receivers, where that is cheaper; else as ``plan()``."""
-        reach = narrow(self)
-        if reach is None:
-            return self.plan()
-        if self._bands is None:
+        if torch.compiler.is_compiling() and not self._prepared:
+            return self._in_one_band() or self.plan()
+        reach = narrow(self) if self._bands is None else None
+        if reach is not None:
             with lasting(self.receivers.ptr):
                 self._bands = make_plan(self, bands_of(self, *reach), alike)
-        return self._bands
+        return self.plan() if self._bands is None else self._bands
+
+    def _in_one_tile(self, *, even: bool) -> Plan:
+        shape = (self.receivers.max, self.senders.max)
+        return one_tile(self, graphs_of(self), shape, even=even, whole=True)
+
+    def _in_one_band(self) -> Plan | None:
+        form = one_form(self)
+        if form is None or self.receivers.max == 0:
+            return None
+        return one_tile(self, bands_of(self, *form), shape_of(self, *form), even=False, whole=False)

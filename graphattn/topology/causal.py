@@ -33,6 +33,8 @@ class Causal(Blockwise):
     Causal(graphs=1, receivers=100000, senders=100000, edges=5000050000)
     """
 
+    triangular = True
+
     def __init__(
         self,
         source: Data | Batch | Sizes | Sequence[int] | None = None,

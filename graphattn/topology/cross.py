@@ -37,6 +37,8 @@ class Cross(Blockwise):
             [0, 0, 0, 1, 2]])
     """
 
+    complete = True
+
     def __init__(
         self, senders: Data | Batch | Sizes | Sequence[int], receivers: Data | Batch | Sizes | Sequence[int]
     ) -> None:

@@ -35,6 +35,8 @@ class Full(Blockwise):
             [0, 0, 1, 1, 2]])
     """
 
+    complete = True
+
     def __init__(
         self,
         source: Data | Batch | Sizes | Sequence[int] | None = None,

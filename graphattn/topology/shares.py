@@ -21,11 +21,6 @@ _CALL_ELSEWHERE = 2**21
 _KINDS = 64
 
 
-def together(pieces: Pieces, busy: Tensor) -> list[Share]:
-    """All pieces in one tile, of the same form for every batch: more padding, but a compiler meets nothing new."""
-    return [Share(busy, masked=True)]
-
-
 def in_order(pieces: Pieces, busy: Tensor) -> list[Share]:
     """All pieces in one tile as they lie in memory: for graphs of equal size."""
     return [Share(busy, whole=True)]

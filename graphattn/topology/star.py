@@ -36,6 +36,8 @@ class Star(Blockwise):
             [0, 0, 2]])
     """
 
+    complete = True
+
     def __init__(
         self,
         source: Data | Batch | Sizes | Sequence[int] | None = None,

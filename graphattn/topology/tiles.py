@@ -114,11 +114,10 @@ class Pieces(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Pieces that share a tile: their numbers, whether these are all in their own order, whether padding is always masked."""
+    """Pieces that share a tile: their numbers, and whether these are all in their own order."""
 
     pieces: Tensor
     whole: bool = False
-    masked: bool = False
 
 
 def graphs_of(graph: Blockwise) -> Pieces:
@@ -134,53 +133,82 @@ def make_plan(graph: Blockwise, pieces: Pieces, shares: Callable[[Pieces, Tensor
         graph: the batch.
         pieces: its graphs, or parts of them.
         shares: who shares a tile with whom, :func:`~graphattn.topology.shares.alike` or
-            :func:`~graphattn.topology.shares.together`; given the numbers of the pieces that are not empty.
+            :func:`~graphattn.topology.shares.in_order`; given the numbers of the pieces that are not empty.
     """
     run = graph.heard()
     busy = ((pieces.receivers.many > 0) & (pieces.senders.many > 0)).nonzero().flatten()
     parts = [part for part in shares(pieces, busy) if part.pieces.numel()]
-    tiles = [_tile(run, pieces.of(part.pieces), part) for part in parts]
-    way_back = _way_back(tiles, graph.num_receivers, graph.receivers.ptr.device)
-    return Plan(tiles, *way_back, run.step // pieces.step)
+    tiles = [_tile(run, pieces.of(part.pieces), part.whole) for part in parts]
+    return Plan(tiles, *_way_back(tiles, graph), run.step // pieces.step)
 
 
-def _tile(run: Run, pieces: Pieces, share: Share) -> Tile:
-    receiver, real_receiver = _laid_out(pieces.receivers, pieces.step, masked=share.masked)
-    sender, real_sender = _laid_out(pieces.senders, pieces.step, masked=share.masked)
-    first = (run.first[receiver] - pieces.senders.first[:, None]).div(pieces.step, rounding_mode="floor")
-    many = run.many[receiver] if real_receiver is None else run.many[receiver] * real_receiver
-    columns = Columns(first, many, run.before()[receiver], run.step // pieces.step)
+def one_tile(graph: Blockwise, pieces: Pieces, shape: tuple[int, int], *, even: bool, whole: bool) -> Plan:
+    """The batch as one tile of ``shape``, without a look at any value: a compiler meets the same form in every batch.
+
+    Args:
+        graph: the batch.
+        pieces: its graphs, or parts of them, of at most ``shape`` receivers and senders.
+        shape: the largest number of receivers and of senders of a piece.
+        even: whether all pieces are of this shape, so that nothing is padding.
+        whole: whether the pieces are the graphs.
+    """
+    run = graph.heard()
+    if shape[0] == 0 or shape[1] == 0:
+        return Plan([], *_way_back([], graph), run.step // pieces.step)
+    receiver, real_receiver = _laid_out(pieces.receivers, pieces.step, shape[0])
+    sender, real_sender = _laid_out(pieces.senders, pieces.step, shape[1])
+    if even:
+        real = real_receiver = real_sender = None
+    else:
+        # Where nobody speaks, somebody seems to, so that no softmax is one of nothing; these receivers are left out.
+        silent = pieces.senders.many[:, None] == 0
+        real, real_sender = real_receiver & ~silent, real_sender | silent
+    columns = _columns(run, pieces, receiver, real)
+    tile = Tile(receiver, sender, columns, real, real_sender, even, whole and graph.complete, whole and graph.triangular)
+    return Plan([tile], *_way_back([tile], graph), columns.step)
+
+
+def _tile(run: Run, pieces: Pieces, whole: bool) -> Tile:
+    receiver, real_receiver = _laid_out(pieces.receivers, pieces.step, int(pieces.receivers.many.max()))
+    sender, real_sender = _laid_out(pieces.senders, pieces.step, int(pieces.senders.many.max()))
+    real_receiver, real_sender = (None if bool(real.all()) else real for real in (real_receiver, real_sender))
+    columns = _columns(run, pieces, receiver, real_receiver)
+    first, many, _, step = columns
     complete = _everywhere(many == pieces.senders.many[:, None], real_receiver)
     place = torch.arange(receiver.size(1), device=receiver.device)
     triangle = (first == 0) & (many == place + 1)
-    causal = columns.step == 1 and receiver.shape == sender.shape and _everywhere(triangle, real_receiver)
-    tile = Tile(receiver, sender, columns, real_receiver, real_sender, share.whole, complete, causal and not complete)
+    causal = step == 1 and receiver.shape == sender.shape and _everywhere(triangle, real_receiver)
+    tile = Tile(receiver, sender, columns, real_receiver, real_sender, whole, complete, causal and not complete)
     return tile._replace(known=(tile.keep, tile.edge)) if receiver.numel() * sender.size(1) <= _FEW else tile
+
+
+def _columns(run: Run, pieces: Pieces, receiver: Tensor, real: Tensor | None) -> Columns:
+    first = (run.first[receiver] - pieces.senders.first[:, None]).div(pieces.step, rounding_mode="floor")
+    many = run.many[receiver] if real is None else run.many[receiver] * real
+    return Columns(first, many, run.before()[receiver], run.step // pieces.step)
 
 
 def _everywhere(true: Tensor, real: Tensor | None) -> bool:
     return bool((true if real is None else true | ~real).all())
 
 
-def _laid_out(stretch: Stretch, step: int, *, masked: bool) -> tuple[Tensor, Tensor | None]:
-    place = torch.arange(int(stretch.many.max()), device=stretch.many.device)
+def _laid_out(stretch: Stretch, step: int, long: int) -> tuple[Tensor, Tensor]:
+    place = torch.arange(long, device=stretch.many.device)
     real = place < stretch.many[:, None]
-    node = (stretch.first[:, None] + place * step) * real
-    return node, None if not masked and bool(real.all()) else real
+    return (stretch.first[:, None] + place * step) * real, real
 
 
-def _way_back(tiles: list[Tile], num_receivers: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    rows, pairs = sum(tile.receiver.numel() for tile in tiles), 0
-    row = torch.full((num_receivers,), rows, device=device)
-    pair = torch.zeros(num_receivers, dtype=torch.long, device=device)
+def _way_back(tiles: list[Tile], graph: Blockwise) -> tuple[Tensor, Tensor]:
+    device, rows, pairs = graph.receivers.ptr.device, sum(tile.receiver.numel() for tile in tiles), 0
+    # One place more, which takes what is padding.
+    row = torch.full((graph.num_receivers + 1,), rows, device=device)
+    pair = torch.zeros(graph.num_receivers + 1, dtype=torch.long, device=device)
     rows = 0
     for tile in tiles:
         receiver, place = tile.receiver.flatten(), torch.arange(tile.receiver.numel(), device=device)
-        first = tile.columns.first.flatten()
         if tile.real_receiver is not None:
-            real = tile.real_receiver.flatten()
-            receiver, place, first = receiver[real], place[real], first[real]
+            receiver = receiver.masked_fill(~tile.real_receiver.flatten(), graph.num_receivers)
         row[receiver] = rows + place
-        pair[receiver] = pairs + place * tile.sender.size(1) + first
+        pair[receiver] = pairs + place * tile.sender.size(1) + tile.columns.first.flatten()
         rows, pairs = rows + tile.receiver.numel(), pairs + tile.receiver.numel() * tile.sender.size(1)
-    return row, pair
+    return row[:-1], pair[:-1]

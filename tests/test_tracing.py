@@ -1,0 +1,94 @@
+"""What a compiler makes of layers: few graphs for batches of all sizes, with no value read."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from graphattn.blocks import EncoderBlock
+from graphattn.edge_terms import ALiBi
+from graphattn.topology import Causal, Cross, Full, Prefix, Star, Window
+from graphattn.zoo import GAT, GCN, LinearAttention, SelfAttention
+
+# Of unequal graphs, of equal ones, of one; larger than a block of a window, and not.
+BATCHES = [[5, 7], [3, 9, 2], [8, 2, 1, 30], [4, 4, 4], [30, 5, 70], [3, 9], [6], [2, 2, 0, 3, 4], [40, 1], [9, 9]]
+TOPOLOGIES = {
+    "Full": Full,
+    "Causal": Causal,
+    "Window": lambda sizes: Window(sizes, radius=2, dilation=2),
+    "Prefix": lambda sizes: Prefix(sizes, prefix=3),
+    "Cross": lambda sizes: Cross(sizes, sizes[::-1]),
+    "Star": lambda sizes: Star(sizes, hubs=2),
+}
+LAYERS = {
+    "SelfAttention": lambda: SelfAttention(8, heads=2),
+    "ALiBi": lambda: SelfAttention(8, heads=2, edge_bias=ALiBi(2)),
+    "LinearAttention": lambda: LinearAttention(8, heads=2),
+    "GAT": lambda: GAT(8, 4, heads=2),
+    "GCN": lambda: GCN(8, 8),
+    "EncoderBlock": lambda: EncoderBlock(8, heads=2),
+    "EncoderBlock that drops": lambda: EncoderBlock(8, heads=2, dropout=0.1),
+}
+
+
+def states(graph):
+    x = torch.randn(graph.num_senders, 8, requires_grad=True)
+    return x if graph.senders is graph.receivers else (x, torch.randn(graph.num_receivers, 8, requires_grad=True))
+
+
+def gradients(out, layer, x):
+    leaves = [*(x if isinstance(x, tuple) else (x,)), *layer.parameters()]
+    return torch.autograd.grad(out.sin().sum(), leaves, materialize_grads=True)
+
+
+def graphs_made(layer, topology, *, backend="eager", fullgraph=True, equal=True):
+    """How many graphs a compiler makes for ten batches, whose values and gradients are those of a layer not compiled."""
+    made, honest = [], torch._dynamo.lookup_backend(backend)
+    torch._dynamo.reset()
+
+    def compiler(module, inputs):
+        made.append(module)
+        return honest(module, inputs)
+
+    compiled = torch.compile(layer, fullgraph=fullgraph, backend=compiler)
+    for sizes in BATCHES:
+        x = states(topology(sizes))
+        torch.manual_seed(0)
+        out = compiled(x, topology(sizes))
+        if not equal:
+            assert torch.isfinite(out).all()
+            out.sum().backward()
+            continue
+        truth = layer(x, topology(sizes))
+        assert_close(out, truth)
+        assert_close(gradients(out, layer, x), gradients(truth, layer, x))
+    return len(made)
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_attention_on_graphs_of_all_sizes_is_compiled_into_three_graphs(topology):
+    """For the sizes of the first batch, for all sizes, and for a graph alone."""
+    assert graphs_made(LAYERS["SelfAttention"](), TOPOLOGIES[topology]) <= 3
+
+
+@pytest.mark.parametrize(
+    ("layer", "topology"),
+    [("ALiBi", "Causal"), ("LinearAttention", "Full"), ("LinearAttention", "Causal"), ("GAT", "Full"), ("GCN", "Full")],
+)
+def test_layers_on_graphs_of_all_sizes_are_compiled_into_three_graphs(layer, topology):
+    assert graphs_made(LAYERS[layer](), TOPOLOGIES[topology]) <= 3
+
+
+@pytest.mark.parametrize("fullgraph", [True, False])
+def test_a_block_is_trained_in_three_graphs(fullgraph):
+    assert graphs_made(LAYERS["EncoderBlock"](), Causal, backend="aot_eager", fullgraph=fullgraph) <= 3
+
+
+def test_a_block_that_drops_is_trained_in_three_graphs():
+    block = LAYERS["EncoderBlock that drops"]().train()
+    assert graphs_made(block, Full, backend="aot_eager", fullgraph=False, equal=False) <= 3
+
+
+def test_prepared_graphs_are_compiled_into_three_graphs_and_one_more_for_graphs_of_one_size():
+    layer = LAYERS["SelfAttention"]()
+    assert graphs_made(layer, lambda sizes: Full(sizes).prepare()) <= 4
+    assert graphs_made(layer, lambda sizes: Window(sizes, radius=2).prepare()) <= 3
