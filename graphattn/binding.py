@@ -21,7 +21,8 @@ def bind(
     """The topology of ``edge_index``, and edge features by name; what does not fit them is refused.
 
     Raises:
-        ValueError: another number of rows than the topology has nodes or edges; several devices.
+        ValueError: another number of rows than the topology has nodes or edges; kinds or numbers of edges that are not there;
+            several devices.
         TypeError: senders and receivers of different dtypes.
     """
     graph = edge_index if isinstance(edge_index, Topology) else as_edges(edge_index, x_j, x_i)
@@ -29,7 +30,8 @@ def bind(
     check(graph, x_j, x_i, edge)
     if isinstance(edge_attr, Tensor) and edge_attr.size(0) != graph.num_edges:
         raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
-    return graph, edge
+    read = getattr(message, "read", None)
+    return graph, edge if read is None else read(graph, edge)
 
 
 def check(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State) -> None:

@@ -46,6 +46,7 @@ def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
     Raises:
         ValueError: the forced backend cannot be used, with its reasons.
     """
+    _must_fit(graph, inputs)
     forward = _in_forward_mode()
     if not _forced.backends:
         chosen = BACKENDS[-1:] if forward else BACKENDS
@@ -59,6 +60,15 @@ def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
             f"expected a layer that backend {forced.name!r} supports, got one it refuses: {'; '.join(reasons)}"
         )
     return forced
+
+
+def _must_fit(graph: Topology, inputs: Inputs) -> None:
+    """Refuse states that are not one row for each node: kernels read rows by the numbers of nodes."""
+    sides = (("senders", inputs.senders, graph.num_senders), ("receivers", inputs.receivers, graph.num_receivers))
+    for side, states, count in sides:
+        for name, state in states.items():
+            if state.size(0) != count:
+                raise ValueError(f"expected {count} rows of {side} in {name!r} for {graph}, got {state.size(0)}")
 
 
 def _in_forward_mode() -> bool:

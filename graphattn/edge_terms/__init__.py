@@ -17,9 +17,10 @@ Letters: ``E`` edges, ``T`` kinds, ``K`` edges with a feature, ``H`` heads, ``C`
 from graphattn.edge_terms.alibi import ALiBi, alibi_slopes
 from graphattn.edge_terms.factored import OfFeatures, OfKinds
 from graphattn.edge_terms.grid import GridBias
-from graphattn.edge_terms.linear import LinearBias, LinearValue, feature
+from graphattn.edge_terms.linear import LinearBias, LinearValue
 from graphattn.edge_terms.network import NetworkValue
 from graphattn.edge_terms.place import heads_first, places_on_edges, places_on_tile
+from graphattn.edge_terms.reading import feature, read
 from graphattn.edge_terms.relative import RelativeBias, RelativeValue
 from graphattn.edge_terms.shortest_path import ShortestPathBias
 from graphattn.edge_terms.spatial import GaussianKernels, SpatialBias
@@ -48,4 +49,5 @@ __all__ = [
     "heads_first",
     "places_on_edges",
     "places_on_tile",
+    "read",
 ]

@@ -8,20 +8,10 @@ from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
 from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
+from graphattn.edge_terms.reading import feature, read_feature
 from graphattn.edge_terms.tabled import InTable
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
-
-
-def feature(edge: State, name: str) -> Tensor:
-    """The edge feature of that name.
-
-    Raises:
-        ValueError: there is none, with the names that there are.
-    """
-    if name not in edge:
-        raise ValueError(f"expected an edge feature named {name!r}, got {sorted(edge) or 'none'}")
-    return edge[name]
 
 
 @final
@@ -48,6 +38,9 @@ class LinearBias(nn.Module):
 
     def reset_parameters(self) -> None:
         self.linear.reset_parameters()
+
+    def read(self, graph: Topology, edge: State) -> State:
+        return read_feature(graph, edge, self.name)
 
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         bias = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))
@@ -88,6 +81,9 @@ class LinearValue(nn.Module):
 
     def reset_parameters(self) -> None:
         self.linear.reset_parameters()
+
+    def read(self, graph: Topology, edge: State) -> State:
+        return read_feature(graph, edge, self.name)
 
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
         value = _of_kind(self.linear(feature(edge, self.name)), edge.get(f"{self.name}_kind"))

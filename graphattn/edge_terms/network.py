@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
 from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
-from graphattn.edge_terms.linear import feature, on_their_edges
+from graphattn.edge_terms.linear import on_their_edges
+from graphattn.edge_terms.reading import feature, read_feature
 from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
@@ -39,6 +40,9 @@ class NetworkValue(nn.Module):
 
     def reset_parameters(self) -> None:
         reset(self.network)
+
+    def read(self, graph: Topology, edge: State) -> State:
+        return read_feature(graph, edge, self.name)
 
     def on_edges(self, graph: Topology, edge: State) -> tuple[Tensor | None, Tensor]:
         value, kind = self._of_rows(edge), edge.get(f"{self.name}_kind")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from graphattn.edge_terms.linear import feature
 from graphattn.edge_terms.place import heads_first
+from graphattn.edge_terms.reading import feature, read_kinds
 from graphattn.edge_terms.tabled import InTable
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
@@ -53,6 +53,9 @@ class ShortestPathBias(nn.Module):
 
     def forward(self, length: Tensor) -> Tensor:
         return embedding(length, self.table)
+
+    def read(self, graph: Topology, edge: State) -> State:
+        return read_kinds(graph, edge, self.name, self.table.size(0))
 
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         return self(feature(edge, self.name))

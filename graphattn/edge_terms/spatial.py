@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from graphattn.edge_terms.linear import feature
 from graphattn.edge_terms.place import heads_first
+from graphattn.edge_terms.reading import feature, must_be_many, read_kinds
 from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Tile, Topology
@@ -56,15 +56,20 @@ class SpatialBias(nn.Module):
         pairs = (distance.flatten(),) if kind is None else (distance.flatten(), kind.flatten())
         return self.network(self.basis(*pairs)).unflatten(0, distance.shape)
 
+    def read(self, graph: Topology, edge: State) -> State:
+        speaking, listening = self.name, self.name
+        if f"{self.name}_sender" in edge:
+            speaking, listening = f"{self.name}_sender", f"{self.name}_receiver"
+        must_be_many(feature(edge, speaking), graph.num_senders, "positions of all senders of", graph, speaking)
+        if speaking != listening:
+            must_be_many(
+                feature(edge, listening), graph.num_receivers, "positions of all receivers of", graph, listening
+            )
+        return read_kinds(graph, edge, f"{self.name}_kind", None) if f"{self.name}_kind" in edge else {}
+
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         sender, receiver = graph.edge_index()
         at_sender, at_receiver = self._positions(edge, _same_numbers(graph.receivers.ptr, graph.senders.ptr))
-        for name, rows, count in (
-            ("senders", at_sender, graph.num_senders),
-            ("receivers", at_receiver, graph.num_receivers),
-        ):
-            if rows.size(0) != count:
-                raise ValueError(f"expected {count} rows of {name} in {self.name!r}, got {rows.size(0)}")
         distance = (at_receiver[receiver] - at_sender[sender]).norm(dim=-1)
         return self(distance, edge.get(f"{self.name}_kind"))
 

@@ -6,6 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from graphattn.edge_terms.reading import read
 from graphattn.reset import reset
 from graphattn.slots import EdgeTerm, State
 from graphattn.topology import Tile, Topology
@@ -48,6 +49,9 @@ class SumOfTerms(nn.Module):
 
     def reset_parameters(self) -> None:
         reset(*self.terms)
+
+    def read(self, graph: Topology, edge: State) -> State:
+        return read(self.terms, graph, edge)
 
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         first, *others = [term.on_edges(graph, edge) for term in self.terms]

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self, final
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
+from graphattn.edge_terms.reading import read
 from graphattn.reset import reset
 from graphattn.score import NodeScore, ScaledDot
 from graphattn.score.base import has_node_part
@@ -107,7 +108,15 @@ class Attend(nn.Module):
         ahead = self._node_score()
         if ahead is not None:
             query, key = ahead.prepare(query, key, graph)
+        elif query.size(-1) != key.size(-1):
+            raise ValueError(
+                f"expected queries and keys of as many channels, got {query.size(-1)} and {key.size(-1)} in a head"
+            )
         return {"key": key, "value": self._for_all(value)}, {"query": query}
+
+    def read(self, graph: Topology, edge: State) -> State:
+        """Features of edges as its terms read them: checked, kinds and numbers as copies that nobody else holds."""
+        return read((self.edge_bias, self.edge_key, self.edge_value), graph, edge)
 
     def on_edges(self, graph: Topology, edge: State) -> State:
         terms: State = {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from graphattn.edge_terms.reading import is_counted
 from graphattn.slots import EdgeValue, State
 from graphattn.topology import Topology
 
@@ -24,6 +24,5 @@ def on_every_edge(term: EdgeValue, graph: Topology, edge: State) -> Tensor:
 
 def must_be_one_each(rows: Tensor, graph: Topology) -> None:
     """Refuse another number of rows than the topology has edges: a single row would be broadcast to all in silence."""
-    # A compiled graph cannot count the edges of an implicit topology.
-    if not torch.compiler.is_compiling() and rows.size(0) != graph.num_edges:
+    if is_counted(graph) and rows.size(0) != graph.num_edges:
         raise ValueError(f"expected {graph.num_edges} rows of edge features for {graph}, got {rows.size(0)}")

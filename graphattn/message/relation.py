@@ -7,16 +7,14 @@ from typing import NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 
+from graphattn.lasting import remembered
 from graphattn.message.edge_values import must_be_one_each
 from graphattn.message.relation_weights import Kernel
 from graphattn.reset import reset
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
 from graphattn.topology.lattice import Lattice
-
-_SEEN = WeakTensorKeyDictionary()
 
 
 class RelationWeight(Protocol):
@@ -130,13 +128,7 @@ def by_type(kind: Tensor, relations: int) -> ByType:
     Raises:
         ValueError: types out of range.
     """
-    # Tensors made under inference_mode do not tell when they change.
-    if kind.is_inference():
-        return _read_order(kind, relations)
-    key, seen = (relations, kind._version), _SEEN.get(kind)
-    if seen is None or seen[0] != key:
-        seen = _SEEN[kind] = (key, _read_order(kind, relations))
-    return seen[1]
+    return remembered(kind, ("by type", relations), lambda: _read_order(kind, relations))
 
 
 def _read_order(kind: Tensor, relations: int) -> ByType:

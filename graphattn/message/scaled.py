@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
+from graphattn.edge_terms.reading import is_counted
 from graphattn.slots import Positions, State
 from graphattn.topology import Topology
 
@@ -91,6 +92,10 @@ class Scaled(nn.Module):
 
     def on_edges(self, graph: Topology, edge: State) -> State:
         weight = edge.get("edge_attr")
+        if weight is not None and is_counted(graph) and weight.numel() != graph.num_edges:
+            raise ValueError(
+                f"expected one weight for each of the {graph.num_edges} edges of {graph}, got edge_attr {list(weight.shape)}"
+            )
         return {"scale": self.scale(graph, None if weight is None else weight.flatten())}
 
     def speak(self, sender: State, receiver: State, edge: State) -> tuple[None, Tensor]:

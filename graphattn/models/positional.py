@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.edge_terms import ALiBi, GridBias, RelativeBias, T5Bias, heads_first, places_on_edges, places_on_tile
+from graphattn.edge_terms.reading import must_be_many
 from graphattn.encoding import AxialRotary, Rotary, grid_coordinates, sinusoidal, sinusoidal_grid
 from graphattn.models.embedding import below
 from graphattn.reset import reset
@@ -165,6 +166,12 @@ class AtPlaces(nn.Module):
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
         reset(self.term)
+
+    def read(self, graph: Topology, edge: State) -> State:
+        """What it reads of ``edge``: a place for each node."""
+        if "place" in edge:
+            must_be_many(edge["place"], graph.num_receivers, "places of all nodes of", graph, "place")
+        return {}
 
     def on_edges(self, graph: Topology, edge: State) -> Tensor:
         if "place" in edge:

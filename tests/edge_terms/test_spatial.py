@@ -64,9 +64,11 @@ def test_extreme_distances_stay_finite(std):
 def test_positions_for_other_nodes_are_refused():
     layer = SelfAttention(8, edge_bias=SpatialBias(GaussianKernels(2), nn.Linear(2, 1)))
     x, edges = torch.randn(3, 8), Edges(torch.tensor([[0, 1], [1, 2]]))
-    with pytest.raises(ValueError, match="3 rows of senders in 'position', got 4"):
+    with pytest.raises(ValueError, match=r"3 positions of all senders of Edges.*, got \[4, 3\] in edge\['position'\]"):
         layer(x, edges, {"position": torch.randn(4, 3)})
-    with pytest.raises(ValueError, match="3 rows of receivers in 'position', got 2"):
+    with pytest.raises(
+        ValueError, match=r"3 positions of all receivers .*, got \[2, 3\] in edge\['position_receiver'\]"
+    ):
         layer(x, edges, {"position_sender": torch.randn(3, 3), "position_receiver": torch.randn(2, 3)})
     with pytest.raises(ValueError, match="an edge feature named 'position', got none"):
         layer(x, edges)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from graphattn.backends.operators.whole import Whole
 from graphattn.edge_terms.factored import table_of, with_one
-from graphattn.edge_terms.linear import LinearValue, feature
+from graphattn.edge_terms.linear import LinearValue
+from graphattn.edge_terms.reading import feature
 from graphattn.edge_terms.tabled import InTable, Tabled, joined
 from graphattn.edge_terms.together import SumOfTerms
 from graphattn.message import Attend

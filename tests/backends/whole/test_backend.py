@@ -303,7 +303,7 @@ def test_edges_and_kinds_that_do_not_exist_are_refused():
     ):
         with use_backend("small"), pytest.raises(IndexError, match=error):
             biased(nodes(graph), graph, {"bond": rows, "bond_kind": kind})
-    with use_backend("small"), pytest.raises(ValueError, match=r"expected the kinds of 13 edges, got \[12\]"):
+    with use_backend("small"), pytest.raises(ValueError, match=r"expected 13 kinds of all edges of Full.*, got \[12\]"):
         biased(nodes(graph), graph, {"bond": rows, "bond_kind": torch.zeros(12, dtype=torch.long)})
     for number in (-1, 13):
         edge = {"bond": rows, "bond_number": torch.tensor([0, 3, number, 5])}
