@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -90,15 +90,12 @@ def content(tensor: Tensor) -> int | None:
     >>> content(torch.tensor([0, 1])) == content(torch.tensor([1, 0])), content(torch.tensor([0, 1])) == content(torch.arange(2))
     (False, True)
     """
-    if tensor.device.type != "cpu" or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+    if not tensor.is_cpu or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         return None if tensor.is_inference() else tensor._version
-    outside = temporarily_clear_interpreter_stack if torch._C._are_functorch_transforms_active() else nullcontext
-    with outside():
-        numbers: Any = tensor.numpy()
-    # Of a transposed tensor the order in memory does as well, and needs no copy.
-    numbers = np.ravel(numbers, order="K")
-    few = numbers.nbytes <= _FEW or numbers.itemsize not in (4, 8)
-    return zlib.crc32(numbers) if few else _summed(numbers)
+    if torch._C._are_functorch_transforms_active():
+        with temporarily_clear_interpreter_stack():
+            return _checksum(tensor.numpy())
+    return _checksum(tensor.numpy())
 
 
 def _ends_of(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,7 +107,11 @@ def _ends_of(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return matrix.crow_indices(), matrix.col_indices()
 
 
-def _summed(numbers: np.ndarray) -> int:
+def _checksum(array: np.ndarray) -> int:
+    # Of a transposed tensor the order in memory does as well, and needs no copy.
+    numbers = array.ravel("K")
+    if numbers.nbytes <= _FEW or numbers.itemsize not in (4, 8):
+        return zlib.crc32(numbers.data)
     from graphattn.backends.numba.usable import why_not_usable
 
     if why_not_usable():

@@ -54,7 +54,7 @@ def read_feature(graph: Topology, edge: State, name: str) -> State:
     IndexError: expected kinds from 0 to 1, got 0 to 2 in edge['bond_kind']
     """
     rows, kind, number = feature(edge, name), edge.get(f"{name}_kind"), edge.get(f"{name}_number")
-    many, whole, own = graph.num_edges if is_counted(graph) else None, graph, {name: rows}
+    many, whole, own = graph.num_edges if is_counted(graph) else None, graph, {name: rows.view_as(rows)}
     if number is not None:
         own[f"{name}_number"] = within(number, many, "numbers of edges", f"{name}_number")
         many, whole = number.size(0), f"edge[{name + '_number'!r}]"

@@ -123,7 +123,8 @@ def known(sizes: Sizes) -> Sizes:
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         return sizes
-    if sizes.ptr not in _MADE:
+    then = _MADE.get(sizes.ptr)
+    if then is None:
         if sizes.ptr.device.type == "cpu":
             right = from_ptr(sizes.ptr)
             if right[1:] != sizes[1:]:
@@ -132,7 +133,7 @@ def known(sizes: Sizes) -> Sizes:
                     f"got max={sizes.max} and equal={sizes.equal}"
                 )
         return made(sizes)
-    if _MADE[sizes.ptr] != content(sizes.ptr):
+    if then != content(sizes.ptr):
         raise ValueError(
             f"expected the boundaries of graphs as they were when the topology was made, got ptr {sizes.ptr.tolist()} that was "
             "written into since: make another topology"
