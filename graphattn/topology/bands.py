@@ -54,7 +54,9 @@ def bands_of(graph: Blockwise, block: int, back: int, ahead: int) -> Pieces:
     """The blocks of all strands of all graphs; their number needs no look at the sizes, so that some are empty."""
     step = graph.heard().step
     rest = torch.arange(step, device=graph.receivers.ptr.device)
-    long = (graph.receivers.ptr.diff()[:, None] - rest + step - 1).div(step, rounding_mode="floor").clamp(min=0).flatten()
+    long = (
+        (graph.receivers.ptr.diff()[:, None] - rest + step - 1).div(step, rounding_mode="floor").clamp(min=0).flatten()
+    )
     first = (graph.receivers.ptr[:-1, None] + rest).flatten()
     blocks = (long + block - 1).div(block, rounding_mode="floor")
     ends, strands = blocks.cumsum(0), graph.num_graphs * step

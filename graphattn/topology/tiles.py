@@ -164,7 +164,9 @@ def one_tile(graph: Blockwise, pieces: Pieces, shape: tuple[int, int], *, even: 
         silent = pieces.senders.many[:, None] == 0
         real, real_sender = real_receiver & ~silent, real_sender | silent
     columns = _columns(run, pieces, receiver, real)
-    tile = Tile(receiver, sender, columns, real, real_sender, even, whole and graph.complete, whole and graph.triangular)
+    tile = Tile(
+        receiver, sender, columns, real, real_sender, even, whole and graph.complete, whole and graph.triangular
+    )
     return Plan([tile], *_way_back([tile], graph), columns.step)
 
 

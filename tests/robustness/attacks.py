@@ -144,7 +144,9 @@ def states(graph: Any) -> Any:
     if isinstance(graph, Tensor):
         return torch.randn(NODES, CHANNELS, requires_grad=True)
     x = torch.randn(graph.num_senders, CHANNELS, requires_grad=True)
-    return x if graph.senders is graph.receivers else (x, torch.randn(graph.num_receivers, CHANNELS, requires_grad=True))
+    return (
+        x if graph.senders is graph.receivers else (x, torch.randn(graph.num_receivers, CHANNELS, requires_grad=True))
+    )
 
 
 def truth(layer: nn.Module, graph: Any, edge: Any) -> Answer:
@@ -326,14 +328,20 @@ TOPOLOGIES: dict[str, Callable[..., Any]] = {
     "Window": lambda source=None, **given: graphs.Window(source, radius=2, **given),
     "Prefix": lambda source=None, **given: graphs.Prefix(source, prefix=1, **given),
     "Star": graphs.Star,
-    "Cross": lambda source=None, **given: graphs.Cross(graphs.read_sizes(source, **given), graphs.read_sizes(source, **given)),
+    "Cross": lambda source=None, **given: graphs.Cross(
+        graphs.read_sizes(source, **given), graphs.read_sizes(source, **given)
+    ),
     "Line": lambda source=None, **given: graphs.Line(graphs.read_sizes(source, **given)),
 }
 
 
 def on(graph: Any) -> nn.Module:
     """A layer whose kernels read sizes."""
-    return zoo.SelfAttention(CHANNELS, heads=2) if graph.senders is graph.receivers else zoo.CrossAttention(CHANNELS, CHANNELS, heads=2)
+    return (
+        zoo.SelfAttention(CHANNELS, heads=2)
+        if graph.senders is graph.receivers
+        else zoo.CrossAttention(CHANNELS, CHANNELS, heads=2)
+    )
 
 
 LIES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -453,7 +461,9 @@ def terms_between(graph: str, term: str, what: str) -> str:
 
 def paths(lie: str) -> str:
     graph, layer = Full([64]), attention(edge_bias=ShortestPathBias(3, 2))
-    length = {"beyond": torch.full((4096,), 5), "below 0": torch.full((4096,), -1), "fewer": torch.zeros(4000).long()}[lie]
+    length = {"beyond": torch.full((4096,), 5), "below 0": torch.full((4096,), -1), "fewer": torch.zeros(4000).long()}[
+        lie
+    ]
     return f"an answer of shape {list(answer(layer, graph, {'distance': length})[0].shape)}"
 
 
@@ -487,7 +497,7 @@ def relations_written(moment: str) -> str:
 def edge_features() -> Iterator[Attack]:
     hearing = itertools.cycle(HEARING)
     for lie, term in itertools.product(FALSE, TERMS):
-        for graph in (("Edges", "large Full") if term == "bias" else (next(hearing),)):
+        for graph in ("Edges", "large Full") if term == "bias" else (next(hearing),):
             words = f"{term} of edges on {graph}: {lie}"
             yield Attack(words, lambda a=(graph, term, lie): false_terms(*a), ("refused",))
     for what, term in itertools.product(BETWEEN, TERMS):
@@ -557,8 +567,12 @@ WRONG: dict[str, Callable[[], Any]] = {
     "weights, one too many": lambda: zoo.GCN(8, 8)(x(), drawn(), torch.rand(EDGES + 1)),
     "weights, one too many, by name": lambda: zoo.GCN(8, 8)(x(), Edges(drawn()), {"edge_attr": torch.rand(EDGES + 1)}),
     "weights, one too few, by name": lambda: zoo.GCN(8, 8)(x(), Edges(drawn()), {"edge_attr": torch.rand(EDGES - 1)}),
-    "weights of a drop-in, one too many": lambda: drop_ins.GCNConv(8, 8, normalize=False)(x(), drawn(), torch.rand(EDGES + 1)),
-    "weights of a drop-in, one too few": lambda: drop_ins.GCNConv(8, 8, normalize=False)(x(), drawn(), torch.rand(EDGES - 1)),
+    "weights of a drop-in, one too many": lambda: drop_ins.GCNConv(8, 8, normalize=False)(
+        x(), drawn(), torch.rand(EDGES + 1)
+    ),
+    "weights of a drop-in, one too few": lambda: drop_ins.GCNConv(8, 8, normalize=False)(
+        x(), drawn(), torch.rand(EDGES - 1)
+    ),
     "features of a drop-in, one too many": lambda: drop_ins.TransformerConv(8, 4, edge_dim=3)(
         x(), drawn(), torch.rand(EDGES + 1, 3)
     ),
@@ -568,7 +582,9 @@ WRONG: dict[str, Callable[[], Any]] = {
     "a cache of fewer keys": lambda: told("SelfAttention", key=torch.randn(3, 2, 4)),
     "a cache of fewer values": lambda: told("SelfAttention", value=torch.randn(3, 2, 4)),
     "a cache of fewer states": lambda: told("Max", value=torch.randn(3, 1, CHANNELS)),
-    "states of fewer channels": lambda: zoo.EdgeConv(nn.Linear(16, 8))((x(), x(NODES, 4)), Edges(drawn(), (NODES, NODES))),
+    "states of fewer channels": lambda: zoo.EdgeConv(nn.Linear(16, 8))(
+        (x(), x(NODES, 4)), Edges(drawn(), (NODES, NODES))
+    ),
     "keys of other channels": lambda: GraphLayer(
         Attend(8, Heads(2, 4)).set_maps(key=nn.Linear(8, 4)), SoftmaxSum(), Replace()
     )(x(), Edges(drawn(), NODES)),

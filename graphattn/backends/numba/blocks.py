@@ -10,7 +10,7 @@ A row of a block has ``full`` numbers, more than there are senders, so that inst
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,14 +35,14 @@ class Block(NamedTuple):
 
     h: int
     heads: int
-    receiver: int
-    sender: int
-    edge: int
-    columns: int
+    receiver: Any
+    sender: Any
+    edge: Any
+    columns: Any
     causal: bool
     full: int
     top: int
-    rows: int
+    rows: Any
 
 
 class Terms(NamedTuple):
