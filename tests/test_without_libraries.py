@@ -1,32 +1,8 @@
 """Layers and drop-ins need torch, PyG and SciPy: they work where nothing else that graphattn declares is installed."""
 
-import subprocess
-import sys
-import tomllib
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[1]
-# What torch and PyG bring along or layers are made of.
-NEEDED = {"torch", "torch-geometric", "networkx", "numpy", "scipy", "filelock"}
-MODULES = {"scikit-learn": "sklearn", "lightning": "lightning pytorch_lightning"}
-
-HIDE = """
-import importlib.abc, sys, warnings
-warnings.simplefilter("ignore")
-HIDDEN = set({hidden!r})
-
-class Hiding(importlib.abc.MetaPathFinder):
-    def __init__(self, finder):
-        self.finder = finder
-    def find_spec(self, name, path=None, target=None):
-        return None if name.partition(".")[0] in HIDDEN else self.finder.find_spec(name, path, target)
-    def __getattr__(self, name):
-        return getattr(self.finder, name)
-
-sys.meta_path[:] = map(Hiding, sys.meta_path)
-"""
+from tests.without_libraries import hidden, said
 
 NAMES = """
 import graphattn
@@ -76,20 +52,6 @@ for theirs in (
     torch.testing.assert_close(*both, rtol=1e-4, atol=1e-5)
     print(type(theirs).__name__, type(ours).__module__.partition(".")[0])
 """
-
-
-def hidden():
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    packages = {requirement.partition(">=")[0] for requirement in declared} - NEEDED
-    return {module for package in packages for module in MODULES.get(package, package).split()}
-
-
-def said(code):
-    """Lines that a process without these libraries prints."""
-    program = f"{HIDE.format(hidden=sorted(hidden()))}\n{code}\nassert not HIDDEN & set(sys.modules), sys.modules"
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.splitlines()
 
 
 def test_what_is_hidden_is_what_is_declared():
