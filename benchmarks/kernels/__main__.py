@@ -61,6 +61,12 @@ def report_(
         print(f"### {case}, {step}\n\n{report.history(found, case, step)}\n")
 
 
+@application.command()
+def summary(files: Annotated[list[Path], typer.Argument(help="Files of records.")]) -> None:
+    """Print the one table of docs/kernels.md."""
+    print(report.summary([each for file in files for each in records.read(file)]), end="")
+
+
 @application.command(name="profile")
 def profile_(
     case: Annotated[str, typer.Argument(help="The name of a case.")],

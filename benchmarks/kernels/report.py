@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from benchmarks.kernels.targets import Reached, reached
 from graphattn.bench import table
-from graphattn.bench.comparison import OURS
+from graphattn.bench.cases.layers import CACHED
+from graphattn.bench.cases.molecules import GPS
+from graphattn.bench.comparison import BOTH, COMPILED, FORWARD, OURS, TRAINING
 from graphattn.bench.records import Record
-from graphattn.bench.rows import attempts, latest
+from graphattn.bench.rows import Row, attempts, latest, rows
 
 _COLUMNS = (
     "case",
@@ -22,6 +24,21 @@ _COLUMNS = (
     "ours, MiB",
     "peer, MiB",
 )
+
+SUMMARY = (
+    *((layer, TRAINING, "PyG") for layer in ("TransformerConv", "GATv2Conv", "GATConv", "GCNConv")),
+    ("GCNConv", TRAINING, CACHED),
+    *((layer, TRAINING, "PyG") for layer in ("SAGEConv", "EdgeConv")),
+    ("random edges, H8C16", BOTH, "PyG"),
+    ("random edges, H8C32", BOTH, COMPILED),
+    ("random edges, 100k nodes, H8C16", BOTH, "PyG"),
+    ("weighted sum", FORWARD, "torch.sparse.mm"),
+    ("256 molecules, complete with bias", BOTH, "padded SDPA"),
+    ("256 molecules, complete with bias, layer", BOTH, GPS),
+    ("complete graph of 256", FORWARD, "bare SDPA"),
+    ("grid of 64 x 64", FORWARD, "conv2d"),
+)
+"""Cases, steps and peers of the one table of docs/kernels.md; the last two are where we are slower."""
 
 
 def markdown(records: Sequence[Record]) -> str:
@@ -41,6 +58,23 @@ def markdown(records: Sequence[Record]) -> str:
     if reasons:
         parts += ["## Left out", "\n".join(f"- {reason}" for reason in reasons)]
     return "\n\n".join(parts) + "\n"
+
+
+def summary(records: Sequence[Record]) -> str:
+    """One screen: the last ratios of what users ask about first, with both allocators; of memory with the default one."""
+    found = {(row.side.case, row.side.step, row.peer.side, row.side.allocator): row
+             for group in latest(records) for row in rows(group)}  # fmt: skip
+    lines = []
+    for case, step, peer in SUMMARY:
+        default, tuned = (found.get((case, step, peer, allocator)) for allocator in ("default", "tuned"))
+        memory = "" if default is None or default.memory is None else f"{default.memory:.1f}"
+        lines.append((case, step, peer, _ratio(default), _ratio(tuned), memory))
+    columns = ("case", "step", "against", "time, default allocator", "time, tuned allocator", "memory")
+    return f"{_markdown(columns, lines)}\n\n{_where(records)}\n"
+
+
+def _ratio(row: Row | None) -> str:
+    return "" if row is None else f"{row.ratio:.1f} ({row.least:.1f} to {row.most:.1f})"
 
 
 def _where(records: Sequence[Record]) -> str:

@@ -1,11 +1,14 @@
 """The repository's command keeps records in one place and prints the tables of docs/kernels.md from them."""
 
+import dataclasses
+
 import pytest
 from typer.testing import CliRunner
 
 from benchmarks.kernels import first, limits, report
 from benchmarks.kernels.__main__ import application
 from benchmarks.kernels.targets import TARGETS, Target, reached
+from benchmarks.records import ROOT
 from graphattn.bench import command, records
 from graphattn.bench.cases import CASES
 from graphattn.bench.comparison import BOTH, FORWARD, OURS
@@ -122,3 +125,21 @@ def test_markdown_has_every_attempt_at_a_target():
 
 def test_markdown_says_what_was_left_out():
     assert "- PyG, torch.compile (random edges, H8C16): no compiler" in report.markdown(FIRST)
+
+
+def test_the_page_has_one_table_and_it_is_that_of_the_records():
+    page = (ROOT / "docs" / "kernels.md").read_text()
+    last = max((ROOT / "benchmarks" / "kernels" / "attempts").glob("20*.jsonl"))
+    assert report.summary(records.read(last)) in page
+    assert f"summary benchmarks/kernels/attempts/{last.name}`" in page
+    assert page.count("\n|") <= 15 + 2
+    assert len(page.splitlines()) <= 40
+
+
+def test_the_summary_has_the_last_attempt_with_both_allocators():
+    head = {"case": "GCNConv", "step": "training step"}
+    kept = [dataclasses.replace(each, **head) for each in (*FIRST, *SECOND)]
+    tuned = [dataclasses.replace(each, allocator="tuned") for each in kept[:2]]
+    text = report.summary([*kept, *tuned])
+    assert "| GCNConv | training step | PyG | 60.0 (20.0 to 160.0) | 3.0 (1.0 to 8.0) | 7.0 |" in text
+    assert "| grid of 64 x 64 | forward | conv2d |  |  |  |" in text
