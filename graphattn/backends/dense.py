@@ -17,6 +17,7 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.twice import differentiable
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
+from graphattn.edge_terms.factored import one_at_least
 from graphattn.message import Attend
 from graphattn.score.base import dot, has_node_part, is_product, knows_matrices, matrix
 from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Score, State
@@ -166,7 +167,7 @@ def _biases(message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid:
 
 def _on_pairs(tile: Tile, listed: Tensor) -> Tensor:
     """Numbers of the edges laid out in a tile, ``[E, H] -> [H, b, n, m]``."""
-    rows = listed if tile.whole and tile.complete else listed.index_select(0, tile.edge.flatten())
+    rows = listed if tile.whole and tile.complete else one_at_least(listed).index_select(0, tile.edge.flatten())
     return rows.view(*tile.shape, -1).permute(3, 0, 1, 2)
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
+import torch
 from torch import nn
 
 from graphattn.aggregation import Sum
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
-from graphattn.topology import Topology
+from graphattn.topology import Edges, Topology
 from graphattn.update import Replace, Then
 from graphattn.zoo import GAT, GCN, GIN, EdgeConv, GATv2, GraphSAGE, SelfAttention
 
@@ -38,8 +39,12 @@ class Work(NamedTuple):
 
 
 def itself_too(graph: Topology) -> Topology:
-    """The graph in which every node also hears itself."""
-    return graph.with_self_loops()
+    """The graph in which every node also hears itself; edges of the data stay in front, in the order of their features."""
+    if not isinstance(graph, Edges):
+        return graph.with_self_loops()
+    ends, node = graph.edge_index(), torch.arange(graph.num_senders, device=graph.device)
+    lonely = node[~torch.isin(node, ends[0, ends[0] == ends[1]])]
+    return Edges(torch.cat([ends, lonely.expand(2, -1)], dim=1), graph.num_senders, ptr=graph.receivers.ptr)
 
 
 def as_it_is(graph: Topology) -> Topology:

@@ -64,6 +64,15 @@ class OfFeatures(NamedTuple):
         return torch.einsum("hbnf,fhc->hbnc", torch.einsum("hbnm,bnmf->hbnf", alpha, self.feature), self.table)
 
 
+def one_at_least(rows: Tensor) -> Tensor:
+    """Rows of edges, or one where there is none: a tile of padding alone has pairs, but no edge.
+
+    >>> one_at_least(torch.empty(0, 2))
+    tensor([[0., 0.]])
+    """
+    return rows if rows.size(0) else rows.new_zeros(1, *rows.shape[1:])
+
+
 def with_one(rows: Tensor, linear: nn.Module) -> Tensor:
     """Features ``[..., F]`` as :func:`table_of` reads them: with a one behind, where the linear map has a bias.
 

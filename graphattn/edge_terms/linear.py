@@ -7,7 +7,7 @@ from typing import final
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
-from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
+from graphattn.edge_terms.factored import OfFeatures, OfKinds, one_at_least, table_of, with_one
 from graphattn.edge_terms.reading import feature, read_feature
 from graphattn.edge_terms.tabled import InTable
 from graphattn.slots import State
@@ -52,7 +52,7 @@ class LinearBias(nn.Module):
         if kind is None or f"{self.name}_number" in edge:
             return None
         table = self.linear(feature(edge, self.name)).t()
-        return table.index_select(1, kind[tile.edge.flatten()]).view(-1, *tile.shape)
+        return table.index_select(1, one_at_least(kind)[tile.edge.flatten()]).view(-1, *tile.shape)
 
     def in_table(self, edge: State) -> InTable | None:
         kind, number = edge.get(f"{self.name}_kind"), edge.get(f"{self.name}_number")
@@ -94,8 +94,10 @@ class LinearValue(nn.Module):
         if f"{self.name}_number" in edge:
             return None
         if kind is not None:
-            return OfKinds(kind[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
-        return OfFeatures(with_one(rows, self.linear)[tile.edge], table_of(self.linear, rows, self.by_head[0]))
+            return OfKinds(one_at_least(kind)[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
+        return OfFeatures(
+            one_at_least(with_one(rows, self.linear))[tile.edge], table_of(self.linear, rows, self.by_head[0])
+        )
 
     def why_not_listed(self, edge: State) -> None:
         """Nothing speaks against it."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
-from graphattn.edge_terms.factored import OfFeatures, OfKinds, table_of, with_one
+from graphattn.edge_terms.factored import OfFeatures, OfKinds, one_at_least, table_of, with_one
 from graphattn.edge_terms.linear import on_their_edges
 from graphattn.edge_terms.reading import feature, read_feature
 from graphattn.reset import reset
@@ -50,7 +50,11 @@ class NetworkValue(nn.Module):
 
     def on_tile(self, tile: Tile, edge: State) -> OfKinds | None:
         kind = edge.get(f"{self.name}_kind")
-        return None if kind is None or f"{self.name}_number" in edge else OfKinds(kind[tile.edge], self._of_rows(edge))
+        return (
+            None
+            if kind is None or f"{self.name}_number" in edge
+            else OfKinds(one_at_least(kind)[tile.edge], self._of_rows(edge))
+        )
 
     def why_not_listed(self, edge: State) -> str | None:
         """A network of the wrong end; but where edges are of kinds, no network is."""

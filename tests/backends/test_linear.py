@@ -126,7 +126,8 @@ def layer_of(message, aggregation=None):
     ],
 )
 def test_every_reason_is_told(layer, graph, reason):
-    assert explain_backend(layer, torch.randn(3, 8), graph).reasons["linear"] == [reason]
+    edge = {"edge_attr": torch.randn(9, 2)} if "edges" in reason else {}
+    assert explain_backend(layer, torch.randn(3, 8), graph, edge).reasons["linear"] == [reason]
 
 
 def test_a_hook_sees_every_edge():

@@ -135,4 +135,5 @@ LARGE = Full([300])
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_reason_is_told(layer, graph, reason):
-    assert explain_backend(layer, torch.randn(300, 8), graph).reasons["closed_form"] == [reason]
+    edge = {"edge_attr": torch.randn(300 * 300, 2)} if "edges that" in reason else {}
+    assert explain_backend(layer, torch.randn(300, 8), graph, edge).reasons["closed_form"] == [reason]

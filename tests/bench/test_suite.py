@@ -159,7 +159,7 @@ def test_what_was_found_is_printed_when_the_run_is_stopped(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "run", stopped)
-    result = CliRunner().invoke(app, ["bench"])
+    result = CliRunner().invoke(app, ["bench"], env={"COLUMNS": "200"})
     assert result.exit_code == 130
     assert "conv2d" in result.output
     assert "stopped by Ctrl-C" in result.stderr

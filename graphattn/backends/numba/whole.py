@@ -105,14 +105,12 @@ def attention_backward(
     deep, broad, long = filled(channels, step), filled(wide, step), filled(most, step)
     queries, grads, query_sums = room(grad, _ROWS, deep), room(grad, _ROWS, broad), room(grad, _ROWS, deep)
     keys, values, key_rows = room(grad, channels, long), room(grad, wide, long), room(grad, most, deep)
-    key_sums, value_sums = room(grad, long, deep), room(grad, long, broad)
-    score, grad_score = room(grad, _ROWS, long), room(grad, _ROWS, long)
-    one, scale = np.ones(max(most, _ROWS), grad.dtype), np.full(_ROWS, factor, grad.dtype)
-    part, kinds = np.searchsorted(bounds, low) * terms.table.size, terms.table.size // heads
+    key_sums, value_sums, score = room(grad, long, deep), room(grad, long, broad), room(grad, _ROWS, long)
+    one, part = np.ones(max(most, _ROWS), grad.dtype), np.searchsorted(bounds, low) * terms.table.size
+    scale, grad_score = np.full(_ROWS, factor, grad.dtype), room(grad, _ROWS, long)
     for unit in range(low, high):
-        g, h = unit // heads, unit % heads
-        i, j, k = graphs.receivers[g], graphs.senders[g], terms.ptr[g]
-        rows, columns = graphs.receivers[g + 1] - i, graphs.senders[g + 1] - j
+        g, h, i, j = unit // heads, unit % heads, graphs.receivers[unit // heads], graphs.senders[unit // heads]
+        rows, columns, k = graphs.receivers[g + 1] - i, graphs.senders[g + 1] - j, terms.ptr[g]
         full, at_key, at_value = filled(columns, step), (j * heads + h) * channels, (j * heads + h) * wide
         turn(keys, full, key, at_key, columns, heads * channels, channels)
         turn(values, full, value, at_value, columns, heads * wide, wide)
@@ -126,7 +124,7 @@ def attention_backward(
             multiply(grad_score, full, grads, broad, 1, values, full, some, full, wide, 0)
             first, k = k, listed_in(block, k, terms.ptr[g + 1], terms.number)
             back_to_scores(score, grad_score, block, terms, (first, k), dropout, alpha_grad, top, share)
-            take_terms(grad_score, block, terms, bias_grad, table_grad, part + h * kinds)
+            take_terms(grad_score, block, terms, bias_grad, table_grad, part + h * (terms.table.size // heads))
             if terms.extra.size:
                 take_listed(grad_score, block, first, k, terms, extra_grad, one)
             multiply(query_sums, deep, grad_score, full, 1, key_rows, deep, some, deep, columns, 0)
