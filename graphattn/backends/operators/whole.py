@@ -105,9 +105,10 @@ def attention(attended: Attended, graph: Whole, kernels: str) -> tuple[Tensor, T
     # The compiler wants every tensor once.
     key = key.view_as(key) if key is query else key
     value = value.view_as(value) if value is key or value is query else value
-    senders = None if graph.senders.ptr is graph.receivers.ptr else graph.senders.ptr
+    # Copies: what a caller writes into the graph's boundaries before backward is not what was computed with.
+    senders = None if graph.senders.ptr is graph.receivers.ptr else graph.senders.ptr.clone()
     largest = max(graph.receivers.max, graph.senders.max)
-    batch = Batch(graph.receivers.ptr, senders, largest, isinstance(graph, Causal))
+    batch = Batch(graph.receivers.ptr.clone(), senders, largest, isinstance(graph, Causal))
     given = (query, key, value, *attended[3:], *batch, kernels)
     out, alpha, *_ = _Attention.apply(*given) if differentiated(*attended[:6]) else attend(*given)
     return out, alpha
