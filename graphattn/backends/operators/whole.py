@@ -26,8 +26,9 @@ from graphattn.backends.operators.rules import (
     over_heads,
 )
 from graphattn.dropout import loudness
-from graphattn.slots import Groups, Sizes
+from graphattn.slots import Groups
 from graphattn.topology import Causal, Cross, Full, Star
+from graphattn.topology.sizes import from_ptr
 
 WHOLE = (Full, Cross, Star, Causal)
 """Topologies in which a receiver hears all senders of its graph, or all up to itself."""
@@ -67,8 +68,8 @@ class Batch(NamedTuple):
 
     def ends(self) -> tuple[Tensor, Tensor]:
         """The receiver and the sender of each edge, ``[E]``."""
-        receivers = Sizes(self.receivers, self.largest, False)
-        senders = receivers if self.senders is None else Sizes(self.senders, self.largest, False)
+        receivers = from_ptr(self.receivers)
+        senders = receivers if self.senders is None else from_ptr(self.senders)
         graph = Causal(receivers) if self.causal else Cross(senders, receivers)
         sender, receiver = graph.edge_index()
         return receiver, sender
