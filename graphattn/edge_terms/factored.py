@@ -18,6 +18,7 @@ from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn import Linear
 
 
 @final
@@ -71,6 +72,22 @@ def one_at_least(rows: Tensor) -> Tensor:
     tensor([[0., 0.]])
     """
     return rows if rows.size(0) else rows.new_zeros(1, *rows.shape[1:])
+
+
+def is_table(linear: nn.Module) -> bool:
+    """Whether a module is a linear map that :func:`table_of` can tell from its parameters: nothing else, and not watched.
+
+    >>> is_table(torch.nn.Linear(2, 4)), is_table(torch.nn.Sequential(torch.nn.Linear(2, 4)))
+    (True, False)
+    """
+    known = isinstance(linear, nn.Linear | Linear) and type(linear).forward in (nn.Linear.forward, Linear.forward)
+    return known and untouched(linear)
+
+
+def untouched(module: nn.Module) -> bool:
+    """Whether a module computes what its class says, without hooks."""
+    hooks = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    return not hooks and "forward" not in module.__dict__
 
 
 def with_one(rows: Tensor, linear: nn.Module) -> Tensor:

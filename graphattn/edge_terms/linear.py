@@ -7,7 +7,7 @@ from typing import final
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
-from graphattn.edge_terms.factored import OfFeatures, OfKinds, one_at_least, table_of, with_one
+from graphattn.edge_terms.factored import OfFeatures, OfKinds, is_table, one_at_least, table_of, with_one
 from graphattn.edge_terms.reading import feature, read_feature
 from graphattn.edge_terms.tabled import InTable
 from graphattn.slots import State
@@ -95,12 +95,18 @@ class LinearValue(nn.Module):
             return None
         if kind is not None:
             return OfKinds(one_at_least(kind)[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
+        if not is_table(self.linear):
+            return None
         return OfFeatures(
             one_at_least(with_one(rows, self.linear))[tile.edge], table_of(self.linear, rows, self.by_head[0])
         )
 
-    def why_not_listed(self, edge: State) -> None:
-        """Nothing speaks against it."""
+    def why_not_listed(self, edge: State) -> str | None:
+        """Another module in the place of the linear map."""
+        kinds = f"{self.name}_kind" in edge and f"{self.name}_number" not in edge
+        if kinds or is_table(self.linear):
+            return None
+        return f"needs a plain linear map of edge features, got {type(self.linear).__name__}"
 
     def on_list(self, graph: Topology, edge: State) -> OfFeatures | OfKinds:
         rows, kind = feature(edge, self.name), edge.get(f"{self.name}_kind")

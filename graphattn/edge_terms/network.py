@@ -6,9 +6,8 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import Linear
 
-from graphattn.edge_terms.factored import OfFeatures, OfKinds, one_at_least, table_of, with_one
+from graphattn.edge_terms.factored import OfFeatures, OfKinds, is_table, one_at_least, table_of, untouched, with_one
 from graphattn.edge_terms.linear import on_their_edges
 from graphattn.edge_terms.reading import feature, read_feature
 from graphattn.reset import reset
@@ -81,8 +80,10 @@ class NetworkValue(nn.Module):
     def _last(self) -> nn.Module | None:
         """The linear map that the network ends with, if it does."""
         network = self.network
-        last = network[-1] if isinstance(network, nn.Sequential) and len(network) else network
-        return last if isinstance(last, nn.Linear | Linear) else None
+        if not isinstance(network, nn.Sequential) or not len(network):
+            return network if network is not None and is_table(network) else None
+        last = network[-1]
+        return last if is_table(last) and untouched(network) else None
 
     def _of_rows(self, edge: State) -> Tensor:
         rows = feature(edge, self.name)

@@ -15,14 +15,15 @@ from graphattn.topology.sizes import must_be_integers
 
 
 def feature(edge: State, name: str) -> Tensor:
-    """The edge feature of that name.
+    """The edge feature of that name; of one real number for each edge, ``[E]``, as one channel, ``[E, 1]``.
 
     Raises:
         ValueError: there is none, with the names that there are.
     """
     if name not in edge:
         raise ValueError(f"expected an edge feature named {name!r}, got {sorted(edge) or 'none'}")
-    return edge[name]
+    value = edge[name]
+    return value.unsqueeze(1) if value.dim() == 1 and value.is_floating_point() else value
 
 
 def read(terms: Iterable[object], graph: Topology, edge: State) -> State:

@@ -11,10 +11,13 @@ from torch.testing import assert_close
 from torch_geometric.nn.models.schnet import GaussianSmearing
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.backends import use_backend
 from graphattn.edge_terms import (
     ALiBi,
     GaussianKernels,
     GridBias,
+    LinearValue,
+    NetworkValue,
     RelativeBias,
     RelativeValue,
     ShortestPathBias,
@@ -28,7 +31,7 @@ from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.testing import assert_backends_agree, assert_batched_equals_alone
 from graphattn.topology import Blockwise, Causal, Cross, Edges, Full, Grid, Star, Window
-from graphattn.update import Project
+from graphattn.update import Project, Replace
 from graphattn.zoo import SelfAttention
 
 F64 = torch.float64
@@ -209,3 +212,52 @@ def test_backends_agree_with_relative_values(make, sizes):
     x = torch.randn(sum(sizes), 8, dtype=F64)
     assert "dense" in assert_backends_agree(shaw(None, make()), x, Full(sizes))
     assert_batched_equals_alone(shaw(make(), make()), x, sizes, Full)
+
+
+class Doubled(nn.Linear):
+    """Not what its weights say."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def with_hook(linear):
+    linear.register_forward_hook(lambda module, given, out: out.sin())
+    return linear
+
+
+def with_own_forward(linear):
+    linear.forward = torch.cos
+    return linear
+
+
+INSTEAD = {
+    "network": lambda: nn.Sequential(nn.Linear(8, 3), nn.Tanh(), nn.Linear(3, 8)),
+    "subclass": lambda: Doubled(8, 8),
+    "hook": lambda: with_hook(nn.Linear(8, 8, bias=False)),
+    "own forward": lambda: with_own_forward(nn.Linear(8, 8, bias=False)),
+    "biased": lambda: nn.Linear(8, 8),
+    "parametrised": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)),
+}
+
+
+@pytest.mark.parametrize("instead", INSTEAD.values(), ids=INSTEAD)
+@pytest.mark.parametrize("backend", ["csr", "dense"])
+def test_what_stands_in_the_place_of_a_linear_map_of_edges_is_called(instead, backend):
+    """Keys and values of edges come from a table of the map's weights only where the map is nothing else."""
+    graph = Full([3, 2]) if backend == "dense" else Edges(torch.tensor([[0, 1, 2, 0, 4], [1, 2, 1, 3, 0]]), 5)
+    x, edge = torch.randn(5, 8, dtype=F64), {"edge_attr": torch.randn(graph.num_edges, 8, dtype=F64)}
+    for make in (partial(LinearValue, "edge_attr", 8, 2, 4), lambda: NetworkValue("edge_attr", nn.Linear(8, 8), 2)):
+        value = make()
+        part = "linear" if isinstance(value, LinearValue) else "network"
+        setattr(value, part, instead())
+        layer = GraphLayer(Attend(8, Heads(2, 4), edge_key=value, edge_value=value), SoftmaxSum(), Replace()).double()
+        with use_backend("edgewise"):
+            truth = layer(x, graph, edge)
+        try:
+            with use_backend(backend):
+                result = layer(x, graph, edge)
+        except ValueError as error:
+            assert "linear map" in str(error)  # noqa: PT017
+            continue
+        assert_close(result, truth, rtol=1e-9, atol=1e-9)
