@@ -64,10 +64,15 @@ class GPS(nn.Module):
         reset(*self.children())
 
     def forward(
-        self, x: Tensor, edges: Topology, full: Topology, edge: Tensor | State | None = None, pair: State | None = None
+        self,
+        x: Tensor,
+        edges: Topology,
+        full: Topology,
+        edge_attr: Tensor | State | None = None,
+        pair: State | None = None,
     ) -> Tensor:
-        """``edge`` has features of the edges, ``pair`` those of pairs of nodes for the attention, where layers take them."""
+        """``edge_attr`` has features of the edges, ``pair`` those of pairs of nodes for the attention, where layers take them."""
         sizes = full.receivers
-        near = self.around_local(x, lambda x: self.local(x, edges, edge), sizes)
+        near = self.around_local(x, lambda x: self.local(x, edges, edge_attr), sizes)
         far = self.around_attention(x, lambda x: self.attention(x, full, pair), sizes)
         return self.around_mlp(near + far, self.mlp, sizes)

@@ -80,11 +80,18 @@ class Block(nn.Module):
         self,
         x: Tensor,
         graphs: Topology | Sequence[Topology],
-        edges: Edge | Sequence[Edge] = None,
+        edge_attr: Edge | Sequence[Edge] = None,
         position: Positions | None = None,
     ) -> Tensor:
-        """A graph, or one for each layer; features of its edges and positions of the nodes where layers take them."""
-        pairs = self._paired(graphs, edges)
+        """What every node becomes.
+
+        Args:
+            x: node states ``[N, F]``.
+            graphs: a graph, or one for each layer.
+            edge_attr: features of its edges, as layers take them, or one for each layer.
+            position: positions of the nodes, for layers that use them.
+        """
+        pairs = self._paired(graphs, edge_attr)
         sizes = _most([graph.receivers for _, graph, _ in pairs])
         around_layers = Around(self.norm_before_layers, self.norm_after_layers, self.norm_outside_layers)
         around_mlp = Around(self.norm_before_mlp, self.norm_after_mlp, self.norm_outside_mlp)
@@ -95,14 +102,15 @@ class Block(nn.Module):
         return reduce(torch.add, [self.dropout(layer(x, graph, edge, position)) for layer, graph, edge in pairs])
 
     def _paired(
-        self, graphs: Topology | Sequence[Topology], edges: Edge | Sequence[Edge]
+        self, graphs: Topology | Sequence[Topology], edge_attr: Edge | Sequence[Edge]
     ) -> list[tuple[nn.Module, Topology, Edge]]:
         graphs = [graphs] if isinstance(graphs, Topology) else list(graphs)
-        given = [edges] if isinstance(edges, Tensor | dict) else [None] * len(graphs) if edges is None else list(edges)
+        edge_attr = [None] * len(graphs) if edge_attr is None else edge_attr
+        given = [edge_attr] if isinstance(edge_attr, Tensor | dict) else list(edge_attr)
         if not len(self.layers) == len(graphs) == len(given):
             raise ValueError(
-                f"expected one graph and one edge feature (or None) for each of {len(self.layers)} layers, "
-                f"got {len(graphs)} graphs and {len(given)} edge features"
+                f"expected one graph and one edge_attr (or None) for each of {len(self.layers)} layers, "
+                f"got {len(graphs)} graphs and {len(given)} edge_attr"
             )
         return list(zip(self.layers, graphs, given, strict=True))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -26,6 +27,31 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
 }
 """The activations that are converted, by the names that the ``transformers`` library gives them."""
+
+
+class NotPlainError(TypeError):
+    """A part of another class than the one that is converted: quantised, with an adapter, another norm."""
+
+    def __init__(self, wanted: str, part: nn.Module) -> None:
+        name, module = type(part).__name__, type(part).__module__
+        super().__init__(f"{wanted}, got {name}{'' if module.startswith('torch.nn.') else f' of {module}'}")
+        self.part = part
+
+
+@contextmanager
+def placing(model: nn.Module) -> Iterator[None]:
+    """Say of a part that cannot be converted where it stands in the model.
+
+    Raises:
+        TypeError: what was wanted, what is there, and its path.
+    """
+    try:
+        yield
+    except NotPlainError as error:
+        path = next((path for path, part in model.named_modules() if part is error.part), "")
+        hint = ": merge adapters into the weights first, as peft's merge_and_unload() does"
+        adapted = hasattr(error.part, "base_layer")
+        raise TypeError(f"{error}{f' at {path}' if path else ''}{hint if adapted else ''}") from None
 
 
 class Map(NamedTuple):
@@ -52,14 +78,26 @@ def map_of(linear: nn.Module) -> Map:
     """Weight and bias of a plain ``nn.Linear``, or PyG's.
 
     Raises:
-        TypeError: another class (quantised, or with an adapter), by name.
+        NotPlainError: another class (quantised, or with an adapter), by name.
         ValueError: a lazy one that has not seen an input yet.
     """
     if type(linear) not in (nn.Linear, NonDynamicallyQuantizableLinear, Linear):
-        raise TypeError(f"expected a plain torch.nn.Linear to convert, got {type(linear).__name__}")
+        raise NotPlainError("expected a plain torch.nn.Linear to convert", linear)
     if is_lazy(linear.weight):  # pyright: ignore[reportArgumentType]
         raise ValueError(f"expected channels to be known, got {linear}: call the original once before it is converted")
     return Map(linear.weight, linear.bias)  # pyright: ignore[reportArgumentType]
+
+
+def weight_of(linear: nn.Module) -> Tensor:
+    """Weight of a plain linear map without a bias.
+
+    Raises:
+        NotPlainError: another class, or one with a bias.
+    """
+    weight, bias = map_of(linear)
+    if bias is not None:
+        raise NotPlainError("expected a torch.nn.Linear without a bias to convert", linear)
+    return weight
 
 
 def put(part: nn.Module, name: str, value: Tensor | None) -> None:
@@ -85,10 +123,10 @@ def norm_from(norm: nn.Module) -> nn.LayerNorm:
     """A copy of an ``nn.LayerNorm``.
 
     Raises:
-        TypeError: another kind of norm, by name.
+        NotPlainError: another kind of norm, by name.
     """
     if type(norm) is not nn.LayerNorm:
-        raise TypeError(f"expected the norm torch.nn.LayerNorm to convert, got {type(norm).__name__}")
+        raise NotPlainError("expected the norm torch.nn.LayerNorm to convert", norm)
     return copy.deepcopy(norm)
 
 
@@ -96,10 +134,10 @@ def embedding_from(embedding: nn.Module) -> nn.Embedding:
     """A copy of an ``nn.Embedding``.
 
     Raises:
-        TypeError: another kind of table, by name.
+        NotPlainError: another kind of table, by name.
     """
     if type(embedding) is not nn.Embedding:
-        raise TypeError(f"expected a plain torch.nn.Embedding to convert, got {type(embedding).__name__}")
+        raise NotPlainError("expected a plain torch.nn.Embedding to convert", embedding)
     return copy.deepcopy(embedding)
 
 

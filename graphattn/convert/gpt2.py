@@ -11,6 +11,7 @@ from graphattn.convert.cache import Cache, Growth, empty, grow, hear
 from graphattn.convert.copying import (
     ACTIVATIONS,
     Map,
+    NotPlainError,
     attention_from,
     embedding_from,
     feed_forward_from,
@@ -169,7 +170,7 @@ def _block_from(layer: Any, config: Any) -> CausalBlock:
 def _turned(linear: Any, parts: int = 1) -> list[Map]:
     """The maps side by side in a ``Conv1D`` of GPT-2, whose weight is ``[in, out]``."""
     if type(linear).__name__ != "Conv1D":
-        raise TypeError(f"expected a plain Conv1D of transformers to convert, got {type(linear).__name__}")
+        raise NotPlainError("expected a plain Conv1D of transformers to convert", linear)
     weights, biases = linear.weight.chunk(parts, dim=1), linear.bias.chunk(parts)
     return [Map(weight.t(), bias) for weight, bias in zip(weights, biases, strict=True)]
 
@@ -191,6 +192,11 @@ def _begun(input_ids: Tensor | Data, past: Cache | None, blocks: int) -> Cache:
 def _mask_of_new(input_ids: Tensor | Data, attention_mask: Tensor | None, past: Cache) -> Tensor | None:
     if attention_mask is None or isinstance(input_ids, Data):
         return attention_mask
+    if attention_mask.dim() != 2:
+        raise ValueError(
+            f"expected an attention_mask of shape [B, L], got {list(attention_mask.shape)}: "
+            "who hears whom beyond padding is said by graph"
+        )
     cut = max(attention_mask.size(1) - input_ids.size(1), 0)
     kept, shown = past.sizes.ptr.diff().tolist(), attention_mask[:, :cut].sum(1).tolist()
     if kept != shown:

@@ -7,9 +7,11 @@ from typing import Any
 
 from torch import nn
 from torch_geometric import nn as pyg
+from torch_geometric.nn.resolver import aggregation_resolver
 
 from graphattn.convert import grids, pyg_attention, pyg_convolutions, torch_modules
-from graphattn.convert.copying import refuse
+from graphattn.convert.copying import NotPlainError, placing, refuse
+from graphattn.pyg import DROP_INS, survey
 
 _TORCH: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.MultiheadAttention: torch_modules.multihead_attention,
@@ -64,7 +66,7 @@ def from_torch(module: nn.Module) -> nn.Module:
         module: the original; a subclass is refused, as it may compute something else.
 
     Raises:
-        TypeError: another module, by name; parts that are not plain (quantised, with adapters, other norms).
+        TypeError: another module, by name; parts that are not plain (quantised, with adapters, other norms), by path.
         ValueError: an option that is not supported, by name and value.
 
     >>> original = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
@@ -72,12 +74,30 @@ def from_torch(module: nn.Module) -> nn.Module:
     >>> torch.allclose(block(x.flatten(0, 1), Full([3, 3])), original(x).flatten(0, 1), atol=1e-5)
     True
     """
-    kind = type(module)
-    if kind in _TORCH:
-        return _TORCH[kind](module).train(module.training)
-    if kind not in _PYG:
-        known = ", ".join(each.__name__ for each in [*_TORCH, *_PYG])
-        raise TypeError(f"expected one of {known}, got {kind.__name__}")
-    convert, aggregations = _PYG[kind]
-    refuse(kind.__name__, module, {"flow": ("source_to_target",)} | ({"aggr": aggregations} if aggregations else {}))
-    return convert(module).train(module.training)
+    kind = module.theirs if type(module) in DROP_INS.values() else type(module)
+    with placing(module):
+        if kind in _TORCH:
+            return _TORCH[kind](module).train(module.training)
+        if kind not in _PYG:
+            raise TypeError(_unknown(module))
+        convert, aggregations = _PYG[kind]
+        refuse(kind.__name__, module, {"flow": ("source_to_target",)})
+        if aggregations:
+            _expect_aggregation(kind.__name__, module, aggregations)
+        return convert(module).train(module.training)
+
+
+def _expect_aggregation(owner: str, conv: Any, aggregations: tuple[str, ...]) -> None:
+    refuse(owner, conv, {"aggr": aggregations})
+    if type(conv.aggr_module) is not type(aggregation_resolver(conv.aggr)):
+        raise NotPlainError(f"expected the aggregation {conv.aggr!r} to convert", conv.aggr_module)
+
+
+def _unknown(module: object) -> str:
+    known = ", ".join(each.__name__ for each in [*_TORCH, *_PYG])
+    if not isinstance(module, nn.Module):
+        named = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
+        return f"expected a module, one of {known}, got {named}"
+    swapped = survey(module).swapped
+    hint = f": graphattn.accelerate takes it as it is, and swaps {len(swapped)} of its layers" if swapped else ""
+    return f"expected one of {known}, got {type(module).__name__}{hint}"

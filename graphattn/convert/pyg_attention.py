@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from graphattn.convert.copying import Map, fill, map_of, put
+from graphattn.convert.copying import Map, fill, map_of, put, weight_of
 from graphattn.convert.loops import WithLoops, anew
 from graphattn.layer import GraphLayer
 from graphattn.update import AddRoot, GatedRoot, MeanHeads, Replace
@@ -49,7 +49,7 @@ def gat_conv(conv: Any) -> nn.Module:
     put(message.score, "query_weight", conv.att_dst[0])
     put(message.score, "key_weight", conv.att_src[0])
     if conv.edge_dim is not None:
-        weight = conv.lin_edge.weight.unflatten(0, (conv.heads, -1))
+        weight = weight_of(conv.lin_edge).unflatten(0, (conv.heads, -1))
         fill(message.edge_key.linear, Map(torch.einsum("hc,hcf->hf", conv.att_edge[0], weight), None))
     return _looped(layer, conv)
 
@@ -79,7 +79,7 @@ def _gat_update(conv: Any, in_channels: int) -> nn.Module:
         put(update, "bias", conv.bias)
     else:
         update = AddRoot(in_channels, width, conv.bias is not None)
-        fill(update.linear, Map(map_of(conv.res).weight, conv.bias))
+        fill(update.linear, Map(weight_of(conv.res), conv.bias))
     return update if conv.concat else MeanHeads(update)
 
 

@@ -24,7 +24,7 @@ from graphattn.aggregation import (
     inverse_linear,
     linear,
 )
-from graphattn.convert.copying import Map, fill, map_of, put
+from graphattn.convert.copying import Map, fill, map_of, put, weight_of
 from graphattn.convert.loops import WithLoops, remaining
 from graphattn.layer import GraphLayer
 from graphattn.message import Bases, Blocks, Repeat, Split, as_weighted, symmetric
@@ -54,7 +54,7 @@ SCALERS: dict[str, Scaler] = {
 
 def gcn_conv(conv: Any) -> nn.Module:
     """``layer(x, graph, edge_weight)``."""
-    weight = map_of(conv.lin).weight
+    weight = weight_of(conv.lin)
     scale = symmetric if conv.normalize else as_weighted
     layer: Any = GCN(weight.size(1), weight.size(0), conv.bias is not None, scale)
     fill(layer.message_function.linear, Map(weight, None))
@@ -157,7 +157,7 @@ def res_gated_graph_conv(conv: Any) -> GraphLayer:
         fill(message.edge_gate.linear, Map(receiver.weight[:, own:] + sender.weight[:, others:], None))
         fill(message.edge_value.linear, Map(value.weight[:, others:], None))
     if root:
-        fill(update.linear, Map(map_of(conv.lin_skip).weight, conv.bias))
+        fill(update.linear, Map(weight_of(conv.lin_skip), conv.bias))
     else:
         put(update, "bias", conv.bias)
     return layer

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graphattn.blocks import Block, DecoderBlock, Stack
 from graphattn.convert.blocks import block_from, decoder_from
-from graphattn.convert.copying import Map, attention_from, feed_forward_from, map_of, norm_from, refuse
+from graphattn.convert.copying import Map, NotPlainError, attention_from, feed_forward_from, map_of, norm_from, refuse
 from graphattn.layer import GraphLayer
 from graphattn.topology import Cross, Topology
 
@@ -114,7 +114,7 @@ def _stack(module: Any, convert: Any, kind: type[nn.Module]) -> Stack:
 
 def _expect(part: nn.Module, kind: type[nn.Module]) -> None:
     if type(part) is not kind:
-        raise TypeError(f"expected nn.{kind.__name__} inside to convert, got {type(part).__name__}")
+        raise NotPlainError(f"expected nn.{kind.__name__} inside to convert", part)
 
 
 def _mlp(module: nn.TransformerEncoderLayer | nn.TransformerDecoderLayer) -> nn.Sequential:

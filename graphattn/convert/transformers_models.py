@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from graphattn.convert.bert import bert_from
+from graphattn.convert.copying import placing
 from graphattn.convert.gpt2 import gpt2_from
 from graphattn.convert.vit import vit_from
 
@@ -25,7 +26,7 @@ def from_transformers(model: nn.Module) -> nn.Module:
         model: the original. Of a model with a head, give the model below it (``model.base_model``) and keep the head.
 
     Raises:
-        TypeError: another model, by name; parts that are not plain (quantised, with adapters, other norms).
+        TypeError: another model, by name; parts that are not plain (quantised, with adapters, other norms), by path.
         ValueError: an option of its configuration that is not supported, by name and value.
 
     >>> import pytest
@@ -44,5 +45,11 @@ def from_transformers(model: nn.Module) -> nn.Module:
     kind = type(model)
     if kind.__module__.partition(".")[0] != "transformers" or kind.__name__ not in _MODELS:
         hint = "; convert its base_model" if type(getattr(model, "base_model", None)).__name__ in _MODELS else ""
-        raise TypeError(f"expected {' or '.join(_MODELS)} of the transformers library, got {kind.__name__}{hint}")
-    return _MODELS[kind.__name__](model)
+        hint = "; convert what its merge_and_unload() returns" if hasattr(model, "merge_and_unload") else hint
+        raise TypeError(f"expected {' or '.join(_MODELS)} of the transformers library, got {_named(model)}{hint}")
+    with placing(model):
+        return _MODELS[kind.__name__](model)
+
+
+def _named(model: object) -> str:
+    return f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__

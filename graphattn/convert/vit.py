@@ -18,6 +18,7 @@ from graphattn.convert.blocks import block_from, pooler_from
 from graphattn.convert.copying import (
     ACTIVATIONS,
     Map,
+    NotPlainError,
     attention_from,
     feed_forward_from,
     linear_from,
@@ -163,6 +164,8 @@ def vit_from(model: Any) -> ViT:
     config, start = model.config, model.embeddings
     refuse("ViTModel", config, {"hidden_act": ACTIVATIONS, "pooler_act": ACTIVATIONS})
     convolution = start.patch_embeddings.projection
+    if type(convolution) is not nn.Conv2d:
+        raise NotPlainError("expected a plain torch.nn.Conv2d to convert", convolution)
     frame = Frame(config.num_channels, *_both(config.image_size), _both(config.patch_size))
     embedding = linear_from(Map(convolution.weight.flatten(1), convolution.bias))
     encoder = Stack([_block_from(layer, config) for layer in model.layers], norm_from(model.layernorm))

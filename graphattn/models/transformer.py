@@ -57,10 +57,10 @@ class Transformer(nn.Module):
         """The states ``[N, F]`` with what is added by place, and dropout."""
         return self.dropout(add_places(x, self.added, place))
 
-    def forward(self, x: Tensor, graph: Topology, place: Tensor, edge: State | None = None) -> Tensor:
-        """``x`` as :meth:`start` gave it; ``edge`` tells edge terms of places where nodes do not stand in order."""
+    def forward(self, x: Tensor, graph: Topology, place: Tensor, edge_attr: State | None = None) -> Tensor:
+        """``x`` as :meth:`start` gave it; ``edge_attr`` tells edge terms of places where nodes do not stand in order."""
         for block in self.blocks:
-            x = block(x, graph, edge, position=place)
+            x = block(x, graph, edge_attr, position=place)
         return self.norm(x)
 
     def grow(

@@ -8,6 +8,7 @@ from graphattn.message import Attend, Heads
 from graphattn.score import EluKernel
 from graphattn.slots import EdgeTerm, EdgeValue, Rotate, Score
 from graphattn.update import Project
+from graphattn.zoo.channels import one_number
 
 
 def SelfAttention(  # noqa: N802  named as the field names the layer
@@ -42,6 +43,7 @@ def SelfAttention(  # noqa: N802  named as the field names the layer
     >>> SelfAttention(8, heads=2)(torch.randn(3, 8), torch.tensor([[0, 1], [1, 2]])).shape
     torch.Size([3, 8])
     """
+    one_number(channels, "SelfAttention")
     shape = _shape(heads, channels)
     message = Attend(channels, shape, score, bias=bias, edge_bias=edge_bias, edge_value=edge_value, rotate=rotate)
     update = Project(shape.number * (shape.value_channels or shape.channels), channels, bias)
@@ -120,6 +122,7 @@ def LinearAttention(  # noqa: N802
     >>> performer(torch.randn(3, 8), Full([3])).shape
     torch.Size([3, 8])
     """
+    one_number(channels, "LinearAttention")
     shape = _shape(heads, channels)
     message = Attend(channels, shape, EluKernel() if kernel is None else kernel, bias=bias, rotate=rotate)
     update = Project(shape.number * (shape.value_channels or shape.channels), channels, bias)

@@ -13,6 +13,7 @@ from graphattn.layer import GraphLayer
 from graphattn.message import AddEdge, Copy, Difference, Gated, Scale, Scaled, as_weighted, symmetric
 from graphattn.slots import Aggregation
 from graphattn.update import AddRoot, AddSelf, Project, ProjectBoth, Recur, Replace, Then
+from graphattn.zoo.channels import one_number
 
 
 def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = symmetric) -> GraphLayer:  # noqa: N802
@@ -30,10 +31,14 @@ def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = s
         scale: the factor of each edge: :func:`~graphattn.message.symmetric`, :func:`~graphattn.message.by_row` (a mean),
             :func:`~graphattn.message.as_weighted`.
 
+    Raises:
+        TypeError: channels of senders and of receivers; as all layers among nodes of one kind do.
+
     >>> graph = Edges(torch.tensor([[0, 1], [1, 0]]))
     >>> GCN(4, 2)(torch.randn(2, 4), graph.with_self_loops()).shape
     torch.Size([2, 2])
     """
+    one_number(in_channels, "GCN")
     message = Scaled(in_channels, out_channels, scale)
     return GraphLayer(message, Sum(), Replace(out_channels if bias else None), name="GCN")
 
@@ -165,5 +170,6 @@ def GatedGraph(channels: int, bias: bool = True) -> GraphLayer:  # noqa: N802
     >>> GatedGraph(4)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 4])
     """
+    one_number(channels, "GatedGraph")
     cell = nn.GRUCell(channels, channels, bias)
     return GraphLayer(Scaled(channels, channels, as_weighted), Sum(), Recur(cell), name="GatedGraph")

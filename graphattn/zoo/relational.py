@@ -9,6 +9,7 @@ from graphattn.layer import GraphLayer
 from graphattn.message import ByPlace, EachRelation, Kernel, Relation, RelationWeight
 from graphattn.slots import Aggregation
 from graphattn.update import AddByPlace, AddRoot, Replace
+from graphattn.zoo.channels import one_number
 
 
 def RGCN(  # noqa: N802  named as the field names the layer
@@ -69,6 +70,7 @@ def GridConv(  # noqa: N802
     >>> layer((image.flatten(1).T, None), Grid(5, 5, kernel_size=3, stride=2, padding=1)).T.unflatten(1, (3, 3)).shape
     torch.Size([2, 3, 3])
     """
+    one_number(in_channels, "GridConv")
     extent = (kernel_size,) if isinstance(kernel_size, int) else kernel_size
     message = Relation(Kernel(in_channels, out_channels, extent, groups))
     return GraphLayer(message, Sum(), Replace(out_channels if bias else None), name="GridConv")

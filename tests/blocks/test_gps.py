@@ -6,9 +6,9 @@ from torch import nn
 from torch.testing import assert_close
 from torch_geometric import nn as pyg
 
-from graphattn.blocks import GPS, batch_norm
+from graphattn.blocks import GPS, Block, batch_norm
 from graphattn.topology import Edges, Full
-from graphattn.zoo import GCN, SelfAttention
+from graphattn.zoo import GAT, GCN, SelfAttention
 
 F64 = torch.float64
 SIZES = [4, 1, 6]
@@ -86,3 +86,14 @@ def test_gps_gives_features_to_the_layers_that_take_them():
     weight = torch.rand(GRAPH.num_edges)
     assert not torch.allclose(block(x, GRAPH, Full(SIZES)), block(x, GRAPH, Full(SIZES), weight))
     assert torch.equal(block(x, GRAPH, Full(SIZES), weight), block(x, GRAPH, Full(SIZES), {"edge_attr": weight}))
+
+
+def test_edge_features_have_one_name_in_layers_and_blocks():
+    """What ``GraphLayer`` takes as ``edge_attr``, blocks take by the same name."""
+    layer, x, edge_attr = GAT(8, 8, edge_dim=3).double(), torch.randn(11, 8, dtype=F64), torch.randn(10, 3, dtype=F64)
+    graph, full = Edges(EDGES, 11), Full(SIZES)
+    assert_close(layer(x, graph, edge_attr=edge_attr), layer(x, graph, edge_attr))
+    for block, graphs in ((Block(layer, 8), [graph]), (GPS(layer, SelfAttention(8), 8), [graph, full])):
+        result = block.double()(x, *graphs, edge_attr=edge_attr)
+        assert_close(result, block(x, *graphs, edge_attr))
+        assert not torch.allclose(result, block(x, *graphs, edge_attr=2 * edge_attr))

@@ -140,7 +140,7 @@ def test_a_block_has_a_layer():
 
 
 def test_one_graph_for_each_layer():
-    with pytest.raises(ValueError, match="each of 1 layers, got 2 graphs and 2 edge features"):
+    with pytest.raises(ValueError, match="each of 1 layers, got 2 graphs and 2 edge_attr"):
         Block(SelfAttention(8), channels=8)(torch.randn(3, 8), [Full([3]), Full([3])])
 
 

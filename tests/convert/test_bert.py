@@ -166,13 +166,38 @@ def test_cross_attention_is_refused_even_where_nothing_is_decoded(make):
 def test_a_part_that_is_not_plain_is_refused_by_name(make):
     original = make()
     original.encoder.layer[1].attention.output.LayerNorm = torch.nn.RMSNorm(8)
-    with pytest.raises(TypeError, match=r"norm torch.nn.LayerNorm to convert, got RMSNorm"):
+    with pytest.raises(
+        TypeError,
+        match=r"norm torch.nn.LayerNorm to convert, got RMSNorm at encoder.layer.1.attention.output.LayerNorm$",
+    ):
         from_transformers(original)
     original = make()
     original.encoder.layer[0].intermediate.dense = torch.nn.Bilinear(2, 2, 2)
-    with pytest.raises(TypeError, match=r"plain torch.nn.Linear to convert, got Bilinear"):
+    with pytest.raises(
+        TypeError, match=r"plain torch.nn.Linear to convert, got Bilinear at encoder.layer.0.intermediate.dense$"
+    ):
         from_transformers(original)
     original = make()
     original.embeddings.position_embeddings = torch.nn.EmbeddingBag(3, 2)
-    with pytest.raises(TypeError, match=r"plain torch.nn.Embedding to convert, got EmbeddingBag"):
+    with pytest.raises(
+        TypeError, match=r"plain torch.nn.Embedding to convert, got EmbeddingBag at embeddings.position_embeddings$"
+    ):
         from_transformers(original)
+
+
+def test_an_adapter_is_named_by_where_it_stands(make):
+    """The Linear of peft is called as torch's."""
+    original = make()
+    query = original.encoder.layer[1].attention.self.query
+    adapted = type("Linear", (torch.nn.Module,), {"__module__": "peft.tuners.lora.layer"})()
+    adapted.base_layer = query
+    original.encoder.layer[1].attention.self.query = adapted
+    said = (
+        r"got Linear of peft\.tuners\.lora\.layer at encoder\.layer\.1\.attention\.self\.query: "
+        r"merge adapters into the weights first, as peft's merge_and_unload\(\) does$"
+    )
+    with pytest.raises(TypeError, match=said):
+        from_transformers(original)
+    wrapped = type("PeftModel", (torch.nn.Module,), {"merge_and_unload": lambda self: original})()
+    with pytest.raises(TypeError, match=r"got PeftModel; convert what its merge_and_unload\(\) returns$"):
+        from_transformers(wrapped)

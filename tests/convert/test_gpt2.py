@@ -165,7 +165,7 @@ def test_what_is_not_supported_is_refused_by_name(make, options, said):
 def test_a_map_that_is_not_plain_is_refused_by_name(make):
     original = make()
     original.h[0].mlp.c_fc = torch.nn.Linear(8, 32)
-    with pytest.raises(TypeError, match="plain Conv1D of transformers to convert, got Linear"):
+    with pytest.raises(TypeError, match=r"plain Conv1D of transformers to convert, got Linear at h\.0\.mlp\.c_fc$"):
         from_transformers(original)
 
 
@@ -176,6 +176,10 @@ def test_caches_and_graphs_that_do_not_fit_are_refused(make):
         network(IDS[:, 2:3], past)
     with pytest.raises(ValueError, match=r"shows the \[2, 2\] tokens of the cache, got one that shows \[2, 1\]"):
         network(IDS[:2, 2:3], past, attention_mask=torch.tensor([[1, 1, 1], [0, 1, 1]]))
+    with pytest.raises(
+        ValueError, match=r"attention_mask of shape \[B, L\], got \[1, 1, 3, 3\]: who hears whom beyond"
+    ):
+        network(IDS[:1, :3], attention_mask=torch.ones(1, 1, 3, 3).tril())
     with pytest.raises(ValueError, match=r"no graph with a cache, got Causal\(graphs=2"):
         network(IDS[:2, 2:3], past, graph=Causal([1, 1]))
     with pytest.raises(ValueError, match=r"a graph of 10 tokens, got Causal\(graphs=1"):

@@ -6,6 +6,8 @@ from torch import nn
 from torch.testing import assert_close
 from torch_geometric import nn as pyg
 
+import graphattn.pyg
+from graphattn import accelerate
 from graphattn.convert import from_torch
 from graphattn.layer import GraphLayer
 from graphattn.topology import Edges
@@ -193,3 +195,64 @@ def test_options_that_are_not_supported_are_refused_by_name(original, said):
 def test_other_convolutions_are_refused_by_name():
     with pytest.raises(TypeError, match=r"expected one of .*GCNConv.*, got ChebConv"):
         from_torch(pyg.ChebConv(8, 4, 2))
+
+
+def altered(conv, **parts):
+    for name, part in parts.items():
+        setattr(conv, name, part)
+    return conv
+
+
+class Twice(pyg.SumAggregation):
+    """Computes what it likes."""
+
+
+@pytest.mark.parametrize(
+    ("original", "said"),
+    [
+        (
+            altered(pyg.GATConv(8, 4, edge_dim=3), lin_edge=nn.Linear(3, 4)),
+            "without a bias to convert, got Linear at lin_edge",
+        ),
+        (altered(pyg.GATConv(8, 4, edge_dim=3), lin_edge=network(3)), "plain .* got Sequential at lin_edge"),
+        (
+            altered(pyg.GATConv(8, 4, residual=True), res=nn.Linear(8, 4)),
+            "without a bias to convert, got Linear at res",
+        ),
+        (altered(pyg.GCNConv(8, 4), lin=nn.Linear(8, 4)), "without a bias to convert, got Linear at lin"),
+        (altered(pyg.GCNConv(8, 4), lin=network()), "plain .* got Sequential at lin"),
+        (
+            altered(pyg.ResGatedGraphConv(8, 4), lin_skip=nn.Linear(8, 4)),
+            "without a bias to convert, got Linear at lin_skip",
+        ),
+        (
+            altered(pyg.GINConv(network()), aggr_module=Twice()),
+            "expected the aggregation 'add' to convert, got Twice .* at aggr_module",
+        ),
+        (
+            altered(pyg.SAGEConv(8, 4), aggr_module=pyg.MaxAggregation()),
+            "expected the aggregation 'mean' .* got MaxAggregation",
+        ),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_parts_that_are_not_plain_are_refused_by_where_they_stand(original, said):
+    with pytest.raises(TypeError, match=said):
+        from_torch(original)
+
+
+def test_drop_ins_are_converted_as_the_layers_that_they_stand_for():
+    x, edge_attr = torch.randn(6, 8, dtype=F64), torch.randn(9, 3, dtype=F64)
+    for original in (pyg.GATConv(8, 4, edge_dim=3), pyg.SAGEConv(8, 4)):
+        given = () if isinstance(original, pyg.SAGEConv) else (edge_attr,)
+        converted = from_torch(accelerate(original.double()))
+        assert_close(converted(x, EDGES, *given), original(x, EDGES, *given), **CLOSE)
+
+
+class Doubled(graphattn.pyg.SAGEConv):
+    """Computes what it likes."""
+
+
+def test_a_subclass_of_a_drop_in_is_refused():
+    with pytest.raises(TypeError, match=r"PNAConv, got Doubled$"):
+        from_torch(Doubled(8, 4))

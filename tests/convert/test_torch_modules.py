@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
+from torch_geometric import nn as pyg
 
 from graphattn.backends import use_backend
 from graphattn.convert import from_torch, unpadded
@@ -180,18 +181,28 @@ class Special(nn.TransformerEncoderLayer):
     ("module", "said"),
     [
         (nn.LSTM(2, 2), r"expected one of MultiheadAttention, .*PNAConv, got LSTM"),
-        (Special(8, 2), "got Special"),
+        (Special(8, 2), "got Special$"),
+        (
+            pyg.models.GCN(4, 4, 2),
+            r"PNAConv, got GCN: graphattn\.accelerate takes it as it is, and swaps 2 of its layers$",
+        ),
+        (pyg.GPSConv(8, None), r"got GPSConv: graphattn\.accelerate takes it as it is, and swaps 1 of its layers$"),
+        (pyg.GCNConv, "expected a module, one of MultiheadAttention, .*PNAConv, got the class GCNConv"),
+        ([nn.Linear(2, 2)], "expected a module, one of MultiheadAttention, .*PNAConv, got a list"),
         (
             nn.TransformerEncoder(Special(8, 2), 1, enable_nested_tensor=False),
-            r"nn\.TransformerEncoderLayer inside to convert, got Special",
+            r"nn\.TransformerEncoderLayer inside to convert, got Special of .*test_torch_modules at layers\.0$",
         ),
         (nn.Transformer(8, 2, 1, 1, custom_encoder=nn.Identity()), r"nn\.TransformerEncoder inside .* got Identity"),
         (
             altered(nn.TransformerEncoderLayer(8, 2), norm1=nn.RMSNorm(8)),
-            r"torch\.nn\.LayerNorm to convert, got RMSNorm",
+            r"torch\.nn\.LayerNorm to convert, got RMSNorm at norm1$",
         ),
-        (altered(nn.TransformerEncoderLayer(8, 2), linear1=nn.LazyLinear(9)), r"plain .* got LazyLinear"),
-        (altered(attention(), out_proj=nn.Identity()), r"plain torch\.nn\.Linear to convert, got Identity"),
+        (altered(nn.TransformerEncoderLayer(8, 2), linear1=nn.LazyLinear(9)), r"plain .* got LazyLinear at linear1$"),
+        (
+            altered(attention(), out_proj=nn.Identity()),
+            r"plain torch\.nn\.Linear to convert, got Identity at out_proj$",
+        ),
     ],
     ids=lambda value: str(value)[-30:],
 )

@@ -11,6 +11,8 @@ def test_another_model_is_refused_by_name(transformers):
         from_transformers(transformers.RobertaModel(transformers.RobertaConfig(vocab_size=9, **SIZES)))
     with pytest.raises(TypeError, match=r"got Linear$"):
         from_transformers(torch.nn.Linear(2, 2))
+    with pytest.raises(TypeError, match=r"got the class BertModel$"):
+        from_transformers(transformers.BertModel)
 
 
 def test_a_model_with_a_head_is_sent_to_its_base(transformers):

@@ -111,3 +111,12 @@ def test_images_and_patches_that_do_not_fit_are_refused(make):
 def test_what_is_not_supported_is_refused_by_name(make, option):
     with pytest.raises(ValueError, match=f"{option}='gelu' or .* to convert ViTModel, got {option}='quick_gelu'"):
         from_transformers(make(**{option: "quick_gelu"}))
+
+
+def test_patches_that_are_no_plain_convolution_are_refused_by_where_they_stand(make):
+    original = make()
+    original.embeddings.patch_embeddings.projection = torch.nn.LazyConv2d(8, 4)
+    with pytest.raises(
+        TypeError, match=r"Conv2d to convert, got LazyConv2d at embeddings\.patch_embeddings\.projection$"
+    ):
+        from_transformers(original)

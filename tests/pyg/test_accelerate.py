@@ -1,5 +1,6 @@
 import copy
 import io
+import logging
 import pickle
 
 import pytest
@@ -43,16 +44,19 @@ EACH = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
 
 @EACH
-def test_a_model_computes_the_same(make, capsys):
+def test_a_model_computes_the_same(make, caplog, capsys):
+    caplog.set_level(logging.INFO, logger="graphattn")
     model = make().double().eval()
     x = X.double()
     truth = model(x, EDGES)
     swapped = accelerate(model)
-    report = capsys.readouterr().out
+    report = [record.getMessage() for record in caplog.records]
+    assert "\n".join(report) == str(survey(swapped))
+    assert not capsys.readouterr().out
     forget_calls()
     assert_close(swapped(x, EDGES), truth, rtol=1e-9, atol=1e-9)
     layers = [module for module in swapped.modules() if type(module) in DROP_INS.values()]
-    assert sum(made.ours for made in calls().values()) == len(layers) == len(report.splitlines())
+    assert sum(made.ours for made in calls().values()) == len(layers) == len(report)
     assert not [module for module in model.modules() if type(module) in DROP_INS.values()]
     slopes = [torch.autograd.grad(each(x, EDGES).sin().sum(), list(each.parameters())) for each in (swapped, model)]
     for ours, theirs in zip(*slopes, strict=True):
@@ -148,6 +152,19 @@ def test_what_is_left_is_said_with_the_reason():
     assert type(swapped["subclass"]) is Mine
     assert survey(swapped) == report
     assert str(survey(nn.Linear(8, 8))) == "nothing to swap: no layer of PyG in this model"
+
+
+@pytest.mark.parametrize("function", [accelerate, deaccelerate, survey])
+def test_what_is_no_module_is_refused_in_words(function):
+    for given, said in (
+        ([pyg.GCNConv(8, 8)], r"expected a module, got a list: put them into a torch\.nn\.ModuleList"),
+        ((pyg.GCNConv(8, 8),), r"expected a module, got a tuple: put them into a torch\.nn\.ModuleList"),
+        (pyg.GCNConv, "expected a module, got the class GCNConv: give a layer or model made of it"),
+        ({"a": pyg.GCNConv(8, 8)}, "expected a module, got a dict$"),
+        ("model.pt", "expected a module, got a str$"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            function(given)
 
 
 # torch.fx and to_hetero warn of their own internals.
