@@ -140,8 +140,8 @@ def where(path: str, node: ast.FunctionDef) -> str:
     return f"{path}:{node.lineno} {node.name}"
 
 
-def test_files_have_at_most_300_lines():
-    assert {path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > 300} == {}
+def test_files_have_at_most_400_lines():
+    assert {path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > 400} == {}
 
 
 def test_functions_have_at_most_40_lines_and_forward_15():

@@ -17,7 +17,9 @@ from graphattn.backends.edges.node_scales import node_scales
 from graphattn.backends.edges.relations import heard_by_relation, why_not_by_relation
 from graphattn.backends.linear import Linear
 from graphattn.backends.numba.usable import why_not_usable
+from graphattn.backends.operators.extremes import largest
 from graphattn.backends.operators.products import senders, spmm
+from graphattn.backends.operators.scaled_sum import scaled_sum
 from graphattn.backends.triton.usable import why_not_here
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
@@ -109,14 +111,10 @@ def _collected(layer: GraphLayer, value: Tensor, graph: Edges, inputs: Inputs, l
     message, aggregation = layer.message_function, layer.aggregation
     scales = node_scales(message, aggregation, graph, inputs) if language is NUMBA else None
     if scales is not None:
-        from graphattn.backends.numba import sum_functions
-
-        return sum_functions.total(value, graph, *scales)
+        return scaled_sum(value, graph, *scales)
     scale = message.on_edges(graph, inputs.edge).get("scale")
     weight = _weights(scale, value, graph, inputs.seed, layer.dropout)
     if isinstance(aggregation, (Max, Min)):
-        from graphattn.backends.numba.extreme_functions import largest
-
         return largest(weight, value, graph) if isinstance(aggregation, Max) else -largest(-weight, value, graph)
     total = spmm(weight, value, senders(graph, language.kernels))
     if isinstance(aggregation, Sum):

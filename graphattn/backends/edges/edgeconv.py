@@ -16,6 +16,9 @@ from torch_geometric.nn import Linear
 
 from graphattn.aggregation import Max, Mean, Min, Sum
 from graphattn.backends.edges.rows import is_linear, layers_of
+from graphattn.backends.operators.edgeconv import largest_rectified, total_rectified
+from graphattn.backends.operators.extremes import largest
+from graphattn.backends.operators.scaled_sum import scaled_sum
 from graphattn.backends.tiles import heard_in_tiles, why_no_sizes
 from graphattn.message import Difference
 from graphattn.slots import Aggregation, Inputs
@@ -92,9 +95,6 @@ def _split(message: Difference, first: nn.Module, x_i: Tensor, x_j: Tensor) -> t
 
 
 def _largest(layers: list[nn.Module], graph: Edges, own: Tensor, said: Tensor, sign: int) -> Tensor:
-    from graphattn.backends.numba.extreme_functions import largest
-    from graphattn.backends.numba.rectified_functions import largest_rectified
-
     if not layers:
         each = said.new_full((graph.num_edges, 1), sign)
         return sign * largest(each, said.unsqueeze(1), graph, sign * own.unsqueeze(1)).squeeze(1)
@@ -105,11 +105,8 @@ def _largest(layers: list[nn.Module], graph: Edges, own: Tensor, said: Tensor, s
 
 
 def _total(layers: list[nn.Module], graph: Edges, own: Tensor, said: Tensor, degree: Tensor) -> Tensor:
-    from graphattn.backends.numba.rectified_functions import total_rectified
-    from graphattn.backends.numba.sum_functions import total
-
     if not layers:
-        return degree * own + total(said.unsqueeze(1), graph).squeeze(1)
+        return degree * own + scaled_sum(said.unsqueeze(1), graph).squeeze(1)
     return total_rectified(own, said, _slope(layers[0]), graph)
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import RelationMean, Sum
+from graphattn.backends.operators.scaled_sum import add_up, scale
 from graphattn.backends.tiles import why_no_sizes
 from graphattn.lasting import remembered
 from graphattn.message import Relation
@@ -126,8 +127,6 @@ def _present(parts: Sequence[Part]) -> Iterator[tuple[int, Part]]:
 
 def _heard_from(x: Tensor, part: Part, mean: bool) -> Tensor:
     """Sums or means over the edges of a relation, ``[P, B, F / B]``."""
-    from graphattn.backends.numba.sum_functions import add_up, scale
-
     mine = scale(part.share if mean else None, part.receivers.numel(), x)
     return add_up(x, mine, scale(None, x.size(0), x), part.by_receiver.ptr, part.by_receiver.other)
 
@@ -135,8 +134,6 @@ def _heard_from(x: Tensor, part: Part, mean: bool) -> Tensor:
 def _back(
     grad: Tensor, x: Tensor, weight: Tensor, parts: Sequence[Part], mean: bool, wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    from graphattn.backends.numba.sum_functions import add_up, scale
-
     x_grad = torch.zeros_like(x, memory_format=torch.contiguous_format) if wanted[0] else None
     weight_grad = torch.zeros_like(weight, memory_format=torch.contiguous_format) if wanted[1] else None
     for number, part in _present(parts):

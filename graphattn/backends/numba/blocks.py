@@ -4,26 +4,29 @@ A row of a block has ``full`` numbers, more than there are senders, so that inst
 """
 
 # ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
-# pyright: reportCallIssue=false
-# (Numba adds the first argument of an intrinsic)
-
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from graphattn.backends.numba.lanes import factor_of, inner, word_of
-from graphattn.backends.numba.tiles import (
-    copy,
-    exponentials,
-    grad_of_scores,
+from graphattn.backends.numba.compiling import inner
+from graphattn.backends.numba.matrices import turn_square
+from graphattn.backends.numba.vector import (
+    dropout_scale,
+    exp,
+    get,
     highest,
-    inner_product,
-    pick,
+    load,
+    product,
     put,
-    turn_square,
+    select,
+    spread,
+    store,
+    total,
+    width,
+    word_of,
 )
 
 
@@ -35,14 +38,23 @@ class Block(NamedTuple):
 
     h: int
     heads: int
-    receiver: Any
-    sender: Any
-    edge: Any
-    columns: Any
+    receiver: int
+    sender: int
+    edge: int
+    columns: int
     causal: bool
     full: int
     top: int
-    rows: Any
+    rows: int
+
+
+class Graphs(NamedTuple):
+    """Where receivers, senders and edges of each graph start, ``[B + 1]``, and whether receivers hear up to themselves."""
+
+    receivers: np.ndarray
+    senders: np.ndarray
+    edges: np.ndarray
+    causal: bool
 
 
 class Terms(NamedTuple):
@@ -90,37 +102,54 @@ def most_of(ptr, low, high, heads):
 
 
 @inner
-def lay_out(matrix, broad, x, first, number, across, channels, scale):
-    """Rows of nodes side by side, ``matrix[r, c] = scale * x[first + r * across + c]``."""
-    step = 64 // matrix.itemsize
-    for r in range(number):
-        for c in range(0, channels - step + 1, step):
-            copy(matrix, r * broad + c, x, first + r * across + c, scale)
-        for c in range(channels // step * step, channels):
-            put(matrix, r * broad + c, scale * pick(x, first + r * across + c))
+def block_of(graph, head, heads, graphs, step):
+    """A graph in a head, all its rows."""
+    i, j = graphs.receivers[graph], graphs.senders[graph]
+    rows, columns = graphs.receivers[graph + 1] - i, graphs.senders[graph + 1] - j
+    return Block(head, heads, i, j, graphs.edges[graph], columns, graphs.causal, filled(columns, step), 0, rows)
 
 
 @inner
-def turn(matrix, full, x, first, number, across, channels):
+def rows_of(graph, top, most):
+    """Of such a block the rows from the ``top``-th on, ``most`` at most."""
+    h, heads, receiver, sender, edge, columns, causal, full, _, rows = graph
+    return Block(h, heads, receiver, sender, edge, columns, causal, full, top, min(most, rows - top))
+
+
+@inner
+def move(y, yt, x, xt, channels, scale, lanes):
+    """``y[yt:] = scale * x[xt:]`` over some channels."""
+    whole = channels // width(lanes) * width(lanes)
+    for c in range(0, whole, width(lanes)):
+        store(y, yt + c, scale * load(x, xt + c, lanes))
+    for c in range(whole, channels):
+        put(y, yt + c, scale * get(x, xt + c))
+
+
+@inner
+def lay_out(matrix, broad, x, first, number, across, channels, scale, lanes):
+    """Rows of nodes side by side, ``matrix[r, c] = scale * x[first + r * across + c]``."""
+    for r in range(number):
+        move(matrix, r * broad, x, first + r * across, channels, scale, lanes)
+
+
+@inner
+def turn(matrix, full, x, first, number, across, channels, lanes):
     """The same, turned: ``matrix[c, r] = x[first + r * across + c]``."""
-    step = 64 // matrix.itemsize
+    step = width(lanes)
     for c in range(0, channels - step + 1, step):
         for r in range(0, number, step):
             turn_square(matrix, c * full + r, full, x, first + r * across + c, across, number - r)
     for c in range(channels // step * step, channels):
         for r in range(number):
-            put(matrix, c * full + r, pick(x, first + r * across + c))
+            put(matrix, c * full + r, get(x, first + r * across + c))
 
 
 @inner
-def give(x, first, number, across, channels, matrix, broad, scale):
+def give(x, first, number, across, channels, matrix, broad, scale, lanes):
     """Rows' way back, ``x[first + r * across + c] = scale[r] * matrix[r, c]``."""
-    step = 64 // matrix.itemsize
     for r in range(number):
-        for c in range(0, channels - step + 1, step):
-            copy(x, first + r * across + c, matrix, r * broad + c, scale[r])
-        for c in range(channels // step * step, channels):
-            put(x, first + r * across + c, scale[r] * pick(matrix, r * broad + c))
+        move(x, first + r * across, matrix, r * broad, channels, scale[r], lanes)
 
 
 @inner
@@ -138,10 +167,10 @@ def add_terms(score, block, terms):
         before, at = block.edge + before, r * block.full
         if terms.bias.size:
             for j in range(degree):
-                put(score, at + j, pick(score, at + j) + pick(terms.bias, (before + j) * heads + h))
+                put(score, at + j, get(score, at + j) + get(terms.bias, (before + j) * heads + h))
         if terms.kind.size:
             for j in range(degree):
-                put(score, at + j, pick(score, at + j) + pick(terms.table, h * size + pick(terms.kind, before + j)))
+                put(score, at + j, get(score, at + j) + get(terms.table, h * size + get(terms.kind, before + j)))
         for j in range(degree, block.full):
             put(score, at + j, -np.inf)
 
@@ -174,8 +203,8 @@ def add_listed(matrix, block, low, high, terms, extra):
 
 @inner
 def take_listed(matrix, block, low, high, terms, extra, scale):
-    """The way back, times the scale of each row."""
-    for k in range(low, high):
+    """The way back, times the scale of each row; nothing, where there is no ``extra``."""
+    for k in range(low, high if extra.size else low):
         at = place_in(block, terms.number[k])
         extra[terms.place[k] * block.heads + block.h] = matrix[at] * scale[at // block.full]
 
@@ -188,20 +217,47 @@ def drop(matrix, block, dropout):
         receiver, before = block.receiver + block.top + r, block.edge + before
         for j in range(degree):
             word = word_of(dropout.seed, receiver, block.sender + j, before + j)
-            factor = factor_of(word, block.h, dropout.threshold, dropout.scale)
-            put(matrix, r * block.full + j, pick(matrix, r * block.full + j) * factor)
+            factor = dropout_scale(word, block.h, dropout.threshold, dropout.scale)
+            put(matrix, r * block.full + j, get(matrix, r * block.full + j) * factor)
 
 
 @inner
-def soften(score, block, top, share, scale):
+def exponentials(row, at, last, top, factor, lanes):
+    """``row = factor * exp(row - top)`` from ``at`` to ``last``; returns the sum."""
+    whole = spread(0, row, lanes)
+    for c in range(at, last, width(lanes)):
+        power = factor * exp(load(row, c, lanes) - top)
+        store(row, c, power)
+        whole += power
+    return total(whole)
+
+
+@inner
+def soften(score, block, top, share, scale, lanes):
     """Rows of scores become what is proportional to their softmax; ``scale`` is the factor, zero where no sender counts."""
-    i = block.receiver + block.top
+    i, h = block.receiver + block.top, block.h
     for r in range(block.rows):
-        most = highest(score, r * block.full, block.full)
+        at, last = r * block.full, (r + 1) * block.full
+        best = spread(-np.inf, score, lanes)
+        for c in range(at, last, width(lanes)):
+            best = select(load(score, c, lanes) > best, load(score, c, lanes), best)
+        most = highest(best)
         most = most if most > -np.inf else type(most)(0)
-        total = exponentials(score, r * block.full, block.full, most, type(most)(1))
-        scale[r] = 1 / total if total != 0 else type(most)(0)
-        top[i + r, block.h], share[i + r, block.h] = most, scale[r]
+        whole = exponentials(score, at, last, most, type(most)(1), lanes)
+        scale[r] = 1 / whole if whole != 0 else type(most)(0)
+        top[i + r, h], share[i + r, h] = most, scale[r]
+
+
+@inner
+def soften_back(score, grad, block, top, share, lanes):
+    """Rows of scores become weights, and gradients of weights those of scores, ``weight * (grad - sum weight grad)``."""
+    i, h = block.receiver + block.top, block.h
+    for r in range(block.rows):
+        at, last = r * block.full, (r + 1) * block.full
+        exponentials(score, at, last, top[i + r, h], share[i + r, h], lanes)
+        mean = product(score, at, grad, at, block.full, lanes)
+        for c in range(at, last, width(lanes)):
+            store(grad, c, load(score, c, lanes) * (load(grad, c, lanes) - mean))
 
 
 @inner
@@ -213,15 +269,15 @@ def take_terms(grad_score, block, terms, bias_grad, table_grad, start):
         before, at = block.edge + before, r * block.full
         if bias_grad.size:
             for j in range(degree):
-                put(bias_grad, (before + j) * heads + h, pick(grad_score, at + j))
+                put(bias_grad, (before + j) * heads + h, get(grad_score, at + j))
         if terms.kind.size:
             for j in range(degree):
-                place = start + pick(terms.kind, before + j)
-                put(table_grad, place, pick(table_grad, place) + pick(grad_score, at + j))
+                place = start + get(terms.kind, before + j)
+                put(table_grad, place, get(table_grad, place) + get(grad_score, at + j))
 
 
 @inner
-def back_to_scores(score, grad_score, block, terms, listed, dropout, alpha_grad, top, share):
+def back_to_scores(score, grad_score, block, terms, listed, dropout, alpha_grad, top, share, lanes):
     """Scores become weights behind dropout, and the gradients of weights those of scores; ``listed`` are bounds."""
     add_terms(score, block, terms)
     low, high = listed
@@ -230,10 +286,6 @@ def back_to_scores(score, grad_score, block, terms, listed, dropout, alpha_grad,
     add_listed(grad_score, block, low, high, terms, alpha_grad)
     if dropout.threshold:
         drop(grad_score, block, dropout)
-    full, i = block.full, block.receiver + block.top
-    for r in range(block.rows):
-        exponentials(score, r * full, full, top[i + r, block.h], share[i + r, block.h])
-        mean = inner_product(score, grad_score, r * full, full)
-        grad_of_scores(score, grad_score, r * full, full, mean)
+    soften_back(score, grad_score, block, top, share, lanes)
     if dropout.threshold:
         drop(score, block, dropout)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphattn.backends.numba.lanes import compiled
+from graphattn.backends.numba.compiling import compiled
 
 # Of Steele, Lea & Flood (2014), "Fast splittable pseudorandom number generators": SplitMix64.
 _STEP, _FACTOR, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(32)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from graphattn.backends.numba import gat, gatv2, kernels
 from graphattn.backends.numba.arrays import dropout_of, flat, real
-from graphattn.backends.numba.lanes import lanes
 from graphattn.backends.numba.rows import period_of
 from graphattn.backends.numba.threads import pieces, ranges, run
+from graphattn.backends.numba.vector import lanes_of
 from graphattn.backends.operators.edge_attention import ADDITIVE, PRODUCT, Grads, Scored, States
 from graphattn.backends.operators.rules import Order, alike
 
@@ -30,7 +30,7 @@ def products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor, out: Tenso
     out, (row_of, starts) = left.new_empty(other.numel(), heads) if out is None else out, pieces(ptr)
     sizes = (heads, channels, int(right.size(1) == heads), int(more))
     bounds = ranges(starts, heads * channels)
-    run(kernels.edge_products, bounds, lanes(channels), sizes, *flat(row_of, starts, other, left, right, out))
+    run(kernels.edge_products, bounds, lanes_of(channels), sizes, *flat(row_of, starts, other, left, right, out))
     return out
 
 
@@ -46,7 +46,7 @@ def sums(weight: Tensor, x: Tensor, ptr: Tensor, other: Tensor, place: Tensor | 
     def sum_of(row_of: Tensor, starts: Tensor, out: Tensor) -> None:
         del row_of
         bounds = ranges(starts, heads * channels)
-        run(kernels.weighted_sum, bounds, lanes(channels), sizes, *flat(starts, *order, weight, x, out))
+        run(kernels.weighted_sum, bounds, lanes_of(channels), sizes, *flat(starts, *order, weight, x, out))
 
     return _in_pieces(ptr, x.new_empty(0, heads, channels), sum_of)
 
@@ -56,7 +56,7 @@ def feature_sums(weight: Tensor, left: Tensor, ptr: Tensor, number: Tensor, out:
     (_, heads, channels), more = left.shape, out is not None
     out = left.new_empty(number.numel(), channels) if out is None else out
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, int(more))
-    run(kernels.feature_sums, bounds, lanes(channels), sizes, *flat(ptr, number, weight, left, out))
+    run(kernels.feature_sums, bounds, lanes_of(channels), sizes, *flat(ptr, number, weight, left, out))
     return out
 
 
@@ -67,7 +67,7 @@ def table_products(left: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Te
     run(
         kernels.table_products,
         bounds,
-        lanes(channels),
+        lanes_of(channels),
         sizes,
         *flat(ptr, _checked(kind, table.size(0)), left, table, out),
     )
@@ -82,8 +82,8 @@ def table_weighted_sums(weight: Tensor, table: Tensor, ptr: Tensor, kind: Tensor
     run(
         kernels.table_weighted_sums,
         bounds,
-        lanes(channels),
-        lanes(heads),
+        lanes_of(channels),
+        lanes_of(heads),
         sizes,
         *flat(ptr, _checked(kind, kinds), weight, table, out),
     )
@@ -96,14 +96,14 @@ def table_sums(weight: Tensor, left: Tensor, ptr: Tensor, kind: Tensor, size: in
     bounds = _coarse(ranges(ptr, heads * channels), kind.numel(), size)
     parts, sizes = np.zeros((len(bounds) - 1, out.numel()), out.numpy().dtype), (heads, channels, size)
     given = flat(ptr, _checked(kind, size), weight, left)
-    run(kernels.table_sums, bounds, lanes(channels), lanes(heads), sizes, np.array(bounds), *given, parts)
+    run(kernels.table_sums, bounds, lanes_of(channels), lanes_of(heads), sizes, np.array(bounds), *given, parts)
     return out.copy_(_added(parts, out))
 
 
 def softmax(score: Tensor, ptr: Tensor) -> Tensor:
     """Scores ``[E, H]`` become the softmax of their row, in place."""
     heads = score.size(1)
-    run(kernels.softmaxes, ranges(ptr, _EXPONENTIAL * heads), lanes(1), (heads, period_of(heads)), *flat(ptr, score))
+    run(kernels.softmaxes, ranges(ptr, _EXPONENTIAL * heads), lanes_of(1), (heads, period_of(heads)), *flat(ptr, score))
     return score
 
 
@@ -111,7 +111,7 @@ def softmax_backward(alpha: Tensor, grad: Tensor, ptr: Tensor) -> Tensor:
     """Gradients of weights ``[E, H]`` become those of scores, in place."""
     heads = alpha.size(1)
     bounds, sizes = ranges(ptr, _EXPONENTIAL * heads), (heads, period_of(heads))
-    run(kernels.softmax_gradients, bounds, lanes(1), sizes, *flat(ptr, alpha, grad))
+    run(kernels.softmax_gradients, bounds, lanes_of(1), sizes, *flat(ptr, alpha, grad))
     return grad
 
 
@@ -119,7 +119,7 @@ def drop(weight: Tensor, seed: Tensor, rate: float, ptr: Tensor, sender: Tensor,
     """Weights ``[E, H]`` times the dropout scale of each edge and head, in place."""
     heads, dropout = weight.size(1), dropout_of(seed, rate, weight.dtype)
     bounds = ranges(ptr, _EXPONENTIAL * heads)
-    run(kernels.drop, bounds, lanes(1), heads, *flat(ptr, sender, number), *dropout, *flat(weight))
+    run(kernels.drop, bounds, lanes_of(1), heads, *flat(ptr, sender, number), *dropout, *flat(weight))
     return weight
 
 
@@ -138,7 +138,7 @@ def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: 
         if scored.score == ADDITIVE:
             assert states.weight is not None
             terms = (*flat(states.weight), *_edge_terms(states, sender))
-            width = lanes(query.size(2))
+            width = lanes_of(query.size(2))
             run(
                 gatv2.scores,
                 bounds,
@@ -151,10 +151,10 @@ def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: 
             )
         else:
             within, bounds = flat(query.new_empty(0) if bias is None else bias), ranges(starts, _EXPONENTIAL * heads)
-            run(gat.scores, bounds, lanes(heads), heads, *order, *within, slope, *flat(score))
+            run(gat.scores, bounds, lanes_of(heads), heads, *order, *within, slope, *flat(score))
             return score
     if bias is not None:
-        run(kernels.add_bias, ranges(ptr, _EXPONENTIAL * heads), lanes(1), heads, *flat(ptr, number, bias, score))
+        run(kernels.add_bias, ranges(ptr, _EXPONENTIAL * heads), lanes_of(1), heads, *flat(ptr, number, bias, score))
     return score
 
 
@@ -177,7 +177,7 @@ def scores_backward(grad: Tensor, states: States, scored: Scored, order: Order) 
 def _additive_backward(grad: Tensor, states: States, scored: Scored, order: Order) -> Grads:
     query, key, table, weight = states.query, states.key, states.table, states.weight
     assert weight is not None
-    sizes, width, slope = tuple(query.shape[1:]), lanes(query.size(2)), real(scored.slope, query.dtype)
+    sizes, width, slope = tuple(query.shape[1:]), lanes_of(query.size(2)), real(scored.slope, query.dtype)
     terms, work = _edge_terms(states, order.sender), query.size(1) * query.size(2) * _depth(states)
     none = query.new_empty(0, *query.shape[1:])
     of_table, of_feature = alike(none if table is None else table, none if states.feature is None else states.feature)
@@ -207,7 +207,7 @@ def _additive_backward(grad: Tensor, states: States, scored: Scored, order: Orde
 def _split_backward(grad: Tensor, states: States, scored: Scored, order: Order) -> Grads:
     query, key, heads = states.query, states.key, states.query.size(1)
     bias = query.new_empty(0) if states.bias is None else states.bias
-    width, slope = lanes(heads), real(scored.slope, query.dtype)
+    width, slope = lanes_of(heads), real(scored.slope, query.dtype)
 
     def to_receivers(row_of: Tensor, starts: Tensor, query_grad: Tensor) -> None:
         ends = flat(row_of, starts, order.sender, order.number, query, key, bias)

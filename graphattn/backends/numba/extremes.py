@@ -1,70 +1,37 @@
 """Kernels for the largest message of a row's edges, channel by channel; ties share the gradient.
 
-Their layout is that of :mod:`graphattn.backends.numba.kernels`; a message is ``weight[place_e] x[other_e]``.
+A message is ``weight[place_e] x[other_e]``.
 """
 
-# ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
-# pyright: reportCallIssue=false
-# (Numba adds the first argument of an intrinsic)
+# ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-from graphattn.backends.numba.lanes import MATH, add_to, compiled, place, read, spread, summed, vector_of, width
+from graphattn.backends.numba.arrays import flat
+from graphattn.backends.numba.compiling import compiled, inner
+from graphattn.backends.numba.threads import ranges, run
+from graphattn.backends.numba.vector import add, lanes_of, load, select, spread, store, total, width
+from graphattn.backends.operators.rules import Order, alike
 
-
-@intrinsic
-def keep_larger(typingctx, y, yt, factor, x, xt, lanes):
-    """``y[yt:] = max(y[yt:], factor * x[xt:])``, not a number where one of them is not, over as many channels as lanes."""
-
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(y, lanes)
-        said = read(context, builder, x, arguments[3], arguments[4], vector)
-        said = builder.fmul(spread(builder, arguments[2], vector), said, flags=MATH)
-        pointer, align = place(context, builder, y, arguments[0], arguments[1], vector)
-        known = builder.load(pointer, align=align)
-        larger = builder.or_(builder.fcmp_ordered(">", said, known), builder.fcmp_unordered("uno", said, said))
-        builder.store(builder.select(larger, said, known), pointer, align=align)
-        return context.get_dummy_value()
-
-    return types.void(y, types.intp, y.dtype, x, types.intp, lanes), generate
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-@intrinsic
-def add_where_equal(typingctx, y, yt, share, st, back, factor, x, xt, top, tt, lanes):
-    """``y[yt:] += back * share[st:]`` where ``factor * x[xt:] == top[tt:]``, over as many channels as there are lanes."""
-
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(y, lanes)
-        said = read(context, builder, x, arguments[6], arguments[7], vector)
-        said = builder.fmul(spread(builder, arguments[5], vector), said, flags=MATH)
-        equal = builder.fcmp_ordered("==", said, read(context, builder, top, arguments[8], arguments[9], vector))
-        part = read(context, builder, share, arguments[2], arguments[3], vector)
-        part = builder.fmul(spread(builder, arguments[4], vector), part, flags=MATH)
-        term = builder.select(equal, part, ir.Constant(vector, [0.0] * vector.count))
-        return add_to(context, builder, y, arguments[0], arguments[1], term, vector)
-
-    real, at = y.dtype, types.intp
-    return types.void(y, at, share, at, real, real, x, at, top, at, lanes), generate
+@inner
+def keep_larger(out, at, message, lanes):
+    """``out[at:] = max(out[at:], message)``, not a number where one of them is not."""
+    known = load(out, at, lanes)
+    store(out, at, select((message > known) | (message != message), message, known))
 
 
-@intrinsic
-def dot_where_equal(typingctx, share, st, factor, x, xt, top, lanes):
-    """The inner product of ``share[st:]`` and ``x[xt:]`` where ``factor * x[xt:] == top[st:]``."""
-
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(x, lanes)
-        own = read(context, builder, x, arguments[3], arguments[4], vector)
-        said = builder.fmul(spread(builder, arguments[2], vector), own, flags=MATH)
-        equal = builder.fcmp_ordered("==", said, read(context, builder, top, arguments[5], arguments[1], vector))
-        both = builder.fmul(read(context, builder, share, arguments[0], arguments[1], vector), own, flags=MATH)
-        return summed(builder, builder.select(equal, both, ir.Constant(vector, [0.0] * vector.count)), vector)
-
-    return x.dtype(share, types.intp, x.dtype, x, types.intp, top, lanes), generate
+@inner
+def where_equal(weight, x, xt, top, tt, numbers, lanes):
+    """Numbers times one where ``weight * x[xt:]`` equals ``top[tt:]``, zero elsewhere: no number, times zero, stays none."""
+    return select(weight * load(x, xt, lanes) == load(top, tt, lanes), numbers, numbers * 0)
 
 
 @compiled
@@ -78,18 +45,19 @@ def largest(low, high, lanes, ptr, other, weight, x, out):
             i = np.int64(other[e]) * heads
             for h in range(heads):
                 for c in range(0, channels, step):
-                    keep_larger(out, (r * heads + h) * channels + c, weight[e, h], x, (i + h) * channels + c, lanes)
+                    message = weight[e, h] * load(x, (i + h) * channels + c, lanes)
+                    keep_larger(out, (r * heads + h) * channels + c, message, lanes)
 
 
 @compiled
-def shares(low, high, lanes, ptr, other, weight, x, out, zero, grad, ones, share, added_grad, weight_grad):
+def shares(low, high, lanes, ptr, other, weight, x, out, zero, grad, share, added_grad, weight_grad):
     """What each of the largest messages gets of the gradient, ``share [N * H * C]``; and gradients of weights, if wanted.
 
     torch counts the zero that a row starts from as one of them: ``zero`` tells where. All of them: ``added_grad [N * H * C]``.
+    Where the largest is no number none equals it, and no gradient is a number, as in torch.
     """
     heads, step = weight.shape[1], width(lanes)
     channels = out.size // max((ptr.size - 1) * heads, 1)
-    one = ones[0]
     for r in range(low, high):
         first, last = r * heads * channels, (r + 1) * heads * channels
         for n in range(first, last):
@@ -99,10 +67,10 @@ def shares(low, high, lanes, ptr, other, weight, x, out, zero, grad, ones, share
             for h in range(heads):
                 for c in range(0, channels, step):
                     t, b = (r * heads + h) * channels + c, (i + h) * channels + c
-                    add_where_equal(share, t, ones, 0, one, weight[e, h], x, b, out, t, lanes)
+                    add(share, t, where_equal(weight[e, h], x, b, out, t, spread(1, x, lanes), lanes))
         for n in range(first, last):
             ties = share[n]
-            share[n] = grad[n] / (ties + zero[n]) if ties else 0
+            share[n] = grad[n] / (ties + zero[n])
             added_grad[n] = ties * share[n]
         if weight_grad.shape[0]:
             for e in range(ptr[r], ptr[r + 1]):
@@ -111,7 +79,8 @@ def shares(low, high, lanes, ptr, other, weight, x, out, zero, grad, ones, share
                     weight_grad[e, h] = 0
                     for c in range(0, channels, step):
                         t, b = (r * heads + h) * channels + c, (i + h) * channels + c
-                        weight_grad[e, h] += dot_where_equal(share, t, weight[e, h], x, b, out, lanes)
+                        grad_x = load(share, t, lanes) * load(x, b, lanes)
+                        weight_grad[e, h] += total(where_equal(weight[e, h], x, b, out, t, grad_x, lanes))
 
 
 @compiled
@@ -127,4 +96,30 @@ def largest_to_senders(low, high, lanes, ptr, other, places, weight, x, out, sha
                 w = weight[at, h]
                 for c in range(0, channels, step):
                     t, b = (i + h) * channels + c, (r * heads + h) * channels + c
-                    add_where_equal(x_grad, b, share, t, w, w, x, b, out, t, lanes)
+                    add(x_grad, b, where_equal(w, x, b, out, t, w * load(share, t, lanes), lanes))
+
+
+def find(weight: Tensor, x: Tensor, ptr: Tensor, sender: Tensor) -> Tensor:
+    """The largest messages ``[rows, H, C]``."""
+    out, weights = x.new_empty(ptr.size(0) - 1, *x.shape[1:]), weight.detach().contiguous().numpy()
+    bounds = ranges(ptr, x.size(1) * x.size(2))
+    run(largest, bounds, lanes_of(x.size(2)), *flat(ptr, sender), weights, *flat(x, out))
+    return out
+
+
+def back(
+    grad: Tensor, total: Tensor, out: Tensor, weight: Tensor, x: Tensor, weighted: bool, order: Order
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of weights, of what senders send, and of what receivers add."""
+    step, wide, weights = lanes_of(x.size(2)), 2 * x.size(1) * x.size(2), weight.detach().contiguous()
+    share, added_grad, x_grad = alike(out, out, x)
+    weight_grad = weights.new_zeros(weights.shape)
+    run(
+        shares, ranges(order.ptr, wide), step, *flat(order.ptr, order.sender), weights.numpy(),
+        *flat(x, out, total == 0, grad, share, added_grad), (weight_grad if weighted else weight_grad[:0]).numpy(),
+    )  # fmt: skip
+    run(
+        largest_to_senders, ranges(order.sender_ptr, wide), step, *flat(*order[3:]), weights.numpy(),
+        *flat(x, out, share, x_grad),
+    )  # fmt: skip
+    return weight_grad, x_grad, added_grad

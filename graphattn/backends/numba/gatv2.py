@@ -6,109 +6,40 @@ query, key and ``w`` follow node by node, as ``leaky(z) = z leaky'(z)``. An edge
 ``[T, H, C]``, weighed with its features ``[E, T]``, or the row of its ``kind [E]``.
 """
 
-# ruff: noqa: ANN001, ANN201, ANN202  Numba reads types from the arguments
-# pyright: reportCallIssue=false
-# (Numba adds the first argument of an intrinsic)
+# ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
+from graphattn.backends.numba.compiling import compiled, inner
 from graphattn.backends.numba.kernels import node_of
-from graphattn.backends.numba.lanes import (
-    MATH,
+from graphattn.backends.numba.vector import (
+    add,
     add_all,
-    add_to,
-    compiled,
-    count,
-    inner,
-    place,
+    ask_ahead,
+    get,
+    load,
     product,
-    read,
-    spread,
-    summed,
-    vector_of,
+    put,
+    select,
+    store,
+    total,
     width,
 )
-from graphattn.backends.numba.memory import ask_ahead, get, put, steps
 
 
-def positive(builder, x, vector):
-    """Where a vector is above zero."""
-    return builder.fcmp_ordered(">", x, ir.Constant(vector, [0.0] * vector.count))
+@inner
+def leaky(own, i, other, j, slope, lanes):
+    """``leaky(own[i:] + other[j:])``."""
+    x = load(own, i, lanes) + load(other, j, lanes)
+    return select(x > 0, x, slope * x)
 
 
-@intrinsic
-def leaky_dot(typingctx, weight, wt, a, at, b, bt, slope, lanes):
-    """The inner product of ``weight[wt:]`` and ``leaky(a[at:] + b[bt:])`` over as many channels as there are lanes."""
-
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(a, lanes)
-        x = builder.fadd(
-            read(context, builder, a, arguments[2], arguments[3], vector),
-            read(context, builder, b, arguments[4], arguments[5], vector),
-            flags=MATH,
-        )
-        less = builder.fmul(x, spread(builder, arguments[6], vector), flags=MATH)
-        leaky = builder.select(positive(builder, x, vector), x, less)
-        factor = read(context, builder, weight, arguments[0], arguments[1], vector)
-        return summed(builder, builder.fmul(factor, leaky, flags=MATH), vector)
-
-    return a.dtype(weight, types.intp, a, types.intp, b, types.intp, a.dtype, lanes), generate
-
-
-@intrinsic
-def add_slopes(typingctx, y, yt, factor, a, at, b, bt, slope, lanes):
-    """``y[yt:] += factor * leaky'(a[at:] + b[bt:])`` over as many channels as there are lanes."""
-
-    def generate(context, builder, signature, arguments):
-        vector = vector_of(y, lanes)
-        x = builder.fadd(
-            read(context, builder, a, arguments[3], arguments[4], vector),
-            read(context, builder, b, arguments[5], arguments[6], vector),
-            flags=MATH,
-        )
-        less = builder.fmul(arguments[2], arguments[7], flags=MATH)
-        full, part = spread(builder, arguments[2], vector), spread(builder, less, vector)
-        term = builder.select(positive(builder, x, vector), full, part)
-        return add_to(context, builder, y, arguments[0], arguments[1], term, vector)
-
-    return types.void(y, types.intp, y.dtype, a, types.intp, b, types.intp, y.dtype, lanes), generate
-
-
-@intrinsic
-def add_four_slopes(typingctx, y, yt, g0, g1, g2, g3, a, at, b, t0, t1, t2, t3, slope, channels, lanes):
-    """``y[yt:] += g0 leaky'(a[at:] + b[t0:]) + ...`` of four edges over some channels, a multiple of the lanes."""
-
-    def generate(context, builder, signature, arguments):
-        (target, to), grads, (own, start), (other, *rows) = (
-            arguments[:2],
-            arguments[2:6],
-            arguments[6:8],
-            arguments[8:13],
-        )
-        vector, size = vector_of(y, lanes), arguments[14]
-        full = [spread(builder, grad, vector) for grad in grads]
-        part = [spread(builder, builder.fmul(grad, arguments[13], flags=MATH), vector) for grad in grads]
-        with steps(builder, 0, size, count(lanes)) as c:
-            pointer, align = place(context, builder, y, target, builder.add(to, c), vector)
-            mine, total = (
-                read(context, builder, a, own, builder.add(start, c), vector),
-                builder.load(pointer, align=align),
-            )
-            for above, below, row in zip(full, part, rows, strict=True):
-                x = builder.fadd(mine, read(context, builder, b, other, builder.add(row, c), vector), flags=MATH)
-                term = builder.select(positive(builder, x, vector), above, below)
-                total = builder.fadd(total, term, flags=MATH)
-            builder.store(total, pointer, align=align)
-        return context.get_dummy_value()
-
-    real, index = y.dtype, types.intp
-    four = (index, index, index, index)
-    return types.void(y, index, real, real, real, real, a, index, b, *four, real, index, lanes), generate
+@inner
+def slopes(own, other, j, grad, slope, lanes):
+    """``grad leaky'(own + other[j:])``."""
+    return select(own + load(other, j, lanes) > 0, grad, grad * slope)
 
 
 @inner
@@ -126,9 +57,13 @@ def add_slopes_of_row(out, at, grad, first, last, place, own, i, other, ends, he
             c = h * channels
             g0, g1 = get(grad, p * heads + h), get(grad, q * heads + h)
             g2, g3 = get(grad, r * heads + h), get(grad, s * heads + h)
-            add_four_slopes(
-                out, at + c, g0, g1, g2, g3, own, i + c, other, j + c, k + c, m + c, n + c, slope, channels, lanes
-            )
+            for d in range(c, c + channels, width(lanes)):
+                x, whole = load(own, i + d, lanes), load(out, at + d, lanes)
+                whole += slopes(x, other, j + d, g0, slope, lanes)
+                whole += slopes(x, other, k + d, g1, slope, lanes)
+                whole += slopes(x, other, m + d, g2, slope, lanes)
+                whole += slopes(x, other, n + d, g3, slope, lanes)
+                store(out, at + d, whole)
     for e in range(four, last):
         p = np.int64(get(place, e)) if place.size else e
         add_edge_slopes(out, at, grad, p, own, i, other, np.int64(get(ends, e)) * size, heads, channels, slope, lanes)
@@ -152,10 +87,10 @@ def score_edge(score, e, weight, query, a, key, b, heads, channels, slope, lanes
     step = width(lanes)
     for h in range(heads):
         at = h * channels
-        total = leaky_dot(weight, at, query, a + at, key, b + at, slope, lanes)
+        whole = load(weight, at, lanes) * leaky(query, a + at, key, b + at, slope, lanes)
         for c in range(at + step, at + channels, step):
-            total += leaky_dot(weight, c, query, a + c, key, b + c, slope, lanes)
-        put(score, e * heads + h, total)
+            whole += load(weight, c, lanes) * leaky(query, a + c, key, b + c, slope, lanes)
+        put(score, e * heads + h, total(whole))
 
 
 @inner
@@ -163,7 +98,8 @@ def add_edge_slopes(out, o, grad, e, query, a, key, b, heads, channels, slope, l
     """``out[o:] += grad[e] leaky'(query[a:] + key[b:])`` in all heads."""
     for h in range(heads):
         for c in range(h * channels, (h + 1) * channels, width(lanes)):
-            add_slopes(out, o + c, get(grad, e * heads + h), query, a + c, key, b + c, slope, lanes)
+            of_score = get(grad, e * heads + h)
+            add(out, o + c, slopes(load(query, a + c, lanes), key, b + c, of_score, slope, lanes))
 
 
 @compiled

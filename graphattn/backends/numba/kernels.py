@@ -12,22 +12,28 @@ Letters: ``H`` heads, ``C`` channels of a node or a feature.
 """
 
 # ruff: noqa: ANN001, ANN201  Numba reads types from the arguments
-# pyright: reportCallIssue=false
-# (Numba adds the first argument of an intrinsic)
-
 from __future__ import annotations
 
 import numpy as np
 
-from graphattn.backends.numba.lanes import add_all, compiled, factor_of, inner, most_edges, product, word_of
-from graphattn.backends.numba.memory import ask_ahead, copy, get, put
+from graphattn.backends.numba.compiling import compiled, inner
 from graphattn.backends.numba.rows import STRIDE, add_four, softmax, softmax_gradient
+from graphattn.backends.numba.vector import add_all, ask_ahead, copy, dropout_scale, get, product, put, word_of
 
 
 @inner
 def node_of(row_of, row):
     """The node whose edges, or some of them, are a row."""
     return np.int64(row_of[row]) if row_of.size else row
+
+
+@inner
+def most_edges(ptr, low, high):
+    """The largest number of edges of a row."""
+    most = 0
+    for i in range(low, high):
+        most = max(most, ptr[i + 1] - ptr[i])
+    return most
 
 
 @inner
@@ -230,7 +236,7 @@ def drop(low, high, lanes, heads, ptr, sender, number, seed, threshold, scale, w
         for e in range(np.int64(ptr[i]), np.int64(ptr[i + 1])):
             word = word_of(seed, i, get(sender, e), get(number, e))
             for h in range(heads):
-                put(weight, e * heads + h, get(weight, e * heads + h) * factor_of(word, h, threshold, scale))
+                put(weight, e * heads + h, get(weight, e * heads + h) * dropout_scale(word, h, threshold, scale))
 
 
 @compiled

@@ -10,18 +10,19 @@ Letters: ``B`` graphs, ``E`` edges, ``K`` listed edges, ``H`` heads, ``C`` chann
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphattn.backends.numba.arrays import dropout_of, flat, real
 from graphattn.backends.numba.blocks import (
-    Block,
     Dropout,
+    Graphs,
     Terms,
     add_listed,
     add_terms,
     back_to_scores,
+    block_of,
     drop,
     filled,
     give,
@@ -29,15 +30,16 @@ from graphattn.backends.numba.blocks import (
     listed_in,
     most_of,
     room,
+    rows_of,
     soften,
     take_listed,
     take_terms,
     turn,
 )
-from graphattn.backends.numba.lanes import compiled
-from graphattn.backends.numba.products import multiply
+from graphattn.backends.numba.compiling import compiled
+from graphattn.backends.numba.matrices import multiply
 from graphattn.backends.numba.threads import ranges, run
-from graphattn.backends.numba.tiles import stamp
+from graphattn.backends.numba.vector import lanes_of, width
 from graphattn.backends.operators import whole
 
 if TYPE_CHECKING:
@@ -47,15 +49,6 @@ _ROWS = 32
 _REUSED = 16
 
 
-class Graphs(NamedTuple):
-    """Where receivers, senders and edges of each graph start, ``[B + 1]``, and whether receivers hear up to themselves."""
-
-    receivers: np.ndarray
-    senders: np.ndarray
-    edges: np.ndarray
-    causal: bool
-
-
 @compiled
 def attention(low, high, lanes, graphs, query, key, value, factor, terms, dropout, out, alpha, top, share):
     """Softmax-weighted sums, and the weights ``alpha [K * H]`` of listed edges behind dropout.
@@ -63,7 +56,7 @@ def attention(low, high, lanes, graphs, query, key, value, factor, terms, dropou
     A weight is ``share * exp(score - top)``, with ``top [N_i, H]`` the largest score of a receiver.
     """
     graphs, terms, dropout = Graphs(*graphs), Terms(*terms), Dropout(*dropout)
-    heads, size, step = top.shape[1], max(top.size, 1), 64 // out.itemsize
+    heads, size, step = top.shape[1], max(top.size, 1), width(lanes)
     most, channels, wide = most_of(graphs.senders, low, high, heads), query.size // size, out.size // size
     deep, broad, one = filled(channels, step), filled(wide, step), factor / factor
     queries, sums, scale = room(out, _ROWS, deep), room(out, _ROWS, broad), room(out, _ROWS, 1)
@@ -71,26 +64,25 @@ def attention(low, high, lanes, graphs, query, key, value, factor, terms, dropou
     values = room(out, most, broad)
     for unit in range(low, high):
         g, h = unit // heads, unit % heads
-        i, j, k = graphs.receivers[g], graphs.senders[g], terms.ptr[g]
-        rows, columns = graphs.receivers[g + 1] - i, graphs.senders[g + 1] - j
-        full = filled(columns, step)
-        turn(keys, full, key, (j * heads + h) * channels, columns, heads * channels, channels)
-        lay_out(values, broad, value, (j * heads + h) * wide, columns, heads * wide, wide, one)
-        for r in range(0, rows, _ROWS):
-            some, at = min(_ROWS, rows - r), (i + r) * heads + h
-            block = Block(h, heads, i, j, graphs.edges[g], columns, graphs.causal, full, r, some)
-            lay_out(queries, deep, query, at * channels, some, heads * channels, channels, factor)
+        graph, k = block_of(g, h, heads, graphs, step), terms.ptr[g]
+        full, columns, at_sender = graph.full, graph.columns, graph.sender * heads + h
+        turn(keys, full, key, at_sender * channels, columns, heads * channels, channels, lanes)
+        lay_out(values, broad, value, at_sender * wide, columns, heads * wide, wide, one, lanes)
+        for r in range(0, graph.rows, _ROWS):
+            block = rows_of(graph, r, _ROWS)
+            some, at = block.rows, (graph.receiver + r) * heads + h
+            lay_out(queries, deep, query, at * channels, some, heads * channels, channels, factor, lanes)
             multiply(score, full, queries, deep, 1, keys, full, some, full, channels, 0)
             add_terms(score, block, terms)
             first, k = k, listed_in(block, k, terms.ptr[g + 1], terms.number)
             if terms.extra.size:
                 add_listed(score, block, first, k, terms, terms.extra)
-            soften(score, block, top, share, scale)
+            soften(score, block, top, share, scale, lanes)
             if dropout.threshold:
                 drop(score, block, dropout)
             take_listed(score, block, first, k, terms, alpha, scale)
             multiply(sums, broad, score, full, 1, values, broad, some, broad, columns, 0)
-            give(out, at * wide, some, heads * wide, wide, sums, broad, scale)
+            give(out, at * wide, some, heads * wide, wide, sums, broad, scale, lanes)
 
 
 @compiled
@@ -100,41 +92,41 @@ def attention_backward(
 ):  # fmt: skip
     """Gradients of everything; each range of pairs has a ``table_grad`` of its own."""
     graphs, terms, dropout = Graphs(*graphs), Terms(*terms), Dropout(*dropout)
-    heads, size, step = top.shape[1], max(top.size, 1), 64 // grad.itemsize
+    heads, size, step = top.shape[1], max(top.size, 1), width(lanes)
     most, channels, wide = most_of(graphs.senders, low, high, heads), query.size // size, grad.size // size
     deep, broad, long = filled(channels, step), filled(wide, step), filled(most, step)
     queries, grads, query_sums = room(grad, _ROWS, deep), room(grad, _ROWS, broad), room(grad, _ROWS, deep)
     keys, values, key_rows = room(grad, channels, long), room(grad, wide, long), room(grad, most, deep)
-    key_sums, value_sums, score = room(grad, long, deep), room(grad, long, broad), room(grad, _ROWS, long)
-    one, part = np.ones(max(most, _ROWS), grad.dtype), np.searchsorted(bounds, low) * terms.table.size
-    scale, grad_score = np.full(_ROWS, factor, grad.dtype), room(grad, _ROWS, long)
+    key_sums, value_sums = room(grad, long, deep), room(grad, long, broad)
+    score, grad_score = room(grad, _ROWS, long), room(grad, _ROWS, long)
+    one, scale = np.ones(max(most, _ROWS), grad.dtype), np.full(_ROWS, factor, grad.dtype)
+    part = np.searchsorted(bounds, low) * terms.table.size
     for unit in range(low, high):
-        g, h, i, j = unit // heads, unit % heads, graphs.receivers[unit // heads], graphs.senders[unit // heads]
-        rows, columns, k = graphs.receivers[g + 1] - i, graphs.senders[g + 1] - j, terms.ptr[g]
-        full, at_key, at_value = filled(columns, step), (j * heads + h) * channels, (j * heads + h) * wide
-        turn(keys, full, key, at_key, columns, heads * channels, channels)
-        turn(values, full, value, at_value, columns, heads * wide, wide)
-        lay_out(key_rows, deep, key, at_key, columns, heads * channels, channels, one[0])
-        for r in range(0, rows, _ROWS):
-            some, at = min(_ROWS, rows - r), (i + r) * heads + h
-            block = Block(h, heads, i, j, graphs.edges[g], columns, graphs.causal, full, r, some)
-            lay_out(queries, deep, query, at * channels, some, heads * channels, channels, factor)
-            lay_out(grads, broad, grad, at * wide, some, heads * wide, wide, one[0])
+        g, h = unit // heads, unit % heads
+        graph, k = block_of(g, h, heads, graphs, step), terms.ptr[g]
+        full, columns, at_sender = graph.full, graph.columns, graph.sender * heads + h
+        turn(keys, full, key, at_sender * channels, columns, heads * channels, channels, lanes)
+        turn(values, full, value, at_sender * wide, columns, heads * wide, wide, lanes)
+        lay_out(key_rows, deep, key, at_sender * channels, columns, heads * channels, channels, one[0], lanes)
+        for r in range(0, graph.rows, _ROWS):
+            block = rows_of(graph, r, _ROWS)
+            some, at = block.rows, (graph.receiver + r) * heads + h
+            lay_out(queries, deep, query, at * channels, some, heads * channels, channels, factor, lanes)
+            lay_out(grads, broad, grad, at * wide, some, heads * wide, wide, one[0], lanes)
             multiply(score, full, queries, deep, 1, keys, full, some, full, channels, 0)
             multiply(grad_score, full, grads, broad, 1, values, full, some, full, wide, 0)
             first, k = k, listed_in(block, k, terms.ptr[g + 1], terms.number)
-            back_to_scores(score, grad_score, block, terms, (first, k), dropout, alpha_grad, top, share)
+            back_to_scores(score, grad_score, block, terms, (first, k), dropout, alpha_grad, top, share, lanes)
             take_terms(grad_score, block, terms, bias_grad, table_grad, part + h * (terms.table.size // heads))
-            if terms.extra.size:
-                take_listed(grad_score, block, first, k, terms, extra_grad, one)
+            take_listed(grad_score, block, first, k, terms, extra_grad, one)
             multiply(query_sums, deep, grad_score, full, 1, key_rows, deep, some, deep, columns, 0)
-            give(query_grad, at * channels, some, heads * channels, channels, query_sums, deep, scale)
+            give(query_grad, at * channels, some, heads * channels, channels, query_sums, deep, scale, lanes)
             multiply(key_sums, deep, grad_score, 1, full, queries, deep, columns, deep, some, r)
             multiply(value_sums, broad, score, 1, full, grads, broad, columns, broad, some, r)
-        if not rows:
+        if not graph.rows:
             key_sums[:], value_sums[:] = 0, 0
-        give(key_grad, at_key, columns, heads * channels, channels, key_sums, deep, one)
-        give(value_grad, at_value, columns, heads * wide, wide, value_sums, broad, one)
+        give(key_grad, at_sender * channels, columns, heads * channels, channels, key_sums, deep, one, lanes)
+        give(value_grad, at_sender * wide, columns, heads * wide, wide, value_sums, broad, one, lanes)
 
 
 def attend(attended: whole.Attended, batch: whole.Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -174,7 +166,8 @@ def _given(attended: whole.Attended, graphs: Graphs, terms: Terms) -> tuple[obje
     dtype = attended.query.dtype
     # Numba reads the type of a plain tuple faster.
     dropout = dropout_of(attended.seed, attended.dropout, dtype)
-    return stamp(), tuple(graphs), *flat(*attended[:3]), real(attended.factor, dtype), tuple(terms), dropout
+    lanes = lanes_of(64 // attended.query.element_size())
+    return lanes, tuple(graphs), *flat(*attended[:3]), real(attended.factor, dtype), tuple(terms), dropout
 
 
 def _ranges(graphs: Graphs, heads: int, wide: int) -> list[int]:

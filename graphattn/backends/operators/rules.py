@@ -88,6 +88,26 @@ def backwards(
     return [found.get(k) for k in range(len(states))]
 
 
+def operator(
+    schema: str, compute: Callable[..., Any], shapes: Callable[..., Any], heads: tuple[int, int] | None = None
+) -> Any:
+    """An operator of kernels on the CPU.
+
+    Args:
+        schema: its name, arguments and results, as torch writes them.
+        compute: the results; kernels are imported when it is first called.
+        shapes: room for the results, from tensors without numbers.
+        heads: ``nodes`` and ``outputs`` of :func:`over_heads`; None for :func:`one_by_one`.
+    """
+    name, _, rest = schema.partition("(")
+    made = torch.library.custom_op(
+        f"{LIBRARY}::{name}", compute, mutates_args=(), device_types="cpu", schema=f"({rest}"
+    )
+    made.register_fake(shapes)
+    torch.library.register_vmap(made, one_by_one(made) if heads is None else over_heads(made, *heads))
+    return made
+
+
 def alike(*tensors: Tensor) -> list[Tensor]:
     """Room for a gradient of each, without gaps."""
     return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in tensors]

@@ -3,19 +3,13 @@
 import numpy as np
 import pytest
 
-from graphattn.backends.numba.lanes import inner
-from graphattn.backends.numba.products import multiply
-from graphattn.backends.numba.tiles import exponentials, highest, turn_square
+from graphattn.backends.numba.compiling import inner
+from graphattn.backends.numba.matrices import multiply, turn_square
 
 
 @inner
 def multiplied(out, ostep, left, lrow, lstep, right, rstep, rows, columns, number, more):
     multiply(out, ostep, left, lrow, lstep, right, rstep, rows, columns, number, more)
-
-
-@inner
-def raised(x, at, number, top, factor):
-    return exponentials(x, at, number, top, factor), highest(x, at, number)
 
 
 @inner
@@ -38,27 +32,6 @@ def test_products_of_matrices(dtype, rows, number, panels):
             flat = np.ascontiguousarray(kept).ravel()
             multiplied(out, columns, flat, row, step, right.ravel(), columns, rows, columns, number, more)
             np.testing.assert_allclose(out.reshape(rows, columns), more * start + left @ right, rtol=1e-5, atol=1e-5)
-
-
-@DTYPES
-def test_the_exponential_is_exact_to_a_few_bits(dtype):
-    low = -87 if dtype == np.float32 else -708
-    x = np.linspace(low + 0.01, 0, 1024).astype(dtype)
-    out = np.append(np.zeros(16, dtype), x)
-    total, _ = raised(out, 16, 1024, dtype(0), dtype(1))
-    np.testing.assert_allclose(out[16:], np.exp(x.astype(np.float64)), rtol=4 * np.finfo(dtype).eps)
-    np.testing.assert_allclose(total, np.exp(x.astype(np.float64)).sum(), rtol=1e-5)
-    assert not out[:16].any()
-
-
-@DTYPES
-def test_what_is_very_low_is_silent(dtype):
-    x = np.full(16, -np.inf, dtype)
-    x[3], x[5], x[7] = 0, -1e4, 2
-    total, top = raised(x, 0, 16, dtype(2), dtype(0.5))
-    np.testing.assert_allclose(x[[0, 3, 5, 7]], [0, 0.5 * np.exp(-2), 0, 0.5], rtol=1e-6)
-    assert top == 0.5
-    np.testing.assert_allclose(total, x.sum(), rtol=1e-6)
 
 
 @DTYPES
