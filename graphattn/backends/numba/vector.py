@@ -58,6 +58,7 @@ class _Model(PrimitiveModel):
 def lanes_of(*channels: int, most: int = 64) -> np.ndarray:
     """What tells kernels, by its type, how many channels one instruction handles: a power of two that divides them.
 
+    >>> import numba
     >>> count(numba.typeof(lanes_of(24, 16))), count(numba.typeof(lanes_of(64, most=16)))
     (8, 16)
     """
