@@ -8,8 +8,10 @@ Letters: ``N_i`` receivers, ``N_j`` senders, ``E`` edges, ``H`` heads, ``C`` cha
 of an edge's features, ``T`` rows of a table.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,21 +19,18 @@ from torch.nn.functional import leaky_relu
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.operators.rules import (
-    LIBRARY,
+    ORDER,
     Order,
     alike,
-    backwards,
+    differentiable,
     differentiated,
-    differentiated_again,
     language,
+    operator,
     over_heads_unless_featured,
 )
 from graphattn.dropout import loudness
 from graphattn.slots import Groups
 from graphattn.topology import Edges
-
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
 
 PRODUCT, ADDITIVE, SPLIT = 0, 1, 2
 """Kinds of scores: ``q . k``, GATv2's ``w . leaky(q + k)``, GAT's ``leaky(q + k)`` of one number per node and head."""
@@ -94,96 +93,88 @@ def edge_attention(states: States, scored: Scored, graph: Edges, kernels: str) -
     """
     grouped, dtype = graph.by_receiver(), states.value.dtype
     if differentiated(*states):
-        out, feature_sum, *_ = _Attention.apply(*states, *scored, kernels, *Order.of(graph))
+        out, feature_sum, *_ = _attention(*states, *scored, kernels, *Order.of(graph))
     else:
         out, feature_sum, *_ = attend(*states, *scored, kernels, *grouped)
     return out.to(dtype), feature_sum.to(dtype)
 
 
-@torch.library.custom_op(f"{LIBRARY}::edge_attention", mutates_args=())
-def attend(
-    query: Tensor, key: Tensor, value: Tensor, feature_query: Tensor | None, bias: Tensor | None,
-    weight: Tensor | None, table: Tensor | None, feature: Tensor | None, kind: Tensor | None,
-    score: int, slope: float, dropout: float, seed: Tensor | None, kernels: str,
-    ptr: Tensor, sender: Tensor, number: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    """Sums of values and of features, and what gradients need: attention weights ``[E, H]``, and these after dropout.
+_GIVEN = (
+    "Tensor query, Tensor key, Tensor value, Tensor? feature_query, Tensor? bias, Tensor? weight, Tensor? table, "
+    "Tensor? feature, Tensor? kind, int score, float slope, float dropout, Tensor? seed, str kernels"
+)
 
-    Fused kernels keep the log-sum-exp of each receiver's scores ``[N_i, H]`` instead, and nothing for dropout.
-    """
-    states = States(query, key, value, feature_query, bias, weight, table, feature, kind)
-    scored, edges = Scored(score, slope, dropout, seed), language(kernels, "edges")
+
+def _attend(*given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    states, scored, (kernels, ptr, sender, number) = States(*given[:9]), Scored(*given[9:13]), given[13:]
+    query, edges = states.query, language(kernels, "edges")
     if kernels == "triton":
         out, feature_sum, kept = edges.attend(states, scored, (ptr, sender, number))
         return out, feature_sum, kept, kept.new_empty(0, query.size(1))
     alpha = edges.softmax(edges.scores(states, scored, ptr, sender, number), ptr)
-    dropped = alpha if seed is None else edges.drop(alpha.clone(), seed, dropout, ptr, sender, number)
-    feature_sum = query.new_empty(query.size(0), query.size(1), 0)
-    if feature_query is not None:
-        assert feature is not None
-        feature_sum = edges.sums(dropped, feature.unsqueeze(1), ptr, number, None)
-    out = edges.sums(dropped, value, ptr, sender, None)
-    return out, feature_sum, alpha, alpha.new_empty(0, query.size(1)) if seed is None else dropped
+    dropped = alpha
+    if scored.seed is not None:
+        dropped = edges.drop(alpha.clone(), scored.seed, scored.dropout, ptr, sender, number)
+    feature_sum = query.new_empty(*query.shape[:2], 0)
+    if states.feature_query is not None and states.feature is not None:
+        feature_sum = edges.sums(dropped, states.feature.unsqueeze(1), ptr, number, None)
+    out = edges.sums(dropped, states.value, ptr, sender, None)
+    return out, feature_sum, alpha, alpha.new_empty(0, query.size(1)) if scored.seed is None else dropped
 
 
-@attend.register_fake
-def _(*inputs):  # noqa: ANN002, ANN202
-    states, scored, (kernels, _, sender, _) = States(*inputs[:9]), Scored(*inputs[9:13]), inputs[13:]
-    query, edges, fused = states.query, sender.size(0), kernels == "triton"
-    rows, heads, dtype = query.size(0), query.size(1), torch.float64 if query.dtype == torch.float64 else torch.float32
+def _shapes(*given: Any) -> tuple[Tensor, ...]:
+    states, seed, (kernels, _, sender, _) = States(*given[:9]), given[12], given[13:]
+    (rows, heads, _), edges, fused = states.query.shape, sender.size(0), kernels == "triton"
     deep = 0 if states.feature_query is None else states.feature_query.size(2)
-    dropped = 0 if fused or scored.seed is None else edges
+    dropped = 0 if fused or seed is None else edges
+    dtype = torch.float64 if states.query.dtype == torch.float64 else torch.float32
     shapes = (
         (rows, heads, states.value.size(2)),
         (rows, heads, deep),
         (rows if fused else edges, heads),
         (dropped, heads),
     )
-    return tuple(query.new_empty(shape, dtype=dtype) for shape in shapes)
+    return tuple(states.query.new_empty(shape, dtype=dtype) for shape in shapes)
 
 
-@torch.library.custom_op(f"{LIBRARY}::edge_attention_backward", mutates_args=())
-def attend_backward(
-    grad: Tensor, feature_sum_grad: Tensor, out: Tensor, feature_sum: Tensor, kept: Tensor, dropped: Tensor,
-    query: Tensor, key: Tensor, value: Tensor, feature_query: Tensor | None, bias: Tensor | None,
-    weight: Tensor | None, table: Tensor | None, feature: Tensor | None, kind: Tensor | None,
-    score: int, slope: float, dropout: float, seed: Tensor | None, kernels: str,
-    ptr: Tensor, sender: Tensor, number: Tensor, sender_ptr: Tensor, receiver: Tensor, place: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    """Gradients of query, key, value, feature query, table and features, and of the scores ``[E, H]`` in the receivers' order.
+attend = operator(
+    f"edge_attention({_GIVEN}, Tensor ptr, Tensor sender, Tensor number) -> (Tensor, Tensor, Tensor, Tensor)",
+    _attend,
+    _shapes,
+    over_heads_unless_featured(7, 4),
+)
+"""Sums of values and of features, and what gradients need: attention weights ``[E, H]``, and these after dropout.
 
-    Those of GATv2's query, key and table lack the factor ``weight``; of GAT's scores they are those within the activation.
-    """
-    states = States(query, key, value, feature_query, bias, weight, table, feature, kind)
-    scored, edges = Scored(score, slope, dropout, seed), language(kernels, "edges")
-    order = Order(ptr, sender, number, sender_ptr, receiver, place)
+Fused kernels keep the log-sum-exp of each receiver's scores ``[N_i, H]`` instead, and nothing for dropout.
+"""
+
+
+def _attend_backward(
+    grad: Tensor, feature_sum_grad: Tensor, out: Tensor, feature_sum: Tensor, kept: Tensor, dropped: Tensor, *given: Any
+) -> tuple[Tensor, ...]:
+    states, scored, kernels, order = States(*given[:9]), Scored(*given[9:13]), given[13], Order(*given[14:])
+    edges, (ptr, sender, number, sender_ptr, receiver, place) = language(kernels, "edges"), order
     if kernels == "triton":
-        found, value_grad = edges.attend_backward(
-            states, scored, order, (out, feature_sum, kept), (grad, feature_sum_grad)
-        )
+        results, grads = (out, feature_sum, kept), (grad, feature_sum_grad)
+        found, value_grad = edges.attend_backward(states, scored, order, results, grads)
     else:
-        score_grad = edges.products(grad, value, ptr, sender)
-        if feature_query is not None and feature is not None:
-            edges.products(feature_sum_grad, feature.unsqueeze(1), ptr, number, score_grad)
-        if seed is not None:
-            edges.drop(score_grad, seed, dropout, ptr, sender, number)
-        dropped = kept if seed is None else dropped
+        score_grad = edges.products(grad, states.value, ptr, sender)
+        if states.feature_query is not None and states.feature is not None:
+            edges.products(feature_sum_grad, states.feature.unsqueeze(1), ptr, number, score_grad)
+        if scored.seed is not None:
+            edges.drop(score_grad, scored.seed, scored.dropout, ptr, sender, number)
+        dropped = kept if scored.seed is None else dropped
         found = edges.scores_backward(edges.softmax_backward(kept, score_grad, ptr), states, scored, order)
         value_grad = edges.sums(dropped, grad, sender_ptr, receiver, place)
-        if feature_query is not None:
+        if states.feature_query is not None:
             edges.feature_sums(dropped, feature_sum_grad, ptr, number, found.feature)
-    of_terms = (found.feature_query, found.table, found.feature)
-    of_feature_query, of_table, of_feature = (
-        room if of is None else of for of, room in zip(of_terms, _terms(states), strict=True)
-    )
-    return found.query, found.key, value_grad, of_feature_query, of_table, of_feature, found.score
+    terms = zip((found.feature_query, found.table, found.feature), _terms(states), strict=True)
+    return found.query, found.key, value_grad, *(room if of is None else of for of, room in terms), found.score
 
 
-@attend_backward.register_fake
-def _(grad, feature_sum_grad, out, feature_sum, kept, dropped, *rest):  # noqa: ANN001, ANN202, ANN002
-    states, sender = States(*rest[:9]), rest[15]
-    score_grad = kept.new_empty(sender.size(0), states.query.size(1))
-    return *alike(*states[:3], *_terms(states)), score_grad
+def _gradient_shapes(*given: Any) -> tuple[Tensor, ...]:
+    kept, states, sender = given[4], States(*given[6:15]), given[21]
+    return *alike(*states[:3], *_terms(states)), kept.new_empty(sender.size(0), states.query.size(1))
 
 
 def _terms(states: States) -> tuple[Tensor, ...]:
@@ -196,51 +187,24 @@ def _terms(states: States) -> tuple[Tensor, ...]:
     )
 
 
-torch.library.register_vmap(attend, over_heads_unless_featured(attend, 7, 4))
-torch.library.register_vmap(attend_backward, over_heads_unless_featured(attend_backward, 13, 6))
+attend_backward = operator(
+    "edge_attention_backward(Tensor grad, Tensor feature_sum_grad, Tensor out, Tensor feature_sum, Tensor kept, Tensor dropped, "
+    f"{_GIVEN}, {ORDER}) -> ({', '.join(['Tensor'] * 7)})",
+    _attend_backward,
+    _gradient_shapes,
+    over_heads_unless_featured(13, 6),
+)
+"""Gradients of query, key, value, feature query, table and features, and of the scores ``[E, H]`` in the receivers' order.
 
-
-@final
-class _Attention(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*inputs):  # noqa: ANN002, ANN205
-        return attend(*inputs[:17])
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        ctx.score, ctx.slope, ctx.dropout, seed, ctx.kernels = inputs[9:14]
-        ctx.mark_non_differentiable(*output[2:])
-        # Else zeros are made for what has no gradient, as long as the list of edges.
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*output, *inputs[:9], seed, *inputs[14:])
-
-    @staticmethod
-    def backward(ctx, grad, feature_sum_grad, *_):  # noqa: ANN001, ANN002, ANN205
-        results, known, order = ctx.saved_tensors[:4], ctx.saved_tensors[4:14], Order(*ctx.saved_tensors[14:])
-        states, scored = States(*known[:9]), Scored(ctx.score, ctx.slope, ctx.dropout, known[9])
-        grad, feature_sum_grad = (
-            torch.zeros_like(result) if of is None else of
-            for of, result in zip((grad, feature_sum_grad), results[:2], strict=True)
-        )
-        if differentiated_again():
-
-            def again(given: Sequence[Any]) -> tuple[Tensor, Tensor]:
-                return reference(States(*given[:8], kind=states.kind), scored, order)
-
-            grads = backwards(again, states[:8], (grad, feature_sum_grad))
-        else:
-            grads = _gradients((grad, feature_sum_grad), results, states, scored, ctx.kernels, order)
-        found = (None if x is None else of for x, of in zip(states[:8], grads, strict=True))
-        return *found, *([None] * 12)
+Those of GATv2's query, key and table lack the factor ``weight``; of GAT's scores they are those within the activation.
+"""
 
 
 def _gradients(
-    grads: tuple[Tensor, Tensor], results: Sequence[Tensor], states: States, scored: Scored, kernels: str, order: Order
+    given: Sequence[Any], results: Sequence[Any], grads: Sequence[Tensor], _: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
-    found = attend_backward(*grads, *results, *states, *scored, kernels, *order)
-    query, key, value, feature_query, table, feature, score = found
+    states, order = States(*given[:9]), Order(*given[14:])
+    query, key, value, feature_query, table, feature, score = attend_backward(*grads, *results, *given)
     weight, bias = states.weight, None
     if states.bias is not None:
         bias = torch.zeros_like(score).index_copy(0, order.number.long(), score)
@@ -252,8 +216,9 @@ def _gradients(
     return query.mul_(weight), key.mul_(weight), value, feature_query, bias, of_weight, table.mul_(weight), feature
 
 
-def reference(states: States, scored: Scored, order: Order) -> tuple[Tensor, Tensor]:
+def reference(*given: Any) -> tuple[Tensor, Tensor]:
     """What :func:`edge_attention` computes, edge by edge in torch's own operators."""
+    states, scored, order = States(*given[:9]), Scored(*given[9:13]), Order(*given[14:])
     receiver, sender, number = order.ends()
     query, key, feature = states.query[receiver], states.key[sender], states.feature
     bias = None if states.bias is None else states.bias[number]
@@ -280,3 +245,6 @@ def reference(states: States, scored: Scored, order: Order) -> tuple[Tensor, Ten
         return out, out.new_zeros(rows, out.size(1), 0)
     of_features = alpha.unsqueeze(-1) * feature[number, None]
     return out, out.new_zeros(rows, *of_features.shape[1:]).index_add(0, receiver, of_features)
+
+
+_attention = differentiable(lambda *given: attend(*given[:17]), _gradients, reference, states=8, results=2)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.operators.rules import (
-    LIBRARY,
     alike,
     differentiated,
     differentiated_again,
     language,
+    operator,
     over_heads,
     row_of,
 )
@@ -32,22 +32,25 @@ def edge_softmax(score: Tensor, graph: Edges, kernels: str) -> Tensor:
     return _Softmax.apply(score, ptr, kernels) if differentiated(score) else softmax(score, ptr, kernels)
 
 
-@torch.library.custom_op(f"{LIBRARY}::edge_softmax", mutates_args=())
-def softmax(score: Tensor, ptr: Tensor, kernels: str) -> Tensor:
-    """The softmax of scores ``[E, H]`` over the edges of each row."""
-    return language(kernels, "edges").softmax(score.clone(memory_format=torch.contiguous_format), ptr)
+softmax = operator(
+    "edge_softmax(Tensor score, Tensor ptr, str kernels) -> Tensor",
+    lambda score, ptr, kernels: language(kernels, "edges").softmax(_copy(score), ptr),
+    lambda score, *_: alike(score)[0],
+    over_heads(1, 1),
+)
+"""The softmax of scores ``[E, H]`` over the edges of each row."""
+
+softmax_backward = operator(
+    "edge_softmax_backward(Tensor alpha, Tensor grad, Tensor ptr, str kernels) -> Tensor",
+    lambda alpha, grad, ptr, kernels: language(kernels, "edges").softmax_backward(alpha, _copy(grad), ptr),
+    lambda alpha, *_: alike(alpha)[0],
+    over_heads(2, 1),
+)
+"""The gradient of the scores from that of their softmax, ``[E, H]``."""
 
 
-@torch.library.custom_op(f"{LIBRARY}::edge_softmax_backward", mutates_args=())
-def softmax_backward(alpha: Tensor, grad: Tensor, ptr: Tensor, kernels: str) -> Tensor:
-    """The gradient of the scores from that of their softmax, ``[E, H]``."""
-    return language(kernels, "edges").softmax_backward(alpha, grad.clone(memory_format=torch.contiguous_format), ptr)
-
-
-softmax.register_fake(lambda score, ptr, kernels: alike(score)[0])
-softmax_backward.register_fake(lambda alpha, grad, ptr, kernels: alike(alpha)[0])
-torch.library.register_vmap(softmax, over_heads(softmax, 1, 1))
-torch.library.register_vmap(softmax_backward, over_heads(softmax_backward, 2, 1))
+def _copy(x: Tensor) -> Tensor:
+    return x.clone(memory_format=torch.contiguous_format)
 
 
 @final

@@ -3,13 +3,10 @@ r"""Sums and maxima of what a hidden layer makes of each edge, :math:`\text{relu
 Letters: ``p`` receivers' part of the hidden layer ``[N_i, K]``, ``r`` senders' part ``[N_j, K]``, ``C`` channels of a message.
 """
 
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +14,13 @@ from torch.nn.functional import leaky_relu, linear, pad
 
 from graphattn.aggregation import Max, Sum
 from graphattn.backends.operators.rules import (
+    ORDER,
     Order,
     alike,
-    backwards,
+    differentiable,
     differentiated,
-    differentiated_again,
     language,
+    one_by_one,
     operator,
 )
 from graphattn.slots import Groups
@@ -51,7 +49,7 @@ def largest_rectified(
     weight, bias = (pad(weight, (0, 0, 0, rows)), pad(bias, (0, rows))) if rows else (weight, bias)
     grouped, states = graph.by_receiver(), (own, far, weight, bias)
     if differentiated(*states):
-        out = _Largest.apply(*states, slope, *Order.of(graph))[0]
+        out = _largest(*states, slope, *Order.of(graph))[0]
     else:
         out = find(*states, slope, *grouped[:2], False)[0]
     return out[:, :channels] if rows else out
@@ -69,7 +67,7 @@ def total_rectified(own: Tensor, far: Tensor, slope: float, graph: Edges) -> Ten
     """
     channels, given = own.size(1), (_wide(own), _wide(far), slope)
     apart = differentiated(own, far)
-    out = _Total.apply(*given, *Order.of(graph)) if apart else add_up(*given, *graph.by_receiver()[:2])
+    out = _total(*given, *Order.of(graph)) if apart else add_up(*given, *graph.by_receiver()[:2])
     return out if out.size(1) == channels else out[:, :channels]
 
 
@@ -92,23 +90,25 @@ def room(own: Tensor, weight: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
     return own.new_empty(own.size(0), weight.size(0)), words
 
 
-_ORDER = ", ".join(f"Tensor {name}" for name in Order._fields)
-
 find = operator(
     "largest_rectified(Tensor own, Tensor far, Tensor weight, Tensor bias, float slope, Tensor ptr, Tensor sender, bool marked)"
     " -> (Tensor, Tensor)",
     lambda *given: language("numba", "edgeconv").find(*given),
     lambda own, far, weight, bias, slope, ptr, sender, marked: room(own, weight, sender if marked else sender[:0]),
+    one_by_one,
+    "cpu",
 )
 """The largest messages, and if wanted a bit for each edge and channel: whether its message is the largest."""
 
 back = operator(
     "largest_rectified_backward(Tensor grad, Tensor out, Tensor won, Tensor own, Tensor far, Tensor weight, float slope, "
-    f"{_ORDER}) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"{ORDER}) -> (Tensor, Tensor, Tensor, Tensor)",
     lambda grad, out, won, own, far, weight, slope, *order: language("numba", "edgeconv").back(
         grad, out, won, (own, far, weight), slope, Order(*order)
     ),
     lambda grad, out, won, own, far, weight, *_: (*alike(own, far, weight), weight.new_empty(weight.size(0))),
+    one_by_one,
+    "cpu",
 )
 """Gradients of both parts of the hidden layer, of the weight and of the bias."""
 
@@ -116,6 +116,8 @@ add_up = operator(
     "total_rectified(Tensor own, Tensor far, float slope, Tensor ptr, Tensor sender) -> Tensor",
     lambda *given: language("numba", "edgeconv").add_up(*given),
     lambda own, *_: alike(own)[0],
+    one_by_one,
+    "cpu",
 )
 """Sums over each receiver's edges, ``[N_i, K]``."""
 
@@ -123,55 +125,31 @@ spread_back = operator(
     "total_rectified_backward(Tensor grad, Tensor near, Tensor far, float slope, Tensor ptr, Tensor far, bool at_row) -> Tensor",
     lambda *given: language("numba", "edgeconv").spread_back(*given),
     lambda grad, near, *_: alike(near)[0],
+    one_by_one,
+    "cpu",
 )
 """The gradient of one part of the hidden layer, that of the ends by which edges are grouped: ``at_row`` for the receivers."""
 
 
-@final
-class _Largest(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(own, far, weight, bias, slope, *order):  # noqa: ANN001, ANN002, ANN205
-        return find(own, far, weight, bias, slope, *order[:2], True)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        *states, ctx.slope = inputs[:5]
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*output, *states, *inputs[5:])
-
-    @staticmethod
-    def backward(ctx, grad, _):  # noqa: ANN001, ANN205
-        (out, won, *states), order = ctx.saved_tensors[:6], ctx.saved_tensors[6:]
-        if differentiated_again():
-            found = backwards(lambda given: reference(given, ctx.slope, Max(), Order(*order)), states, grad)
-        else:
-            found = back(grad, out, won, *states[:3], ctx.slope, *order)
-        return *found, *([None] * 7)
+_largest = differentiable(
+    lambda *given: find(*given[:7], True),
+    lambda given, results, grads, _: back(*grads, *results, *given[:3], given[4], *given[5:]),
+    lambda own, far, weight, bias, slope, *order: reference((own, far, weight, bias), slope, Max(), Order(*order)),
+    states=4,
+)
 
 
-@final
-class _Total(torch.autograd.Function):
-    generate_vmap_rule = True
+def _total_gradients(
+    given: Sequence[Any], results: Sequence[Any], grads: Sequence[Tensor], _: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    own, far, slope, order = *given[:3], Order(*given[3:])
+    own_grad = spread_back(*grads, own, far, slope, order.ptr, order.sender, True)
+    return own_grad, spread_back(*grads, far, own, slope, order.sender_ptr, order.receiver, False)
 
-    @staticmethod
-    def forward(own, far, slope, *order):  # noqa: ANN001, ANN002, ANN205
-        return add_up(own, far, slope, *order[:2])
 
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        del output
-        own, far, ctx.slope, *order = inputs
-        ctx.save_for_backward(own, far, *order)
-
-    @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001, ANN205
-        own, far, *order = ctx.saved_tensors
-        order = Order(*order)
-        if differentiated_again():
-            found = backwards(lambda given: reference(given, ctx.slope, Sum(), order), (own, far), grad)
-        else:
-            own_grad = spread_back(grad, own, far, ctx.slope, order.ptr, order.sender, True)
-            found = own_grad, spread_back(grad, far, own, ctx.slope, order.sender_ptr, order.receiver, False)
-        return *found, *([None] * 7)
+_total = differentiable(
+    lambda *given: add_up(*given[:5]),
+    _total_gradients,
+    lambda own, far, slope, *order: reference((own, far), slope, Sum(), Order(*order)),
+    states=2,
+)

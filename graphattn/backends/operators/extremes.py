@@ -3,26 +3,24 @@
 Letters: ``N_i`` receivers, ``N_j`` senders, ``E`` edges, ``H`` heads, ``C`` channels.
 """
 
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphattn.aggregation import Max
 from graphattn.backends.operators.rules import (
+    ORDER,
     Order,
     alike,
-    backwards,
+    differentiable,
     differentiated,
-    differentiated_again,
     language,
     operator,
+    over_heads,
 )
 from graphattn.slots import Groups
 from graphattn.topology import Edges
@@ -41,7 +39,7 @@ def largest(weight: Tensor, x: Tensor, graph: Edges, added: Tensor | None = None
     tensor([2., 1., 0.])
     """
     if differentiated(weight, x, added):
-        return _Largest.apply(weight, x, added, *Order.of(graph))[0]
+        return _differentiable(weight, x, added, *Order.of(graph))[0]
     ptr, sender, _ = graph.by_receiver()
     return _with(added, find(weight, x, ptr, sender), ptr)
 
@@ -50,9 +48,9 @@ def _with(added: Tensor | None, found: Tensor, ptr: Tensor) -> Tensor:
     return found if added is None else torch.where((ptr.diff() > 0)[:, None, None], added + found, 0)
 
 
-def reference(states: Sequence[Any], order: Order) -> Tensor:
+def reference(weight: Tensor, x: Tensor, added: Tensor | None, *given: Tensor) -> Tensor:
     """What :func:`largest` computes, edge by edge in torch's own operators."""
-    weight, x, added = states
+    order = Order(*given)
     receiver, sender, _ = order.ends()
     message = weight.unsqueeze(-1) * x[sender]
     message = message if added is None else added[receiver] + message
@@ -63,40 +61,32 @@ find = operator(
     "largest(Tensor weight, Tensor x, Tensor ptr, Tensor sender) -> Tensor",
     lambda *given: language("numba", "extremes").find(*given),
     lambda weight, x, ptr, sender: x.new_empty(ptr.size(0) - 1, *x.shape[1:]),
-    heads=(2, 1),
+    over_heads(2, 1),
+    "cpu",
 )
 """The largest messages ``[rows, H, C]``, without what receivers add."""
 
 back = operator(
-    "largest_backward(Tensor grad, Tensor total, Tensor found, Tensor weight, Tensor x, bool weighted, Tensor ptr, "
-    "Tensor sender, Tensor number, Tensor sender_ptr, Tensor receiver, Tensor place) -> (Tensor, Tensor, Tensor)",
+    "largest_backward(Tensor grad, Tensor total, Tensor found, Tensor weight, Tensor x, bool weighted, "
+    f"{ORDER}) -> (Tensor, Tensor, Tensor)",
     lambda *given: language("numba", "extremes").back(*given[:6], Order(*given[6:])),
     lambda grad, total, found, weight, x, *_: tuple(alike(weight, x, found)),
-    heads=(5, 3),
+    over_heads(5, 3),
+    "cpu",
 )
 """Gradients of weights ``[E, H]``, zero unless ``weighted``, of senders, and of what receivers add."""
 
 
-@final
-class _Largest(torch.autograd.Function):
-    generate_vmap_rule = True
+def _largest(weight: Tensor, x: Tensor, added: Tensor | None, *order: Tensor) -> tuple[Tensor, Tensor]:
+    found = find(weight, x, *order[:2])
+    return _with(added, found, order[0]), found.new_empty(0) if added is None else found
 
-    @staticmethod
-    def forward(weight, x, added, *order):  # noqa: ANN001, ANN002, ANN205
-        found = find(weight, x, *order[:2])
-        return _with(added, found, order[0]), found.new_empty(0) if added is None else found
 
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*output, *inputs)
+def _gradients(
+    given: Sequence[Any], results: Sequence[Any], grads: Sequence[Tensor], wanted: Sequence[bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    total, found = results
+    return back(*grads, total, total if given[2] is None else found, *given[:2], wanted[0], *given[3:])
 
-    @staticmethod
-    def backward(ctx, grad, _):  # noqa: ANN001, ANN205
-        total, found, weight, x, added, *order = ctx.saved_tensors
-        if differentiated_again():
-            grads = backwards(lambda states: reference(states, Order(*order)), (weight, x, added), grad)
-        else:
-            found = total if added is None else found
-            grads = back(grad, total, found, weight, x, ctx.needs_input_grad[0], *order)
-        return *grads[:2], None if added is None else grads[2], *([None] * 6)
+
+_differentiable = differentiable(_largest, _gradients, reference, states=3)

@@ -18,10 +18,13 @@ import torch
 from torch import Tensor
 
 from graphattn.backends.operators.rules import (
-    LIBRARY,
+    Operator,
+    Rule,
     differentiated,
     differentiated_again,
     language,
+    one_by_one,
+    operator,
     over_heads,
 )
 from graphattn.topology import Edges
@@ -95,19 +98,8 @@ def _derivative(after: int, x: Tensor, y: Tensor, other: OtherEnd) -> Tensor:
     return _Derivative.apply(*inputs) if differentiated(x, y) else derivative(*inputs)
 
 
-@torch.library.custom_op(f"{LIBRARY}::edge_products", mutates_args=())
-def derivative(
-    kernels: str, form: str, after: int, size: int, x: Tensor, y: Tensor,
-    ptr: Tensor, other: Tensor, other_ptr: Tensor, receiver: Tensor, place: Tensor,
-) -> Tensor:  # fmt: skip
-    """The derivative of ``sum_e w_e (l_i . r_e)`` after the factor number ``after`` of ``(w, l, r)``, from the other two factors.
-
-    Args:
-        kernels: the language that computes it.
-        form: what ``r`` is: rows of "nodes", grouped by ``other_ptr``, of a "table", or "features" of the edges.
-        after: 0, 1 or 2.
-        size: the number of these rows.
-    """
+def _compute(kernels: str, form: str, after: int, size: int, x: Tensor, y: Tensor, *order: Tensor) -> Tensor:
+    ptr, other, other_ptr, receiver, place = order
     if not x.numel() or not y.numel() or not other.numel():
         return x.new_zeros(_shape(form, after, size, x, y, ptr, other))
     edges = language(kernels, "edges")
@@ -127,11 +119,6 @@ def _with_heads(right: Tensor) -> Tensor:
     return right.unsqueeze(1) if right.dim() == 2 else right
 
 
-@derivative.register_fake
-def _(kernels, form, after, size, x, y, ptr, other, *_):  # noqa: ANN001, ANN002, ANN202
-    return x.new_empty(_shape(form, after, size, x, y, ptr, other))
-
-
 def _shape(form: str, after: int, size: int, x: Tensor, y: Tensor, ptr: Tensor, other: Tensor) -> tuple[int, ...]:
     if after == 0:
         return (other.size(0), x.size(1))
@@ -140,19 +127,30 @@ def _shape(form: str, after: int, size: int, x: Tensor, y: Tensor, ptr: Tensor, 
     return (size, y.size(-1)) if form == "features" else (size, x.size(1), y.size(-1))
 
 
-def _mapped(info, in_dims, kernels, form, after, size, x, y, *order):  # noqa: ANN001, ANN002, ANN202
-    if form != "features":
-        rule = over_heads(lambda x, y, *order: derivative(kernels, form, after, size, x, y, *order), 2, 1)
-        return rule(info, in_dims[4:], x, y, *order)
-    # Features of edges have no heads: one call follows the other.
-    pairs = [
-        tuple(z if d is None else z.select(d, k) for z, d in zip((x, y), in_dims[4:6], strict=True))
-        for k in range(info.batch_size)
-    ]
-    return torch.stack([derivative(kernels, form, after, size, *pair, *order) for pair in pairs]), 0
+def _mapped(derivative: Operator) -> Rule:
+    apart = one_by_one(derivative)
+
+    def rule(info, in_dims, kernels, form, after, size, x, y, *order):  # noqa: ANN001, ANN002, ANN202
+        if form == "features":  # which have no heads
+            return apart(info, in_dims, kernels, form, after, size, x, y, *order)
+        together = over_heads(2, 1)(partial(derivative, kernels, form, after, size))
+        return together(info, in_dims[4:], x, y, *order)
+
+    return rule
 
 
-torch.library.register_vmap(derivative, _mapped)
+derivative = operator(
+    "edge_products(str kernels, str form, int after, SymInt size, Tensor x, Tensor y, Tensor ptr, Tensor other, "
+    "Tensor other_ptr, Tensor receiver, Tensor place) -> Tensor",
+    _compute,
+    lambda kernels, form, *given: given[2].new_empty(_shape(form, *given[:6])),
+    _mapped,
+)
+"""The derivative of ``sum_e w_e (l_i . r_e)`` after the factor number ``after`` of ``(w, l, r)``, from the other two factors.
+
+``kernels`` is the language that computes it; ``form`` what ``r`` is: rows of "nodes", grouped by ``other_ptr``, of a "table", or
+"features" of the edges, ``size`` of them.
+"""
 
 
 @final

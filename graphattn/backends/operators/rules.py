@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ LIBRARY = "graphattn"
 Operator = Callable[..., Any]
 Rule = Callable[..., tuple[object, object]]
 """What ``torch.library.register_vmap`` takes: ``(info, in_dims, *arguments) -> (results, out_dims)``."""
+Mapping = Callable[[Operator], Rule]
 
 
 class Order(NamedTuple):
@@ -40,6 +41,10 @@ class Order(NamedTuple):
     def receivers(self) -> Tensor:
         """The receiver of each edge in the receivers' order, ``[E]``."""
         return row_of(self.ptr, self.sender.size(0)).long()
+
+
+ORDER = ", ".join(f"Tensor {name}" for name in Order._fields)
+"""How schemas name it."""
 
 
 def row_of(ptr: Tensor, edges: int) -> Tensor:
@@ -88,23 +93,74 @@ def backwards(
     return [found.get(k) for k in range(len(states))]
 
 
-def operator(
-    schema: str, compute: Callable[..., Any], shapes: Callable[..., Any], heads: tuple[int, int] | None = None
-) -> Any:
-    """An operator of kernels on the CPU.
+def differentiable(
+    compute: Operator,
+    back: Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor], Sequence[bool]], Sequence[Tensor | None]],
+    reference: Operator,
+    states: int,
+    results: int = 1,
+) -> Operator:
+    """A function of states with derivatives of every order.
+
+    Args:
+        compute: ``(*inputs) -> results``; all of them are kept for the gradient.
+        back: the gradients of states, ``(inputs, results, grads, wanted) -> grads``; ``wanted`` tells of each input whether it
+            needs one.
+        reference: what ``compute`` computes in torch's own operators, which torch can differentiate again.
+        states: how many of the inputs have gradients, the first ones; what is no tensor has none.
+        results: how many of the results have gradients, the first ones.
+    """
+
+    @final
+    class Differentiable(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(*inputs):  # noqa: ANN002, ANN205
+            return compute(*inputs)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
+            output = output if isinstance(output, tuple) else (output,)
+            ctx.mark_non_differentiable(*output[results:])
+            # Else zeros are made for what has no gradient, as long as the list of edges.
+            ctx.set_materialize_grads(False)
+            ctx.others = tuple(None if isinstance(x, Tensor) else x for x in inputs)
+            ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in inputs), *output)
+
+        @staticmethod
+        def backward(ctx, *grads):  # noqa: ANN001, ANN002, ANN205
+            many, saved = len(ctx.others), ctx.saved_tensors
+            given = [other if x is None else x for x, other in zip(saved[:many], ctx.others, strict=True)]
+            pairs = zip(grads[:results], saved[many : many + results], strict=True)
+            grads = tuple(torch.zeros_like(result) if grad is None else grad for grad, result in pairs)
+            if differentiated_again():
+                again = lambda first: reference(*first, *given[states:])  # noqa: E731
+                found = backwards(again, given[:states], grads if results > 1 else grads[0])
+            else:
+                found = back(given, saved[many:], grads, ctx.needs_input_grad)
+            found = (None if x is None else grad for x, grad in zip(given[:states], found, strict=True))
+            return *found, *(None for _ in given[states:])
+
+    return Differentiable.apply
+
+
+def operator(schema: str, compute: Operator, shapes: Operator, mapped: Mapping, devices: str | None = None) -> Any:
+    """An operator, and how it is mapped.
 
     Args:
         schema: its name, arguments and results, as torch writes them.
         compute: the results; kernels are imported when it is first called.
         shapes: room for the results, from tensors without numbers.
-        heads: ``nodes`` and ``outputs`` of :func:`over_heads`; None for :func:`one_by_one`.
+        mapped: its rule for ``vmap``, as :func:`one_by_one`.
+        devices: where it computes, everywhere if not given.
     """
     name, _, rest = schema.partition("(")
     made = torch.library.custom_op(
-        f"{LIBRARY}::{name}", compute, mutates_args=(), device_types="cpu", schema=f"({rest}"
+        f"{LIBRARY}::{name}", compute, mutates_args=(), device_types=devices, schema=f"({rest}"
     )
     made.register_fake(shapes)
-    torch.library.register_vmap(made, one_by_one(made) if heads is None else over_heads(made, *heads))
+    torch.library.register_vmap(made, mapped(made))
     return made
 
 
@@ -128,36 +184,44 @@ def one_by_one(operator: Operator) -> Rule:
     return rule
 
 
-def over_heads(operator: Operator, nodes: int, outputs: int) -> Rule:
+def over_heads(nodes: int, outputs: int) -> Mapping:
     """What is mapped becomes further heads of the first ``nodes`` arguments, ``[rows, H, ...]``, and ``outputs`` results."""
 
-    def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        size = info.batch_size
-        wide = [
-            None
-            if x is None
-            else (x.unsqueeze(1).expand(-1, size, *x.shape[1:]) if at is None else x.movedim(at, 1)).flatten(1, 2)
-            for x, at in zip(arguments[:nodes], in_dims[:nodes], strict=True)
-        ]
-        if any(at is not None for at in in_dims[nodes:]):
-            raise ValueError("expected vmap over node states and edge terms only, got one over a graph or a seed")
-        results = operator(*wide, *arguments[nodes:])
-        if not isinstance(results, tuple):
-            return results.unflatten(1, (size, -1)), 1
-        split = tuple(result.unflatten(1, (size, -1)) for result in results[:outputs])
-        return (*split, *results[outputs:]), (*(1,) * outputs, *(None,) * (len(results) - outputs))
+    def mapped(operator: Operator) -> Rule:
+        def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
+            size = info.batch_size
+            if any(at is not None for at in in_dims[nodes:]):
+                raise ValueError("expected vmap over node states and edge terms only, got one over a graph or a seed")
+            wide = [_with_heads(x, at, size) for x, at in zip(arguments[:nodes], in_dims[:nodes], strict=True)]
+            results = operator(*wide, *arguments[nodes:])
+            if not isinstance(results, tuple):
+                return results.unflatten(1, (size, -1)), 1
+            split = tuple(result.unflatten(1, (size, -1)) for result in results[:outputs])
+            return (*split, *results[outputs:]), (*(1,) * outputs, *(None,) * (len(results) - outputs))
 
-    return rule
+        return rule
+
+    return mapped
 
 
-def over_heads_unless_featured(operator: Operator, nodes: int, outputs: int) -> Rule:
+def _with_heads(x: Tensor | None, at: int | None, size: int) -> Tensor | None:
+    if x is None:
+        return None
+    return (x.unsqueeze(1).expand(-1, size, *x.shape[1:]) if at is None else x.movedim(at, 1)).flatten(1, 2)
+
+
+def over_heads_unless_featured(nodes: int, outputs: int) -> Mapping:
     """:func:`over_heads`; but one by one where the argument behind those of ``nodes``, features of edges, is there.
 
     Features have no heads.
     """
-    together, apart = over_heads(operator, nodes, outputs), one_by_one(operator)
 
-    def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
-        return (together if arguments[nodes] is None else apart)(info, in_dims, *arguments)
+    def mapped(operator: Operator) -> Rule:
+        together, apart = over_heads(nodes, outputs)(operator), one_by_one(operator)
 
-    return rule
+        def rule(info, in_dims, *arguments):  # noqa: ANN001, ANN002, ANN202
+            return (together if arguments[nodes] is None else apart)(info, in_dims, *arguments)
+
+        return rule
+
+    return mapped

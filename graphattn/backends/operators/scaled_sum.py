@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from graphattn.backends.operators.rules import differentiated, differentiated_again, language, operator
+from graphattn.backends.operators.rules import differentiated, differentiated_again, language, operator, over_heads
 from graphattn.topology import Edges
 
 
@@ -40,7 +40,8 @@ add_up = operator(
     "scaled_sum(Tensor x, Tensor rows, Tensor others, Tensor ptr, Tensor other) -> Tensor",
     lambda *given: language("numba", "sums").add_up(*given),
     lambda x, rows, others, ptr, other: x.new_empty(ptr.size(0) - 1, *x.shape[1:]),
-    heads=(1, 1),
+    over_heads(1, 1),
+    "cpu",
 )
 """Sums over each row's edges, ``rows_r sum_e others[other_e] x[other_e]``, ``[rows, H, C]``."""
 

@@ -4,27 +4,16 @@ Letters: ``N_i`` receivers, ``N_j`` senders, ``B`` graphs, ``E`` edges, ``K`` li
 channels of query and key, ``D`` of the value.
 """
 
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
-from graphattn.backends.operators.rules import (
-    LIBRARY,
-    alike,
-    backwards,
-    differentiated,
-    differentiated_again,
-    language,
-    over_heads,
-)
+from graphattn.backends.operators.rules import alike, differentiable, differentiated, language, operator, over_heads
 from graphattn.dropout import loudness
 from graphattn.slots import Groups
 from graphattn.topology import Causal, Cross, Full, Star
@@ -111,7 +100,7 @@ def attention(attended: Attended, graph: Whole, kernels: str) -> tuple[Tensor, T
     largest = max(graph.receivers.max, graph.senders.max)
     batch = Batch(graph.receivers.ptr.clone(), senders, largest, isinstance(graph, Causal))
     given = (query, key, value, *attended[3:], *batch, kernels)
-    out, alpha, *_ = _Attention.apply(*given) if differentiated(*attended[:6]) else attend(*given)
+    out, alpha, *_ = _attention(*given) if differentiated(*attended[:6]) else attend(*given)
     return out, alpha
 
 
@@ -144,14 +133,7 @@ def _read(given: Sequence[Any]) -> tuple[Attended, Batch]:
     return Attended(*given[:11]), Batch(*given[11:15])
 
 
-@torch.library.custom_op(f"{LIBRARY}::whole", mutates_args=(), schema=f"({_GIVEN}) -> (Tensor, Tensor, Tensor, Tensor)")
-def attend(*given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Sums ``[N_i, H, D]``, weights of listed edges ``[K, H]``, and what kernels in Numba keep of scores, twice ``[N_i, H]``."""
-    return language(given[-1], "whole").attend(*_read(given))
-
-
-@attend.register_fake
-def _(*given: Any) -> tuple[Tensor, ...]:
+def _shapes(*given: Any) -> tuple[Tensor, ...]:
     attended, _ = _read(given)
     rows, heads = attended.query.shape[:2]
     some, kept = 0 if attended.listed is None else attended.listed.size(0), rows if given[-1] == "numba" else 0
@@ -159,54 +141,27 @@ def _(*given: Any) -> tuple[Tensor, ...]:
     return tuple(attended.query.new_empty(shape) for shape in shapes)
 
 
-@torch.library.custom_op(
-    f"{LIBRARY}::whole_backward",
-    mutates_args=(),
-    schema=f"(Tensor grad, Tensor alpha_grad, Tensor top, Tensor share, {_GIVEN}, bool bias_wanted)"
-    f" -> ({', '.join(['Tensor'] * 6)})",
+attend = operator(
+    f"whole({_GIVEN}) -> (Tensor, Tensor, Tensor, Tensor)",
+    lambda *given: language(given[-1], "whole").attend(*_read(given)),
+    _shapes,
+    over_heads(6, 4),
 )
-def attend_backward(grad: Tensor, alpha_grad: Tensor, top: Tensor, share: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    """Gradients of query, key, value, bias, table and extra, as in :func:`room`."""
-    kernels, bias_wanted = given[-2:]
-    return language(kernels, "whole").attend_backward((grad, alpha_grad), (top, share), *_read(given), bias_wanted)
+"""Sums ``[N_i, H, D]``, weights of listed edges ``[K, H]``, and what kernels in Numba keep of scores, twice ``[N_i, H]``."""
 
+attend_backward = operator(
+    f"whole_backward(Tensor grad, Tensor alpha_grad, Tensor top, Tensor share, {_GIVEN}, bool bias_wanted)"
+    f" -> ({', '.join(['Tensor'] * 6)})",
+    lambda *given: language(given[-2], "whole").attend_backward(given[:2], given[2:4], *_read(given[4:]), given[-1]),
+    lambda *given: tuple(room(_read(given[4:])[0], given[-1])),
+    over_heads(10, 6),
+)
+"""Gradients of query, key, value, bias, table and extra, as in :func:`room`."""
 
-@attend_backward.register_fake
-def _(grad: Tensor, alpha_grad: Tensor, top: Tensor, share: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    return tuple(room(_read(given)[0], given[-1]))
-
-
-torch.library.register_vmap(attend, over_heads(attend, 6, 4))
-torch.library.register_vmap(attend_backward, over_heads(attend_backward, 10, 6))
-
-
-@final
-class _Attention(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*given):  # noqa: ANN002, ANN205
-        return attend(*given)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        attended, batch = _read(inputs)
-        ctx.numbers, ctx.kernels = (attended[9:], batch[2:]), inputs[-1]
-        ctx.mark_non_differentiable(*output[2:])
-        ctx.save_for_backward(*output[2:], *attended[:9], *batch[:2])
-
-    @staticmethod
-    def backward(ctx, grad, alpha_grad, *_):  # noqa: ANN001, ANN002, ANN205
-        (top, share, *tensors), (numbers, sizes) = ctx.saved_tensors, ctx.numbers
-        attended, batch = Attended(*tensors[:9], *numbers), Batch(*tensors[9:], *sizes)
-        if differentiated_again():
-
-            def again(states: Sequence[Any]) -> tuple[Tensor, Tensor]:
-                return reference(Attended(*states, *tensors[6:9], *numbers), batch)
-
-            found = backwards(again, attended[:6], (grad, alpha_grad))
-        else:
-            given = (*attended, *batch, ctx.kernels, ctx.needs_input_grad[3])
-            found = attend_backward(grad, alpha_grad, top, share, *given)
-        terms = zip(attended[:6], found, ctx.needs_input_grad[:6], strict=True)
-        return *(None if x is None or not wanted else each for x, each, wanted in terms), *([None] * 10)
+_attention = differentiable(
+    lambda *given: attend(*given),  # the compiler reads no operator out of a closure
+    lambda given, results, grads, wanted: attend_backward(*grads, *results[2:], *given, wanted[3]),
+    lambda *given: reference(*_read(given)),
+    states=6,
+    results=2,
+)

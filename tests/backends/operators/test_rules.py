@@ -73,15 +73,15 @@ def scaled(x, feature, factor):
 
 def test_what_is_mapped_becomes_heads():
     x = torch.randn(3, 5, 2, 4)
-    (out, factor), dims = over_heads(scaled, 1, 1)(Info, (0, None, None), x, None, 2.0)
+    (out, factor), dims = over_heads(1, 1)(scaled)(Info, (0, None, None), x, None, 2.0)
     assert dims == (1, None)
     assert_close(out.movedim(1, 0).flatten(2), (2 * x).flatten(2))
     assert factor == 2
     with pytest.raises(ValueError, match="expected vmap over node states and edge terms only"):
-        over_heads(scaled, 1, 1)(Info, (0, 0, None), x, torch.randn(3, 8), 2.0)
+        over_heads(1, 1)(scaled)(Info, (0, 0, None), x, torch.randn(3, 8), 2.0)
 
 
-@pytest.mark.parametrize("rule", [one_by_one(scaled), over_heads_unless_featured(scaled, 1, 1)])
+@pytest.mark.parametrize("rule", [one_by_one(scaled), over_heads_unless_featured(1, 1)(scaled)])
 def test_features_are_mapped_one_by_one(rule):
     x, feature = torch.randn(5, 3, 2, 4), torch.randn(8, 3)
     (out, factor), dims = rule(Info, (1, 1, None), x, feature, 2.0)
