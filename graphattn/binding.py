@@ -10,6 +10,7 @@ from torch_geometric.utils import to_edge_index
 from graphattn.lasting import remembered
 from graphattn.slots import Message, State
 from graphattn.topology import Edges, Topology
+from graphattn.traced import must_hold
 
 _SHAPES = ("shapes cannot be multiplied", "size of tensor", "must match", "source.size(dim)", "on device")
 _DTYPES = ("same dtype", "scalar type")
@@ -22,14 +23,19 @@ def bind(
 
     Raises:
         ValueError: another number of rows than the topology has nodes or edges; kinds or numbers of edges that are not there;
-            several devices.
+            several devices; a call that is traced.
         TypeError: senders and receivers of different dtypes.
     """
+    if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        raise ValueError(
+            "expected torch.export.export, or torch.onnx.export with dynamo=True, which keep graphs of all sizes, "
+            "got torch.jit.trace, which would write the sizes of this graph into the program"
+        )
     graph = edge_index if isinstance(edge_index, Topology) else as_edges(edge_index, x_j, x_i)
     edge = _by_name(message, edge_index, edge_attr)
     check(graph, x_j, x_i, edge)
-    if isinstance(edge_attr, Tensor) and edge_attr.size(0) != graph.num_edges:
-        raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
+    if isinstance(edge_attr, Tensor):
+        _check_rows(graph, edge_attr)
     read = getattr(message, "read", None)
     return graph, edge if read is None else read(graph, edge)
 
@@ -111,6 +117,15 @@ def _check_devices(graph: Topology, x_j: Tensor, x_i: Tensor | None, edge: State
     raise ValueError(
         f"expected everything on {device}, where {graph} is, got {found}: move the graph with graph.to(device)"
     )
+
+
+def _check_rows(graph: Topology, edge_attr: Tensor) -> None:
+    # A number of edges that is counted cannot be read there.
+    if torch.compiler.is_compiling() and not isinstance(graph, Edges):
+        fits = graph.degrees().sum() == edge_attr.size(0)
+        must_hold(fits, "expected as many rows in edge_attr as the topology has edges")
+    elif edge_attr.size(0) != graph.num_edges:
+        raise ValueError(f"expected {graph.num_edges} rows in edge_attr for {graph}, got {edge_attr.size(0)}")
 
 
 def _channels(module: Linear | nn.Linear) -> int:

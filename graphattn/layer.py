@@ -109,7 +109,7 @@ class GraphLayer(MessagePassing):
         Raises:
             ValueError: ``x`` or ``edge_attr`` with another number of rows than the topology has nodes or edges, with other
                 channels than the layer has, on another device, or where the message takes none; attention weights of an
-                aggregation that weighs no scores.
+                aggregation that weighs no scores; a call under ``torch.jit.trace``.
             TypeError: senders and receivers of different dtypes.
         """
         try:
@@ -210,8 +210,11 @@ class GraphLayer(MessagePassing):
         return alpha
 
     def _check_heard(self, graph: Topology, edge: State) -> None:
+        # What is asked once outside of a compiler must not be another thing for it later.
+        if torch.compiler.is_compiling():
+            return
         # A message without a word about edges that have no features, and no complaint, takes none. Asked once.
-        if self._hears_edges is None and not torch.compiler.is_compiling():
+        if self._hears_edges is None:
             try:
                 self._hears_edges = bool(self.message_function.on_edges(graph, {}))
             except (ValueError, KeyError):

@@ -5,9 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from graphattn.blocks import EncoderBlock
-from graphattn.edge_terms import ALiBi
-from graphattn.topology import Causal, Cross, Full, Prefix, Star, Window
-from graphattn.zoo import GAT, GCN, LinearAttention, SelfAttention
+from graphattn.edge_terms import ALiBi, LinearBias
+from graphattn.topology import Causal, Cross, Edges, Full, Prefix, Star, Window
+from graphattn.zoo import GAT, GCN, TABLE, LinearAttention, SelfAttention
 
 # Of unequal graphs, of equal ones, of one; larger than a block of a window, and not.
 BATCHES = [[5, 7], [3, 9, 2], [8, 2, 1, 30], [4, 4, 4], [30, 5, 70], [3, 9], [6], [2, 2, 0, 3, 4], [40, 1], [9, 9]]
@@ -92,3 +92,53 @@ def test_prepared_graphs_are_compiled_into_three_graphs_and_one_more_for_graphs_
     layer = LAYERS["SelfAttention"]()
     assert graphs_made(layer, lambda sizes: Full(sizes).prepare()) <= 4
     assert graphs_made(layer, lambda sizes: Window(sizes, radius=2).prepare()) <= 3
+
+
+ROWS = pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in row.topologies], ids=lambda row: row.name)
+
+
+def plain(row, nodes):
+    """States, a plain edge_index, and what the row needs to know of its edges."""
+    graph = Edges(torch.randint(nodes, (2, 3 * nodes)), nodes)
+    return torch.randn(nodes, 8), graph.edge_index(), row.edge(graph)
+
+
+@ROWS
+def test_layers_on_a_plain_edge_index_are_compiled_into_three_graphs(row):
+    made, layer = [], row.make()
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend=lambda module, _: made.append(module) or module.forward)
+    for nodes in (6, 5, 9, 12, 7, 30, 8, 11, 4, 3):
+        x, edge_index, edge = plain(row, nodes)
+        assert_close(compiled(x, edge_index, edge), layer(x, edge_index, edge))
+    assert len(made) <= 3
+
+
+@pytest.mark.parametrize("number", [-1, 4])
+def test_a_compiled_layer_refuses_nodes_that_are_not_there(number):
+    torch._dynamo.reset()
+    compiled = torch.compile(SelfAttention(8), fullgraph=True, backend="eager")
+    compiled(torch.randn(4, 8), torch.tensor([[0, 3], [1, 2]]))
+    with pytest.raises(RuntimeError, match="expected node numbers of 0 or more and below the number of nodes"):
+        compiled(torch.randn(4, 8), torch.tensor([[0, number], [1, 2]]))
+
+
+def test_a_compiled_layer_refuses_features_of_other_edges():
+    torch._dynamo.reset()
+    layer = SelfAttention(8, heads=2, edge_bias=LinearBias("edge_attr", 3, heads=2))
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    x, graph = torch.randn(5, 8), Full([2, 3])
+    assert_close(compiled(x, graph, torch.ones(13, 3)), layer(x, graph, torch.ones(13, 3)))
+    with pytest.raises(RuntimeError, match="expected as many rows in edge_attr as the topology has edges"):
+        compiled(x, graph, torch.ones(12, 3))
+
+
+def test_types_of_edges_are_checked_when_a_compiled_function_is_run():
+    torch._dynamo.reset()
+    types = torch.compile(
+        lambda x, ends, types: Edges(ends, x.size(0), edge_type=types).edge_type(), fullgraph=True, backend="eager"
+    )
+    x, ends = torch.randn(4, 8), torch.tensor([[0, 3], [1, 2]])
+    assert types(x, ends, torch.tensor([0, 2])).tolist() == [0, 2]
+    with pytest.raises(RuntimeError, match="expected types of edges of 0 or more"):
+        types(x, ends, torch.tensor([0, -2]))

@@ -28,6 +28,8 @@ BACKENDS: tuple[Backend, ...] = (
     ClosedForm(), CUDA_SMALL, SMALL, Flex(), Dense(), Linear(),
     OnEdges("cuda", TRITON), OnEdges("csr", NUMBA), OnEdges("sparse", TORCH), Edgewise(),
 )  # fmt: skip
+_OF_TORCH = tuple(backend for backend in BACKENDS if isinstance(backend, (ClosedForm, Dense, Linear, Edgewise)))
+"""Those without operators of our own, which ONNX does not know."""
 
 
 class _Forced(threading.local):
@@ -49,12 +51,16 @@ def choose(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Backend:
     _must_fit(graph, inputs)
     forward = _in_forward_mode()
     if not _forced.backends:
-        chosen = BACKENDS[-1:] if forward else BACKENDS
+        chosen = BACKENDS[-1:] if forward else _OF_TORCH if _for_onnx() else BACKENDS
         return next(backend for backend in chosen if not any(backend.unsupported(layer, graph, inputs)))
     forced = _forced.backends[-1]
     reasons = list(forced.unsupported(layer, graph, inputs))
     if forward and forced is not BACKENDS[-1]:
         reasons.append("needs derivatives in reverse mode (grad, vjp), got forward mode (jvp), which edgewise knows")
+    if _for_onnx() and forced not in _OF_TORCH:
+        reasons.append(
+            "needs torch's own operators for ONNX, which dense, linear, closed_form and edgewise are made of"
+        )
     if reasons:
         raise ValueError(
             f"expected a layer that backend {forced.name!r} supports, got one it refuses: {'; '.join(reasons)}"
@@ -74,6 +80,10 @@ def _must_fit(graph: Topology, inputs: Inputs) -> None:
 def _in_forward_mode() -> bool:
     # Kernels are operators of which torch knows no derivative in forward mode, and takes it to be zero without a word.
     return not torch.compiler.is_compiling() and forward_ad._current_level >= 0  # torch has no public question for it
+
+
+def _for_onnx() -> bool:
+    return torch.compiler.is_exporting() and torch.onnx.is_in_onnx_export()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from graphattn.message import Attend
 from graphattn.score.base import is_product
 from graphattn.slots import Inputs, Sizes
 from graphattn.topology import Causal, Cross, Full, Star, Topology
+from graphattn.traced import larger, smaller
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
@@ -90,7 +91,7 @@ def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor
 
 def _before_in_rows(sums: Tensor, graphs: int) -> Tensor:
     """The sums of all earlier blocks of a graph, where every graph has as many blocks."""
-    sums = sums.unflatten(0, (graphs, sums.size(0) // max(1, graphs)))
+    sums = sums.unflatten(0, (graphs, sums.size(0) // larger(1, graphs)))
     return torch.cat([torch.zeros_like(sums[:, :1]), sums[:, :-1].cumsum(1)], dim=1).flatten(0, 1)
 
 
@@ -143,7 +144,7 @@ def _padded(sizes: Sizes, nodes: int) -> _Blocks:
 
     Two or more, as a compiler makes a form of its own for one.
     """
-    graphs, size = sizes.ptr.numel() - 1, max(1, min(_BLOCK, (sizes.max + 1) // 2))
+    graphs, size = sizes.ptr.numel() - 1, larger(1, smaller(_BLOCK, (sizes.max + 1) // 2))
     most = (sizes.max + size - 1) // size
     graph = torch.arange(graphs, device=sizes.ptr.device)
     return _Blocks(_slots(sizes, nodes, graph * most * size), graph.repeat_interleave(most), size)
@@ -151,11 +152,11 @@ def _padded(sizes: Sizes, nodes: int) -> _Blocks:
 
 def _most(sizes: Sizes) -> int:
     """How many blocks the largest graph has."""
-    return max(1, -(-sizes.max // _size(sizes)))
+    return larger(1, -(-sizes.max // _size(sizes)))
 
 
 def _size(sizes: Sizes) -> int:
-    return max(1, min(_BLOCK, sizes.max))
+    return larger(1, smaller(_BLOCK, sizes.max))
 
 
 def _slots(sizes: Sizes, nodes: int, first: Tensor) -> Tensor:

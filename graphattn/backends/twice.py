@@ -11,6 +11,8 @@ from typing import final
 import torch
 from torch import Tensor
 
+from graphattn.traced import is_traced
+
 Gradients = Callable[..., tuple[Tensor, ...]]
 """The same gradients in operators that torch differentiates: ``(grad, *states) -> a gradient for each state``."""
 
@@ -21,7 +23,7 @@ def differentiable(out: Tensor, gradients: Gradients, *states: Tensor) -> Tensor
     First derivatives stay those of the fused operator, at its cost: nothing is kept that the operator does not keep.
     """
     # A compiled or traced graph is not differentiated twice.
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+    if is_traced():
         return out
     if torch._C._are_functorch_transforms_active():
         # Inside vmap a state does not tell that gradients are taken outside.

@@ -12,6 +12,7 @@ from graphattn.lasting import remembered
 from graphattn.slots import State
 from graphattn.topology import Edges, Topology
 from graphattn.topology.sizes import must_be_integers
+from graphattn.traced import is_traced
 
 
 def feature(edge: State, name: str) -> Tensor:
@@ -103,8 +104,7 @@ def within(numbers: Tensor, count: int | None, what: str, name: str) -> Tensor:
     if numbers.dim() != 1:
         raise ValueError(f"expected {what} in one row, got {list(numbers.shape)} in edge[{name!r}]")
     # Values are not to be read here; operators look at them when a traced program runs.
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-    if traced or is_batchedtensor(numbers):
+    if is_traced() or is_batchedtensor(numbers):
         return numbers
     return remembered(numbers, ("within", count), lambda: _copied(numbers, count, what, name))
 

@@ -12,12 +12,15 @@ from graphattn.topology.grid import Grid
 from graphattn.topology.hubs import WithHubs, with_hubs
 from graphattn.topology.line import Line
 from graphattn.topology.prefix import Prefix
+from graphattn.topology.pytrees import register_all
 from graphattn.topology.reversed import Reversed
 from graphattn.topology.sizes import graph_of, read_sizes
 from graphattn.topology.star import Star
 from graphattn.topology.tiles import Tile
 from graphattn.topology.union import Union
 from graphattn.topology.window import Window
+
+register_all()
 
 __all__ = [
     "Blockwise",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from graphattn.topology.tiles import Pieces, Stretch
+from graphattn.traced import smaller
 
 if TYPE_CHECKING:
     from graphattn.topology.blockwise import Blockwise
@@ -41,13 +42,13 @@ def one_form(graph: Blockwise) -> tuple[int, int, int] | None:
     if reach is None:
         return None
     strand = _strand(graph)
-    back, ahead = (min(each, strand) for each in reach)
-    return min(_BLOCK, strand), back, ahead
+    back, ahead = (smaller(each, strand) for each in reach)
+    return smaller(_BLOCK, strand), back, ahead
 
 
 def shape_of(graph: Blockwise, block: int, back: int, ahead: int) -> tuple[int, int]:
     """The largest number of receivers and of senders of a block."""
-    return block, min(block + back + ahead, _strand(graph))
+    return block, smaller(block + back + ahead, _strand(graph))
 
 
 def bands_of(graph: Blockwise, block: int, back: int, ahead: int) -> Pieces:
@@ -60,7 +61,7 @@ def bands_of(graph: Blockwise, block: int, back: int, ahead: int) -> Pieces:
     first = (graph.receivers.ptr[:-1, None] + rest).flatten()
     blocks = (long + block - 1).div(block, rounding_mode="floor")
     ends, strands = blocks.cumsum(0), graph.num_graphs * step
-    many = min(strands * -(-_strand(graph) // block), graph.num_receivers // block + strands)
+    many = smaller(strands * -(-_strand(graph) // block), graph.num_receivers // block + strands)
     number = torch.arange(many, device=long.device)
     strand = torch.searchsorted(ends, number, right=True).clamp(max=strands - 1)
     start = (number - (ends - blocks)[strand]) * block

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphattn.topology.edges import Edges
     from graphattn.topology.union import Union
 
-_GIVEN = ("_known_types", "_types_mark", "_list", "_list_mark")
+_GIVEN = ("_known_types", "_types_mark", "_list", "_list_mark", "_counts")
 
 Nodes = Tensor | tuple[Tensor, Tensor]
 """Some of the nodes, bool ``[N]`` or rising numbers; or ``(senders, receivers)`` where these are different nodes."""
@@ -41,6 +41,9 @@ class Topology(ABC):
     _known_types: Tensor | None = None
     _types_mark: Hashable = None
     _edges: Edges | None = None
+    # Of a tree: numbers as shapes, and the parts that there were (:mod:`graphattn.topology.pytrees`).
+    _counts: tuple[Any, ...] | None = None
+    _parts: tuple[str, ...] | None = None
 
     @abstractmethod
     def keep(self, receiver: Tensor, sender: Tensor) -> Tensor:

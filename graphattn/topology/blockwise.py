@@ -134,10 +134,10 @@ class Blockwise(Topology):
 
         Graphs of one size need no padding: a form of its own.
         """
+        self._num_edges, self._prepared = self.num_edges, True
         with lasting(self.receivers.ptr):
             self._plan = self._in_one_tile(even=self.receivers.equal and self.senders.equal)
             self._bands = self._in_one_band()
-        self._num_edges, self._prepared = self.num_edges, True
         return self
 
     def plan(self) -> Plan:
@@ -146,7 +146,9 @@ class Blockwise(Topology):
         Made once for a batch, not once for a layer. While a graph is compiled or exported: in one tile, whatever the sizes.
         """
         if torch.compiler.is_compiling() and not self._prepared:
-            return self._in_one_tile(even=self.num_graphs == 1)
+            # A program that is exported takes any number of graphs; a compiler makes another one for a graph alone.
+            alone = not torch.compiler.is_exporting() and self.num_graphs == 1
+            return self._in_one_tile(even=alone)
         if self._plan is None:
             shares = in_order if self.receivers.equal and self.senders.equal else alike
             with lasting(self.receivers.ptr):
@@ -164,7 +166,8 @@ class Blockwise(Topology):
         return self.plan() if self._bands is None else self._bands
 
     def _in_one_tile(self, *, even: bool) -> Plan:
-        shape = (self.receivers.max, self.senders.max)
+        # Where there are no edges there are no features of edges to be laid out.
+        shape = (self.receivers.max, self.senders.max) if self._num_edges != 0 else (0, 0)
         return one_tile(self, graphs_of(self), shape, even=even, whole=True)
 
     def _in_one_band(self) -> Plan | None:

@@ -15,6 +15,7 @@ from graphattn.topology.compressed import Compressed, compress, rows_of, turned
 from graphattn.topology.reading import (
     check_graphs,
     check_range,
+    largest_of,
     last_of,
     numbers_of,
     of_data,
@@ -72,12 +73,11 @@ class Edges(Topology):
         if isinstance(edge_index, Data):
             edge_index, num_nodes, ptr = of_data(edge_index, num_nodes, ptr)
         self._given, known = read_edges(edge_index)
-        largest = self._given.amax(1).tolist() if self._given.numel() else [-1, -1]
         size = num_nodes if num_nodes is not None else known
         if size is None:
-            size = max(largest) + 1 if ptr is None else last_of(ptr)
+            size = largest_of(self._given) + 1 if ptr is None else last_of(ptr)
         self.num_senders, self.num_receivers = numbers_of(size)
-        check_range(self._given, largest, self.num_senders, self.num_receivers)
+        check_range(self._given, self.num_senders, self.num_receivers)
         self._types = read_types(edge_type, self.num_edges)
         self.senders, self.receivers = read_ptr(ptr, size, self._given.device)
         if ptr is not None:

@@ -12,6 +12,7 @@ from torch_geometric.utils import to_edge_index
 
 from graphattn.slots import Sizes
 from graphattn.topology.sizes import INTEGERS, from_ptr, graph_of, must_be_integers, of_equal
+from graphattn.traced import must_hold
 
 Count = int | tuple[int, int]
 """A number of nodes, or those of senders and of receivers."""
@@ -57,6 +58,8 @@ def read_edges(edge_index: Tensor) -> tuple[Tensor, Count | None]:
 
 def _owned(ends: Tensor) -> Tensor:
     """A copy that nobody else holds, int32 where numbers allow it."""
+    if torch.compiler.is_compiling():  # no number can be read there, and what is traced ends with the trace
+        return ends.long()
     low, high = ends.aminmax() if ends.dtype == torch.int64 and ends.numel() else (0, 0)
     fits = max(-int(low) - 1, int(high)) < 2**31
     return ends.to(torch.int32 if fits else torch.int64, memory_format=torch.contiguous_format, copy=True)
@@ -74,7 +77,9 @@ def read_types(edge_type: Tensor | None, num_edges: int) -> Tensor | None:
     types = must_be_integers(edge_type, "edge_type").to(torch.long, copy=True)
     if types.shape != (num_edges,):
         raise ValueError(f"expected {num_edges} types of edges, got {list(types.shape)}")
-    if num_edges and int(types.min()) < 0:
+    if torch.compiler.is_compiling():
+        must_hold((types >= 0).all(), "expected types of edges of 0 or more")
+    elif num_edges and int(types.min()) < 0:
         raise ValueError(f"expected types of edges of 0 or more, got {int(types.min())}")
     return types
 
@@ -90,6 +95,8 @@ def numbers_of(size: Count) -> tuple[int, int]:
     ((3, 3), (2, 5))
     """
     pair = size if isinstance(size, tuple) else (size, size)
+    if torch.compiler.is_compiling():  # a symbol is not made a number
+        return pair
     try:
         senders, receivers = (index(each) for each in pair)
     except (TypeError, ValueError):
@@ -108,7 +115,7 @@ def last_of(ptr: Tensor | tuple[Tensor, Tensor]) -> Count:
 
 def read_ptr(ptr: Ends, size: Count, device: torch.device) -> tuple[Sizes, Sizes]:
     """Sizes of senders and of receivers: one object where they are the same nodes."""
-    if isinstance(size, int):
+    if not isinstance(size, tuple):
         if isinstance(ptr, tuple):
             raise ValueError(f"expected one ptr for {size} nodes that are senders and receivers, got two")
         same = of_equal(1, size, device) if ptr is None else from_ptr(ptr)
@@ -120,12 +127,23 @@ def read_ptr(ptr: Ends, size: Count, device: torch.device) -> tuple[Sizes, Sizes
     return from_ptr(ptr[0]), from_ptr(ptr[1])
 
 
-def check_range(edge_index: Tensor, largest: list[int], senders: int, receivers: int) -> None:
-    """Refuse numbers of nodes that are not there."""
+def largest_of(edge_index: Tensor) -> int:
+    """The largest number of a node, -1 where there is none."""
+    return int(edge_index.max()) if edge_index.numel() else -1
+
+
+def check_range(edge_index: Tensor, senders: int, receivers: int) -> None:
+    """Refuse numbers of nodes that are not there; where a compiler looks on, when the graph is run, and without the number."""
+    if torch.compiler.is_compiling():
+        size = torch.tensor([[senders], [receivers]], device=edge_index.device)
+        inside = ((edge_index >= 0) & (edge_index < size)).all()
+        must_hold(inside, "expected node numbers of 0 or more and below the number of nodes in edge_index")
+        return
     if edge_index.numel() == 0:
         return
-    if int(edge_index.min()) < 0:
-        raise ValueError(f"expected node numbers of 0 or more, got {int(edge_index.min())} in edge_index")
+    lowest, largest = (ends.tolist() for ends in edge_index.aminmax(dim=1))
+    if min(lowest) < 0:
+        raise ValueError(f"expected node numbers of 0 or more, got {min(lowest)} in edge_index")
     for row, highest, size in zip(("sender", "receiver"), largest, (senders, receivers), strict=True):
         if highest >= size:
             raise ValueError(f"expected {row} numbers below {size}, got {highest} in edge_index")

@@ -12,6 +12,7 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.lasting import content
 from graphattn.slots import Sizes
+from graphattn.traced import is_traced
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 """What may name a node, an edge or a kind: not bool, which torch would take for a mask."""
@@ -121,7 +122,7 @@ def known(sizes: Sizes) -> Sizes:
     Traceback (most recent call last):
     ValueError: expected max=3 and equal=False with ptr [0, 2, 5], got max=2 and equal=False
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+    if is_traced():
         return sizes
     then = _MADE.get(sizes.ptr)
     if then is None:

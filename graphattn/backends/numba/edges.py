@@ -64,8 +64,13 @@ def table_products(left: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Te
     """Inner products of each edge's row and its ``kind``'s: ``left [rows, H, C]``, ``table [T, H, C]`` -> ``[E, H]``."""
     (_, heads, channels), out = left.shape, left.new_empty(kind.numel(), left.size(1))
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, table.size(0))
-    given = flat(ptr, _checked(kind, table.size(0)), left, table, out)
-    run(kernels.table_products, bounds, lanes_of(channels), sizes, *given)
+    run(
+        kernels.table_products,
+        bounds,
+        lanes_of(channels),
+        sizes,
+        *flat(ptr, _checked(kind, table.size(0)), left, table, out),
+    )
     return out
 
 
@@ -74,8 +79,14 @@ def table_weighted_sums(weight: Tensor, table: Tensor, ptr: Tensor, kind: Tensor
     kinds, heads, channels = table.shape
     out = table.new_empty(ptr.numel() - 1, heads, channels)
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, kinds)
-    given = flat(ptr, _checked(kind, kinds), weight, table, out)
-    run(kernels.table_weighted_sums, bounds, lanes_of(channels), lanes_of(heads), sizes, *given)
+    run(
+        kernels.table_weighted_sums,
+        bounds,
+        lanes_of(channels),
+        lanes_of(heads),
+        sizes,
+        *flat(ptr, _checked(kind, kinds), weight, table, out),
+    )
     return out
 
 
@@ -115,22 +126,33 @@ def drop(weight: Tensor, seed: Tensor, rate: float, ptr: Tensor, sender: Tensor,
 def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:
     """The scores of all edges, ``[E, H]``."""
     query, key, bias = states.query, states.key, states.bias
-    heads, slope = query.size(1), real(scored.slope, query.dtype)
+    heads = query.size(1)
     if scored.score == PRODUCT:
         score = products(query, key, ptr, sender)
         if states.feature_query is not None and states.feature is not None:
             products(states.feature_query, states.feature.unsqueeze(1), ptr, number, score)
     else:
         score, (row_of, starts) = query.new_empty(sender.numel(), heads), pieces(ptr)
-        order = flat(row_of, starts, sender, number, query, key)
-        if scored.score != ADDITIVE:
+        order, slope = flat(row_of, starts, sender, number, query, key), real(scored.slope, query.dtype)
+        bounds = ranges(starts, heads * query.size(2))
+        if scored.score == ADDITIVE:
+            assert states.weight is not None
+            terms = (*flat(states.weight), *_edge_terms(states, sender))
+            width = lanes_of(query.size(2))
+            run(
+                gatv2.scores,
+                bounds,
+                width,
+                tuple(query.shape[1:]),
+                *order,
+                *terms,
+                slope,
+                *flat(score),
+            )
+        else:
             within, bounds = flat(query.new_empty(0) if bias is None else bias), ranges(starts, _EXPONENTIAL * heads)
             run(gat.scores, bounds, lanes_of(heads), heads, *order, *within, slope, *flat(score))
             return score
-        assert states.weight is not None
-        terms = (*flat(states.weight), *_edge_terms(states, sender))
-        bounds, width, sizes = ranges(starts, heads * query.size(2)), lanes_of(query.size(2)), tuple(query.shape[1:])
-        run(gatv2.scores, bounds, width, sizes, *order, *terms, slope, *flat(score))
     if bias is not None:
         run(kernels.add_bias, ranges(ptr, _EXPONENTIAL * heads), lanes_of(1), heads, *flat(ptr, number, bias, score))
     return score
@@ -172,7 +194,8 @@ def _additive_backward(grad: Tensor, states: States, scored: Scored, order: Orde
 
     def to_senders(row_of: Tensor, starts: Tensor, of_key: Tensor) -> None:
         ends = flat(row_of, starts, order.receiver, order.place, order.number, query, key)
-        run(gatv2.to_senders, ranges(starts, work), width, sizes, *ends, *terms, slope, *flat(grad, of_key))
+        kernel = gatv2.to_senders
+        run(kernel, ranges(starts, work), width, sizes, *ends, *terms, slope, *flat(grad, of_key))
 
     of_query, of_key = _in_pieces(order.ptr, none, to_receivers), _in_pieces(order.sender_ptr, none, to_senders)
     if table is None:
@@ -188,8 +211,8 @@ def _split_backward(grad: Tensor, states: States, scored: Scored, order: Order) 
 
     def to_receivers(row_of: Tensor, starts: Tensor, query_grad: Tensor) -> None:
         ends = flat(row_of, starts, order.sender, order.number, query, key, bias)
-        bounds = ranges(starts, _EXPONENTIAL * heads)
-        run(gat.to_receivers, bounds, width, heads, *ends, slope, *flat(grad, query_grad))
+        kernel = gat.to_receivers
+        run(kernel, ranges(starts, _EXPONENTIAL * heads), width, heads, *ends, slope, *flat(grad, query_grad))
 
     def to_senders(row_of: Tensor, starts: Tensor, key_grad: Tensor) -> None:
         del row_of
