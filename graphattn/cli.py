@@ -9,11 +9,13 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGINT
 from typing import Annotated, Any
 
 import typer
 
 import graphattn
+from graphattn.stopping import received, stoppable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -33,7 +35,7 @@ Seed = Annotated[int, typer.Option(help="Of the split, the weights and the order
 Epochs = Annotated[int | None, typer.Option(help="Most passes over the training part.")]
 Ensemble = Annotated[int | None, typer.Option(help="Number of models whose predictions are averaged.")]
 Accelerator = Annotated[str, typer.Option(help="Passed on to Lightning: auto, cpu, gpu, ...")]
-Devices = Annotated[str, typer.Option(help="Passed on to Lightning: auto, a number, a list.")]
+Devices = Annotated[str, typer.Option(help="One device: 1, or the number of a GPU in brackets, as [1].")]
 Precision = Annotated[str, typer.Option(help="Passed on to Lightning: 32-true, bf16-mixed, ...")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training in --out.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop if a row cannot be used, instead of setting it aside.")]
@@ -48,10 +50,12 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
-            command(*args, **options)
+            with stoppable():
+                command(*args, **options)
         except KeyboardInterrupt:
-            typer.echo("stopped by Ctrl-C", err=True)
-            raise typer.Exit(130) from None
+            number = received()
+            typer.echo(f"stopped by {'Ctrl-C' if number == SIGINT else number.name}", err=True)
+            raise typer.Exit(128 + number) from None
         except Exception as error:
             if options.get("debug") or isinstance(error, typer.Exit):
                 raise
@@ -98,7 +102,7 @@ def train(
     epochs: Epochs = None,
     ensemble: Ensemble = None,
     accelerator: Accelerator = "auto",
-    devices: Devices = "auto",
+    devices: Devices = "1",
     precision: Precision = "32-true",
     resume: Resume = False,
     strict: Strict = False,

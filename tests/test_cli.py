@@ -3,6 +3,7 @@ import dataclasses
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -207,6 +208,34 @@ def test_interrupted_training_leaves_a_model_and_is_resumed(data, tmp_path, monk
     assert "holds a finished model: nothing to resume" in fail(
         "train", data, "--out", tmp_path / "model", *words, "--resume"
     )
+
+
+def test_sigterm_ends_training_as_ctrl_c_does_and_is_told_by_the_status(data, tmp_path, monkeypatch):
+    original, waiting = MoleculeModule.training_step, [True]
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def stop(self, batch, batch_idx):
+        if waiting and self.global_step == 7:
+            waiting.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(MoleculeModule, "training_step", stop)
+    monkeypatch.setattr("graphattn.stopping._received", [])
+    words = ("--epochs", 4, "--split", "random", "--no-baselines")
+    result = run("train", data, "--out", tmp_path / "model", *words)
+    assert result.exit_code == 143
+    assert "the same command with --resume goes on" in result.stdout
+    assert result.stderr.endswith("stopped by SIGTERM\n")
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert run("train", data, "--out", tmp_path / "model", *words, "--resume").exit_code == 0
+
+
+def test_one_device_is_all_there_is(data, tmp_path):
+    for devices in ("2", "auto", "[0, 1]", "0"):
+        line = fail("train", data, "--out", tmp_path / "model", "--devices", devices)
+        assert f"expected one device, as 1 or the number of a GPU in brackets, [0], got {devices!r}" in line
+    assert not (tmp_path / "model").exists()
 
 
 # --- what a person gets wrong

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
+from graphattn import files
 from graphattn.comparison.live import Watch
 from graphattn.comparison.plan import Plan, plan
 from graphattn.comparison.problem import Problem
@@ -94,7 +94,7 @@ class Comparison:
         """The table, the verdict and the report, as far as there is anything to say."""
         self.table().to_csv(folder / TABLE, index=False)
         if len(self.failed) < len(self.records):
-            (folder / VERDICT).write_text(self.verdict() + "\n", encoding="utf-8")
+            files.write(folder / VERDICT, self.verdict() + "\n")
             self.report(folder / REPORT)
 
 
@@ -149,7 +149,7 @@ def compare(
     folder = None if out is None else _folder(Path(out))
     shown = console or Console(file=sys.stderr)
     bench = Bench(posed, given, None if folder is None else folder / JOURNALS)
-    with _alone(folder):
+    with nullcontext() if folder is None else files.alone(folder / LOCK, "comparison"):
         store = Store(None if folder is None else folder / RESULTS)
         store.mend()
         try:
@@ -182,21 +182,6 @@ def _fill(store: Store, planned: Plan, bench: Bench, jobs: int, shown: Console) 
             if event.record is not None:
                 store.add(event.record)
             watch.see(event)
-
-
-@contextmanager
-def _alone(folder: Path | None) -> Iterator[None]:
-    """Two runs that fill one folder would fit everything twice. The system lets go of the lock of a run that was killed."""
-    if folder is None:
-        yield
-        return
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            yield
-    except Timeout:
-        raise ValueError(
-            f"expected one comparison at a time in {folder}, got a second one while another runs"
-        ) from None
 
 
 def _folder(out: Path) -> Path:

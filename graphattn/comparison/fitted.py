@@ -18,6 +18,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
+from graphattn import files
 from graphattn.comparison.entry import Columns, Features
 from graphattn.comparison.graphs import Cell, heard
 from graphattn.comparison.network import Network, Size
@@ -117,7 +118,7 @@ class FittedNetwork:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.contiguous().clone() for name, value in self.network.state_dict().items()}
-        (folder / _WEIGHTS).write_bytes(save(weights))
+        files.write(folder / _WEIGHTS, save(weights))
         described = {
             "format": FORMAT,
             "cell": self.network.cell,
@@ -128,7 +129,7 @@ class FittedNetwork:
             "scales": self.scales,
             **more,
         }
-        (folder / _DESCRIPTION).write_text(json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        files.write(folder / _DESCRIPTION, json.dumps(described, indent=1, allow_nan=False) + "\n")
         return folder
 
     @classmethod

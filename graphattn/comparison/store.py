@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple, final
 
+from graphattn import files
 from graphattn.comparison.record import Fit, Record
 
 
@@ -110,9 +111,7 @@ class Store:
         if self._wrong:
             with self.aside.open("a", encoding="utf-8") as file:
                 file.writelines(self._wrong)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(f"{line}\n" for line in self._kept), encoding="utf-8")
-        partial.replace(self.path)
+        files.write(self.path, "".join(f"{line}\n" for line in self._kept))
         self._wrong, self._whole = [], True
 
     def _load(self, path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -56,13 +57,13 @@ class Keeper(pl.Callback):
 
 
 class Stopped(pl.Callback):
-    """Notes that training was interrupted by Ctrl-C, which Lightning turns into the end of the program."""
+    """Notes that training was interrupted by Ctrl-C or SIGTERM, which Lightning turns into the end of the program."""
 
     interrupted = False
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Called by Lightning for every exception."""
-        self.interrupted = isinstance(exception, KeyboardInterrupt)
+        self.interrupted = isinstance(exception, KeyboardInterrupt | SIGTERMException)
 
 
 class ProgressBar(pl.Callback):

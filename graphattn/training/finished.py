@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from graphattn import files
+
 
 def finished(file: Path, key: dict[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The line of `file` that has all of `key`, or what `work()` gives, which is then added to the file.
@@ -27,7 +29,7 @@ def finished(file: Path, key: dict[str, Any], work: Callable[[], dict[str, Any]]
     text = file.read_text() if file.exists() else ""
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
-        file.write_text(whole)
+        files.write(file, whole)
     for line in whole.splitlines():
         found = json.loads(line)
         if key.items() <= found.items():

@@ -19,10 +19,11 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 from torch_geometric.data import Data
 
+from graphattn import files
 from graphattn.data.tasks import Task
 from graphattn.training.build import build
 from graphattn.training.callbacks import Keeper, ProgressBar, Stopped
@@ -36,7 +37,7 @@ from graphattn.training.saved import FittedModel
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training. `model` holds the best weights until then; a run with a folder can be resumed."""
+    """Ctrl-C or SIGTERM during training. `model` holds the best weights until then; a run with a folder can be resumed."""
 
     def __init__(self, model: FittedModel) -> None:
         super().__init__("training was interrupted")
@@ -63,7 +64,8 @@ def fit(
     caller's random state is left alone.
 
     Raises `ValueError` for empty parts, for a `resume` without a checkpoint folder or with other settings or data than
-    the interrupted run's, and when the weights became infinite; `Interrupted` on Ctrl-C.
+    the interrupted run's, for more than one device, and when the weights became infinite; `Interrupted` on Ctrl-C and
+    SIGTERM.
     """
     recipe = recipe or Recipe()
     words = dict(architecture if architecture is not None else Architecture().to_dict())
@@ -103,26 +105,26 @@ class Run:
                 raise ValueError("resume needs the folder of the interrupted run, got folder=None")
             return
         path = self.folder / CHECKPOINTS / "settings.json"
-        if resume and not path.is_file():
-            raise ValueError(f"nothing to resume in {self.folder}: {path} is missing")
-        if resume:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+        if resume and not path.parent.is_dir():
+            raise ValueError(f"nothing to resume in {self.folder}: {path.parent} is missing")
+        begun = resume and path.is_file()  # a run that was killed before it wrote them begins anew
+        if begun:
+            stored = _read(path)
             for name, value in settings.items():
                 if stored.get(name) != value:
                     raise ValueError(f"cannot resume {self.folder}: {name} was {stored.get(name)!r}, is now {value!r}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-        if not resume:
-            for old in [*path.parent.glob("*.ckpt"), *path.parent.glob("*.safetensors")]:
-                old.unlink()
+        for old in () if begun else (*path.parent.glob("*.ckpt"), *path.parent.glob("member-*")):
+            old.unlink(missing_ok=True)
+        files.write(path, json.dumps(settings, indent=1))
 
     def member(self, model: FittedModel, module: MoleculeModule, data: MoleculeData) -> bool:
-        """Adds one member to `model`, trained, or read if it is finished. Returns whether Ctrl-C was pressed."""
+        """Adds one member to `model`, trained, or read if it is finished. Returns whether it was interrupted."""
         finished = self.folder / CHECKPOINTS / f"member-{module.member + 1}.safetensors" if self.folder else None
         history = finished.with_suffix(".json") if finished else None
         if finished and history and history.is_file():
+            model.record["training"].append(_read(history))
             module.kept.load_state_dict(load_file(finished))
-            model.record["training"].append(json.loads(history.read_text(encoding="utf-8")))
             interrupted = False
         else:
             keeper, interrupted, seconds = self.train(module, data)
@@ -132,8 +134,10 @@ class Run:
             report = {"best_epoch": keeper.epoch + 1, "seconds": round(seconds, 1), **keeper.history}
             model.record["training"].append(report)
             if finished and history and not interrupted:
-                save_file({name: value.contiguous() for name, value in module.kept.state_dict().items()}, finished)
-                history.write_text(json.dumps(report), encoding="utf-8")
+                files.write(
+                    finished, save({name: value.contiguous() for name, value in module.kept.state_dict().items()})
+                )
+                files.write(history, json.dumps(report))
                 finished.with_suffix(".ckpt").unlink(missing_ok=True)
         model.members.append(module.kept.cpu().eval())
         return interrupted
@@ -184,8 +188,17 @@ class Run:
 
 
 def clear(folder: Path) -> None:
-    """Removes the checkpoints of a run that is finished and saved."""
+    """Removes the checkpoints of a run that is finished and saved: the settings first, without which nothing is resumed."""
+    (folder / CHECKPOINTS / "settings.json").unlink(missing_ok=True)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        text = f"{path} is damaged: {error}; remove the folder {path.parent.parent} and train again"
+        raise ValueError(text) from None
 
 
 def _settings(architecture: Mapping[str, Any], recipe: Recipe, task: Task, data: MoleculeData) -> dict[str, Any]:

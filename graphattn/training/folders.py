@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import graphattn
+from graphattn import files
 
 FORMAT = 1
 CHECKPOINTS = "training"
@@ -15,9 +18,12 @@ FIELDS = ("task", "architecture", "recipe", "target", "features", "weights")
 def check_folder(out: Path, resume: bool) -> None:
     """Raises `ValueError` when `out` cannot be written to, is taken, or holds nothing to resume."""
     taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    unfinished = (out / CHECKPOINTS / "settings.json").is_file()
+    finished = (out / "model.json").is_file()
+    # One that was killed early has no settings yet, but nothing that another has made.
+    early = taken and out.is_dir() and {path.name for path in out.iterdir()} <= {CHECKPOINTS, "rejected.csv", "logs"}
+    unfinished = (out / CHECKPOINTS / "settings.json").is_file() or early
     if resume and not unfinished:
-        state = "holds a finished model" if (out / "model.json").is_file() else "holds no interrupted training"
+        state = "holds a finished model" if finished else "holds no interrupted training"
         raise ValueError(f"{out} {state}: nothing to resume")
     if taken and not resume:
         hint = "add --resume to go on with the training in it, or " if unfinished else ""
@@ -25,6 +31,17 @@ def check_folder(out: Path, resume: bool) -> None:
     parent = next(folder for folder in [out, *out.absolute().parents] if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ValueError(f"cannot write to {out}: {parent} is {'not writable' if parent.is_dir() else 'a file'}")
+
+
+@contextmanager
+def writing(out: Path, resume: bool) -> Iterator[None]:
+    """The folder `out` for one training alone. Raises `ValueError` when another has it, or has filled it meanwhile."""
+    begun = out / CHECKPOINTS
+    begun.mkdir(parents=True, exist_ok=True)
+    with files.alone(begun / "running.lock", "training"):
+        if not resume and any(path != begun for path in out.iterdir()):
+            raise ValueError(f"{out} is not empty: another training has written to it; name another folder with --out")
+        yield
 
 
 def check_file(out: Path, data: str) -> None:

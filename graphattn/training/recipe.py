@@ -77,9 +77,19 @@ class Hardware:
     """
 
     accelerator: str = "auto"
-    devices: str = "auto"
+    devices: str = "1"
     precision: str = "32-true"
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for more than one device."""
+        several = [each for each in self.devices.strip("[] ").split(",") if each.strip()]
+        listed = self.devices.strip().startswith("[")
+        if len(several) != 1 or (not listed and several[0].strip() != "1"):
+            raise ValueError(
+                f"expected one device, as 1 or the number of a GPU in brackets, [0], got {self.devices!r}: training on "
+                "several is not supported yet"
+            )
 
 
 @dataclass(frozen=True)

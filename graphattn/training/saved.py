@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 import graphattn
+from graphattn import files
 from graphattn.data.molecules import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
 from graphattn.training.build import build
@@ -86,11 +87,11 @@ class FittedModel:
         names = [f"model-{i + 1}.safetensors" if i else "model.safetensors" for i in range(len(self.members))]
         for name, member in zip(names, self.members, strict=True):
             # Not save_file: it makes files that only their owner can read.
-            (folder / name).write_bytes(save({key: value.contiguous() for key, value in member.state_dict().items()}))
+            files.write(folder / name, save({key: value.contiguous() for key, value in member.state_dict().items()}))
         described = self.describe() | {"weights": names}
-        (folder / "README.md").write_text(card(described), encoding="utf-8")
+        files.write(folder / "README.md", card(described))
         lines = [f'"{name}": {json.dumps(_plain(value), allow_nan=False)}' for name, value in described.items()]
-        (folder / "model.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        files.write(folder / "model.json", "{\n" + ",\n".join(lines) + "\n}\n")
         return folder
 
     def describe(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Kind, guess_task
 from graphattn.training.baselines import TREES, baselines
 from graphattn.training.fit import Interrupted, clear, fit
-from graphattn.training.folders import check_folder
+from graphattn.training.folders import check_folder, writing
 from graphattn.training.inputs import Chemistry, attach, describe
 from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.objective import SCORES, score
@@ -60,7 +60,7 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     """Trains on a part of `table`, tests on another beside the baselines, and saves all in `plan.out`.
 
     Raises `ValueError` for a folder that is taken or not writable, for labels that cannot be learned and, if
-    `plan.strict`, for rows that cannot be used; `Interrupted`, with a usable model saved, on Ctrl-C.
+    `plan.strict`, for rows that cannot be used; `Interrupted`, with a usable model saved, on Ctrl-C and SIGTERM.
     """
     check_folder(plan.out, plan.resume)
     for note in table.notes:
@@ -77,13 +77,14 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     if plan.descriptors and values is not None:
         attach(molecules.graphs, values)
     record = described(table, molecules, split, rule, plan)
-    model = _fit(molecules, split, plan, record, verbose, say)
-    model.record |= {"validation": _validation(model, molecules, split)}
-    if len(split.test):
-        title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
-        model.record["metrics"] = compare(model, molecules, split, values if plan.compare else None, title, say)
-    model.save(plan.out)
-    clear(plan.out)
+    with writing(plan.out, plan.resume):
+        model = _fit(molecules, split, plan, record, verbose, say)
+        model.record |= {"validation": _validation(model, molecules, split)}
+        if len(split.test):
+            title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
+            model.record["metrics"] = compare(model, molecules, split, values if plan.compare else None, title, say)
+        model.save(plan.out)
+        clear(plan.out)
     return model
 
 
@@ -244,7 +245,6 @@ def _fit(
     """Trains; an interrupted model is saved like a finished one."""
     assert molecules.task is not None
     graphs = molecules.graphs
-    plan.out.mkdir(parents=True, exist_ok=True)
     if molecules.rejected:
         write_rejected(molecules.rejected, plan.out / "rejected.csv")
         say(f"the rows set aside are listed in {plan.out / 'rejected.csv'}")

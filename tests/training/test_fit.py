@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 
@@ -163,6 +164,40 @@ def test_progress_is_shown_only_when_asked_for(parts, capfd):
     assert capfd.readouterr() == ("", "")
     fit(**parts, recipe=RECIPE, verbose=True)
     assert "validation ROC-AUC" in capfd.readouterr().err
+
+
+def test_sigterm_ends_training_between_two_steps(parts, tmp_path, monkeypatch):
+    original, waiting = MoleculeModule.training_step, [True]
+
+    def stop(self, batch, index):
+        if waiting and self.global_step == 7:
+            waiting.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, index)
+
+    whole = fit(**parts, recipe=RECIPE)
+    monkeypatch.setattr(MoleculeModule, "training_step", stop)
+    with pytest.raises(Interrupted):
+        fit(**parts, recipe=RECIPE, folder=tmp_path)
+    assert same(weights(fit(**parts, recipe=RECIPE, folder=tmp_path, resume=True)), weights(whole))
+
+
+@pytest.mark.parametrize("name", ["settings.json", "member-1.json"])
+def test_a_torn_file_is_named(parts, stop_at, tmp_path, name):
+    stop_at(12, member=1)
+    with pytest.raises(Interrupted):
+        fit(**parts, recipe=Recipe(**{**RECIPE.__dict__, "members": 2}), folder=tmp_path)
+    torn = tmp_path / "training" / name
+    torn.write_text(torn.read_text()[:20])
+    with pytest.raises(ValueError, match=f"{torn} is damaged: .*; remove the folder {tmp_path} and train again"):
+        fit(**parts, recipe=Recipe(**{**RECIPE.__dict__, "members": 2}), folder=tmp_path, resume=True)
+
+
+def test_a_run_that_was_killed_before_it_began_begins_anew(parts, tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "member-1.ckpt").write_text("of another run")
+    resumed = fit(**parts, recipe=RECIPE, folder=tmp_path, resume=True)
+    assert same(weights(resumed), weights(fit(**parts, recipe=RECIPE)))
 
 
 def test_resume_needs_a_folder(parts):

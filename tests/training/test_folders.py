@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from graphattn.training.folders import check_file, check_folder, read_description
+from graphattn.training.folders import check_file, check_folder, read_description, writing
 
 
 def test_new_and_empty_folders_are_free(tmp_path):
@@ -25,6 +25,29 @@ def test_unfinished_folder_can_be_resumed(tmp_path):
         ValueError, match="is not empty: add --resume to go on with the training in it, or name another"
     ):
         check_folder(tmp_path, resume=False)
+
+
+def test_a_training_that_was_killed_early_can_be_resumed(tmp_path):
+    (tmp_path / "rejected.csv").write_text("line,reason,smiles")
+    check_folder(tmp_path, resume=True)
+    (tmp_path / "training").mkdir()
+    check_folder(tmp_path, resume=True)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match="holds no interrupted training: nothing to resume"):
+        check_folder(tmp_path, resume=True)
+
+
+def test_a_folder_that_another_training_has_filled_meanwhile_is_refused(tmp_path):
+    with writing(tmp_path, resume=False):
+        again = pytest.raises(ValueError, match=f"expected one training at a time in {tmp_path / 'training'}")
+        with again, writing(tmp_path, resume=False):
+            pass
+        (tmp_path / "model.json").touch()
+    filled = pytest.raises(ValueError, match=f"{tmp_path} is not empty: another training has written to it")
+    with filled, writing(tmp_path, resume=False):
+        pass
+    with writing(tmp_path, resume=True):
+        pass
 
 
 def test_nothing_to_resume(tmp_path):

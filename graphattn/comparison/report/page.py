@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from graphattn import files
 from graphattn.comparison.record import Record
 from graphattn.comparison.report import protocol, sections, tables
 from graphattn.comparison.report.figures import typographic
@@ -36,7 +37,7 @@ def write_report(
     path = Path(path)
     text = page(summary(records, rope), notes, command)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    files.write(path, text)
     return path
 
 

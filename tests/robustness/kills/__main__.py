@@ -1,0 +1,131 @@
+"""A training is killed before one of its file operations, or at a random time, and goes on: to the same bits.
+
+::
+
+    python -m tests.robustness.kills --runs 200 --seed 0
+
+Prints one line for each failure, then how many were tried and how many survived. Every run is a fork of one process, in which
+everything is imported: it is killed by SIGKILL, and another goes on in its folder with ``--resume``; where that says that there
+is nothing to resume, the plain command has to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from graphattn.cli import app
+from graphattn.training import workflow
+from graphattn.training.recipe import Architecture
+
+EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
+ROWS = [f"{'C' * n}{end},{int(end == 'O')}" for n in range(1, 11) for end in "ON"]
+WORDS = ("--epochs", "3", "--ensemble", "2", "--split", "random", "--no-baselines")
+
+
+def train(table: Path, out: Path, *more: str) -> tuple[int, str]:
+    """The command, with a small network: its exit status and what it says."""
+    original = workflow.Plan.__init__
+
+    def small(self: workflow.Plan, *given: object, **options: object) -> None:
+        made: Any = original
+        made(self, *given, **(options | {"architecture": Architecture(channels=8, heads=2, layers=1)}))
+
+    workflow.Plan.__init__ = small
+    found = CliRunner().invoke(app, ["train", str(table), "--out", str(out), *WORDS, *more])
+    return found.exit_code, found.output
+
+
+def in_fork(work: Callable[[], int]) -> int:
+    """The exit status of work in a fork; negative for that of a signal."""
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os._exit(work())
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def operations(out: Path, work: Callable[[], None], last: int | None) -> int:
+    """How many file operations in a folder work begins with; killed before the one of number ``last``, counted from 0."""
+    count = 0
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal count
+        if event not in EVENTS or not str(arguments[0]).startswith(str(out)):
+            return
+        if event == "open" and not int(str(arguments[2])) & (os.O_WRONLY | os.O_RDWR):
+            return
+        if count == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        count += 1
+
+    sys.addaudithook(hook)
+    work()
+    return count
+
+
+def failure(table: Path, out: Path, whole: bytes, point: int | float) -> str | None:
+    """What is wrong after a kill at a file operation, or, of a fraction, after so many seconds; None if nothing is."""
+
+    def killed() -> int:
+        if isinstance(point, float):
+            threading.Timer(point, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        operations(out, lambda: train(table, out) and None, point if isinstance(point, int) else None)
+        return 0
+
+    in_fork(killed)
+    report = out.with_suffix(".txt")
+
+    def resumed() -> int:
+        status, text = train(table, out, "--resume")
+        if status and "nothing to resume" in text and not (out / "model.json").is_file():
+            status, text = train(table, out)
+        report.write_text(text)
+        return int(bool(status) and "holds a finished model: nothing to resume" not in text)
+
+    if status := in_fork(resumed):
+        return f"status {status}: {' '.join(report.read_text().split())[-300:]}"
+    for name in ("model.safetensors", "model-2.safetensors"):
+        if not (out / name).is_file() or (out / name).read_bytes() != (Path(out.parent) / "whole" / name).read_bytes():
+            return f"{name} is not that of a training that was not killed"
+    return None if whole else "nothing to compare with"
+
+
+def main() -> int:
+    """Kills at some file operations and at some times; 1 if one run did not survive."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--runs", type=int, default=200, help="Number of kills.")
+    asked.add_argument("--seed", type=int, default=0, help="Random seed.")
+    given = asked.parse_args()
+    drawn, survived = random.Random(given.seed), 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        table, whole = folder / "table.csv", folder / "whole"
+        table.write_text("smiles,label\n" + "\n".join(ROWS) + "\nC1CC,1\n")
+        counted = folder / "count"
+        start = time.monotonic()
+        in_fork(lambda: counted.write_text(str(operations(whole, lambda: train(table, whole) and None, None))) and 0)
+        seconds, many = time.monotonic() - start, int(counted.read_text())
+        for run in range(given.runs):
+            point = drawn.randrange(many) if run % 4 else drawn.uniform(0, seconds)
+            wrong = failure(table, folder / f"run{run}", (whole / "model.safetensors").read_bytes(), point)
+            survived += wrong is None
+            if wrong is not None:
+                print(f"run {run}, killed at {point}: {wrong}", flush=True)
+    print(f"{given.runs} tried, {survived} survived, {many} file operations, seed {given.seed}")
+    return int(survived < given.runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
