@@ -53,7 +53,7 @@ LAYERS = {
     "EdgeConv plain": (lambda: pyg.EdgeConv(nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4))), (X, EDGES)),
     "GPSConv": (lambda: pyg.GPSConv(8, pyg.SAGEConv(8, 8), 2), (X, EDGES, BATCH)),
     "GPSConv graph norm": (lambda: pyg.GPSConv(8, None, 2, norm="graph_norm"), (X, EDGES, BATCH)),
-    "GPSConv attention": (lambda: pyg.GPSConv(8, None, 2, attn_kwargs={"dropout": 0.5}), (X, EDGES)),
+    "GPSConv attention dropout": (lambda: pyg.GPSConv(8, None, 2, attn_kwargs={"dropout": 0.5}), (X, EDGES)),
     "GPSConv dropout": (lambda: pyg.GPSConv(8, pyg.GATConv(8, 8), 2, dropout=0.5), (X, EDGES)),
     "GPSConv performer": (lambda: pyg.GPSConv(8, None, 2, attn_type="performer"), (X, EDGES)),
     "GPSConv performer dropout": (
@@ -172,14 +172,9 @@ def test_hooks_of_all_modules_see_what_they_see_in_pyg(make, inputs):
 # Modes.
 
 
-MODAL = {
-    name: layer for name, layer in LAYERS.items() if "dropout" in name or name in ("GINConv", "EdgeConv", "GPSConv")
-}
-
-
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("alone", [True, False])
-@pytest.mark.parametrize(("make", "inputs"), MODAL.values(), ids=MODAL)
+@EACH
 def test_modes_of_parts_are_heeded_as_in_pyg(make, inputs, training, alone):
     """A part in the other mode than all else, with what is inside it or without."""
     layers = [layer.train(not training) for layer in both(make)]
