@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.utils import add_remaining_self_loops, add_self_loops, remove_self_loops
 
 from graphattn.layer import GraphLayer
+from graphattn.message.edge_values import must_be_one_each
 from graphattn.topology import Edges, Topology
 
 AddLoops = Callable[[Tensor, "Tensor | None", int], tuple[Tensor, "Tensor | None"]]
@@ -28,6 +29,7 @@ class WithLoops(nn.Module):
 
     Raises:
         TypeError: a ``torch.sparse`` matrix.
+        ValueError: edge features of another number of edges.
     """
 
     def __init__(self, layer: GraphLayer, add: AddLoops) -> None:
@@ -44,6 +46,8 @@ class WithLoops(nn.Module):
         """As :class:`~graphattn.layer.GraphLayer`."""
         graph = edge_index if isinstance(edge_index, Topology) else _as_edges(edge_index, x)
         size = graph.num_senders, graph.num_receivers
+        if edge_attr is not None:
+            must_be_one_each(edge_attr, graph)
         edges, edge_attr = self.add(graph.edge_index(), edge_attr, min(size))
         return self.layer(x, Edges(edges, size[0] if graph.senders is graph.receivers else size), edge_attr)
 

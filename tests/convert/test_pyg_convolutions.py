@@ -167,6 +167,12 @@ def test_loops_are_not_added_to_a_sparse_matrix(stirred):
         from_torch(stirred(pyg.GCNConv(8, 4)))(torch.randn(6, 8, dtype=F64), matrix)
 
 
+@pytest.mark.parametrize("conv", [pyg.GCNConv(8, 4), pyg.GATConv(8, 4, edge_dim=1), pyg.GATv2Conv(8, 4, edge_dim=1)])
+def test_loops_are_not_added_to_features_of_other_edges(conv):
+    with pytest.raises(ValueError, match=r"expected 9 rows of edge features for Edges\(.*\), got 10"):
+        from_torch(conv)(torch.randn(6, 8), EDGES, torch.rand(10))
+
+
 def test_lazy_channels_are_converted_once_known(stirred):
     original, x = pyg.SAGEConv(-1, 4).double(), torch.randn(6, 8, dtype=F64)
     with pytest.raises(ValueError, match=r"channels to be known, got Linear\(-1, 4.*call the original once"):
