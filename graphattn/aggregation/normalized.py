@@ -18,7 +18,7 @@ class NormalizedSum(nn.Module):
     .. math:: \alpha_{ij} = \frac{s_{ij}}{\sum_{k \in N(i)} s_{ik}} \qquad h_i = \sum_j \alpha_{ij} v_{ij}
 
     Scores are kernels and must not be negative. Those in half precision are weighed in float32. A receiver whose kernels
-    add up to zero (to less than 1e-31 in float32, 1e-292 in float64) hears zero.
+    add up to zero (to less than 1e-31 in float32, 1e-292 in float64) hears zero, and one of whose kernels is NaN hears NaN.
 
     Shapes: score ``[E, H]`` -> alpha ``[E, H]``; message ``[E, H, C] -> [N, H, C]``.
 
@@ -41,7 +41,7 @@ class NormalizedSum(nn.Module):
 
 
 def share(part: Tensor, whole: Tensor) -> Tensor:
-    """``part / whole``; zero where the whole is zero, or so small that its parts are no normal numbers."""
+    """``part / whole``; zero where the whole is zero, or so small that its parts are no normal numbers; NaN where it is NaN."""
     number = torch.finfo(whole.dtype)
-    audible = whole >= number.tiny / number.eps
-    return torch.where(audible, part / torch.where(audible, whole, 1), 0)
+    silent = whole < number.tiny / number.eps
+    return torch.where(silent, 0, part / torch.where(silent, 1, whole))

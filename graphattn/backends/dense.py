@@ -27,6 +27,7 @@ from graphattn.topology.tiles import Plan
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
+_LANES = 16
 _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 
 
@@ -117,7 +118,11 @@ def _fused(tile: Tile, states: States, scale: float) -> Tensor:
     # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
     mask = None if tile.causal or (mask := _mask(tile)) is None else mask.unsqueeze(1)
     rows = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=tile.causal, scale=scale)
-    return differentiable(rows.transpose(0, 1), partial(gradients, tile, scale), *states)
+    rows = differentiable(rows.transpose(0, 1), partial(gradients, tile, scale), *states)
+    # On CPUs torch takes a row of fewer scores than a vector register holds for silent, where all of them are NaN.
+    if query.device.type == "cpu" and (torch.compiler.is_compiling() or key.size(-2) < _LANES):
+        return torch.where(states.query.isnan().any(-1, keepdim=True), torch.nan, rows)
+    return rows
 
 
 def gradients(tile: Tile, scale: float, grad: Tensor, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:

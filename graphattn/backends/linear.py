@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
 _BLOCK = 64
+_LARGE = 32.0
 
 
 @final
@@ -60,18 +61,20 @@ class Linear:
         assert isinstance(message, Attend)
         assert is_product(message.score)
         query, key, value = inputs.receivers["query"], inputs.senders["key"], inputs.senders["value"]
-        query = query * message.score.factor(query.size(-1))
         wide = torch.float64 if value.dtype == torch.float64 else torch.float32
+        query, key = query.to(wide), key.to(wide)
+        query = query * (message.score.factor(query.size(-1)) / _excess(query.detach().amax(-1, keepdim=True)))
         # A value of one beside the others, so that the same sum gives the denominator.
         said = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
         read = _causal if isinstance(graph, Causal) else _whole
-        rows = read(graph, query.to(wide), key.to(wide), said)
+        rows = read(graph, query, key, said)
         return share(rows[..., :-1], rows[..., -1:]).to(value.dtype)
 
 
 def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
     speaking, listening = _packed(graph.senders, key.size(0)), _packed(graph.receivers, query.size(0))
-    sums = torch.einsum("bnhf,bnhc->bhfc", speaking.laid(key), speaking.laid(said))
+    key = _moderated(speaking.laid(key), speaking.home, graph.num_graphs)
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, speaking.laid(said))
     whole = sums.new_zeros(graph.num_graphs, *sums.shape[1:]).index_add(0, speaking.home, sums)
     rows = torch.einsum("bnhf,bhfc->bnhc", listening.laid(query), whole.index_select(0, listening.home))
     return listening.picked(rows)
@@ -82,11 +85,28 @@ def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor
     even = torch.compiler.is_compiling() or graph.receivers.equal
     blocks = (_padded if even else _packed)(graph.receivers, query.size(0))
     query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
+    key = _moderated(key, blocks.home, graph.num_graphs)
     sums = torch.einsum("bnhf,bnhc->bhfc", key, said)
     before = _before_in_rows(sums, graph.num_graphs) if even else _before(sums, blocks.home, _most(graph.receivers))
     pairs = torch.einsum("bnhf,bmhf->bhnm", query, key).tril()
     rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, said)
     return blocks.picked(rows)
+
+
+def _moderated(key: Tensor, home: Tensor, graphs: int) -> Tensor:
+    """Keys in blocks, ``[b, n, H, F]``, divided by how much the largest of a head in their graph is too large."""
+    largest = key.detach().amax(1).amax(-1)
+    index = home.unsqueeze(1).expand_as(largest)
+    of_graph = largest.new_zeros(graphs, largest.size(1)).scatter_reduce(0, index, largest, "amax")
+    return key.div_(_excess(of_graph)[home][:, None, :, None])
+
+
+def _excess(largest: Tensor) -> Tensor:
+    """How much larger than ``_LARGE`` numbers are, at least 1: divided by it, queries and the keys of a graph share out the same,
+    and sums of their products with values do not overflow.
+    """
+    most = torch.finfo(largest.dtype).max
+    return torch.where(largest > _LARGE, largest.clamp(max=most) / _LARGE, 1)
 
 
 def _before_in_rows(sums: Tensor, graphs: int) -> Tensor:

@@ -70,8 +70,8 @@ class Favor(nn.Module):
 
     def prepare(self, query: Tensor, key: Tensor, graph: Topology) -> tuple[Tensor, Tensor]:
         asked, offered = self._exponents(query), self._exponents(key)
-        asked = asked - asked.detach().amax(-1, keepdim=True)
-        offered = offered - _top_of_graph(offered.detach(), graph).unsqueeze(-1)
+        asked = asked - _or_zero(asked.detach().amax(-1, keepdim=True))
+        offered = offered - _or_zero(_top_of_graph(offered.detach(), graph)).unsqueeze(-1)
         return asked.exp().to(query.dtype), offered.exp().to(key.dtype)
 
     def compare(self, query: Tensor, key: Tensor) -> Tensor:
@@ -90,6 +90,11 @@ class Favor(nn.Module):
         short = state.to(wide) / state.size(-1) ** 0.25
         features = self.directions.size(0)
         return short @ self.directions.to(wide).T - (short.square().sum(-1, keepdim=True) + math.log(features)) / 2
+
+
+def _or_zero(top: Tensor) -> Tensor:
+    """The largest exponents; 0 for minus infinity, whose features are zero: states longer than numbers can square."""
+    return top.masked_fill(top == -torch.inf, 0)
 
 
 def _top_of_graph(exponents: Tensor, graph: Topology) -> Tensor:

@@ -11,8 +11,9 @@ from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.score import Cosine, EluKernel, Exponential, Favor, ScaledDot, SoftCap, Then
 from graphattn.testing import assert_backends_agree
-from graphattn.topology import Causal, Full, Prefix
+from graphattn.topology import Causal, Cross, Edges, Full, Prefix
 from graphattn.update import Replace
+from graphattn.zoo import GAT, GATv2
 
 SIZES = [3, 0, 6, 1]
 CLOSE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}
@@ -97,6 +98,37 @@ def test_kernels_of_extreme_states_are_shared_out_or_not_heard(topology, backend
     assert near.max() <= CLOSE[dtype]
     # Everyone hears itself: for the exponential a receiver's own kernel is the largest number there is.
     assert (heard > 0.5).any()
+
+
+LISTED = Edges(torch.tensor([[0, 1, 2, 2, 3, 3], [1, 1, 1, 0, 3, 0]]), 4)
+NAN = {
+    **dict.fromkeys(("csr", "sparse", "edgewise"), (LISTED, "dot", "elu", "favor", "GAT", "GATv2")),
+    "small": (Cross([70, 30], [40, 25]), "dot"),
+    "dense": (Cross([3, 1], [2, 2]), "dot", "GAT"),
+    "linear": (Cross([3, 1], [2, 2]), "elu", "favor"),
+}
+ATTENTION = {
+    "dot": lambda: GraphLayer(Attend(8, Heads(2, 4), ScaledDot()), SoftmaxSum(), Replace()),
+    "elu": lambda: GraphLayer(Attend(8, Heads(2, 4), EluKernel()), NormalizedSum(), Replace()),
+    "favor": lambda: GraphLayer(Attend(8, Heads(2, 4), Favor(4, 8)), NormalizedSum(), Replace()),
+    "GAT": lambda: GAT((8, 8), 4, heads=2),
+    "GATv2": lambda: GATv2((8, 8), 4, heads=2),
+}
+
+
+@pytest.mark.parametrize(
+    ("backend", "attention"), [(backend, kind) for backend, (_, *kinds) in NAN.items() for kind in kinds]
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_receiver_all_of_whose_scores_are_nan_hears_nan_and_nobody_else_does(backend, attention, dtype):
+    graph, layer = NAN[backend][0], ATTENTION[attention]().to(dtype)
+    senders, receivers = (torch.randn(many, 8, dtype=dtype) for many in (graph.num_senders, graph.num_receivers))
+    broken = receivers.index_fill(0, torch.tensor([1]), torch.nan)
+    with use_backend(backend):
+        heard, truth = layer((senders, broken), graph), layer((senders, receivers), graph)
+    assert heard[1].isnan().all()
+    others = torch.arange(graph.num_receivers) != 1
+    torch.testing.assert_close(heard[others], truth[others])
 
 
 @pytest.mark.parametrize("topology", [Full, Causal, full_list])

@@ -79,6 +79,22 @@ def test_low_precision_is_within_twice_the_error_of_the_plain_path():
         assert errors["linear"] <= 2 * errors["edgewise"] + torch.finfo(dtype).eps
 
 
+@pytest.mark.parametrize("size", [1e10, 1e18, 1e25, 1e30])
+@pytest.mark.parametrize("graph", [Full([5, 0, 4]), Causal([5, 0, 4]), Cross([5, 4], [4, 5])], ids=repr)
+def test_states_of_any_size_are_shared_out_as_edge_by_edge_in_float64(graph, size):
+    """Keys, queries and values of one graph are large, those of the other are not."""
+    layer, out = LinearAttention(8, heads=2), []
+    x = torch.randn(9, 8) * torch.tensor([size] * 5 + [1.0] * 4)[:, None]
+    for name, dtype in (("linear", torch.float32), ("edgewise", F64)):
+        layer, leaf = layer.to(dtype), x.to(dtype, copy=True).requires_grad_()
+        with use_backend(name):
+            heard = layer((leaf, leaf) if isinstance(graph, Cross) else leaf, graph)
+        scaled = heard.double() / x.abs().amax(1, keepdim=True).double()
+        (slope,) = torch.autograd.grad(scaled.sin().sum(), leaf)
+        out.append((scaled, slope.double() * x.abs().amax(1, keepdim=True)))
+    assert_close(*out, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("kernel", [EluKernel(), Favor(4, 8)], ids=repr)
 def test_a_compiled_layer_needs_no_plan(kernel):
     layer = LinearAttention(8, heads=2, kernel=kernel)

@@ -57,12 +57,6 @@ FAULTS = (
         ("layer", 365),
     ),
     Known(
-        "linear: infinite features of a kernel are no NaN",
-        r"normalised sums.*broken",
-        r"linear: ",
-        ("layer", 182),
-    ),
-    Known(
         "by design: a receiver all of whose scores are -inf hears zero, and NaN in PyG",
         r"(GAT|GATv2|Transformer)Conv.*-?inf in",
         r"out: .* for nan",
