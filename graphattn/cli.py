@@ -41,6 +41,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupt
 Strict = Annotated[bool, typer.Option("--strict", help="Stop if a row cannot be used, instead of setting it aside.")]
 Fragment = Annotated[bool, typer.Option("--largest-fragment", help="Keep the largest fragment of salts and mixtures.")]
 Baselines = Annotated[bool, typer.Option(help="Compare with random forests on the same split.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Load a model whose files were changed since it was saved.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show Python's traceback of an error.")]
 
 
@@ -147,6 +148,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
     smiles: Smiles = None,
     strict: Strict = False,
+    trust: Trust = False,
     debug: Debug = False,
 ) -> None:
     """Predict the molecules in DATA: all its rows and columns in their order, predictions in columns behind."""
@@ -159,7 +161,7 @@ def predict(
     from graphattn.training import prediction, saved, workflow
 
     table = open_table(data, smiles=smiles, targets=())
-    fitted = saved.load(model)
+    fitted = saved.load(model, trust)
     frame, rejected = prediction.predict_table(fitted, table)
     workflow.tell_rejected(rejected, say)
     workflow.check_strict(rejected, strict)
@@ -175,6 +177,7 @@ def evaluate(
     smiles: Smiles = None,
     target: Targets = None,
     strict: Strict = False,
+    trust: Trust = False,
     debug: Debug = False,
 ) -> None:
     """Compare predictions for DATA with its labels; tells apart molecules that MODEL was trained on."""
@@ -185,7 +188,7 @@ def evaluate(
     from graphattn.data.embedded import open_table
     from graphattn.training import prediction, saved, workflow
 
-    fitted = saved.load(model)
+    fitted = saved.load(model, trust)
     table = open_table(data, smiles=smiles, targets=target or fitted.task.names)
     found, rejected = prediction.evaluate_table(fitted, table)
     workflow.tell_rejected(rejected, say)
@@ -200,6 +203,7 @@ def explain(
     smiles: Annotated[list[str], typer.Argument(metavar="SMILES...", help="Molecules to draw.")],
     out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("atoms"),
     target: Annotated[str | None, typer.Option(help="Target or class to explain.")] = None,
+    trust: Trust = False,
     debug: Debug = False,
 ) -> None:
     """Draw which atoms of each molecule mattered (SVG and PNG)."""
@@ -210,7 +214,7 @@ def explain(
     from graphattn.explain.molecules import explain_all
     from graphattn.training import saved
 
-    explain_all(saved.load(model), smiles, out, target, say)
+    explain_all(saved.load(model, trust), smiles, out, target, say)
 
 
 @app.command()

@@ -109,12 +109,12 @@ class MoleculeClassifier(ClassifierMixin, BaseEstimator):
         return self.model_.save(folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "MoleculeClassifier":
-        """The classifier in a folder made by `save` or by `graphattn train`.
+    def load(cls, folder: str | Path, trust: bool = False) -> "MoleculeClassifier":
+        """The classifier in a folder made by `save` or by `graphattn train`; with `trust` also when files were changed.
 
         Raises `ValueError` for a model of another task, and as `graphattn.training.saved.load` does.
         """
-        model = saved.load(folder)
+        model = saved.load(folder, trust)
         if model.task.kind not in ("binary", "multiclass"):
             raise ValueError(f"{folder} holds a {model.task.kind} model; expected binary or multiclass")
         estimator = cls(**_parameters(model))
@@ -178,12 +178,12 @@ class MoleculeRegressor(RegressorMixin, BaseEstimator):
         return self.model_.save(folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "MoleculeRegressor":
-        """The regressor in a folder made by `save` or by `graphattn train`.
+    def load(cls, folder: str | Path, trust: bool = False) -> "MoleculeRegressor":
+        """The regressor in a folder made by `save` or by `graphattn train`; with `trust` also when files were changed.
 
         Raises `ValueError` for a model of another task, and as `graphattn.training.saved.load` does.
         """
-        model = saved.load(folder)
+        model = saved.load(folder, trust)
         if model.task.kind != "regression":
             raise ValueError(f"{folder} holds a {model.task.kind} model; expected regression")
         estimator = cls(**_parameters(model))

@@ -1,13 +1,19 @@
-"""Files that are whole or not there, in folders that one process at a time writes to."""
+"""Files that are whole or not there, in folders that one process at a time writes to, and that tell whether they were changed."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+MANIFEST = "manifest.json"
+"""The SHA-256 of every file of a saved model, written last."""
 
 
 def write(path: str | Path, content: str | bytes) -> None:
@@ -46,3 +52,39 @@ def alone(lock: Path, what: str) -> Iterator[None]:
         raise ValueError(
             f"expected one {what} at a time in {lock.parent}, got a second one while another runs"
         ) from None
+
+
+def seal(folder: Path, names: Sequence[str]) -> None:
+    """Write the SHA-256 of files in a folder down, in :data:`MANIFEST`, so that :func:`verify` sees what is changed later."""
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    write(folder / MANIFEST, json.dumps({"sha256": digests}, indent=1) + "\n")
+
+
+def verify(folder: Path) -> None:
+    """Check a folder against its manifest. One that was saved before there were manifests is not checked, which is logged.
+
+    This finds accidents and edits; whoever rewrites the manifest as well is not found.
+
+    Raises:
+        ValueError: a damaged manifest, or a file that was changed or is missing, which is named.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        logging.getLogger("graphattn").warning(
+            "%s was saved without %s, by an earlier version: whether its files were changed is unknown",
+            folder, MANIFEST,
+        )  # fmt: skip
+        return
+    try:
+        known = dict(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {type(error).__name__} {error}") from None
+    for name, digest in known.items():
+        file = folder / name
+        if Path(name).name != name or not file.is_file():
+            raise ValueError(f"{folder} is incomplete: {name} is missing")
+        if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != digest:
+            raise ValueError(
+                f"{file} was changed since the model was saved: expected SHA-256 {str(digest)[:12]}, got {found[:12]}; "
+                "to load it as it is, say trust=True, or --trust"
+            )

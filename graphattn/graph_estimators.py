@@ -116,9 +116,12 @@ class GraphClassifier(ClassifierMixin, BaseEstimator):
         return self.model_.save(folder, {"parameters": self.get_params(), "classes": self.classes_.tolist()})
 
     @classmethod
-    def load(cls, folder: str | Path) -> GraphClassifier:
-        """The classifier in a folder made by `save`. Raises `ValueError` for another model and for damaged files."""
-        model, described = FittedNetwork.load(folder)
+    def load(cls, folder: str | Path, trust: bool = False) -> GraphClassifier:
+        """The classifier in a folder made by `save`; with `trust` also when files were changed since.
+
+        Raises `ValueError` for another model and for changed or damaged files.
+        """
+        model, described = FittedNetwork.load(folder, trust)
         if "classes" not in described:
             raise ValueError(f"{folder} holds a regressor; expected a classifier")
         estimator = cls(**described["parameters"])
@@ -179,9 +182,12 @@ class GraphRegressor(RegressorMixin, BaseEstimator):
         return self.model_.save(folder, {"parameters": self.get_params(), "one_dimensional": self.one_dimensional_})
 
     @classmethod
-    def load(cls, folder: str | Path) -> GraphRegressor:
-        """The regressor in a folder made by `save`. Raises `ValueError` for another model and for damaged files."""
-        model, described = FittedNetwork.load(folder)
+    def load(cls, folder: str | Path, trust: bool = False) -> GraphRegressor:
+        """The regressor in a folder made by `save`; with `trust` also when files were changed since.
+
+        Raises `ValueError` for another model and for changed or damaged files.
+        """
+        model, described = FittedNetwork.load(folder, trust)
         if "one_dimensional" not in described:
             raise ValueError(f"{folder} holds a classifier; expected a regressor")
         estimator = cls(**described["parameters"])

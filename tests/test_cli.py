@@ -108,6 +108,7 @@ def test_training_says_what_it_does_and_saves_a_model(data, tmp_path):
     assert {path.name for path in (tmp_path / "model").iterdir()} == {
         "README.md",
         "logs",
+        "manifest.json",
         "model.json",
         "model.safetensors",
     }

@@ -114,7 +114,7 @@ class FittedNetwork:
         return head.out_features
 
     def save(self, folder: str | Path, more: Mapping[str, Any]) -> Path:
-        """Writes ``model.safetensors`` and ``graph_model.json``, with ``more`` in it."""
+        """Writes ``model.safetensors``, ``graph_model.json`` with ``more`` in it, and ``manifest.json``."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.contiguous().clone() for name, value in self.network.state_dict().items()}
@@ -130,18 +130,21 @@ class FittedNetwork:
             **more,
         }
         files.write(folder / _DESCRIPTION, json.dumps(described, indent=1, allow_nan=False) + "\n")
+        files.seal(folder, [_WEIGHTS, _DESCRIPTION])
         return folder
 
     @classmethod
-    def load(cls, folder: str | Path) -> tuple[Self, dict[str, Any]]:
-        """The network in a folder, and all that its description holds.
+    def load(cls, folder: str | Path, trust: bool = False) -> tuple[Self, dict[str, Any]]:
+        """The network in a folder, and all that its description holds; with `trust` also when files were changed since.
 
         Raises:
-            ValueError: a folder without a model, a damaged or missing file, another format.
+            ValueError: a folder without a model, a changed, damaged or missing file, another format.
         """
         path = Path(folder) / _DESCRIPTION
         if not path.is_file():
             raise ValueError(f"{folder} holds no graph model: {_MISSING}, with {path.name} in it")
+        if not trust:
+            files.verify(Path(folder))
         try:
             described = json.loads(path.read_text(encoding="utf-8"))
             if described["format"] != FORMAT:

@@ -81,7 +81,7 @@ class FittedModel:
         return np.hstack([1 - found, found]) if self.task.kind == "binary" else found
 
     def save(self, folder: str | Path) -> Path:
-        """Writes `model.safetensors` (and `model-2.safetensors`, ... of an ensemble), `README.md`, `model.json`."""
+        """Writes `model.safetensors` (`model-2.safetensors`, ... of an ensemble), `README.md`, `model.json`, `manifest.json`."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         names = [f"model-{i + 1}.safetensors" if i else "model.safetensors" for i in range(len(self.members))]
@@ -92,6 +92,7 @@ class FittedModel:
         files.write(folder / "README.md", card(described))
         lines = [f'"{name}": {json.dumps(_plain(value), allow_nan=False)}' for name, value in described.items()]
         files.write(folder / "model.json", "{\n" + ",\n".join(lines) + "\n}\n")
+        files.seal(folder, [*names, "README.md", "model.json"])
         return folder
 
     def describe(self) -> dict[str, Any]:
@@ -113,14 +114,16 @@ class FittedModel:
         return described | self.record
 
 
-def load(folder: str | Path) -> FittedModel:
-    """The model saved in `folder`.
+def load(folder: str | Path, trust: bool = False) -> FittedModel:
+    """The model saved in `folder`; with `trust` also when its files were changed since.
 
-    Raises `ValueError`, naming the file, for a folder without a model, a damaged or missing file, a model of another
-    format, and a model whose atom or bond features are not those of this version.
+    Raises `ValueError`, naming the file, for a folder without a model, a changed, damaged or missing file, a model of
+    another format, and a model whose atom or bond features are not those of this version.
     """
     folder = Path(folder)
     described = read_description(folder)
+    if not trust:
+        files.verify(folder)
     stored, here = described["features"], _plain(feature_tables())
     for table in here:
         if stored.get(table) != here[table]:
@@ -134,7 +137,7 @@ def load(folder: str | Path) -> FittedModel:
         Chemistry(**described.get("chemistry", {}))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'model.json'} is damaged: {type(error).__name__} {error}") from error
-    members = [_member(described, task, folder / name) for name in described["weights"]]
+    members = [_member(described, task, folder / Path(name).name) for name in described["weights"]]
     own = {"format", "versions", "seed", "parameters", "descriptors", *FIELDS}
     record = {name: value for name, value in described.items() if name not in own}
     names = tuple(known["names"]) if known else ()

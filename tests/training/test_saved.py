@@ -121,7 +121,7 @@ def test_another_format_is_refused(make_model, tmp_path):
 def test_other_features_are_refused(make_model, tmp_path):
     edit(make_model().save(tmp_path), features={"atom": {"element": ["H"]}, "bond": {}})
     with pytest.raises(ValueError, match=r"model.json: its atom features are not those of graphattn"):
-        load(tmp_path)
+        load(tmp_path, trust=True)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
@@ -147,7 +147,7 @@ def test_json_without_a_field_is_refused(make_model, tmp_path):
 def test_json_with_an_unknown_setting_is_refused(make_model, tmp_path):
     edit(make_model().save(tmp_path), recipe={"epoch": 3})
     with pytest.raises(ValueError, match=r"model.json is damaged: TypeError .*'epoch'"):
-        load(tmp_path)
+        load(tmp_path, trust=True)
 
 
 def test_missing_weights_are_named(make_model, tmp_path):
@@ -162,10 +162,50 @@ def test_damaged_weights_are_named(make_model, tmp_path, damage):
     path = make_model().save(tmp_path) / "model.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=r"model.safetensors is damaged: "):
+        load(tmp_path, trust=True)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model-2.safetensors", "README.md", "model.json"])
+def test_a_file_that_was_changed_is_named_and_loaded_only_if_trusted(make_model, tmp_path, name):
+    model = make_model(members=2)
+    file = model.save(tmp_path) / name
+    file.write_bytes(file.read_bytes() + b"\n" if name != "model.safetensors" else file.read_bytes()[:-1] + b"\x3f")
+    with pytest.raises(
+        ValueError, match=f"{file} was changed since the model was saved: expected SHA-256 .*, got .*; to load"
+    ):
         load(tmp_path)
+    if "safetensors" not in name:
+        assert load(tmp_path, trust=True).task == model.task
+    file.unlink()
+    if name != "model.json":
+        with pytest.raises(ValueError, match=f"{tmp_path} is incomplete: {name} is missing"):
+            load(tmp_path)
+
+
+def test_folders_of_before_there_were_manifests_are_loaded_with_a_sentence(make_model, tmp_path, caplog):
+    (make_model().save(tmp_path) / "manifest.json").unlink()
+    load(tmp_path)
+    assert f"{tmp_path} was saved without manifest.json, by an earlier version" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sha256": 3}'])
+def test_a_damaged_manifest_is_refused(make_model, tmp_path, text):
+    (make_model().save(tmp_path) / "manifest.json").write_text(text)
+    with pytest.raises(ValueError, match=r"manifest.json is damaged: "):
+        load(tmp_path)
+
+
+def test_no_file_outside_the_folder_is_read(make_model, tmp_path):
+    folder = make_model().save(tmp_path / "model")
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    edit(folder, weights=["../model.safetensors"])
+    assert load(folder, trust=True).members
+    (folder / "manifest.json").write_text('{"sha256": {"../model.safetensors": ""}}')
+    with pytest.raises(ValueError, match=r"is incomplete: \.\./model.safetensors is missing"):
+        load(folder)
 
 
 def test_weights_of_another_network_are_refused(make_model, tmp_path):
     edit(make_model().save(tmp_path), architecture={"name": "Tiny", "channels": 16})
     with pytest.raises(ValueError, match=r"model.safetensors is damaged: Error\(s\) in loading state_dict"):
-        load(tmp_path)
+        load(tmp_path, trust=True)
