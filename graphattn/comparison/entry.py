@@ -20,6 +20,9 @@ from graphattn.models.reading import MeanOfNodes
 from graphattn.slots import State
 from graphattn.topology import Blockwise, Topology, read_sizes
 
+MOST_CATEGORIES = 1000
+"""Each category has a vector of its own; a column of larger integers is one of numbers."""
+
 
 class Columns(NamedTuple):
     """What stands in the columns of a feature: so many numbers, or categories, each column with so many.
@@ -37,7 +40,8 @@ class Columns(NamedTuple):
         """Read from the features of all graphs, ``[..., columns]`` or ``[...]``.
 
         Raises:
-            ValueError: graphs that differ in columns, or in whether these are numbers; a negative category.
+            ValueError: graphs that differ in columns, or in whether these are numbers; a negative category, or one that is so
+                large that it must be a number.
 
         >>> Columns.of([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])])
         Columns(numbers=0, categories=(3, 5), mean=(), deviation=())
@@ -53,6 +57,12 @@ class Columns(NamedTuple):
             return cls(count, (), *_standard(every.double()))
         if every.numel() and int(every.min()) < 0:
             raise ValueError(f"expected categories of 0 or more, got {int(every.min())}")
+        if every.numel() and (largest := int(every.max())) >= MOST_CATEGORIES:
+            column = int(every.amax(0).argmax())
+            raise ValueError(
+                f"expected at most {MOST_CATEGORIES:,} categories in a column of integers, got values up to {largest:,} in "
+                f"column {column}: as numbers they would be floats (.float()), as categories they are numbered from 0"
+            )
         return cls(0, tuple((every.amax(0) + 1).tolist()) if len(every) else (1,) * count)
 
 

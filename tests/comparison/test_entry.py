@@ -47,6 +47,14 @@ def test_columns_are_read_from_all_graphs(features, columns):
         ([torch.zeros(1, 2), torch.zeros(1, 3)], "got 2 numbers and 3 numbers"),
         ([torch.zeros(1, 2), torch.zeros(1, 2).long()], "got 2 categories and 2 numbers"),
         ([torch.tensor([[-1]])], "categories of 0 or more, got -1"),
+        (
+            [torch.tensor([[3, 10_000_000]]), torch.tensor([[999, 0]])],
+            "at most 1,000 categories in a column of integers, got values up to 10,000,000 in column 1: as",
+        ),
+        (
+            [torch.tensor([[1000]])],
+            "at most 1,000 categories in a column of integers, got values up to 1,000 in column 0",
+        ),
         ([], "got no graph"),
     ],
 )

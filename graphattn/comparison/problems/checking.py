@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.utils import is_sparse, to_edge_index
 
 from graphattn.training.inputs import list_problems
 
@@ -49,7 +50,9 @@ def fault(graph: object) -> str:
         return "it has neither x nor num_nodes"
     if not graph.num_nodes:
         return "it has no nodes"
-    edge_index = graph.edge_index
+    if graph.edge_index is None and "adj_t" in graph and not is_sparse(graph["adj_t"]):
+        return f"expected adj_t as a sparse matrix, got {_described(graph['adj_t'])}"
+    edge_index = edges_of(graph)
     if edge_index is not None:
         if not isinstance(edge_index, Tensor) or edge_index.dtype != torch.long or edge_index.shape[:-1] != (2,):
             return f"expected edge_index [2, K] of int64, got {_described(edge_index)}"
@@ -62,13 +65,25 @@ def fault(graph: object) -> str:
     return next(filter(None, (_fault_of(graph, name, *each) for name, each in rows.items() if name in graph)), "")
 
 
+def edges_of(graph: Data) -> Tensor | None:
+    """A graph's ``edge_index``, or that of its ``adj_t``; None where it has neither.
+
+    >>> edges_of(Data(adj_t=torch.tensor([[0.0, 1.0], [0.0, 0.0]]).to_sparse_csr(), num_nodes=2))
+    tensor([[1],
+            [0]])
+    """
+    if graph.edge_index is not None or "adj_t" not in graph:
+        return graph.edge_index
+    return to_edge_index(graph["adj_t"])[0].flip(0)
+
+
 def form(graph: Data) -> Form:
     """What a graph without a :func:`fault` consists of."""
     x, edge_attr, pos = graph.x, graph.edge_attr, graph.pos
     return Form(
         "" if x is None else _kind(x),
         0 if x is None else _table(x).size(1),
-        graph.edge_index is not None,
+        edges_of(graph) is not None,
         "" if edge_attr is None else _kind(edge_attr),
         0 if edge_attr is None else _table(edge_attr).size(1),
         0 if pos is None else _table(pos).size(1),
@@ -91,7 +106,8 @@ def plain(graph: Data) -> Data:
     Numbers become float32 and categories int64, features ``[n, columns]``; edges from a node to itself are left out.
     """
     count = cast(int, graph.num_nodes)
-    edge_index = torch.zeros(2, 0, dtype=torch.long) if graph.edge_index is None else graph.edge_index
+    edge_index = edges_of(graph)
+    edge_index = torch.zeros(2, 0, dtype=torch.long) if edge_index is None else edge_index
     keep = edge_index[0] != edge_index[1]
     held = Data(x=torch.ones(count, 1) if graph.x is None else _features(graph.x), edge_index=edge_index[:, keep])
     if graph.edge_attr is not None:

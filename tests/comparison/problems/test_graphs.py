@@ -127,6 +127,19 @@ BAD = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CS")
+@pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo, torch.sparse_csc])
+def test_edges_are_read_from_adj_t(layout):
+    edges = torch.tensor([[0, 1, 2], [1, 2, 1]])
+    adj_t = torch.sparse_coo_tensor(edges.flip(0), torch.ones(3), (3, 3)).to_sparse(layout=layout)
+    held = [ring(y, edge_index=None, adj_t=adj_t) for y in (0, 1, 0, 1)]
+    found = problem(held)
+    assert sorted(found.graphs[0].edge_index.t().tolist()) == [[0, 1], [1, 2], [2, 1]]
+    assert found.notes == ()
+    held[3] = ring(1, edge_index=None, adj_t=torch.zeros(3, 3))
+    assert "expected adj_t as a sparse matrix, got float32 [3, 3]" in problem(held).notes[0]
+
+
 @pytest.mark.parametrize("reason", BAD)
 def test_a_bad_graph_is_set_aside_with_its_number_and_the_rest_goes_on(reason):
     good = rings()
