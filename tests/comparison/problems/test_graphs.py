@@ -127,7 +127,7 @@ BAD = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CS")
+@pytest.mark.filterwarnings("ignore:Sparse ")
 @pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo, torch.sparse_csc])
 def test_edges_are_read_from_adj_t(layout):
     edges = torch.tensor([[0, 1, 2], [1, 2, 1]])
