@@ -17,7 +17,7 @@ from graphattn.backends.numba.arrays import dropout_of, flat, real
 from graphattn.backends.numba.rows import period_of
 from graphattn.backends.numba.threads import pieces, ranges, run
 from graphattn.backends.numba.vector import lanes_of
-from graphattn.backends.operators.edge_attention import ADDITIVE, PRODUCT, Grads, Scored, States
+from graphattn.backends.operators.edge_attention import SPLIT, Grads, Scored, States
 from graphattn.backends.operators.rules import Order, alike
 
 # An exponential costs about as much as sixteen products.
@@ -124,54 +124,24 @@ def drop(weight: Tensor, seed: Tensor, rate: float, ptr: Tensor, sender: Tensor,
 
 
 def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:
-    """The scores of all edges, ``[E, H]``."""
-    query, key, bias = states.query, states.key, states.bias
-    heads = query.size(1)
-    if scored.score == PRODUCT:
-        score = products(query, key, ptr, sender)
-        if states.feature_query is not None and states.feature is not None:
-            products(states.feature_query, states.feature.unsqueeze(1), ptr, number, score)
-    else:
-        score, (row_of, starts) = query.new_empty(sender.numel(), heads), pieces(ptr)
-        order, slope = flat(row_of, starts, sender, number, query, key), real(scored.slope, query.dtype)
-        bounds = ranges(starts, heads * query.size(2))
-        if scored.score == ADDITIVE:
-            assert states.weight is not None
-            terms = (*flat(states.weight), *_edge_terms(states, sender))
-            width = lanes_of(query.size(2))
-            run(
-                gatv2.scores,
-                bounds,
-                width,
-                tuple(query.shape[1:]),
-                *order,
-                *terms,
-                slope,
-                *flat(score),
-            )
-        else:
-            within, bounds = flat(query.new_empty(0) if bias is None else bias), ranges(starts, _EXPONENTIAL * heads)
-            run(gat.scores, bounds, lanes_of(heads), heads, *order, *within, slope, *flat(score))
-            return score
-    if bias is not None:
-        run(kernels.add_bias, ranges(ptr, _EXPONENTIAL * heads), lanes_of(1), heads, *flat(ptr, number, bias, score))
+    """GATv2's or GAT's scores of all edges, ``[E, H]``."""
+    query, bias, heads, slope = states.query, states.bias, states.query.size(1), real(scored.slope, states.query.dtype)
+    score, (row_of, starts) = query.new_empty(sender.numel(), heads), pieces(ptr)
+    order = flat(row_of, starts, sender, number, query, states.key)
+    if scored.score == SPLIT:
+        within, bounds = flat(query.new_empty(0) if bias is None else bias), ranges(starts, _EXPONENTIAL * heads)
+        run(gat.scores, bounds, lanes_of(heads), heads, *order, *within, slope, *flat(score))
+        return score
+    assert states.weight is not None
+    terms = (*flat(states.weight), *_edge_terms(states, sender))
+    bounds, width, sizes = ranges(starts, heads * query.size(2)), lanes_of(query.size(2)), tuple(query.shape[1:])
+    run(gatv2.scores, bounds, width, sizes, *order, *terms, slope, *flat(score))
     return score
 
 
 def scores_backward(grad: Tensor, states: States, scored: Scored, order: Order) -> Grads:
-    """Gradients through the scores from theirs, ``grad [E, H]``; of GAT's it becomes that within the leaky ReLU."""
-    ptr, sender, number, sender_ptr, receiver, place = order
-    if scored.score == ADDITIVE:
-        return _additive_backward(grad, states, scored, order)
-    if scored.score != PRODUCT:
-        return _split_backward(grad, states, scored, order)
-    of_query = sums(grad, states.key, ptr, sender, None)
-    of_key = sums(grad, states.query, sender_ptr, receiver, place)
-    if states.feature_query is None or states.feature is None:
-        return Grads(grad, of_query, of_key)
-    of_feature_query = sums(grad, states.feature.unsqueeze(1), ptr, number, None)
-    of_feature = feature_sums(grad, states.feature_query, ptr, number)
-    return Grads(grad, of_query, of_key, of_feature_query, None, of_feature)
+    """Gradients through GATv2's or GAT's scores from theirs, ``grad [E, H]``; GAT's becomes that within the leaky ReLU."""
+    return (_split_backward if scored.score == SPLIT else _additive_backward)(grad, states, scored, order)
 
 
 def _additive_backward(grad: Tensor, states: States, scored: Scored, order: Order) -> Grads:

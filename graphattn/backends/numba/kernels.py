@@ -237,12 +237,3 @@ def drop(low, high, lanes, heads, ptr, sender, number, seed, threshold, scale, w
             word = word_of(seed, i, get(sender, e), get(number, e))
             for h in range(heads):
                 put(weight, e * heads + h, get(weight, e * heads + h) * dropout_scale(word, h, threshold, scale))
-
-
-@compiled
-def add_bias(low, high, lanes, heads, ptr, number, bias, score):
-    """The bias of each edge, in the order of the topology, is added to ``score [E, H]``."""
-    for e in range(np.int64(ptr[low]), np.int64(ptr[high])):
-        at = np.int64(get(number, e)) * heads
-        for h in range(heads):
-            put(score, e * heads + h, get(score, e * heads + h) + get(bias, at + h))

@@ -111,7 +111,7 @@ def _attend(*given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if kernels == "triton":
         out, feature_sum, kept = edges.attend(states, scored, (ptr, sender, number))
         return out, feature_sum, kept, kept.new_empty(0, query.size(1))
-    alpha = edges.softmax(edges.scores(states, scored, ptr, sender, number), ptr)
+    alpha = edges.softmax(_scores(edges, states, scored, ptr, sender, number), ptr)
     dropped = alpha
     if scored.seed is not None:
         dropped = edges.drop(alpha.clone(), scored.seed, scored.dropout, ptr, sender, number)
@@ -120,6 +120,32 @@ def _attend(*given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         feature_sum = edges.sums(dropped, states.feature.unsqueeze(1), ptr, number, None)
     out = edges.sums(dropped, states.value, ptr, sender, None)
     return out, feature_sum, alpha, alpha.new_empty(0, query.size(1)) if scored.seed is None else dropped
+
+
+def _scores(edges: Any, states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:
+    """The scores of all edges, ``[E, H]``."""
+    bias = states.bias
+    if scored.score != PRODUCT:
+        score = edges.scores(states, scored, ptr, sender, number)
+    else:
+        score = edges.products(states.query, states.key, ptr, sender)
+        if states.feature_query is not None and states.feature is not None:
+            edges.products(states.feature_query, states.feature.unsqueeze(1), ptr, number, score)
+    return score if bias is None or scored.score == SPLIT else score.add_(bias.index_select(0, number))
+
+
+def _scores_backward(edges: Any, grad: Tensor, states: States, scored: Scored, order: Order) -> Grads:
+    """Gradients through the scores from theirs, ``grad [E, H]``; of GAT's it becomes that within the leaky ReLU."""
+    if scored.score != PRODUCT:
+        return edges.scores_backward(grad, states, scored, order)
+    ptr, sender, number, sender_ptr, receiver, place = order
+    of_query = edges.sums(grad, states.key, ptr, sender, None)
+    of_key = edges.sums(grad, states.query, sender_ptr, receiver, place)
+    if states.feature_query is None or states.feature is None:
+        return Grads(grad, of_query, of_key)
+    of_feature_query = edges.sums(grad, states.feature.unsqueeze(1), ptr, number, None)
+    of_feature = edges.feature_sums(grad, states.feature_query, ptr, number)
+    return Grads(grad, of_query, of_key, of_feature_query, None, of_feature)
 
 
 def _shapes(*given: Any) -> tuple[Tensor, ...]:
@@ -164,7 +190,8 @@ def _attend_backward(
         if scored.seed is not None:
             edges.drop(score_grad, scored.seed, scored.dropout, ptr, sender, number)
         dropped = kept if scored.seed is None else dropped
-        found = edges.scores_backward(edges.softmax_backward(kept, score_grad, ptr), states, scored, order)
+        score_grad = edges.softmax_backward(kept, score_grad, ptr)
+        found = _scores_backward(edges, score_grad, states, scored, order)
         value_grad = edges.sums(dropped, grad, sender_ptr, receiver, place)
         if states.feature_query is not None:
             edges.feature_sums(dropped, feature_sum_grad, ptr, number, found.feature)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, leaky_relu
 
-from graphattn.backends.operators.edge_attention import PRODUCT, SPLIT, Grads, Scored, States
+from graphattn.backends.operators.edge_attention import SPLIT, Grads, Scored, States
 from graphattn.backends.operators.rules import Order, row_of
 from graphattn.dropout import loudness
 
@@ -127,39 +127,24 @@ def drop(weight: Tensor, seed: Tensor, rate: float, ptr: Tensor, sender: Tensor,
 
 
 def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:
-    """The scores of all edges, ``[E, H]``."""
-    query, key, bias = states.query, states.key, states.bias
-    if scored.score == PRODUCT:
-        score = products(query, key, ptr, sender)
-        if states.feature_query is not None and states.feature is not None:
-            products(states.feature_query, states.feature.unsqueeze(1), ptr, number, score)
-    else:
-        score = query.new_empty(sender.numel(), query.size(1))
-        for low, high, _, _, inside in _insides(states, scored, ptr, sender, number):
-            leaky = leaky_relu(inside, scored.slope)
-            torch.sum(leaky if states.weight is None else leaky.mul_(states.weight), -1, out=score[low:high])
-    return score if bias is None or scored.score == SPLIT else score.add_(bias.index_select(0, number))
+    """GATv2's or GAT's scores of all edges, ``[E, H]``."""
+    score = states.query.new_empty(sender.numel(), states.query.size(1))
+    for low, high, _, _, inside in _insides(states, scored, ptr, sender, number):
+        leaky = leaky_relu(inside, scored.slope)
+        torch.sum(leaky if states.weight is None else leaky.mul_(states.weight), -1, out=score[low:high])
+    return score
 
 
 def scores_backward(grad: Tensor, states: States, scored: Scored, order: Order) -> Grads:
-    """Gradients through the scores from theirs, ``grad [E, H]``; of GAT's it becomes that within the leaky ReLU."""
-    ptr, sender, number, sender_ptr, receiver, place = order
-    if scored.score != PRODUCT:
-        of_query, of_key = (torch.zeros_like(x, memory_format=torch.contiguous_format) for x in states[:2])
-        for low, high, row, end, inside in _insides(states, scored, ptr, sender, number):
-            within = torch.where(inside > 0, inside.new_ones(()), scored.slope).mul_(grad[low:high, :, None])
-            of_query.index_add_(0, row, within)
-            of_key.index_add_(0, end, within)
-            if scored.score == SPLIT:
-                grad[low:high] = within.squeeze(-1)
-        return Grads(grad, of_query, of_key)
-    of_query = sums(grad, states.key, ptr, sender, None)
-    of_key = sums(grad, states.query, sender_ptr, receiver, place)
-    if states.feature_query is None or states.feature is None:
-        return Grads(grad, of_query, of_key)
-    of_feature_query = sums(grad, states.feature.unsqueeze(1), ptr, number, None)
-    of_feature = feature_sums(grad, states.feature_query, ptr, number)
-    return Grads(grad, of_query, of_key, of_feature_query, None, of_feature)
+    """Gradients through GATv2's or GAT's scores from theirs, ``grad [E, H]``; GAT's becomes that within the leaky ReLU."""
+    of_query, of_key = (torch.zeros_like(x, memory_format=torch.contiguous_format) for x in states[:2])
+    for low, high, row, end, inside in _insides(states, scored, *order[:3]):
+        within = torch.where(inside > 0, inside.new_ones(()), scored.slope).mul_(grad[low:high, :, None])
+        of_query.index_add_(0, row, within)
+        of_key.index_add_(0, end, within)
+        if scored.score == SPLIT:
+            grad[low:high] = within.squeeze(-1)
+    return Grads(grad, of_query, of_key)
 
 
 def _insides(
