@@ -84,7 +84,7 @@ def misfit(
     wanted = [
         f"{_channels(module)} channels in {_of(module.weight)} for {name or type(message).__name__}"
         for name, module in (message.named_modules() if isinstance(message, nn.Module) else ())
-        if isinstance(module, Linear | nn.Linear)
+        if isinstance(module, (Linear, nn.Linear))
     ]
     senders, receivers = x if isinstance(x, tuple) else (x, None)
     edge = {"edge_attr": edge_attr} if isinstance(edge_attr, Tensor) else edge_attr or {}

@@ -114,6 +114,28 @@ def test_layers_on_a_plain_edge_index_are_compiled_into_three_graphs(row):
     assert len(made) <= 3
 
 
+@pytest.mark.parametrize("fullgraph", [True, False])
+@pytest.mark.parametrize(
+    "row", [row for row in TABLE if row.name in ("GAT", "GCN", "EdgeConv")], ids=lambda row: row.name
+)
+def test_layers_on_a_plain_edge_index_are_trained_in_three_graphs(row, fullgraph):
+    made, layer, honest = [], row.make(), torch._dynamo.lookup_backend("aot_eager")
+    torch._dynamo.reset()
+
+    def compiler(module, inputs):
+        made.append(module)
+        return honest(module, inputs)
+
+    compiled = torch.compile(layer, fullgraph=fullgraph, backend=compiler)
+    for nodes in (6, 5, 9, 12, 7, 30, 8, 11, 4, 3):
+        x, edge_index, edge = plain(row, nodes)
+        x.requires_grad_()
+        out, truth = compiled(x, edge_index, edge), layer(x, edge_index, edge)
+        assert_close(out, truth)
+        assert_close(gradients(out, layer, x), gradients(truth, layer, x))
+    assert len(made) <= 3
+
+
 @pytest.mark.parametrize("number", [-1, 4])
 def test_a_compiled_layer_refuses_nodes_that_are_not_there(number):
     torch._dynamo.reset()

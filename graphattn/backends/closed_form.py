@@ -125,7 +125,7 @@ def _for_everyone(graph: Topology, heard: Tensor) -> Tensor:
 def _no_two_parts(message: Difference, graph: Topology) -> Iterator[str]:
     if not isinstance(graph, _COMPLETE):
         yield f"needs a topology of whole graphs (Full, Cross, Star), got {type(graph).__name__}"
-    if not isinstance(message.network, nn.Linear | Linear):
+    if not isinstance(message.network, (nn.Linear, Linear)):
         yield f"needs a network of one linear map, got {type(message.network).__name__}"
     if torch.is_autocast_enabled(graph.receivers.ptr.device.type):
         yield "needs messages of the precision of x, got autocast"
@@ -134,7 +134,7 @@ def _no_two_parts(message: Difference, graph: Topology) -> Iterator[str]:
 def _two_parts(message: Difference, aggregation: Aggregation, graph: Topology, inputs: Inputs) -> Tensor:
     r""":math:`W (x_i \| x_j - x_i) + b = (W (x_i \| -x_i) + b) + W (0 \| x_j)`."""
     network, x_i, x_j = message.network, inputs.receivers["x"], inputs.senders["x"]
-    assert isinstance(network, nn.Linear | Linear)
+    assert isinstance(network, (nn.Linear, Linear))
     own = network(torch.cat([x_i, -x_i], dim=-1)).unsqueeze(1)
     said = linear(x_j, network.weight[:, x_j.size(-1) :]).unsqueeze(1)
     heard = _for_everyone(graph, _of_graphs(aggregation, graph, said))

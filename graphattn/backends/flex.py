@@ -49,7 +49,7 @@ class Flex:
             yield f"needs a topology of runs of senders (Blockwise), got {type(graph).__name__}"
         elif not graph.num_receivers or not graph.num_senders:
             yield "needs at least one sender and one receiver, got an empty graph"
-        elif isinstance(graph, Full | Cross | Star | Causal) and graph.receivers.equal and graph.senders.equal:
+        elif isinstance(graph, (Full, Cross, Star, Causal)) and graph.receivers.equal and graph.senders.equal:
             yield "needs graphs of unequal size: equal ones are one call of scaled_dot_product_attention"
         if isinstance(message, Attend):
             yield from _why_not_this_message(message, inputs)

@@ -36,7 +36,7 @@ def why_not_sorted(message: Attend, aggregation: Aggregation, graph: Topology) -
         yield f"needs a leaky ReLU in the score, got {type(score.activation).__name__}"
     elif not 0 <= score.activation.negative_slope <= 1:
         yield f"needs a slope of 0 to 1 below zero, got {score.activation.negative_slope}"
-    if not isinstance(graph, Full | Cross | Star):
+    if not isinstance(graph, (Full, Cross, Star)):
         yield f"needs a topology of whole graphs (Full, Cross, Star), got {type(graph).__name__}"
     elif not torch.compiler.is_compiling() and graph.senders.max < _LEAST:  # each side would be compiled for itself
         yield f"needs a graph of at least {_LEAST} senders, below which pairs are faster, got {graph.senders.max}"
@@ -48,7 +48,7 @@ def why_not_sorted(message: Attend, aggregation: Aggregation, graph: Topology) -
 
 def heard_sorted(message: Attend, graph: Topology, inputs: Inputs) -> Tensor:
     """What every receiver hears, ``[N_i, H, C]``."""
-    assert isinstance(graph, Full | Cross | Star)
+    assert isinstance(graph, (Full, Cross, Star))
     assert isinstance(message.score, SplitAdditive)
     assert isinstance(message.score.activation, nn.LeakyReLU)
     slope, plan = message.score.activation.negative_slope, graph.plan()

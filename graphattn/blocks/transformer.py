@@ -106,7 +106,7 @@ class Block(nn.Module):
     ) -> list[tuple[nn.Module, Topology, Edge]]:
         graphs = [graphs] if isinstance(graphs, Topology) else list(graphs)
         edge_attr = [None] * len(graphs) if edge_attr is None else edge_attr
-        given = [edge_attr] if isinstance(edge_attr, Tensor | dict) else list(edge_attr)
+        given = [edge_attr] if isinstance(edge_attr, (Tensor, dict)) else list(edge_attr)
         if not len(self.layers) == len(graphs) == len(given):
             raise ValueError(
                 f"expected one graph and one edge_attr (or None) for each of {len(self.layers)} layers, "

@@ -236,11 +236,11 @@ def _places(sizes: Sizes, count: int) -> Tensor:
 
 
 def _moved(value: object, device: torch.device | str, non_blocking: bool) -> object:
-    if isinstance(value, Tensor | Topology):
+    if isinstance(value, (Tensor, Topology)):
         return value.to(device, non_blocking=non_blocking)
     if isinstance(value, Sizes):
         return made(Sizes(value.ptr.to(device, non_blocking=non_blocking), value.max, value.equal))
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         make = getattr(type(value), "_make", type(value))
         return make([_moved(part, device, non_blocking) for part in value])
     return value

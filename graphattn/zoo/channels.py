@@ -9,7 +9,7 @@ def one_number(channels: object, layer: str) -> None:
     Raises:
         TypeError: a pair, with the layers that take one.
     """
-    if isinstance(channels, tuple | list):
+    if isinstance(channels, (tuple, list)):
         others = (
             "CrossAttention takes" if "Attention" in layer else "GraphSAGE, GAT, GATv2, GraphTransformer and RGCN take"
         )

@@ -27,7 +27,7 @@ def node_scales(message: Message, aggregation: Aggregation, graph: Edges, inputs
     >>> node_scales(Copy(), Mean(), graph, Inputs({}, {}, {}))
     NodeScales(receivers=tensor([1.0000, 0.5000], dtype=torch.float64), senders=None)
     """
-    if inputs.seed is not None or not isinstance(aggregation, Sum | Mean):
+    if inputs.seed is not None or not isinstance(aggregation, (Sum, Mean)):
         return None
     if isinstance(message, Copy):
         scales = NodeScales(None, None)

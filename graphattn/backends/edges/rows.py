@@ -34,7 +34,7 @@ def layers_of(network: nn.Module) -> tuple[list[nn.Module], list[str]]:
 
 def is_linear(layer: nn.Module) -> bool:
     """Whether a layer is a linear map, and nothing else."""
-    return isinstance(layer, nn.Linear | Linear) and type(layer).forward in (nn.Linear.forward, Linear.forward)
+    return isinstance(layer, (nn.Linear, Linear)) and type(layer).forward in (nn.Linear.forward, Linear.forward)
 
 
 def _flat(network: nn.Module) -> list[nn.Module]:
