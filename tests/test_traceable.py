@@ -8,9 +8,7 @@ import pytest
 HOME = Path(__file__).parents[1] / "graphattn"
 FOLDERS = ("aggregation", "backends", "blocks", "edge_terms", "encoding", "message", "score", "topology", "update")
 FILES = [HOME / f"{name}.py" for name in ("binding", "dropout", "lasting", "layer", "slots", "traced")]
-# These two have unions still.
-UNIONS = [HOME / "backends" / "edges" / f"{name}.py" for name in ("edgeconv", "relations")]
-TRACED = sorted({*(path for name in FOLDERS for path in HOME.glob(f"{name}/**/*.py")), *FILES} - {*UNIONS})
+TRACED = sorted({*(path for name in FOLDERS for path in HOME.glob(f"{name}/**/*.py")), *FILES})
 OPERATORS = [path for name in ("operators", "numba", "triton") for path in sorted(HOME.glob(f"backends/{name}/*.py"))]
 
 

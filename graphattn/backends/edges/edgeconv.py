@@ -52,7 +52,7 @@ def heard_split(message: Difference, aggregation: Aggregation, graph: Edges, inp
     degree = graph.by_receiver().ptr.diff().to(said.dtype).unsqueeze(-1)
     if not _has_kernel(plan, aggregation):
         heard = heard_in_tiles(plan.edges, aggregation, graph, own, said)
-    elif isinstance(aggregation, Max | Min):
+    elif isinstance(aggregation, (Max, Min)):
         heard = _largest(plan.edges, graph, own, said, 1 if isinstance(aggregation, Max) else -1)
     else:
         heard = _total(plan.edges, graph, own, said, degree)
@@ -65,7 +65,7 @@ def heard_split(message: Difference, aggregation: Aggregation, graph: Edges, inp
 def _plan(message: Difference, aggregation: Aggregation) -> _Plan:
     (first, *edges), _ = layers_of(message.network)
     receivers: list[nn.Module] = []
-    if isinstance(aggregation, Max | Min):
+    if isinstance(aggregation, (Max, Min)):
         while edges and type(edges[-1]) is nn.ReLU:
             receivers.append(edges.pop())
     elif edges and is_linear(edges[-1]):
@@ -75,14 +75,14 @@ def _plan(message: Difference, aggregation: Aggregation) -> _Plan:
 
 def _has_kernel(plan: _Plan, aggregation: Aggregation) -> bool:
     kinds = [type(layer) for layer in plan.edges[:1]]
-    deep = 2 if isinstance(aggregation, Max | Min) else 1
+    deep = 2 if isinstance(aggregation, (Max, Min)) else 1
     return not kinds or (
         kinds[0] in (nn.ReLU, nn.LeakyReLU) and len(plan.edges) == deep and all(map(is_linear, plan.edges[1:]))
     )
 
 
 def _split(message: Difference, first: nn.Module, x_i: Tensor, x_j: Tensor) -> tuple[Tensor, Tensor]:
-    assert isinstance(first, nn.Linear | Linear)
+    assert isinstance(first, (nn.Linear, Linear))
     weight = first.weight
     if not 2 * x_i.size(-1) == 2 * x_j.size(-1) == weight.size(-1):
         name = next(name for name, module in message.named_modules() if module is first)
@@ -99,7 +99,7 @@ def _largest(layers: list[nn.Module], graph: Edges, own: Tensor, said: Tensor, s
         each = said.new_full((graph.num_edges, 1), sign)
         return sign * largest(each, said.unsqueeze(1), graph, sign * own.unsqueeze(1)).squeeze(1)
     act, linear = layers
-    assert isinstance(linear, nn.Linear | Linear)
+    assert isinstance(linear, (nn.Linear, Linear))
     bias = None if linear.bias is None else sign * linear.bias
     return sign * largest_rectified(own, said, _slope(act), sign * linear.weight, bias, graph)
 
@@ -116,7 +116,7 @@ def _slope(act: nn.Module) -> float:
 
 def _listen(linear: nn.Module, aggregation: Aggregation, heard: Tensor, degree: Tensor) -> Tensor:
     """A linear map of each message, applied to their sum or mean."""
-    assert isinstance(linear, nn.Linear | Linear)
+    assert isinstance(linear, (nn.Linear, Linear))
     out = functional.linear(heard, linear.weight)
     if linear.bias is None:
         return out

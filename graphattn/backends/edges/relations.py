@@ -55,7 +55,7 @@ def why_not_by_relation(layer: GraphLayer, message: Relation, inputs: Inputs) ->
     aggregation, relations = layer.aggregation, message.weight.relations
     if isinstance(aggregation, RelationMean) and aggregation.relations != relations:
         reasons.append(f"needs a mean for each of {relations} relations, got {aggregation.relations}")
-    elif not isinstance(aggregation, Sum | RelationMean):
+    elif not isinstance(aggregation, (Sum, RelationMean)):
         reasons.append(f"needs the aggregation Sum or RelationMean, got {type(aggregation).__name__}")
     return reasons
 
