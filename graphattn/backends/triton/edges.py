@@ -164,14 +164,9 @@ def _summed(
 
 
 def _each(
-    kernel: Any,
-    work: Work,
-    bucket: Bucket,
-    given: tuple[object, ...],
-    constants: dict[str, Any],
-    numbers: int | None = None,
-    blocks: int = 1,
-) -> None:
+    kernel: Any, work: Work, bucket: Bucket, given: tuple[object, ...], constants: dict[str, Any],
+    numbers: int | None = None, blocks: int = 1,
+) -> None:  # fmt: skip
     """A program for each part of a bucket, and each block of columns; ``numbers`` of an edge stand in a tile."""
     known = constants | _block(constants, bucket, numbers)
     start(kernel, (bucket.many, blocks), (work.row, work.first, work.last, bucket.begin, *given), known)
