@@ -20,6 +20,7 @@ from torch.nn.functional import conv1d, conv2d, linear
 from torch_geometric.nn import Linear
 
 from graphattn.aggregation import LogSumExp, Max, Mean, Min, Multi, Std, Sum, Variance
+from graphattn.backends.edges.edgeconv import why_no_parts
 from graphattn.backends.sorted_attention import heard_sorted, why_not_sorted
 from graphattn.backends.watched import watched
 from graphattn.message import (
@@ -62,7 +63,7 @@ class ClosedForm:
         elif isinstance(message, (Copy, Scaled)):
             yield from _no_single_sum(message, graph, inputs)
         elif isinstance(message, Difference):
-            yield from _no_two_parts(message, graph)
+            yield from _no_two_parts(message, graph, inputs)
         elif isinstance(message, Attend):
             yield from why_not_sorted(message, layer.aggregation, graph)
         else:
@@ -122,13 +123,12 @@ def _for_everyone(graph: Topology, heard: Tensor) -> Tensor:
     return heard.repeat_interleave(graph.receivers.ptr.diff(), dim=0, output_size=graph.num_receivers)
 
 
-def _no_two_parts(message: Difference, graph: Topology) -> Iterator[str]:
+def _no_two_parts(message: Difference, graph: Topology, inputs: Inputs) -> Iterator[str]:
     if not isinstance(graph, _COMPLETE):
         yield f"needs a topology of whole graphs (Full, Cross, Star), got {type(graph).__name__}"
     if not isinstance(message.network, (nn.Linear, Linear)):
         yield f"needs a network of one linear map, got {type(message.network).__name__}"
-    if torch.is_autocast_enabled(graph.receivers.ptr.device.type):
-        yield "needs messages of the precision of x, got autocast"
+    yield from why_no_parts(inputs)
 
 
 def _two_parts(message: Difference, aggregation: Aggregation, graph: Topology, inputs: Inputs) -> Tensor:

@@ -7,6 +7,7 @@ A last linear map is applied to sums instead of to each of their terms, and a la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -40,9 +41,19 @@ def why_not_split(message: Difference, aggregation: Aggregation, inputs: Inputs)
         reasons.extend(why_no_sizes())
     if inputs.seed is not None:
         reasons.append("needs messages of which none is dropped")
-    if torch.is_autocast_enabled("cpu"):
-        reasons.append("needs messages of the precision of x, got autocast")
-    return reasons
+    return [*reasons, *why_no_parts(inputs)]
+
+
+def why_no_parts(inputs: Inputs) -> Iterator[str]:
+    """Why a linear map of both ends of an edge is not the sum of a map of each."""
+    states = [side["x"] for side in (inputs.receivers, inputs.senders)]
+    if torch.is_autocast_enabled(states[0].device.type):
+        yield "needs messages of the precision of x, got autocast"
+    if why_no_sizes() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        return
+    # Infinity less infinity is no number, but each part is. A sum sees both; on CUDA nobody waits for it.
+    if any(x.device.type == "cpu" and not x.detach().sum().isfinite() for x in states):
+        yield "needs finite states, got infinity or NaN in x"
 
 
 def heard_split(message: Difference, aggregation: Aggregation, graph: Edges, inputs: Inputs) -> Tensor:

@@ -28,6 +28,7 @@ from graphattn.backends.operators.rules import (
     operator,
     over_heads_unless_featured,
 )
+from graphattn.backends.tiles import why_no_sizes
 from graphattn.dropout import loudness
 from graphattn.slots import Groups
 from graphattn.topology import Edges
@@ -239,6 +240,11 @@ def _gradients(
         return query, key, value, feature_query, bias, None, table, feature
     parts = [(states.query, query), (states.key, key), *([] if states.table is None else [(states.table, table)])]
     of_weight = torch.stack([(state * of).sum(0, keepdim=True) for state, of in parts]).sum(0)
+    if not why_no_sizes() and not of_weight.sum().isfinite():
+        # Nodes without edges, too, were multiplied by their gradient, zero: infinity times that is no number.
+        alone = zip(parts, (order.ptr, order.sender_ptr), strict=False)
+        heard = [(state.masked_fill((ptr.diff() == 0)[:, None, None], 0), of) for (state, of), ptr in alone]
+        of_weight = torch.stack([(state * of).sum(0, keepdim=True) for state, of in (*heard, *parts[2:])]).sum(0)
     # In place: nobody else holds them, and each is as large as all states of the nodes.
     return query.mul_(weight), key.mul_(weight), value, feature_query, bias, of_weight, table.mul_(weight), feature
 

@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -290,3 +291,16 @@ def test_reasons_are_told():
         assert explain_backend(layer, x, graph, said(8)).reasons["csr"] == [reason]
     kinds = {"bond": torch.randn(4, 3), "bond_kind": torch.tensor([0, 3, 3, 1, 2, 0, 1, 1])}
     assert explain_backend(attend(edge_value=network(ends="tanh")), x, graph, kinds).chosen == "csr"
+
+
+def test_nodes_without_edges_do_not_reach_the_gradient_of_a_score():
+    layer, x = GATv2(4, 4, heads=H).double(), torch.randn(7, 4, dtype=F64)
+    x[6] = torch.inf
+    graph = Edges(torch.tensor([[0, 1, 2, 0], [1, 2, 1, 3]]), 7)
+    found = []
+    for backend in ("csr", "sparse", "edgewise"):
+        with use_backend(backend):
+            found.append(torch.autograd.grad(layer(x, graph)[:6].sum(), layer.message_function.score.weight)[0])
+    assert found[0].isfinite().all()
+    assert_close(found[0], found[2])
+    assert_close(found[1], found[2])

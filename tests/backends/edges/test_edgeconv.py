@@ -13,7 +13,7 @@ from graphattn.aggregation import Max, Mean, Min, Std, Sum
 from graphattn.backends import explain_backend
 from graphattn.pyg import EdgeConv as DropIn
 from graphattn.testing import assert_backends_agree
-from graphattn.topology import Edges
+from graphattn.topology import Edges, Full
 from graphattn.zoo import EdgeConv
 
 F64 = torch.float64
@@ -156,3 +156,21 @@ def test_reasons_are_told():
     layer = EdgeConv(NETWORKS["two"]())
     layer.message_function.network[2].register_forward_hook(lambda *_: None)
     assert explain_backend(layer, x, graph).reasons["csr"] == ["needs a network without hooks"]
+
+
+@pytest.mark.parametrize("broken", [torch.inf, -torch.inf, torch.nan])
+@pytest.mark.parametrize("network", ["one", "two", "deep"])
+@EACH
+def test_infinity_less_infinity_is_no_number_as_in_pyg(network, aggregation, broken):
+    names = {Max: "max", Min: "min", Sum: "add", Mean: "mean"}
+    peer = pyg.EdgeConv(NETWORKS[network](), aggr=names[type(aggregation)]).double()
+    x = torch.randn(6, 4, dtype=F64)
+    x[2, 1] = broken
+    for graph in (Edges(EDGES, 6), Full([6])):
+        ours, theirs = (x.clone().requires_grad_() for _ in range(2))
+        layer = EdgeConv(peer.nn, aggregation)
+        out, truth = layer(ours, graph), peer(theirs, graph.edge_index())
+        assert_close(out, truth, equal_nan=True)
+        grads = torch.autograd.grad(out.sum(), ours)[0], torch.autograd.grad(truth.sum(), theirs)[0]
+        assert_close(*grads, equal_nan=True)
+    assert "csr: needs finite states, got infinity or NaN in x" in str(explain_backend(layer, x, Edges(EDGES, 6)))

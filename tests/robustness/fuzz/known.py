@@ -27,18 +27,6 @@ FAULTS = (
         ("layer", 133),
     ),
     Known(
-        "EdgeConv on lists: NaN and inf do not go through its parts and relu as through its network",
-        r"(differences|EdgeConv).*broken",
-        r"",
-        ("layer", 41),
-    ),
-    Known(
-        "GATv2: the gradient of its weight sums over nodes that nobody hears, NaN and inf among them",
-        r"GATv2.*broken",
-        r"(csr: score.weight|att): .* (nan|-?inf) for ",
-        ("layer", 327),
-    ),
-    Known(
         "gradients of features of edges, and of their maps, are products with zeros, so that NaN and inf reach all rows",
         r"edge (key|value): (linear|relative)|Transformer.*(yes|True)",
         r"((csr|sparse): edge|lin_edge.weight).* nan for ",
