@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
@@ -11,6 +12,17 @@ from torch import Tensor
 def is_traced() -> bool:
     """Whether a compiler, an export or ``torch.jit.trace`` looks on, so that no value may be read."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+
+
+def is_broken(*tensors: Tensor) -> bool:
+    """Whether infinity, NaN or a sum that overflows is seen in tensors on the CPU. Elsewhere nobody waits for the answer: False.
+
+    >>> is_broken(torch.ones(2)), is_broken(torch.ones(2), torch.tensor([1.0, -torch.inf]))
+    (False, True)
+    """
+    if is_traced() or torch._C._are_functorch_transforms_active():
+        return False
+    return not all(math.isfinite(cast(float, x.detach().sum().tolist())) for x in tensors if x.device.type == "cpu")
 
 
 def smaller(one: int, other: int) -> int:

@@ -24,6 +24,7 @@ from graphattn.backends.tiles import heard_in_tiles, why_no_sizes
 from graphattn.message import Difference
 from graphattn.slots import Aggregation, Inputs
 from graphattn.topology import Edges
+from graphattn.traced import is_broken
 
 
 class _Plan(NamedTuple):
@@ -49,10 +50,8 @@ def why_no_parts(inputs: Inputs) -> Iterator[str]:
     states = [side["x"] for side in (inputs.receivers, inputs.senders)]
     if torch.is_autocast_enabled(states[0].device.type):
         yield "needs messages of the precision of x, got autocast"
-    if why_no_sizes() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return
-    # Infinity less infinity is no number, but each part is. A sum sees both; on CUDA nobody waits for it.
-    if any(x.device.type == "cpu" and not x.detach().sum().isfinite() for x in states):
+    # Infinity less infinity is no number, but each part is.
+    if is_broken(*states):
         yield "needs finite states, got infinity or NaN in x"
 
 

@@ -28,10 +28,10 @@ from graphattn.backends.operators.rules import (
     operator,
     over_heads_unless_featured,
 )
-from graphattn.backends.tiles import why_no_sizes
 from graphattn.dropout import loudness
 from graphattn.slots import Groups
 from graphattn.topology import Edges
+from graphattn.traced import is_broken
 
 PRODUCT, ADDITIVE, SPLIT = 0, 1, 2
 """Kinds of scores: ``q . k``, GATv2's ``w . leaky(q + k)``, GAT's ``leaky(q + k)`` of one number per node and head."""
@@ -240,7 +240,7 @@ def _gradients(
         return query, key, value, feature_query, bias, None, table, feature
     parts = [(states.query, query), (states.key, key), *([] if states.table is None else [(states.table, table)])]
     of_weight = torch.stack([(state * of).sum(0, keepdim=True) for state, of in parts]).sum(0)
-    if not why_no_sizes() and not of_weight.sum().isfinite():
+    if is_broken(of_weight):
         # Nodes without edges, too, were multiplied by their gradient, zero: infinity times that is no number.
         alone = zip(parts, (order.ptr, order.sender_ptr), strict=False)
         heard = [(state.masked_fill((ptr.diff() == 0)[:, None, None], 0), of) for (state, of), ptr in alone]
