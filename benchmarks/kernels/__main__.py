@@ -17,6 +17,7 @@ application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_comp
 Results = Annotated[Path, typer.Option("--results", help="Folder for kernels.jsonl, kernels.md and kernels.svg.")]
 RUNS = Path("runs/benchmarks")
 ATTEMPTS = Path(__file__).parent / "attempts" / "before_after.jsonl"
+_HEAD = f"{before_after.row(before_after.COLUMNS)}\n{'|---' * len(before_after.COLUMNS)}|"
 
 
 @application.command()
@@ -110,13 +111,26 @@ def before_after_(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     plan = replace(plan, rounds=3, allocators=plan.allocators[:1], shrink=50) if quick else plan
-    print(f"{before_after.row(before_after.COLUMNS)}\n{'|---' * len(before_after.COLUMNS)}|", flush=True)
+    print(_HEAD, flush=True)
     found = []
     with attempts.open("a", encoding="utf-8") as file:
         for each in before_after.measure(before, plan):
             found.append(each)
             print(before_after.row(each.cells()), flush=True)
             print(before_after.line(each), file=file, flush=True)
+    print(f"\n{before_after.where(found)}")
+
+
+@application.command(name="before-after-table")
+def before_after_table(
+    label: Annotated[str, typer.Argument(help="A word of the label that the records were given.")],
+    attempts: Annotated[Path, typer.Option(help="File of the records.")] = ATTEMPTS,
+) -> None:
+    """The table of `before-after` once more, from its records."""
+    found = [each for each in before_after.read(attempts) if label in each.label]
+    if not found:
+        raise typer.BadParameter(f"expected a word of a label in {attempts}, got {label!r}")
+    print("\n".join([_HEAD, *(before_after.row(each.cells()) for each in found)]))
     print(f"\n{before_after.where(found)}")
 
 

@@ -141,6 +141,11 @@ def test_the_command_prints_and_keeps_every_step(tmp_path, monkeypatch):
     said = CliRunner().invoke(application, ["before-after", *words]).output
     assert said.count("\n| GCN 128 | forward | default | 6 | 2 | 3.00 | ") == 1
     assert [each.case for each in before_after.read(file)] == ["GCN 128", "100,000 nodes, GAT 8x16"]
+    again = CliRunner().invoke(application, ["before-after-table", "tried", "--attempts", str(file)])
+    assert again.output == said
+    none = CliRunner().invoke(application, ["before-after-table", "other", "--attempts", str(file)])
+    assert none.exit_code == 2
+    assert "got 'other'" in none.output
 
 
 @pytest.mark.parametrize("name", before_after_side.CASES)
