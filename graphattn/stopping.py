@@ -22,6 +22,7 @@ def stoppable() -> Iterator[None]:
         _received.append(number)
         raise KeyboardInterrupt
 
+    _received.clear()
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield

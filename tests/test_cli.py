@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import graphattn
 from graphattn.cli import app
+from graphattn.stopping import received, stoppable
 from graphattn.training import workflow
 from graphattn.training.module import MoleculeModule
 from graphattn.training.recipe import Architecture
@@ -222,13 +223,14 @@ def test_sigterm_ends_training_as_ctrl_c_does_and_is_told_by_the_status(data, tm
         return original(self, batch, batch_idx)
 
     monkeypatch.setattr(MoleculeModule, "training_step", stop)
-    monkeypatch.setattr("graphattn.stopping._received", [])
     words = ("--epochs", 4, "--split", "random", "--no-baselines")
     result = run("train", data, "--out", tmp_path / "model", *words)
     assert result.exit_code == 143
     assert "the same command with --resume goes on" in result.stdout
     assert result.stderr.endswith("stopped by SIGTERM\n")
     assert signal.getsignal(signal.SIGTERM) is handler
+    with stoppable():
+        assert received() == signal.SIGINT  # a signal of before is forgotten
     assert run("train", data, "--out", tmp_path / "model", *words, "--resume").exit_code == 0
 
 
