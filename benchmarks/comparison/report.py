@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.report import depth
 from graphattn.comparison.rows import Row
 from graphattn.comparison.summary import Summary, summary
@@ -11,7 +11,7 @@ from graphattn.comparison.verdict import verdict
 HEAD = "| | fits | {measure} | 95 % | parameters | MFLOP | s per epoch | graphs per s | MiB |\n" + "|---" * 9 + "|"
 
 
-def section(name: str, records: Sequence[Record], rope: float) -> str:
+def section(name: str, records: Sequence[FitRecord], rope: float) -> str:
     """Markdown; how long all fits worked, and which days they are of, below.
 
     Raises `ValueError` where no fit has a score.

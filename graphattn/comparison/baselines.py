@@ -19,8 +19,8 @@ from sklearn.svm import SVC, SVR
 
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import seconds as clock
-from graphattn.comparison.protocol import asked
-from graphattn.comparison.scoring import score
+from graphattn.comparison.protocol import label_rows
+from graphattn.comparison.scoring import recorded, score
 from graphattn.comparison.settings import Settings
 from graphattn.data.splits import Split
 
@@ -41,13 +41,14 @@ class Baseline(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """What a baseline reached: scores, what was chosen, seconds of learning, rows predicted in a second."""
+    """Scores of a baseline, chosen setting, seconds of fitting, rows predicted per second, predictions as they are recorded."""
 
     score: float
     validation: float
     chosen: dict[str, float]
     seconds: float
     rows_per_second: float
+    predictions: dict[str, list[float]]
 
 
 def pooled(problem: Problem) -> Floats:
@@ -155,7 +156,7 @@ def reached(problem: Problem, name: str, split: Split, settings: Settings, seed:
         raise ValueError(f"expected a baseline among {', '.join(known)}, got {name!r}")
     kind, values, started = known[name], problem.target == "regression", clock()
     features, labels = kind.features(problem), problem.labels()
-    train, validation, test = (_rows(problem, labels, part) for part in split)
+    train, validation, test = (label_rows(problem, part) for part in split)
     best, chosen, fitted = -np.inf, kind.grid[0], None
     for setting in kind.grid:
         model = kind.make(settings, values, seed, setting).fit(features[train], _as(labels[train], values))
@@ -166,7 +167,8 @@ def reached(problem: Problem, name: str, split: Split, settings: Settings, seed:
     answers = said(fitted, features[test], problem.outputs, values)
     rate = len(test) / max(1e-9, clock() - before)
     tested = score(problem.target, labels[test], answers)
-    return Reached(tested, best, {kind.setting: chosen} if kind.setting else {}, seconds, rate)
+    predictions = recorded(problem.target, test, labels[test], answers)
+    return Reached(tested, best, {kind.setting: chosen} if kind.setting else {}, seconds, rate, predictions)
 
 
 def said(model: Any, features: Floats, outputs: int, values: bool) -> Floats:
@@ -186,12 +188,3 @@ def said(model: Any, features: Floats, outputs: int, values: bool) -> Floats:
 
 def _as(labels: Floats, values: bool) -> NDArray[Any]:
     return labels if values else labels.astype(int)
-
-
-def _rows(problem: Problem, labels: Floats, part: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of features: graphs, nodes, or all nodes of some graphs; those that are asked."""
-    if problem.level == "node" and not problem.transductive:
-        counts = [graph["y"].numel() for graph in problem.graphs]
-        ends = np.cumsum(counts).tolist()
-        part = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in part.tolist()])
-    return part[asked(problem, labels)[part]]

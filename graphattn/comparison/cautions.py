@@ -6,7 +6,7 @@ import json
 import math
 
 from graphattn.comparison import wording
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.summary import Summary
 
 FEW_SPLITS = 5
@@ -96,7 +96,7 @@ def _tuning(summary: Summary) -> str:
     return "Nothing was tuned: one learning rate, weight decay and dropout for all may suit some layers better than others."
 
 
-def _may_grow(record: Record, rope: float) -> bool:
+def _may_grow(record: FitRecord, rope: float) -> bool:
     """Whether it was best at its last epoch, and there is more to reach."""
     if (record.score or 0.0) >= 1 - rope:
         return False

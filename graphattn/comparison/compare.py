@@ -17,7 +17,7 @@ from graphattn.comparison.plan import Plan, plan
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.problems import problem
 from graphattn.comparison.protocol import rule_of
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.running import Bench, run
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Damaged, Store
@@ -57,7 +57,7 @@ class Comparison:
         rule: how the data were divided.
     """
 
-    records: list[Record]
+    records: list[FitRecord]
     settings: Settings
     notes: list[str] = field(default_factory=list)
     damaged: list[Damaged] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Comparison:
         return write_report(self.records, path, notes=self.notes, command=self.command, rope=self.settings.rope)
 
     @property
-    def failed(self) -> list[Record]:
+    def failed(self) -> list[FitRecord]:
         """Fits without a score, with their reasons."""
         return [record for record in self.records if record.status == "failed"]
 
@@ -164,7 +164,7 @@ def compare(
     return compared
 
 
-def _told(planned: Plan, found: Sequence[Record]) -> list[str]:
+def _told(planned: Plan, found: Sequence[FitRecord]) -> list[str]:
     """The protocol in words, and that there is more to come if there is."""
     count = len(planned.orders)
     left = f"NOT FINISHED: {len(found)} of {count} fits are done; the same call goes on with the others."
@@ -191,7 +191,7 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _open(watch: Watch, notes: Sequence[str], store: Store, known: Sequence[Record]) -> None:
+def _open(watch: Watch, notes: Sequence[str], store: Store, known: Sequence[FitRecord]) -> None:
     """What is said before the first fit."""
     for note in notes:
         watch.say(note)

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphattn.comparison import wording
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.rows import RANGES, Row
 from graphattn.comparison.summary import Summary
 
 
-def within(record: Record) -> bool:
+def within(record: FitRecord) -> bool:
     """Whether a fit of permuted labels scored within its bound for chance, which was known before the labels were learned.
 
     >>> from graphattn.comparison.record import Fit
     >>> what = Fit("made up", "gcn", "edges", split=0, seed=0, role="permuted")
-    >>> within(Record(what, "ok", "ROC-AUC", score=0.55, chance=[0.4, 0.6]))
+    >>> within(FitRecord(what, "ok", "ROC-AUC", score=0.55, chance=[0.4, 0.6]))
     True
     """
     low, high = record.chance
@@ -30,7 +30,7 @@ def alarm(summary: Summary) -> str:
     >>> from graphattn.comparison.record import Fit
     >>> from graphattn.comparison.summary import summary
     >>> what = Fit("made up", "gcn", "edges", split=0, seed=0, role="permuted")
-    >>> alarm(summary([Record(what, "ok", "ROC-AUC", score=0.75, chance=[0.4, 0.6])]))
+    >>> alarm(summary([FitRecord(what, "ok", "ROC-AUC", score=0.75, chance=[0.4, 0.6])]))
     'DO NOT BELIEVE THESE SCORES YET: with permuted labels GCN on edges reached 0.750 ROC-AUC, outside the bound for chance ...'
     """
     found = []
@@ -75,18 +75,18 @@ def _sentence(control: Row, measure: str) -> str:
     return f"{reached}, OUTSIDE {bound} in {outside}: look for labels that leak before you believe the other scores."
 
 
-def _bounded(control: Row) -> list[Record]:
+def _bounded(control: Row) -> list[FitRecord]:
     return [record for record in control.fits if len(record.chance) == 2]
 
 
-def _distance(record: Record) -> float:
+def _distance(record: FitRecord) -> float:
     """How far a score is from its bound."""
     low, high = record.chance
     score = record.score or 0.0
     return max(low - score, score - high)
 
 
-def _bound(records: Sequence[Record]) -> str:
+def _bound(records: Sequence[FitRecord]) -> str:
     """The bounds of some fits; where test parts differ, the widest."""
     low, high = min(record.chance[0] for record in records), max(record.chance[1] for record in records)
     many = len({tuple(record.chance) for record in records}) > 1

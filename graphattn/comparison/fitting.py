@@ -26,9 +26,9 @@ from graphattn.comparison.learned import learned
 from graphattn.comparison.network import Network, Size, network
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import ctrl_c, free, one_thread, out_of_memory, seconds
-from graphattn.comparison.protocol import asked, divided, part_labels
-from graphattn.comparison.record import Fit, Record
-from graphattn.comparison.scoring import chance, score
+from graphattn.comparison.protocol import asked, divided, label_rows, part_labels
+from graphattn.comparison.record import Fit, FitRecord
+from graphattn.comparison.scoring import brief, chance, recorded, score
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import digest
 from graphattn.comparison.tuning import Chosen, tune
@@ -65,10 +65,10 @@ def worded(error: Exception) -> str:
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
 
 
-def started(problem: Problem, order: Order, settings: Settings) -> Record:
+def started(problem: Problem, order: Order, settings: Settings) -> FitRecord:
     """The record of a fit of which nothing is known yet, but its parts, and for permuted labels the band of chance."""
     train, _, test = part_labels(problem, order.split)
-    return Record(
+    return FitRecord(
         order.fit,
         "failed",
         problem.measure,
@@ -83,7 +83,7 @@ def started(problem: Problem, order: Order, settings: Settings) -> Record:
     )
 
 
-def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None = None) -> Record:
+def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None = None) -> FitRecord:
     """Trains, tunes before where trials are asked for, scores and measures; whatever a layer does, a record comes of it.
 
     Memory that runs out halves the batch, down to one graph, and the record says so. Everything else that goes wrong is the
@@ -131,7 +131,7 @@ class _Fit:
         self.cell, self.size, self.seed = order.cell, order.size, order.fit.seed
         self.parts, self.labels = divided(problem, order.split), part_labels(problem, order.split)
 
-    def record(self, record: Record) -> Record:
+    def record(self, record: FitRecord) -> FitRecord:
         """All of it."""
         chosen = self._tuned()
         # Kernels are compiled by this step on a network that is thrown away, before seconds are counted.
@@ -140,7 +140,9 @@ class _Fit:
         model, curves = self._trained(chosen)
         validation = self._score(model, self.parts.validation, self.labels[1])
         # The only look at the test part.
-        tested = self._score(model, self.parts.test, self.labels[2])
+        answers = self._predicted(model, self.parts.test)
+        tested = score(self.problem.target, self.labels[2], answers)
+        rows = label_rows(self.problem, self.order.split.test)
         record = replace(
             record,
             status="ok",
@@ -152,6 +154,8 @@ class _Fit:
             kept=curves.kept + 1,
             seconds_per_epoch=curves.seconds / len(curves.epochs),
             peak_mib=mib,
+            curves={name: brief(curves.column(name)) for name in ("loss", "val_loss")},
+            predictions=recorded(self.problem.target, rows, self.labels[2], answers),
             batch_size=self.batch if self.batch < len(self.parts.train) else record.batch_size,
         )
         return self._measured(model, record)
@@ -200,12 +204,16 @@ class _Fit:
         return scaled
 
     def _score(self, model: nn.Module, graphs: Sequence[Data], labels: NDArray[np.float64]) -> float:
-        said = predicted(model, graphs, self.problem, self.batch)
-        if self.problem.target == "regression":
-            said = said * (float(self.labels[0].std()) or 1.0) + float(self.labels[0].mean())
-        return score(self.problem.target, labels, said)
+        return score(self.problem.target, labels, self._predicted(model, graphs))
 
-    def _measured(self, model: Network, record: Record) -> Record:
+    def _predicted(self, model: nn.Module, graphs: Sequence[Data]) -> NDArray[np.float64]:
+        """Outputs for each row of a part, in the units of the labels."""
+        outputs = predicted(model, graphs, self.problem, self.batch)
+        if self.problem.target == "regression":
+            outputs = outputs * (float(self.labels[0].std()) or 1.0) + float(self.labels[0].mean())
+        return outputs
+
+    def _measured(self, model: Network, record: FitRecord) -> FitRecord:
         """What it costs and what it learned; a fit that this fails for has a score all the same, and says so."""
         rows = [0] if self.problem.transductive else self.order.split.test[:MEASURED].tolist()
         try:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from graphattn.comparison.fitting import Order
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.running import Event
 
 _BASELINE = 2.0
@@ -35,7 +35,7 @@ class Watch:
     """
 
     def __init__(
-        self, orders: Sequence[Order], known: Sequence[Record], jobs: int, console: Console, log: Path | None = None
+        self, orders: Sequence[Order], known: Sequence[FitRecord], jobs: int, console: Console, log: Path | None = None
     ) -> None:
         self.orders, self.jobs, self.console, self.log = orders, max(1, jobs), console, log
         self.records = list(known)
@@ -137,11 +137,11 @@ class Watch:
         return rows
 
 
-def said(record: Record) -> str:
+def said(record: FitRecord) -> str:
     """A record in a few words.
 
     >>> from graphattn.comparison.record import Fit
-    >>> said(Record(Fit("p", "gcn", "edges", 0, 0), "failed", "R2", reason="it diverged"))
+    >>> said(FitRecord(Fit("p", "gcn", "edges", 0, 0), "failed", "R2", reason="it diverged"))
     'failed: it diverged'
     """
     if record.status == "failed" or record.score is None:

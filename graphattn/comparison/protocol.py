@@ -88,7 +88,8 @@ def parts(
         given = list(problem.splits or ())
         for number, each in enumerate(given):
             _check(problem, each, f"the given part {number}")
-        return given
+        # Networks answer for nodes in the order of the graph.
+        return [Split(*map(np.sort, each)) for each in given] if problem.transductive else given
     seeds = [int(each.generate_state(1)[0]) for each in np.random.SeedSequence([seed, 6]).spawn(repeats)]
     return [_drawn(problem, rule, each, fractions) for each in seeds]
 
@@ -162,6 +163,16 @@ def part_labels(problem: Problem, split: Split) -> list[NDArray[np.float64]]:
         labels = np.concatenate(rows) if rows else np.empty(0)
         found.append(labels[asked(problem, labels)])
     return found
+
+
+def label_rows(problem: Problem, part: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in :meth:`Problem.labels` of the labels of a part: graphs, nodes, or all nodes of some graphs, in their order."""
+    labels = problem.labels()
+    if not _per_row(problem):
+        counts = [graph["y"].numel() for graph in problem.graphs]
+        ends = np.cumsum(counts).tolist()
+        part = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in part.tolist()])
+    return part[asked(problem, labels)[part]]
 
 
 def _y(data: Data) -> NDArray[np.float64]:

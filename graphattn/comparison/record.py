@@ -1,4 +1,4 @@
-"""One fit, as it stands in the file of results: what it was, what it reached, what it cost."""
+"""One fit as a line of the file of results: configuration, score, cost, learning curves and predictions."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Fit:
 
 @final
 @dataclass(frozen=True)
-class Record:
-    """What came of a fit.
+class FitRecord:
+    """Outcome of a fit.
 
     Args:
         fit: what it was.
@@ -59,6 +59,11 @@ class Record:
         batch_size: smaller than asked if memory ran out.
         chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of
             permuted labels only, and known before they were learned.
+        curves: by name (``loss``, ``val_loss``), a number for each epoch, of a network; the loss of values is in units of their
+            variance.
+        predictions: of the test part, a number for each of its rows under ``row`` (number of the graph, or of the node among all
+            nodes), ``true`` and ``predicted``: of two classes how much the second is preferred (positive) to the first, of more
+            the number of the predicted class, else the value; empty for more than 5,000 rows and in records of earlier versions.
         seconds: of the whole fit, with tuning.
         versions, date: of libraries and day.
     """
@@ -84,6 +89,8 @@ class Record:
     learned: dict[str, float | list[float]] = field(default_factory=dict)
     batch_size: int = 0
     chance: list[float] = field(default_factory=list)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    predictions: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     date: str = ""

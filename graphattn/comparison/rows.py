@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, final
 
 import numpy as np
 
-from graphattn.comparison.record import Record, Role
+from graphattn.comparison.record import FitRecord, Role
 from graphattn.comparison.statistics import Interval, interval
 
 RANGES = {"ROC-AUC": (0.0, 1.0), "accuracy": (0.0, 1.0), "R2": (-np.inf, 1.0)}
@@ -54,8 +54,8 @@ class Row:
     role: Role
     score: Interval
     by_split: Mapping[str, float]
-    fits: tuple[Record, ...]
-    failed: tuple[Record, ...]
+    fits: tuple[FitRecord, ...]
+    failed: tuple[FitRecord, ...]
 
     @property
     def validation(self) -> float:
@@ -64,7 +64,7 @@ class Row:
         return float(np.mean([np.nan if value is None else value for value in values])) if values else float("nan")
 
     def median(self, figure: str) -> float:
-        """The median of a figure of :class:`Record`, such as ``seconds_per_epoch``, over its fits; NaN without a fit."""
+        """The median of a figure of :class:`FitRecord`, such as ``seconds_per_epoch``, over its fits; NaN without a fit."""
         return float(np.median([getattr(record, figure) for record in self.fits])) if self.fits else float("nan")
 
     def places(self, *, tried: bool = False) -> dict[Unit, float]:
@@ -73,17 +73,17 @@ class Row:
         return found | {place(record): float(record.score or 0.0) for record in self.fits}
 
 
-def place(record: Record) -> Unit:
+def place(record: FitRecord) -> Unit:
     """Where a fit was done: split and seed."""
     return record.fit.split_hash or str(record.fit.split), record.fit.seed
 
 
-def latest(records: Iterable[Record]) -> list[Record]:
+def latest(records: Iterable[FitRecord]) -> list[FitRecord]:
     """One record of each fit, the last; a fit that was tried again counts as it ended."""
     return list({(record.fit.name, record.fit.role, *place(record)): record for record in records}.values())
 
 
-def resampling(records: Sequence[Record]) -> Resampling:
+def resampling(records: Sequence[FitRecord]) -> Resampling:
     """What `records` repeat. Raises `ValueError` if there are several splits and none says the sizes of its parts."""
     if len({place(record)[0] for record in records}) == 1:
         return Resampling("seed", 0.0)
@@ -94,16 +94,16 @@ def resampling(records: Sequence[Record]) -> Resampling:
     return Resampling("split", float(np.mean(list(shares.values()))))
 
 
-def rows(records: Iterable[Record], repeated: Resampling) -> list[Row]:
+def rows(records: Iterable[FitRecord], repeated: Resampling) -> list[Row]:
     """A row for each layer, topology and role, the best first; rows without a score last."""
-    groups: dict[tuple[str, str, Role], list[Record]] = {}
+    groups: dict[tuple[str, str, Role], list[FitRecord]] = {}
     for record in sorted(records, key=lambda record: (record.fit.split, record.fit.seed)):
         groups.setdefault((record.fit.layer, record.fit.topology, record.fit.role), []).append(record)
     found = [_row(group, repeated) for group in groups.values()]
     return sorted(found, key=lambda row: (-row.score.mean if row.fits else np.inf, row.name))
 
 
-def _row(group: Sequence[Record], repeated: Resampling) -> Row:
+def _row(group: Sequence[FitRecord], repeated: Resampling) -> Row:
     fits = tuple(each for each in group if _scored(each))
     failed = tuple(each for each in group if not _scored(each))
     by_unit = repeated.average({place(record): float(record.score or 0.0) for record in fits})
@@ -114,5 +114,5 @@ def _row(group: Sequence[Record], repeated: Resampling) -> Row:
     return Row(what.name, what.layer, what.topology, what.role, score, by_unit, fits, failed)
 
 
-def _scored(record: Record) -> bool:
+def _scored(record: FitRecord) -> bool:
     return record.status == "ok" and record.score is not None and bool(np.isfinite(record.score))

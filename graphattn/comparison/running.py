@@ -26,7 +26,7 @@ from graphattn.comparison.graphs import Cell, prepared
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import most_memory, one_thread
 from graphattn.comparison.protocol import relabelled
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.settings import Settings
 
 
@@ -34,7 +34,7 @@ class Event(NamedTuple):
     """A fit has begun, or, with a record, it has ended."""
 
     order: Order
-    record: Record | None = None
+    record: FitRecord | None = None
 
 
 @final
@@ -51,7 +51,7 @@ class Bench:
         self.problem, self.settings, self.folder = problem, settings, folder
         self._prepared: dict[Cell, Problem] = {}
 
-    def work(self, order: Order) -> Record:
+    def work(self, order: Order) -> FitRecord:
         """One fit. Raises nothing but `KeyboardInterrupt`."""
         try:
             if order.cell is None:
@@ -67,7 +67,7 @@ class Bench:
         return problem if order.fit.role != "permuted" else relabelled(problem, order.split, order.fit.seed)
 
 
-def _baseline(problem: Problem, order: Order, settings: Settings) -> Record:
+def _baseline(problem: Problem, order: Order, settings: Settings) -> FitRecord:
     record, before = started(problem, order, settings), time.perf_counter()
     found = []
     with one_thread():
@@ -86,6 +86,7 @@ def _baseline(problem: Problem, order: Order, settings: Settings) -> Record:
         seconds_per_epoch=result.seconds,
         graphs_per_second=result.rows_per_second,
         peak_mib=mib,
+        predictions=result.predictions,
         seconds=time.perf_counter() - before,
     )
 
@@ -157,7 +158,7 @@ class _Crew:
         if record is not None:
             yield Event(order, record)
 
-    def _lost(self, hand: _Hand, order: Order, waiting: deque[Order]) -> Record | None:
+    def _lost(self, hand: _Hand, order: Order, waiting: deque[Order]) -> FitRecord | None:
         """What is recorded of a fit whose process died; none if it is tried again."""
         hand.process.join()
         code = hand.process.exitcode

@@ -1,6 +1,8 @@
-"""What a prediction is worth, and what chance would be worth on the same part."""
+"""Scores of predictions, the band of scores reached by chance, and predictions as they are recorded."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +12,8 @@ from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from graphattn.comparison.problem import Target
 
 CHANCE = 0.9999
+MOST_PREDICTIONS = 5000
+"""Predictions of larger test parts are not recorded."""
 
 
 def score(target: Target, labels: NDArray[np.float64], said: NDArray[np.float64]) -> float:
@@ -75,3 +79,35 @@ def chance(target: Target, labels: ArrayLike, level: float = CHANCE) -> tuple[fl
         return max(0.0, float(0.5 - reach)), min(1.0, float(0.5 + reach))
     low, high = shares.min(), shares.max()
     return max(0.0, low - z * np.sqrt(low * (1 - low) / count)), min(1.0, high + z * np.sqrt(high * (1 - high) / count))
+
+
+def recorded(
+    target: Target, rows: NDArray[np.int64], labels: NDArray[np.float64], outputs: NDArray[np.float64]
+) -> dict[str, list[float]]:
+    """Predictions as a :class:`~graphattn.comparison.record.FitRecord` holds them; empty for more than 5,000 rows.
+
+    Args:
+        target: what is scored.
+        rows: numbers of graphs or nodes.
+        labels: class numbers or values.
+        outputs: of the model, a column for each class, or one of values.
+
+    **Shapes**: rows, labels ``[n]``; outputs ``[n, classes]`` or ``[n, 1]``
+
+    >>> recorded("binary", np.array([7]), np.array([1.0]), np.array([[-0.5, 1.0]]))
+    {'row': [7], 'true': [1.0], 'predicted': [1.5]}
+    """
+    if len(rows) > MOST_PREDICTIONS:
+        return {}
+    binary, classes = target == "binary", target == "multiclass"
+    predicted = outputs[:, 1] - outputs[:, 0] if binary else outputs.argmax(1) if classes else outputs[:, 0]
+    return {"row": rows.tolist(), "true": brief(labels.tolist()), "predicted": brief(predicted.tolist())}
+
+
+def brief(values: Iterable[float]) -> list[float]:
+    """Numbers with six significant digits, which a file of results holds in half the space.
+
+    >>> brief([0.123456789, 2.0])
+    [0.123457, 2.0]
+    """
+    return [float(f"{value:.6g}") for value in values]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 from graphattn import files
-from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.record import Fit, FitRecord
 
 
 class Damaged(NamedTuple):
@@ -51,7 +51,7 @@ class Store:
         ValueError: `path` is a folder.
 
     >>> store = Store()
-    >>> store.add(Record(Fit("problem", "gcn", "edges", 0, 0), "failed", "R2", reason="diverged"))
+    >>> store.add(FitRecord(Fit("problem", "gcn", "edges", 0, 0), "failed", "R2", reason="diverged"))
     >>> store.find(Fit("problem", "gcn", "edges", 0, 0)).reason
     'diverged'
     """
@@ -59,7 +59,7 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.damaged: list[Damaged] = []
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, FitRecord] = {}
         self._kept: list[str] = []
         self._wrong: list[str] = []
         self._whole = True
@@ -77,15 +77,15 @@ class Store:
         return None if self.path is None else self.path.with_name(f"{self.path.stem}.damaged{self.path.suffix}")
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[FitRecord]:
         """All that is known, in the order in which it came."""
         return list(self._records.values())
 
-    def find(self, fit: Fit) -> Record | None:
+    def find(self, fit: Fit) -> FitRecord | None:
         """What came of a fit, if it is known."""
         return self._records.get(key(fit))
 
-    def add(self, record: Record) -> None:
+    def add(self, record: FitRecord) -> None:
         """One more record, which is on disk when this returns."""
         self._records[key(record.fit)] = record
         if self.path is not None:
@@ -131,7 +131,7 @@ class Store:
                 self._kept.append(line)
 
 
-def _record(line: str) -> Record:
+def _record(line: str) -> FitRecord:
     """Raises `ValueError` in words."""
     try:
         found = json.loads(line)
@@ -139,7 +139,7 @@ def _record(line: str) -> Record:
         raise ValueError(f"no JSON: {error.msg} at character {error.colno}") from None
     if not isinstance(found, dict):
         raise ValueError(f"expected a record, got {line[:40]!r}")
-    record = Record.from_json(found)
+    record = FitRecord.from_json(found)
     if not isinstance(record.fit.settings, dict) or record.status not in ("ok", "failed"):
         raise ValueError(f"expected status ok or failed, got {record.status!r}")
     if record.status == "ok" and not (isinstance(record.score, int | float) and math.isfinite(record.score)):

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Literal, final
 
 from graphattn.comparison.effects import Effect, effects
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.rows import Resampling, Row, latest, resampling, rows
 from graphattn.comparison.statistics import ROPE, Difference, holm, paired
 
@@ -79,7 +79,7 @@ class Summary:
         return self._by_names[first, second]
 
 
-def summary(records: Sequence[Record], rope: float = ROPE) -> Summary:
+def summary(records: Sequence[FitRecord], rope: float = ROPE) -> Summary:
     """What `records` amount to; their order does not matter.
 
     Intervals and tests are over splits: scores of several seeds on one split are averaged first, because they are no new data.
@@ -87,10 +87,10 @@ def summary(records: Sequence[Record], rope: float = ROPE) -> Summary:
     Raises:
         ValueError: no record, records of several problems, data or measures, or records that do not say the sizes of their parts.
 
-    >>> from graphattn.comparison.record import Fit, Record
+    >>> from graphattn.comparison.record import Fit, FitRecord
     >>> def fit(layer, split, score):
     ...     what = Fit("made up", layer, "edges", split, seed=0)
-    ...     return Record(what, "ok", "accuracy", score=score, train_size=80, test_size=10)
+    ...     return FitRecord(what, "ok", "accuracy", score=score, train_size=80, test_size=10)
     >>> scores = {"gcn": [0.81, 0.84, 0.80], "attention": [0.85, 0.87, 0.85]}
     >>> found = summary([fit(layer, split, each) for layer, all in scores.items() for split, each in enumerate(all)])
     >>> [row.name for row in found.rows]

@@ -6,25 +6,25 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_NESTED = ("fit", "chosen", "learned", "versions", "chance")
+_NESTED = ("fit", "chosen", "learned", "versions", "chance", "curves", "predictions")
 _SHORT = ("problem", "layer", "topology", "role", "split", "seed", "split_hash", "data_hash")
 
 
-def tidy(records: Iterable[Record]) -> DataFrame:
+def tidy(records: Iterable[FitRecord]) -> DataFrame:
     """A row for each fit, failed ones as well, a column for each figure.
 
     Settings, choices of tuning and versions have columns of their own (``setting_epochs``, ``chosen_learning_rate``,
     ``version_torch``); of what layers learned there is a column for each layer of the network (``learned_entropy_1``).
     With ``split_hash``, ``data_hash``, seed, settings and versions a row can be repeated and checked.
 
-    >>> from graphattn.comparison.record import Fit, Record
+    >>> from graphattn.comparison.record import Fit, FitRecord
     >>> what = Fit("made up", "gcn", "edges", split=0, seed=7, settings={"epochs": 60})
-    >>> table = tidy([Record(what, "ok", "R2", score=0.5, learned={"dirichlet": [0.9, 0.4]})])
+    >>> table = tidy([FitRecord(what, "ok", "R2", score=0.5, learned={"dirichlet": [0.9, 0.4]})])
     >>> table[["layer", "seed", "score", "learned_dirichlet_2", "setting_epochs"]].values.tolist()
     [['gcn', 7, 0.5, 0.4, 60]]
     """
@@ -34,7 +34,7 @@ def tidy(records: Iterable[Record]) -> DataFrame:
     return DataFrame(rows, columns=_ordered(list(dict.fromkeys(name for row in rows for name in row))))
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: FitRecord) -> dict[str, Any]:
     fit = record.fit
     plain = {name: value for name, value in vars(record).items() if name not in _NESTED}
     low, high = record.chance if len(record.chance) == 2 else (None, None)

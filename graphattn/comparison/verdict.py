@@ -55,11 +55,11 @@ class Verdict:
 def verdict(summary: Summary) -> str:
     """What was found, as text: the answer first, then baselines, effects, controls and cautions.
 
-    >>> from graphattn.comparison.record import Fit, Record
+    >>> from graphattn.comparison.record import Fit, FitRecord
     >>> from graphattn.comparison.summary import summary
     >>> def fit(layer, split, score):
     ...     what = Fit("made up", layer, "edges", split, seed=0)
-    ...     return Record(what, "ok", "accuracy", score=score, train_size=80, test_size=10, seconds_per_epoch=1.0)
+    ...     return FitRecord(what, "ok", "accuracy", score=score, train_size=80, test_size=10, seconds_per_epoch=1.0)
     >>> scores = {"gcn": [0.81, 0.84, 0.80], "attention": [0.85, 0.87, 0.85]}
     >>> fits = [fit(layer, split, each) for layer, all in scores.items() for split, each in enumerate(all)]
     >>> print(verdict(summary(fits)).partition(" (p")[0])

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from benchmarks.comparison.__main__ import RUNS, application, compared
 from benchmarks.comparison.report import section
 from graphattn.comparison.graphs import cells
-from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.store import Store
 
 
@@ -18,7 +18,7 @@ def records():
     scores = {("gcn", "edges"): 0.7, ("attention", "full"): 0.9}
     fits = [(cell, split, score) for cell, score in scores.items() for split in range(4)]
     return [
-        Record(
+        FitRecord(
             Fit("motif", *cell, split, 0, split_hash=str(split)),
             "ok",
             "ROC-AUC",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.record import Fit, FitRecord
 
 LAYERS = ("attention", "gcn", "edgeconv", "gin", "gat")
 TOPOLOGIES = ("edges", "full", "edges+hub")
@@ -26,7 +26,7 @@ def record(layer, topology, split, score, *, seed=0, role="model", status="ok", 
     where = {"split_hash": f"{split:012x}", "data_hash": "5eed0fda7a00", "settings": settings}
     fit = Fit(figures.pop("problem", "made up"), layer, topology, split, seed, role, **where)
     sizes = {"train_size": 800, "test_size": 100}
-    return Record(fit, status, figures.pop("measure", "ROC-AUC"), score=score, **(sizes | figures))
+    return FitRecord(fit, status, figures.pop("measure", "ROC-AUC"), score=score, **(sizes | figures))
 
 
 def of_scores(**scores):

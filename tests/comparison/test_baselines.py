@@ -3,6 +3,7 @@ import pytest
 import torch
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
+from sklearn.metrics import r2_score
 from torch_geometric.data import Data
 
 from graphattn.comparison.baselines import baselines, counts, pooled, reached, said, side_by_side
@@ -109,6 +110,13 @@ def test_a_class_that_was_not_seen_is_never_said():
             return np.array([[0.25, 0.75]])
 
     assert said(Two(), np.zeros((1, 1)), 3, values=False).tolist() == [[0.25, 0.0, 0.75]]
+
+
+def test_predictions_are_recorded():
+    problem = composed("regression")
+    found = reached(problem, "ridge", SPLIT, Settings(), 0)
+    assert found.predictions["row"] == SPLIT.test.tolist()
+    assert r2_score(found.predictions["true"], found.predictions["predicted"]) == pytest.approx(found.score, abs=1e-4)
 
 
 def test_a_baseline_that_is_not_there_is_named():

@@ -64,6 +64,18 @@ def test_a_fit_learns_scores_and_measures(problem):
     assert record.date
 
 
+@pytest.mark.parametrize("problem", [made(), made("regression"), made(level="node"), one_graph()])
+def test_curves_and_predictions_are_recorded(problem):
+    record = fit(problem, order(), SETTINGS)
+    assert len(record.curves["loss"]) == len(record.curves["val_loss"]) == record.epochs
+    assert int(np.argmin(record.curves["val_loss"])) + 1 == record.kept
+    rows = [int(row) for row in record.predictions["row"]]
+    assert record.predictions["true"] == pytest.approx(problem.labels()[rows], rel=1e-5)
+    assert rows == list(range(100, 120) if problem.level == "node" and not problem.transductive else range(50, 60))
+    measure = r2_score if problem.target == "regression" else roc_auc_score
+    assert measure(record.predictions["true"], record.predictions["predicted"]) == pytest.approx(record.score, abs=1e-4)
+
+
 def test_memory_is_that_of_a_step_and_not_of_making_the_network(monkeypatch):
     def large(*given):
         torch.ones(1 << 21).sum()

@@ -9,7 +9,7 @@ from graphattn.comparison.fitting import Order
 from graphattn.comparison.graphs import Cell
 from graphattn.comparison.live import Watch
 from graphattn.comparison.network import Size
-from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.running import Event
 from graphattn.data.splits import Split
 
@@ -26,7 +26,7 @@ ORDERS = [order(layer, split) for split in range(2) for layer in ("attention", "
 
 def record(number, score=0.75, seconds=30.0, **more):
     given = {"seconds": seconds, "seconds_per_epoch": 0.5, "peak_mib": 12.0, "parameters": 4321}
-    return Record(ORDERS[number].fit, "ok", "ROC-AUC", score=score, **given, **more)
+    return FitRecord(ORDERS[number].fit, "ok", "ROC-AUC", score=score, **given, **more)
 
 
 def console(terminal=False):
@@ -78,7 +78,7 @@ def test_a_table_moves_in_a_terminal(tmp_path):
 
 def test_failed_fits_stand_in_the_table():
     shown = console(terminal=True)
-    failed = Record(ORDERS[0].fit, "failed", "ROC-AUC", reason="it diverged")
+    failed = FitRecord(ORDERS[0].fit, "failed", "ROC-AUC", reason="it diverged")
     with Watch(ORDERS, [failed], 1, shown) as watch:
         watch.live.refresh()
     assert "1 failed: it diverged" in shown.file.getvalue()

@@ -111,6 +111,15 @@ def test_given_parts_are_used():
         parts(classes(splits=[bad]))
 
 
+def test_given_nodes_are_in_the_order_of_the_graph_in_which_networks_answer():
+    graph = Data(x=torch.rand(6, 1), edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor([0, 1, 0, 1, 0, 1]))
+    split = Split(np.array([1, 0]), np.array([2, 3]), np.array([5, 4]))
+    problem = Problem("six nodes", [graph], "binary", ("no", "yes"), "node", splits=[split])
+    (found,) = parts(problem)
+    assert [part.tolist() for part in found] == [[0, 1], [2, 3], [4, 5]]
+    assert part_labels(problem, found)[2].tolist() == [0.0, 1.0]
+
+
 def test_parts_that_cannot_be_scored_are_drawn_again():
     rare = Problem("rare", [graph(int(k < 9)) for k in range(60)], "binary", ("no", "yes"))
     for split in parts(rare, "random", repeats=5):

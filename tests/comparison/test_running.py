@@ -16,7 +16,7 @@ from graphattn.comparison.fitting import Order
 from graphattn.comparison.graphs import Cell
 from graphattn.comparison.network import Size
 from graphattn.comparison.problem import Problem
-from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.running import Bench, run
 from graphattn.comparison.settings import Settings
 from graphattn.data.splits import Split
@@ -151,4 +151,4 @@ def test_jobs_are_counted():
     with pytest.raises(ValueError, match="expected jobs of 0 or more, got -1"):
         list(run(Bench(problem(), SETTINGS), [], jobs=-1))
     assert list(run(Bench(problem(), SETTINGS), [], jobs=2)) == []
-    assert isinstance(next(iter(ended(run(Bench(problem(), SETTINGS), orders()[:1])).values())), Record)
+    assert isinstance(next(iter(ended(run(Bench(problem(), SETTINGS), orders()[:1])).values())), FitRecord)

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import r2_score
 
-from graphattn.comparison.scoring import chance, score
+from graphattn.comparison.scoring import MOST_PREDICTIONS, chance, recorded, score
 
 
 def test_scores_by_hand():
@@ -68,3 +68,14 @@ def test_a_small_part_says_little():
     assert chance("regression", [0.0, 1.0]) == (-np.inf, 1.0)
     small, large = chance("regression", np.arange(20.0))[1], chance("regression", np.arange(200.0))[1]
     assert large < small
+
+
+def test_predictions_are_recorded_by_target():
+    rows, labels = np.array([4, 9]), np.array([1.0, 2.0])
+    outputs = np.array([[0.1, 0.7, 0.2], [0.0, 0.25, 0.75]])
+    assert recorded("multiclass", rows, labels, outputs)["predicted"] == [1.0, 2.0]
+    assert recorded("binary", rows, labels, outputs)["predicted"] == pytest.approx([0.6, 0.25])
+    assert recorded("regression", rows, labels, outputs) == {"row": [4, 9], "true": [1.0, 2.0], "predicted": [0.1, 0.0]}
+    many = np.zeros(MOST_PREDICTIONS + 1)
+    assert recorded("regression", many.astype(int), many, many[:, None]) == {}
+    assert len(recorded("regression", many[1:].astype(int), many[1:], many[1:, None])["row"]) == MOST_PREDICTIONS

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from graphattn.comparison.record import Fit, Record
+from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.store import Damaged, Store, key
 
 
@@ -15,7 +15,9 @@ def fit(split=0, **more):
 
 
 def record(split=0, score=0.5):
-    return Record(fit(split), "ok", "ROC-AUC", score=score, learned={"entropy": [0.5, 0.25]}, train_size=8, test_size=1)
+    return FitRecord(
+        fit(split), "ok", "ROC-AUC", score=score, learned={"entropy": [0.5, 0.25]}, train_size=8, test_size=1
+    )
 
 
 def test_records_come_back_as_they_were(tmp_path):
@@ -127,10 +129,10 @@ def test_a_whole_line_without_its_end_is_a_record(tmp_path):
 def test_a_kill_leaves_whole_lines(tmp_path):
     path = tmp_path / "results.jsonl"
     code = (
-        "import os, signal\nfrom pathlib import Path\nfrom graphattn.comparison.record import Fit, Record\n"
+        "import os, signal\nfrom pathlib import Path\nfrom graphattn.comparison.record import Fit, FitRecord\n"
         "from graphattn.comparison.store import Store\n"
         f"store = Store(Path({str(path)!r}))\n"
-        "for n in range(3): store.add(Record(Fit('p', 'gcn', 'edges', n, 0), 'ok', 'R2', score=0.5))\n"
+        "for n in range(3): store.add(FitRecord(Fit('p', 'gcn', 'edges', n, 0), 'ok', 'R2', score=0.5))\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, env=os.environ)

@@ -27,10 +27,10 @@ FIGURES = {
 def average(row: Row, figure: str) -> list[float]:
     """A figure over the fits of a row: one number, or one for each layer; empty where no fit has it.
 
-    >>> from graphattn.comparison.record import Fit, Record
+    >>> from graphattn.comparison.record import Fit, FitRecord
     >>> from graphattn.comparison.statistics import Interval
     >>> def fit(seed):
-    ...     return Record(Fit("p", "gcn", "edges", 0, seed), "ok", "R2", score=0.5, learned={"dirichlet": [seed, 0.0]})
+    ...     return FitRecord(Fit("p", "gcn", "edges", 0, seed), "ok", "R2", score=0.5, learned={"dirichlet": [seed, 0.0]})
     >>> row = Row("gcn on edges", "gcn", "edges", "model", Interval(0.5, 0.4, 0.6), {}, (fit(1), fit(3)), ())
     >>> average(row, "dirichlet")
     [2.0, 0.0]

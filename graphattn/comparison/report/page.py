@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphattn import files
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.report import protocol, sections, tables
 from graphattn.comparison.report.figures import typographic
 from graphattn.comparison.report.markup import Markup, element
@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 def write_report(
-    records: Sequence[Record], path: Path | str, *, notes: Sequence[str] = (), command: str = "", rope: float = ROPE
+    records: Sequence[FitRecord], path: Path | str, *, notes: Sequence[str] = (), command: str = "", rope: float = ROPE
 ) -> Path:
     """Writes what `records` amount to as one HTML file and returns its path.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphattn.comparison import wording
-from graphattn.comparison.record import Record
+from graphattn.comparison.record import FitRecord
 from graphattn.comparison.report.markup import Markup, element, joined
 from graphattn.comparison.report.tables import Column, Shown, name, table
 from graphattn.comparison.rows import Row
@@ -40,12 +40,12 @@ LIMITS = (
 )
 
 
-def settings(records: Iterable[Record]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+def settings(records: Iterable[FitRecord]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Settings that all `records` share, and those that differ, with their values.
 
     >>> from graphattn.comparison.record import Fit
     >>> def fit(epochs):
-    ...     return Record(Fit("p", "gcn", "edges", 0, 0, settings={"depth": 3, "epochs": epochs}), "ok", "R2", score=0.5)
+    ...     return FitRecord(Fit("p", "gcn", "edges", 0, 0, settings={"depth": 3, "epochs": epochs}), "ok", "R2", score=0.5)
     >>> settings([fit(10), fit(20)])
     ({'depth': 3}, {'epochs': [10, 20]})
     """
@@ -175,7 +175,7 @@ def repeat(summary: Summary, command: str) -> Markup:
     )
 
 
-def _facts(records: Sequence[Record], example: Record) -> dict[str, str]:
+def _facts(records: Sequence[FitRecord], example: FitRecord) -> dict[str, str]:
     parts = {record.fit.split: record.fit.split_hash for record in records if record.fit.split_hash}
     dates = sorted({record.date[:10] for record in records if record.date})
     return {
@@ -187,7 +187,7 @@ def _facts(records: Sequence[Record], example: Record) -> dict[str, str]:
     }
 
 
-def _versions(records: Sequence[Record]) -> dict[str, list[str]]:
+def _versions(records: Sequence[FitRecord]) -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = {}
     for record in records:
         for key, value in record.versions.items():

@@ -36,7 +36,7 @@ def pareto(
     Args:
         rows: networks with a score.
         baselines: baselines with a score.
-        cost: the figure of :class:`~graphattn.comparison.record.Record` that is the cost.
+        cost: the figure of :class:`~graphattn.comparison.record.FitRecord` that is the cost.
         title: of the cost's axis.
         shown: how a cost is written.
     """
