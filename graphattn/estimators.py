@@ -21,9 +21,10 @@ from sklearn.utils.validation import check_is_fitted
 from graphattn.data import splits
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Task
+from graphattn.data.wording import list_problems
 from graphattn.training import saved
 from graphattn.training.fit import fit
-from graphattn.training.inputs import graphs_of, list_problems, read
+from graphattn.training.inputs import graphs_of, read
 from graphattn.training.recipe import Architecture, Recipe
 from graphattn.training.saved import FittedModel
 

@@ -23,13 +23,13 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphattn.comparison.fitted import FittedNetwork, Training
-from graphattn.comparison.graphs import Cell, cells
-from graphattn.comparison.network import Size
-from graphattn.comparison.problems.checking import misfits
 from graphattn.data import splits
+from graphattn.data.graphs import misfits
+from graphattn.data.wording import list_problems
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell, cells
 from graphattn.training.craft import cross_entropy, squared_error
 from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.inputs import list_problems
 
 _HELD_OUT = 0.1
 _FEWEST_TO_HOLD_OUT = 20

@@ -118,8 +118,8 @@ def compare(
         data: a name (``bbb``, ``solubility``, ``digits``, ``sparse_and``, ``motif``, ...), a file of molecules, PyG graphs, or a
             :class:`~graphattn.comparison.problem.Problem`, which
             :func:`~graphattn.comparison.problems.problem` makes with more options.
-        layers: names; see :data:`~graphattn.comparison.layers.LAYERS`.
-        topologies: names; see :data:`~graphattn.comparison.graphs.TOPOLOGIES`.
+        layers: names; see :data:`~graphattn.models.by_name.layers.LAYERS`.
+        topologies: names; see :data:`~graphattn.models.by_name.topologies.TOPOLOGIES`.
         settings: parts, budget, size, tuning; the same for all layers.
         out: folder of results, table, log, verdict and report; nothing is written if not given.
         jobs: processes that take fits; 0 for this process alone. Timings are steadiest with 0 or 1.

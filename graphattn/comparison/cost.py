@@ -12,11 +12,13 @@ from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import Linear
 
-from graphattn.comparison.layers import Work
-from graphattn.comparison.network import Network, parameters
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import seconds
 from graphattn.layer import GraphLayer
+from graphattn.models.by_name.layers import Work
+from graphattn.models.by_name.network import parameters
+from graphattn.models.by_name.topologies import Cell
+from graphattn.models.network import Network
 from graphattn.slots import State
 from graphattn.topology import Blockwise, Topology
 
@@ -29,7 +31,15 @@ class Cost(NamedTuple):
     graphs_per_second: float
 
 
-def cost(model: Network, problem: Problem, rows: Sequence[int], batch_size: int = 256, repeats: int = 3) -> Cost:
+def cost(
+    model: Network,
+    cell: Cell,
+    heads: int,
+    problem: Problem,
+    rows: Sequence[int],
+    batch_size: int = 256,
+    repeats: int = 3,
+) -> Cost:
     """What the network costs on some of the graphs.
 
     A product and its sum are two operations. Products with matrices are counted, and what is said and heard along edges; the
@@ -38,8 +48,9 @@ def cost(model: Network, problem: Problem, rows: Sequence[int], batch_size: int 
     already; the topology is built anew in each.
 
     Args:
-        model: of :func:`~graphattn.comparison.network.network`.
-        problem: as :func:`~graphattn.comparison.graphs.prepared` for the model's cell.
+        model: of :func:`~graphattn.comparison.design.network`.
+        cell, heads: its layer and topology, and how many heads its layers have.
+        problem: as :func:`~graphattn.comparison.design.prepared` for the cell.
         rows: numbers of graphs.
         batch_size: graphs that pass at once.
         repeats: how often time is taken.
@@ -51,7 +62,7 @@ def cost(model: Network, problem: Problem, rows: Sequence[int], batch_size: int 
         raise ValueError("expected graphs to measure the cost on, got none")
     device = next(model.parameters()).device
     batches = batched(problem, rows, batch_size, device)
-    operations = sum(flops(model, batch) for batch in batches)
+    operations = sum(flops(model, cell, heads, batch) for batch in batches)
     with evaluating(model), torch.no_grad():
         fastest = min(_spent(model, batches, device) for _ in range(repeats))
     return Cost(parameters(model), operations / len(rows), len(rows) / fastest)
@@ -74,29 +85,29 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def flops(model: Network, batch: Data) -> int:
+def flops(model: Network, cell: Cell, heads: int, batch: Data) -> int:
     """Operations of one forward pass.
 
     Three nodes that hear two each: a GCN's map of 8 channels to 8 and its sum, ``2 * 3 * 64 + 2 * 6 * 8``; beside it the
     encoder ``2 * 3 * 5 * 8``, the token-wise network ``4 * 3 * 8 * 16``, the head ``3 * (2 * 64 + 2 * 8)``.
 
-    >>> from graphattn.comparison.graphs import Cell
-    >>> from graphattn.comparison.network import Size, network
+    >>> from graphattn.comparison.design import network
+    >>> from graphattn.models.by_name.network import Size
     >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.arange(3.0))
     >>> problem = Problem("ring", [graph], "regression", level="node")
-    >>> model = network(problem, Cell("gcn", "edges"), Size(8, 16, depth=1))
-    >>> flops(model, graph)
+    >>> cell = Cell("gcn", "edges")
+    >>> flops(network(problem, cell, Size(8, 16, depth=1)), cell, heads=4, batch=graph)
     2688
     """
     counted: list[int] = []
-    layers = [module for module in model.blocks.modules() if isinstance(module, GraphLayer)]
+    layers = [module for module in model.trunk.blocks.modules() if isinstance(module, GraphLayer)]
     inner = {module for layer in layers for module in layer.modules()}
 
     def linear(module: Any, given: Any, out: Tensor) -> None:
         counted.append(2 * out.numel() * module.weight.size(1))
 
     def heard(layer: GraphLayer, given: tuple[Any, ...]) -> None:
-        counted.append(model.kind.flops(work(model, *given[:3])))
+        counted.append(cell.layer_kind.flops(work(heads, *given[:3])))
 
     outer = [module for module in model.modules() if isinstance(module, nn.Linear | Linear) and module not in inner]
     handles = [module.register_forward_hook(linear) for module in outer]
@@ -110,12 +121,12 @@ def flops(model: Network, batch: Data) -> int:
     return sum(counted)
 
 
-def work(model: Network, x: Tensor, graph: Topology, edge: State | None) -> Work:
-    """What one layer of the model computes with."""
+def work(heads: int, x: Tensor, graph: Topology, edge: State | None) -> Work:
+    """What one layer of so many heads computes with."""
     sums = graph.num_receivers if isinstance(graph, Blockwise) else graph.num_edges
     edge = edge or {}
     kinds, spoken = (len(edge[name]) if name in edge else 0 for name in ("pair", "bond_number"))
-    return Work(len(x), graph.num_edges, sums, model.size.width, model.size.heads, kinds, spoken)
+    return Work(len(x), graph.num_edges, sums, x.size(1), heads, kinds, spoken)
 
 
 def _spent(model: nn.Module, batches: Sequence[Data], device: torch.device) -> float:

@@ -19,11 +19,13 @@ from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
 from graphattn import files
-from graphattn.comparison.entry import Columns, Features
-from graphattn.comparison.graphs import Cell, heard
-from graphattn.comparison.network import Network, Size
-from graphattn.comparison.problems.checking import Form, plain
+from graphattn.data.graphs import Form, plain
+from graphattn.models.by_name.features import Columns, Features
+from graphattn.models.by_name.network import Size, named_network
+from graphattn.models.by_name.topologies import Cell, prepared
+from graphattn.models.network import Network
 from graphattn.training.craft import Loss
+from graphattn.training.former import BY_NAME, renamed
 from graphattn.training.graph_recipe import GraphRecipe
 from graphattn.training.graphs import fit_graphs
 
@@ -62,13 +64,16 @@ class FittedNetwork:
     """A trained network.
 
     Args:
-        network: of :mod:`graphattn.comparison.network`.
+        network: of :mod:`graphattn.models.by_name.network`.
+        cell, size: the layer and topology, and how large.
         form: what its graphs consist of.
         features: how many columns and categories these have.
         scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
     """
 
     network: Network
+    cell: Cell
+    size: Size
     form: Form
     features: Features
     scales: dict[str, Scale]
@@ -79,11 +84,10 @@ class FittedNetwork:
         values = y.is_floating_point()
         copies = [plain(graph) for graph in graphs]
         scales = {"y": Scale.of(y)} if values else {}
-        features = Features.of_graphs(copies)
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(given.recipe.seed)
-            network = Network(cell, size, features, y.size(1) if values else int(y.max()) + 1, "graph")
-        fitted = cls(network, form, features, scales)
+        features = Features.of(copies)
+        outputs = y.size(1) if values else int(y.max()) + 1
+        network = named_network(cell, size, features, outputs, seed=given.recipe.seed)
+        fitted = cls(network, cell, size, form, features, scales)
         asked = [fitted.heard(graph) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer[None]) if values else answer.view(1)
@@ -93,7 +97,7 @@ class FittedNetwork:
 
     def heard(self, graph: Data) -> Data:
         """A copy with what the network hears."""
-        return heard(plain(graph), [self.network.cell])
+        return prepared(plain(graph), [self.cell])
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
@@ -109,9 +113,11 @@ class FittedNetwork:
     @property
     def outputs(self) -> int:
         """Classes or values."""
-        head = self.network.head[-1]
-        assert isinstance(head, torch.nn.Linear)
-        return head.out_features
+        head = self.network.head
+        assert isinstance(head, torch.nn.Sequential)
+        last = head[-1]
+        assert isinstance(last, torch.nn.Linear)
+        return last.out_features
 
     def save(self, folder: str | Path, more: Mapping[str, Any]) -> Path:
         """Writes ``model.safetensors``, ``graph_model.json`` with ``more`` in it, and ``manifest.json``."""
@@ -121,8 +127,8 @@ class FittedNetwork:
         files.write(folder / _WEIGHTS, save(weights))
         described = {
             "format": FORMAT,
-            "cell": self.network.cell,
-            "size": dataclasses.asdict(self.network.size),
+            "cell": self.cell,
+            "size": dataclasses.asdict(self.size),
             "form": self.form,
             "features": self.features,
             "outputs": self.outputs,
@@ -154,17 +160,17 @@ class FittedNetwork:
             form = Form(*described["form"])
             scales = {name: Scale(*each) for name, each in described["scales"].items()}
             cell, size = Cell(*described["cell"]), Size(**described["size"])
-            network = Network(cell, size, features, described["outputs"], "graph")
+            network = named_network(cell, size, features, described["outputs"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} is damaged or of another version: {type(error).__name__} {error}") from error
         weights = Path(folder) / _WEIGHTS
         try:
-            network.load_state_dict(load_file(weights))
+            network.load_state_dict(renamed(load_file(weights), BY_NAME))
         except FileNotFoundError as error:
             raise ValueError(f"{folder} is incomplete: {weights.name} is missing") from error
         except (SafetensorError, RuntimeError, OSError) as error:
             raise ValueError(f"{weights} is damaged: {str(error).splitlines()[0]}") from error
-        return cls(network.eval(), form, features, scales), described
+        return cls(network.eval(), cell, size, form, features, scales), described
 
 
 class Training(NamedTuple):

@@ -21,9 +21,8 @@ from torch_geometric.loader import DataLoader
 from graphattn.bench.memory import tensors
 from graphattn.bench.records import now, surroundings
 from graphattn.comparison.cost import cost
-from graphattn.comparison.graphs import Cell
+from graphattn.comparison.design import network
 from graphattn.comparison.learned import learned
-from graphattn.comparison.network import Network, Size, network
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import ctrl_c, free, one_thread, out_of_memory, seconds
 from graphattn.comparison.protocol import asked, divided, label_rows, part_labels
@@ -33,6 +32,9 @@ from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import digest
 from graphattn.comparison.tuning import Chosen, tune
 from graphattn.data.splits import Split
+from graphattn.models.by_name.network import Size, parameters
+from graphattn.models.by_name.topologies import Cell
+from graphattn.models.network import Network
 from graphattn.training.craft import Loss, cross_entropy
 from graphattn.training.graph_recipe import Curves, GraphRecipe
 from graphattn.training.graphs import fit_graphs
@@ -90,7 +92,7 @@ def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None 
     reason of a fit that failed.
 
     Args:
-        problem: with graphs as the cell hears them (``graphs.prepared``); of permuted labels, with these.
+        problem: with graphs as the cell hears them (``design.prepared``); of permuted labels, with these.
         order: the cell, its size and its parts.
         settings: what is equal for all.
         folder: of the journals of tuning.
@@ -149,7 +151,7 @@ class _Fit:
             score=tested,
             validation=validation,
             chosen=chosen,
-            parameters=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+            parameters=parameters(model),
             epochs=len(curves.epochs),
             kept=curves.kept + 1,
             seconds_per_epoch=curves.seconds / len(curves.epochs),
@@ -217,9 +219,9 @@ class _Fit:
         """What it costs and what it learned; a fit that this fails for has a score all the same, and says so."""
         rows = [0] if self.problem.transductive else self.order.split.test[:MEASURED].tolist()
         try:
-            costs = cost(model, self.problem, rows)
+            costs = cost(model, self.cell, self.size.heads, self.problem, rows)
             record = replace(record, flops=float(costs.flops), graphs_per_second=float(costs.graphs_per_second))
-            return replace(record, learned=learned(model, self.problem, rows))
+            return replace(record, learned=learned(model, self.cell, self.problem, rows))
         except Exception as error:
             return replace(record, reason=f"not measured: {worded(error)}")
 

@@ -14,10 +14,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphattn.comparison.cost import batched, evaluating
-from graphattn.comparison.network import Network
 from graphattn.comparison.problem import Problem
 from graphattn.encoding import shortest_path
 from graphattn.explain.attention import AttentionMap, attention_maps, entropy
+from graphattn.models.by_name.topologies import Cell
+from graphattn.models.network import Network
 from graphattn.topology import Full, Topology, WithHubs, graph_of
 
 NOWHERE = 2**30
@@ -38,7 +39,7 @@ class Seen(NamedTuple):
     pair: Tensor
 
 
-def learned(model: Network, problem: Problem, rows: Sequence[int]) -> dict[str, float | list[float]]:
+def learned(model: Network, cell: Cell, problem: Problem, rows: Sequence[int]) -> dict[str, float | list[float]]:
     """What the network learned, by name; a list has a number for each layer. What is not defined is not there.
 
     - ``entropy``, by layer: of attention, as a share of its maximum, the logarithm of the number of senders; the mean over heads
@@ -52,11 +53,12 @@ def learned(model: Network, problem: Problem, rows: Sequence[int]) -> dict[str, 
       ``true_edge``, among the edges of the data that the layer hears.
 
     Args:
-        model: of :func:`~graphattn.comparison.network.network`.
-        problem: as :func:`~graphattn.comparison.graphs.prepared` for the model's cell.
+        model: of :func:`~graphattn.comparison.design.network`.
+        cell: its layer and topology.
+        problem: as :func:`~graphattn.comparison.design.prepared` for the cell.
         rows: numbers of graphs; of these the first are looked at, up to 64 and as memory allows.
     """
-    chosen = affordable([int(problem.graphs[int(row)].num_nodes or 0) for row in rows], model.topology.whole)
+    chosen = affordable([int(problem.graphs[int(row)].num_nodes or 0) for row in rows], cell.topology_kind.whole)
     if not chosen:
         return {}
     device = next(model.parameters()).device
@@ -154,7 +156,7 @@ def reach(through: Callable[[Tensor], Tensor], x: Tensor, seen: Seen, draws: int
 
 def _of_states(model: Network, seen: Seen) -> dict[str, float | list[float]]:
     with torch.no_grad():
-        states = model.states(seen.batch)
+        states = model.through(model.start(seen.batch), seen.batch)
     energy = [dirichlet(x, seen.batch["edge_index"]) for x in states]
     return {"dirichlet": energy, "reach": reach(lambda x: model.through(x, seen.batch)[-1], states[0], seen)}
 

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 from graphattn.comparison import wording
 from graphattn.comparison.baselines import baselines
 from graphattn.comparison.fitting import Order
-from graphattn.comparison.graphs import Cell, cells
-from graphattn.comparison.network import Size
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.protocol import data_hash, part_labels, parts, relabelled, rule_of, split_hash
 from graphattn.comparison.record import Fit
@@ -18,6 +16,8 @@ from graphattn.comparison.scoring import chance
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.widths import matched
 from graphattn.data.splits import Split
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell, cells
 
 
 class Plan(NamedTuple):
@@ -32,7 +32,7 @@ def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], set
 
     Args:
         problem: what is learned.
-        layers, topologies: names; see :func:`~graphattn.comparison.graphs.cells`.
+        layers, topologies: names; see :func:`~graphattn.models.by_name.topologies.cells`.
         settings: what is equal for all.
 
     Raises:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphattn.data.splits import Split
+from graphattn.models.by_name.network import Level
 
 Target = Literal["binary", "multiclass", "regression"]
-Level = Literal["graph", "node"]
 
 
 @final

@@ -21,13 +21,14 @@ from typing import NamedTuple, final
 import torch
 
 from graphattn.comparison.baselines import reached
+from graphattn.comparison.design import prepared
 from graphattn.comparison.fitting import Order, fit, started, worded
-from graphattn.comparison.graphs import Cell, prepared
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import most_memory, one_thread
 from graphattn.comparison.protocol import relabelled
 from graphattn.comparison.record import FitRecord
 from graphattn.comparison.settings import Settings
+from graphattn.models.by_name.topologies import Cell
 
 
 class Event(NamedTuple):

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import torch
 
-from graphattn.comparison.entry import Features
-from graphattn.comparison.graphs import Cell
-from graphattn.comparison.network import Size, drawn, parameters
 from graphattn.comparison.problem import Problem
+from graphattn.models.by_name.features import Features
+from graphattn.models.by_name.network import Size, named_network, parameters
+from graphattn.models.by_name.topologies import Cell
 
 WITHIN = 0.05
 """The share by which parameter counts may differ from the reference's."""
@@ -40,7 +40,7 @@ def matched(problem: Problem, cells: Sequence[Cell], reference: Size) -> dict[Ce
     if not cells:
         raise ValueError("expected cells to match, got none")
     first = next((cell for cell in cells if cell.layer == "attention"), cells[0])
-    features = Features.of(problem)
+    features = Features.of(problem.graphs)
     target = _count(features, problem, first, reference)
     others = {cell: _closest(features, problem, cell, reference, target) for cell in cells if cell != first}
     return {cell: reference if cell == first else others[cell] for cell in cells}
@@ -76,5 +76,5 @@ def _filled(features: Features, problem: Problem, cell: Cell, size: Size, target
 
 def _count(features: Features, problem: Problem, cell: Cell, size: Size) -> int:
     with torch.device("meta"):
-        model = drawn(features, problem, cell, replace(size, depth=1))
-    return parameters(model) + (size.depth - 1) * parameters(model.blocks)
+        model = named_network(cell, replace(size, depth=1), features, problem.outputs, problem.level)
+    return parameters(model) + (size.depth - 1) * parameters(model.trunk.blocks)

@@ -15,3 +15,14 @@ def listed(names: Iterable[str], last: str = "and", most: int = 20) -> str:
     if len(quoted) > most:
         quoted = [*quoted[:most], f"{len(quoted) - most:,} more"]
     return f" {last} ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
+
+
+def list_problems(problems: dict[int, str], most: int = 5) -> str:
+    """Positions and reasons in one line, the first `most` of them.
+
+    >>> list_problems({3: "no atoms", 8: "no atoms"}, most=1)
+    'position 3: no atoms; and 1 more'
+    """
+    shown = [f"position {position}: {reason}" for position, reason in list(problems.items())[:most]]
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "; ".join(shown + more)

@@ -6,10 +6,11 @@ All take a PyG ``Data`` or ``Batch``, so that graphs of unequal size are a batch
 from graphattn.models.conv_net import ConvNet
 from graphattn.models.decoder import Decoder
 from graphattn.models.embedding import FeatureEmbedding, TokenEmbedding
-from graphattn.models.encoder import Encoder, GraphOf, of_edges
+from graphattn.models.encoder import Encoder
 from graphattn.models.generating import Anew, Joining, Nucleus, Sample, TopK, generate, likeliest, token_batch
 from graphattn.models.mixer_net import MixerNet
 from graphattn.models.molecule import MoleculeTransformer
+from graphattn.models.network import GraphOf, Network, of_edges
 from graphattn.models.perceiver_net import PerceiverNet
 from graphattn.models.positional import (
     NOWHERE,
@@ -36,7 +37,7 @@ from graphattn.models.searching import (
     source_batch,
 )
 from graphattn.models.seq2seq import Answers, Seq2Seq
-from graphattn.models.transformer import Transformer
+from graphattn.models.trunk import Transformer, Trunk
 from graphattn.models.vit import ViT
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "MeanOfNodes",
     "MixerNet",
     "MoleculeTransformer",
+    "Network",
     "Nucleus",
     "PerceiverNet",
     "Positional",
@@ -70,6 +72,7 @@ __all__ = [
     "TokenEmbedding",
     "TopK",
     "Transformer",
+    "Trunk",
     "ViT",
     "alibi",
     "axial_rotary",

@@ -1,12 +1,17 @@
-"""What a node is before the first layer hears it: a token's vector, or a map of its features."""
+"""What a node is before the first layer: a token's vector, a map of its features, or the sum of vectors of its categories.
+
+Letters: ``N`` nodes, ``K`` edges, ``T`` different rows of categories, ``F`` channels.
+"""
 
 from __future__ import annotations
 
-from typing import final
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import embedding_bag, linear
 from torch_geometric.data import Data
 
 from graphattn.slots import State
@@ -75,6 +80,63 @@ class FeatureEmbedding(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         return self.map(data["x"])
+
+
+class Distinct(NamedTuple):
+    """The different rows ``[T, F]`` among many, and which of them each one is, ``[K]``."""
+
+    rows: Tensor
+    kind: Tensor
+
+
+@final
+class CategoryEmbedding(nn.Module):
+    r"""The sum of one learned vector per column of categories, :math:`\sum_c T_c[x_c]`.
+
+    Args:
+        sizes: how many categories each column has.
+        channels: ``F``.
+
+    Shapes: ``[N, columns] -> [N, F]``.
+
+    >>> CategoryEmbedding((3, 2), channels=4)(torch.tensor([[2, 1], [0, 0]])).shape
+    torch.Size([2, 4])
+    """
+
+    offset: Tensor
+
+    def __init__(self, sizes: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.register_buffer("offset", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
+        self.table = nn.Parameter(torch.randn(sum(sizes), channels) / math.sqrt(len(sizes)))
+
+    def forward(self, categories: Tensor) -> Tensor:
+        return embedding_bag(categories + self.offset, self.table, mode="sum")
+
+    def distinct(self, categories: Tensor) -> Distinct:
+        """The same, each different row of ``categories [K, columns]`` added up once."""
+        if math.prod(self.sizes) >= 2**62:  # rows cannot be numbered
+            return each_distinct(self(categories))
+        rows, kind = kinds(categories, self.sizes)
+        return Distinct(self(rows), kind)
+
+
+def each_distinct(rows: Tensor) -> Distinct:
+    """``rows [K, F]``, taken to be all different."""
+    return Distinct(rows, torch.arange(len(rows), device=rows.device))
+
+
+def kinds(categories: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The different rows of ``categories [K, columns]``, ``[T, columns]``, and which of them each row is, ``[K]``.
+
+    >>> kinds(torch.tensor([[1, 0], [0, 2], [1, 0]]), sizes=(2, 3))
+    (tensor([[0, 2],
+            [1, 0]]), tensor([1, 0, 1]))
+    """
+    strides = torch.tensor([math.prod(sizes[column + 1 :]) for column in range(len(sizes))], device=categories.device)
+    code, kind = (categories * strides).sum(1).unique(return_inverse=True)
+    return code[:, None] // strides % torch.tensor(sizes, device=code.device), kind
 
 
 def below(size: int, number: Tensor, what: str) -> Tensor:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import final
-
-from torch import Tensor, nn
-from torch_geometric.data import Data
+from torch import nn
 
 from graphattn.models.embedding import Embedding, out_of_order, places
+from graphattn.models.network import GraphOf, Network
 from graphattn.models.positional import NOWHERE, Positional
 from graphattn.models.reading import MeanOfNodes, Reading
-from graphattn.models.transformer import Transformer
-from graphattn.reset import reset
-from graphattn.topology import Edges, Full, Topology, read_sizes
-
-GraphOf = Callable[[Data], Topology]
-"""Who hears whom in a PyG batch: ``Full``, ``Causal``, ``partial(Window, radius=3)``, :func:`of_edges`."""
+from graphattn.models.trunk import Transformer
+from graphattn.topology import Full
 
 
-def of_edges(data: Data) -> Edges:
-    """The graph that the batch brings as ``edge_index``, such as patches and their neighbours.
-
-    >>> of_edges(Data(edge_index=torch.tensor([[0, 1], [1, 0]]), num_nodes=2))
-    Edges(graphs=1, receivers=2, senders=2, edges=2)
-    """
-    return Edges(data["edge_index"], ptr=read_sizes(data).ptr)
-
-
-@final
-class Encoder(nn.Module):
+def Encoder(  # noqa: N802  named as the field names the model
+    embedding: Embedding,
+    outputs: int,
+    heads: int = 4,
+    layers: int = 2,
+    dropout: float = 0.0,
+    positional: Positional = NOWHERE,
+    graph: GraphOf = Full,
+    readout: Reading = MeanOfNodes,
+) -> Network:
     r"""A classifier of graphs or nodes by attention (Vaswani et al. 2017): an embedding, blocks on a graph, a readout.
 
     .. math:: y = W \,\text{read}(\text{blocks}(\text{embedding} + \text{position},\, G)) + b
@@ -54,35 +46,7 @@ class Encoder(nn.Module):
     >>> model(Batch.from_data_list([sequence([1, 2, 3]), sequence([4])])).shape
     torch.Size([2, 2])
     """
-
-    def __init__(
-        self,
-        embedding: Embedding,
-        outputs: int,
-        heads: int = 4,
-        layers: int = 2,
-        dropout: float = 0.0,
-        positional: Positional = NOWHERE,
-        graph: GraphOf = Full,
-        readout: Reading = MeanOfNodes,
-    ) -> None:
-        super().__init__()
-        channels = embedding.channels
-        self.embedding = embedding
-        self.trunk = Transformer(channels, heads, layers, dropout, positional)
-        self.readout = readout(channels, heads)
-        self.head = nn.Linear(channels, outputs)
-        self.graph = graph
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew."""
-        reset(*self.children())
-
-    def forward(self, data: Data) -> Tensor:
-        return self.head(self.readout(self.states(data), read_sizes(data)))
-
-    def states(self, data: Data) -> Tensor:
-        """The states of all nodes behind the last block, ``[N, F]``."""
-        graph = self.graph(data)
-        place = places(data, graph)
-        return self.trunk(self.trunk.start(self.embedding(data), place), graph, place, out_of_order(data, graph))
+    channels = embedding.channels
+    trunk = Transformer(channels, heads, layers, dropout, positional)
+    reading = readout(channels, heads)
+    return Network(embedding, trunk, reading, nn.Linear(channels, outputs), graph, out_of_order, places)

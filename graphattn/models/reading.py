@@ -58,15 +58,16 @@ class MeanOfNodes(nn.Module):
 
 @final
 class Hub(nn.Module):
-    """A learned hub hears all nodes of its graph, :class:`~graphattn.blocks.Readout`: ``[N, F] -> [B, F]``."""
+    """Learned hubs attend to all nodes of their graph, :class:`~graphattn.blocks.Readout`: ``[N, F] -> [B, hubs F]``."""
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, hubs: int = 1) -> None:
         super().__init__()
-        self.readout = Readout(channels, heads)
+        self.hubs = hubs
+        self.readout = Readout(channels, heads, hubs)
         leave_out_of_edge_masks(self)
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
-        return self.readout(x, Star(sizes))
+        return self.readout(x, Star(sizes, hubs=self.hubs))
 
 
 @final

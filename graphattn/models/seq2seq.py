@@ -13,7 +13,7 @@ from graphattn.convert.cache import Cache, Growth, after, empty, hear, hear_acro
 from graphattn.models.embedding import TokenEmbedding
 from graphattn.models.positional import Positional, add_places, sinusoids
 from graphattn.models.reading import leave_out_of_edge_masks
-from graphattn.models.transformer import Transformer, attention
+from graphattn.models.trunk import Transformer, attention
 from graphattn.reset import reset
 from graphattn.slots import Sizes, State
 from graphattn.topology import Causal, Cross, Full, read_sizes

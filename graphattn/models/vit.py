@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.models.embedding import FeatureEmbedding, places
-from graphattn.models.encoder import GraphOf
+from graphattn.models.network import GraphOf
 from graphattn.models.positional import NOWHERE, Positional
-from graphattn.models.transformer import Transformer
+from graphattn.models.trunk import Transformer
 from graphattn.reset import reset
 from graphattn.topology import Full, Topology, WithHubs
 

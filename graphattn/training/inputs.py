@@ -46,17 +46,6 @@ def read(
     return molecules, np.array(positions, dtype=np.int64), problems
 
 
-def list_problems(problems: dict[int, str], most: int = 5) -> str:
-    """Positions and reasons in one line, the first `most` of them.
-
-    >>> list_problems({3: "no atoms", 8: "no atoms"}, most=1)
-    'position 3: no atoms; and 1 more'
-    """
-    shown = [f"position {position}: {reason}" for position, reason in list(problems.items())[:most]]
-    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
-    return "; ".join(shown + more)
-
-
 def graphs_of(molecules: Sequence[Chem.Mol], y: NDArray | None = None, *, with_descriptors: bool) -> list[Data]:
     """A graph per molecule, with its row of `y` [N, T], and with RDKit-2D descriptors where the model reads them."""
     graphs = [to_data(molecule) for molecule in molecules]

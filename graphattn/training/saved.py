@@ -24,6 +24,7 @@ from graphattn.training.build import build
 from graphattn.training.card import card
 from graphattn.training.data_module import by_size
 from graphattn.training.folders import FIELDS, FORMAT, read_description, retrain
+from graphattn.training.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.inputs import Chemistry
 from graphattn.training.objective import predictions
 from graphattn.training.packed import Packed, Standardiser
@@ -164,7 +165,9 @@ def _member(described: dict[str, Any], task: Task, path: Path) -> nn.Module:
     known = described.get("descriptors")
     member = build(described["architecture"], task.outputs, len(known["names"]) if known else 0)
     try:
-        member.load_state_dict(load_file(path))
+        weights = load_file(path)
+        known_before = described["architecture"].get("name") == "MoleculeTransformer"
+        member.load_state_dict(renamed(weights, MOLECULE_TRANSFORMER) if known_before else weights)
     except FileNotFoundError as error:
         raise ValueError(f"{path.parent} is incomplete: {path.name} is missing") from error
     except (SafetensorError, RuntimeError, OSError) as error:

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from benchmarks.comparison.__main__ import RUNS, application, compared
 from benchmarks.comparison.report import section
-from graphattn.comparison.graphs import cells
 from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.store import Store
+from graphattn.models.by_name.topologies import cells
 
 
 def records():

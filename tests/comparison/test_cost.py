@@ -6,10 +6,11 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.backends import use_backend
 from graphattn.comparison.cost import cost, evaluating, flops
-from graphattn.comparison.graphs import Cell, prepared
-from graphattn.comparison.layers import LAYERS, Work
-from graphattn.comparison.network import Size, network, parameters
+from graphattn.comparison.design import network, prepared
 from graphattn.comparison.problem import Problem
+from graphattn.models.by_name.layers import LAYERS, Work
+from graphattn.models.by_name.network import Size, parameters
+from graphattn.models.by_name.topologies import Cell
 
 RING = torch.tensor([[0, 1, 2], [1, 2, 0]])
 SIZE = Size(width=8, hidden=16, depth=2, heads=2)
@@ -46,8 +47,8 @@ def test_operations_of_a_ring_are_these_and_of_two_rings_twice_that(cell, each):
     problem = prepared(rings(), [cell])
     model = network(problem, cell, SIZE)
     hub = 2 * (4 * 8 * 16) if cell.topology == "edges+hub" else 0  # it goes through the token-wise networks, too
-    assert flops(model, problem.graphs[0]) == OUTSIDE + hub + 2 * each
-    assert flops(model, Batch.from_data_list(list(problem.graphs))) == 2 * (OUTSIDE + hub + 2 * each)
+    assert flops(model, cell, SIZE.heads, problem.graphs[0]) == OUTSIDE + hub + 2 * each
+    assert flops(model, cell, SIZE.heads, Batch.from_data_list(list(problem.graphs))) == 2 * (OUTSIDE + hub + 2 * each)
 
 
 def test_edge_attention_counts_what_pairs_say():
@@ -55,7 +56,7 @@ def test_edge_attention_counts_what_pairs_say():
     problem = prepared(rings(), [cell])
     kinds, spoken = 22 + 1, 3
     each = 8 * 3 * 64 + 4 * 9 * 8 + 2 * kinds * 8 * (2 + 8) + 9 * 2 + 2 * spoken * 8
-    assert flops(network(problem, cell, SIZE), problem.graphs[0]) == OUTSIDE + 2 * each
+    assert flops(network(problem, cell, SIZE), cell, SIZE.heads, problem.graphs[0]) == OUTSIDE + 2 * each
 
 
 def test_attention_on_full_graphs_is_what_torch_counts():
@@ -85,13 +86,13 @@ def test_products_with_matrices_are_what_torch_counts_edge_by_edge(layer, along_
     problem, cell = rings(), Cell(layer, "edges")
     model = network(problem, cell, SIZE).eval()
     with use_backend("edgewise"):
-        assert counted(model, problem.graphs[0]) + 2 * along_edges == flops(model, problem.graphs[0])
+        assert counted(model, problem.graphs[0]) + 2 * along_edges == flops(model, cell, SIZE.heads, problem.graphs[0])
 
 
 def test_the_cost_is_of_each_graph():
-    problem = rings(5)
-    model = network(problem, Cell("gcn", "edges"), SIZE)
-    of_all = cost(model, problem, range(5), batch_size=2, repeats=1)
+    problem, cell = rings(5), Cell("gcn", "edges")
+    model = network(problem, cell, SIZE)
+    of_all = cost(model, cell, SIZE.heads, problem, range(5), batch_size=2, repeats=1)
     assert of_all.parameters == parameters(model)
     assert of_all.flops == OUTSIDE + 2 * (2 * 3 * 64 + 2 * 6 * 8)
     assert of_all.graphs_per_second > 0
@@ -100,9 +101,9 @@ def test_the_cost_is_of_each_graph():
 
 
 def test_the_cost_of_no_graph_is_refused():
-    problem = rings()
+    problem, cell = rings(), Cell("gcn", "edges")
     with pytest.raises(ValueError, match="graphs to measure the cost on, got none"):
-        cost(network(problem, Cell("gcn", "edges"), SIZE), problem, [])
+        cost(network(problem, cell, SIZE), cell, SIZE.heads, problem, [])
 
 
 def test_a_model_is_in_evaluation_for_a_while():

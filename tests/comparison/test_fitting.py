@@ -10,13 +10,14 @@ from torch.testing import assert_close
 from torch_geometric.data import Data
 
 from graphattn.comparison import fitting
+from graphattn.comparison.design import network, prepared
 from graphattn.comparison.fitting import Order, fit, predicted, squared_error, worded
-from graphattn.comparison.graphs import Cell, prepared
-from graphattn.comparison.network import Size, network
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.record import Fit
 from graphattn.comparison.settings import Settings
 from graphattn.data.splits import Split
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell
 
 SETTINGS = Settings(epochs=4, patience=3, batch_size=16, learning_rate=0.02)
 SIZE = Size(8, 8, depth=1, heads=2)
@@ -253,5 +254,5 @@ def test_numbers_are_standardised_by_the_training_part_alone():
     problem, given = made(), order()
     model = fitting._Fit(problem, given, SETTINGS, 16, None)._network({})
     seen = torch.cat([problem.graphs[row].x for row in SPLIT.train]).double()
-    assert_close(model.nodes.start.mean.double(), seen.mean(0), rtol=1e-5, atol=1e-5)
-    assert_close(model.nodes.start.deviation.double(), seen.std(0, correction=0), rtol=1e-5, atol=1e-5)
+    assert_close(model.embedding.start.mean.double(), seen.mean(0), rtol=1e-5, atol=1e-5)
+    assert_close(model.embedding.start.deviation.double(), seen.std(0, correction=0), rtol=1e-5, atol=1e-5)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from graphattn.comparison.graphs import TOPOLOGIES, Cell, cells, prepared
-from graphattn.comparison.layers import LAYERS
+from graphattn.comparison.design import network, prepared
 from graphattn.comparison.learned import (
     affordable,
     among_nodes,
@@ -17,9 +16,11 @@ from graphattn.comparison.learned import (
     relative_entropy,
     true_edges,
 )
-from graphattn.comparison.network import Size, network
 from graphattn.comparison.problem import Problem
 from graphattn.explain.attention import AttentionMap
+from graphattn.models.by_name.layers import LAYERS
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells
 from graphattn.topology import Edges, Full, WithHubs
 
 PATH = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -140,7 +141,7 @@ def test_edges_that_are_not_heard_are_not_asked():
 def test_of_each_cell_what_is_defined(cell):
     task = prepared(problem(true_edge=torch.tensor([True, True, False, False])), [cell])
     model = network(task, cell, SIZE)
-    found = learned(model, task, range(2))
+    found = learned(model, cell, task, range(2))
     states, attends = {"dirichlet", "reach"}, {"entropy", "distance", "true_edges"}
     if cell.layer not in ("attention", "edge_attention", "gat", "gatv2"):
         assert set(found) == states
@@ -163,8 +164,8 @@ def test_more_layers_reach_farther_and_a_full_graph_farthest():
     task = Problem("path", [data] * 8, "regression", level="node")
 
     def far(layer, topology, depth=2):
-        model = network(task, Cell(layer, topology), Size(8, 16, depth, heads=2))
-        return learned(model, task, range(8))["reach"]
+        cell = Cell(layer, topology)
+        return learned(network(task, cell, Size(8, 16, depth, heads=2)), cell, task, range(8))["reach"]
 
     assert far("mlp", "none") == far("gcn", "none") == 0
     assert 0 < far("gcn", "edges", 1) < far("gcn", "edges", 4) < 4
@@ -179,11 +180,13 @@ def test_graphs_that_cost_too_much_are_not_looked_at():
     assert affordable([2] * 100, whole=False) == list(range(64))
     graph = Data(x=torch.zeros(600, 1), edge_index=PATH, y=torch.arange(600.0))
     large = Problem("large", [graph], "regression", level="node")
-    assert learned(network(large, Cell("gcn", "full"), SIZE), large, [0]) == {}
+    cell = Cell("gcn", "full")
+    assert learned(network(large, cell, SIZE), cell, large, [0]) == {}
 
 
 def test_a_single_node_without_edges():
     nobody = torch.zeros(2, 0, dtype=torch.long)
     graphs = [Data(x=torch.randn(1, 5), edge_index=nobody, y=torch.tensor([y])) for y in (0.0, 1.0)]
     task = Problem("one", graphs, "regression")
-    assert learned(network(task, Cell("attention", "full"), SIZE), task, [0]) == {"reach": 0, "distance": [0, 0]}
+    cell = Cell("attention", "full")
+    assert learned(network(task, cell, SIZE), cell, task, [0]) == {"reach": 0, "distance": [0, 0]}

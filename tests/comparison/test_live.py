@@ -6,12 +6,12 @@ import pytest
 from rich.console import Console
 
 from graphattn.comparison.fitting import Order
-from graphattn.comparison.graphs import Cell
 from graphattn.comparison.live import Watch
-from graphattn.comparison.network import Size
 from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.running import Event
 from graphattn.data.splits import Split
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell
 
 SPLIT = Split(*np.arange(3).reshape(3, 1))
 

@@ -13,13 +13,13 @@ from torch_geometric.data import Data
 
 from graphattn.comparison import running
 from graphattn.comparison.fitting import Order
-from graphattn.comparison.graphs import Cell
-from graphattn.comparison.network import Size
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.running import Bench, run
 from graphattn.comparison.settings import Settings
 from graphattn.data.splits import Split
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell
 
 SETTINGS = Settings(epochs=2, batch_size=16)
 SPLIT = Split(np.arange(20), np.arange(20, 30), np.arange(30, 40))

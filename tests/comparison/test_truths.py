@@ -5,9 +5,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch_geometric.data import Batch
 
-from graphattn.comparison.graphs import Cell, prepared
-from graphattn.comparison.network import Size, network
+from graphattn.comparison.design import network, prepared
 from graphattn.comparison.problems import problem
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell
 from graphattn.training.graph_recipe import GraphRecipe
 from graphattn.training.graphs import fit_graphs
 

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphattn.comparison.graphs import TOPOLOGIES, Cell, cells
-from graphattn.comparison.layers import LAYERS
-from graphattn.comparison.network import Size, network, parameters
+from graphattn.comparison.design import network
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.widths import matched
+from graphattn.models.by_name.layers import LAYERS
+from graphattn.models.by_name.network import Size, parameters
+from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells
 
 CELLS = cells(LAYERS, TOPOLOGIES)
 EDGES = torch.tensor([[0, 1], [1, 0]])

@@ -6,7 +6,7 @@ from torch_geometric.data import Batch
 from graphattn.backends import use_backend
 from graphattn.data.molecules import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
-from graphattn.models.molecule import CategoryEmbedding, kinds
+from graphattn.models.embedding import CategoryEmbedding, kinds
 from graphattn.topology import Full
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "C", "[Na+].[Cl-]", "c1ccc2[nH]ccc2c1", "C1CC1", "*"]
@@ -88,8 +88,8 @@ def test_descriptors_nobody_asked_for_are_refused(model):
 
 def test_sizes_of_features_can_be_given():
     model = MoleculeTransformer(outputs=1, channels=8, heads=1, layers=1, atom_sizes=(3, 4), bond_sizes=(2,))
-    assert model.atom.table.shape == (7, 8)
-    assert model.bond.table.shape == (2, 8)
+    assert model.embedding.categories.table.shape == (7, 8)
+    assert model.edges.edges.encoder.table.shape == (2, 8)
 
 
 def test_a_category_embedding_is_a_sum_over_columns():

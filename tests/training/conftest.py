@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-import graphattn.models
 from graphattn.data.molecules import atom_sizes, parse_smiles, to_data
+from graphattn.training import build
 
 SMILES = ["CCO", "C", "c1ccccc1", "CC(=O)O", "CCN", "[Na+].[Cl-]", "CCCCCC", "C1CCCCC1O", "CC(C)Cl", "OCCO"]
 SMILES += ["c1ccncc1C", "CCS"]
@@ -31,7 +31,7 @@ class Tiny(nn.Module):
 @pytest.fixture
 def tiny(monkeypatch):
     """The architecture of the small network, known to `build` for the time of a test."""
-    monkeypatch.setattr(graphattn.models, "Tiny", Tiny, raising=False)
+    monkeypatch.setitem(build.MODELS, "Tiny", Tiny)
     return {"name": "Tiny", "channels": 8}
 
 

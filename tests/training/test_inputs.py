@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
-from graphattn.training.inputs import Chemistry, graphs_of, list_problems, read
+from graphattn.data.wording import list_problems
+from graphattn.training.inputs import Chemistry, graphs_of, read
 
 
 def test_unreadable_smiles_keep_the_positions_of_the_others():

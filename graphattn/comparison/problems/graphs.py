@@ -12,8 +12,8 @@ from torch_geometric.data import Data
 
 from graphattn.comparison.problem import Problem, Target
 from graphattn.comparison.problems.answers import answers
-from graphattn.comparison.problems.checking import Form, misfits, plain, set_aside
 from graphattn.data import splits
+from graphattn.data.graphs import Form, misfits, plain, set_aside
 from graphattn.data.splits import Split
 
 _MASKS = ("train_mask", "val_mask", "test_mask")

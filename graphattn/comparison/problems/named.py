@@ -12,11 +12,11 @@ import torch
 from torch_geometric.data import Batch, Data, Dataset
 
 from graphattn.comparison.problem import Problem, Target
-from graphattn.comparison.problems.checking import plain
 from graphattn.comparison.problems.graphs import problem_of_graphs
 from graphattn.comparison.problems.molecules import problem_of_molecules
 from graphattn.data import embedded
 from graphattn.data.generated import digit_images, distant, motif, shuffled_edges, sparse_and
+from graphattn.data.graphs import plain
 from graphattn.data.images import patches
 from graphattn.topology import Line
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from graphattn.comparison.layers import LAYERS, Work
+from graphattn.models.by_name.layers import LAYERS, Work
 from graphattn.topology import Edges
 
 PATH = Edges(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))

@@ -3,9 +3,10 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from graphattn.comparison.graphs import TOPOLOGIES, Cell, cells, distance, prepared, shuffled_ends
-from graphattn.comparison.layers import LAYERS
+from graphattn.comparison.design import prepared
 from graphattn.comparison.problem import Problem
+from graphattn.models.by_name.layers import LAYERS
+from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells, distance, shuffled_ends
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 0], [1, 0, 2, 1, 3, 2, 0, 3]])
 
@@ -97,7 +98,7 @@ def test_a_batch_of_shuffled_graphs_keeps_them_apart():
 
 def test_graphs_that_were_not_prepared_are_refused():
     with pytest.raises(
-        ValueError, match=r"prepared\(problem, cells\) with shuffled_index, got \['edge_index', 'x', 'y'\]"
+        ValueError, match=r"made by prepared\(data, cells\), with shuffled_index, got \['edge_index', 'x', 'y'\]"
     ):
         TOPOLOGIES["shuffled"].make(ring_problem().graphs[0])
 

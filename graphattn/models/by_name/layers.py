@@ -62,7 +62,7 @@ class LayerKind:
         flops: its products and sums in one pass; a product and its sum count two; activations, norms and softmax are left out.
         paper: where it comes from.
         graph: what it makes of a list of edges: :func:`itself_too`, or :func:`as_it_is`.
-        pairs: whether it hears what pairs of nodes are: ``pair`` and ``bond`` of :mod:`graphattn.comparison.entry`.
+        pairs: whether it hears what pairs of nodes are: ``pair`` and ``bond`` of :mod:`graphattn.models.by_name.features`.
     """
 
     make: Callable[[int, int], GraphLayer]

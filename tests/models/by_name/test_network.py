@@ -8,10 +8,11 @@ from torch.nn import functional
 from torch_geometric.data import Batch, Data
 
 from graphattn.backends import use_backend
-from graphattn.comparison.graphs import TOPOLOGIES, Cell, cells, prepared
-from graphattn.comparison.layers import LAYERS
-from graphattn.comparison.network import Size, network, parameters
+from graphattn.comparison.design import network, prepared
 from graphattn.comparison.problem import Problem
+from graphattn.models.by_name.layers import LAYERS
+from graphattn.models.by_name.network import Size, parameters
+from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells
 from graphattn.topology import WithHubs
 
 CELLS = cells(LAYERS, TOPOLOGIES)
@@ -105,7 +106,7 @@ def test_alone_nothing_that_others_say_is_heard_and_over_a_hub_all_of_it():
 
     def heard(layer, topology):
         model = network(problem, Cell(layer, topology), SMALL)
-        x = model.nodes(data).detach().requires_grad_()
+        x = model.embedding(data).detach().requires_grad_()
         out = model.through(x, data)[-1]
         return [bool(torch.autograd.grad(out[0].norm(), x, retain_graph=True)[0][node].any()) for node in range(4)]
 
@@ -130,11 +131,12 @@ def test_places_are_told_to_all_wherever_the_graph_stands():
 
 
 def test_hubs_stand_behind_their_graphs_and_are_not_read():
-    problem = trees(4)
-    model = network(problem, Cell("gcn", "edges+hub"), SMALL)
-    graph = model.graph(batch_of(problem))
-    assert isinstance(graph, WithHubs)
-    assert (graph.num_receivers, [len(x) for x in model.states(batch_of(problem))]) == (10 + 4, [10, 10, 10])
+    model, batch, heard = network(trees(4), Cell("gcn", "edges+hub"), SMALL), batch_of(trees(4)), []
+    for block in model.trunk.blocks:
+        block.register_forward_hook(lambda block, given, out: heard.append((type(given[1]), len(out))))
+    assert [len(x) for x in model.through(model.start(batch), batch)] == [10, 10, 10]
+    assert heard == [(WithHubs, 10 + 4)] * 2
+    assert model.states(batch).equal(model.trunk.norm(model.through(model.start(batch), batch)[-1]))
 
 
 def test_a_seed_repeats_the_weights_and_leaves_the_callers_alone():
@@ -167,7 +169,7 @@ def test_cells_of_one_width_begin_with_the_same_encoder_and_head():
     problem = trees(2)
     models = [network(problem, cell, SMALL, seed=3) for cell in CELLS]
     for model in models[1:]:
-        assert model.nodes.start.map.weight.equal(models[0].nodes.start.map.weight)
+        assert model.embedding.start.map.weight.equal(models[0].embedding.start.map.weight)
         assert model.head[-1].weight.equal(models[0].head[-1].weight)
 
 

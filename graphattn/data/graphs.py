@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import is_sparse, to_edge_index
 
-from graphattn.training.inputs import list_problems
+from graphattn.data.wording import list_problems
 
 
 class Form(NamedTuple):

@@ -1,9 +1,9 @@
-"""The graphs on which layers are compared: who hears whom in a batch, and what has to be made of the data once before."""
+"""Topologies by name: the edges among the nodes of a batch, and what has to be computed once from the data for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import numpy as np
@@ -12,22 +12,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphattn.comparison.layers import LAYERS, LayerKind
-from graphattn.comparison.problem import Problem
 from graphattn.encoding import shortest_path
-from graphattn.models.encoder import of_edges
+from graphattn.models.by_name.layers import LAYERS, LayerKind
+from graphattn.models.network import of_edges
+from graphattn.models.pairs import FARTHEST
 from graphattn.topology import Edges, Full, Topology, read_sizes
 
-FARTHEST = 20
-"""So many edges or more are one distance; the next number says that there is no path."""
 _GIVEN = ("x", "edge_index", "edge_attr", "pos", "y", "true_edge")
 
 
 class Cell(NamedTuple):
-    """One cell of the design: a layer on a topology, by name."""
+    """One cell of the design: a layer on a topology, by name.
+
+    Called with a batch it is the graph of that layer, self-loops included where the layer has them.
+
+    >>> Cell("gcn", "edges")(Data(x=torch.zeros(2, 1), edge_index=torch.tensor([[0], [1]]))).edge_index()
+    tensor([[0, 0, 1],
+            [1, 0, 1]])
+    """
 
     layer: str
     topology: str
+
+    @property
+    def layer_kind(self) -> LayerKind:
+        return LAYERS[self.layer]
+
+    @property
+    def topology_kind(self) -> TopologyKind:
+        return TOPOLOGIES[self.topology]
+
+    def __call__(self, data: Data) -> Topology:
+        return self.layer_kind.graph(self.topology_kind.make(data))
 
 
 @final
@@ -60,13 +76,15 @@ def alone(data: Data) -> Edges:
 
 
 def of_shuffled_edges(data: Data) -> Edges:
-    """The edges that ``data.shuffled_index`` brings, which :func:`prepared` makes.
+    """The edges that ``data.shuffled_index`` lists, which :func:`prepared` makes.
 
     Raises:
         ValueError: there are none.
     """
     if "shuffled_index" not in data:
-        raise ValueError(f"expected graphs of prepared(problem, cells) with shuffled_index, got {sorted(data.keys())}")
+        raise ValueError(
+            f"expected graphs made by prepared(data, cells), with shuffled_index, got {sorted(data.keys())}"
+        )
     return Edges(data["shuffled_index"], ptr=read_sizes(data).ptr)
 
 
@@ -108,25 +126,17 @@ def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
     return chosen
 
 
-def prepared(problem: Problem, cells: Iterable[Cell], seed: int = 0) -> Problem:
-    """The problem, with graphs that hold what these cells hear and nothing else; the given graphs stay as they are.
+def prepared(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> Data:
+    """A graph that holds what these cells read and nothing else; the given one is not changed.
 
     Beside ``x``, ``edge_index``, ``edge_attr``, ``pos``, ``y`` and ``true_edge`` these are ``distance [n n]`` (edges on the
-    shortest path, as ``to_data`` of molecules has it) for what pairs say on a full graph, and ``shuffled_index [2, K]`` for the
-    topology ``shuffled``, a permutation for each graph that ``seed`` draws.
+    shortest path, as ``to_data`` of molecules has it) for the pairs of a full graph, and ``shuffled_index [2, K]`` for the
+    topology ``shuffled``, a permutation that ``seed`` draws.
 
-    >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.arange(3.0))
-    >>> problem = prepared(Problem("ring", [ring], "regression", level="node"), [Cell("edge_attention", "full")])
-    >>> problem.graphs[0].distance
+    >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]))
+    >>> prepared(ring, [Cell("edge_attention", "full")]).distance
     tensor([0, 2, 1, 1, 0, 2, 2, 1, 0])
     """
-    asked = list(cells)
-    graphs = [heard(data, asked, (seed, number)) for number, data in enumerate(problem.graphs)]
-    return replace(problem, graphs=graphs)
-
-
-def heard(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> Data:
-    """One graph as :func:`prepared` makes it, such as one of which nothing is known yet."""
     made = Data.from_dict({name: data[name] for name in _GIVEN if name in data})
     for cell in cells:
         if LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole and "distance" not in made:

@@ -3,24 +3,25 @@ import torch
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
-from graphattn.comparison.entry import (
+from graphattn.data.molecules import parse_smiles, to_data
+from graphattn.models import MoleculeTransformer
+from graphattn.models.by_name.features import (
     Categories,
     Columns,
-    EdgeEncoder,
-    Everywhere,
     Features,
     NodeEncoder,
     Numbers,
-    OnEdges,
     encoder,
 )
-from graphattn.comparison.problem import Problem
-from graphattn.data.molecules import parse_smiles, to_data
-from graphattn.models import MoleculeTransformer
+from graphattn.models.pairs import AllPairs, EdgeEncoder, ListedPairs
 from graphattn.topology import Full
 
 PATH = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
 KINDS = torch.tensor([[0, 2], [0, 2], [1, 0], [1, 0]])
+
+
+def edge_encoder(columns):
+    return EdgeEncoder(None if columns is None else encoder(columns, 8), 8)
 
 
 def path(**more):
@@ -65,8 +66,7 @@ def test_columns_that_do_not_fit_are_refused(features, words):
 
 def test_features_are_those_that_all_graphs_have():
     def problem(*graphs):
-        given = [Data(edge_index=PATH, y=torch.tensor([float(number)]), **each) for number, each in enumerate(graphs)]
-        return Problem("paths", given, "regression")
+        return [Data(edge_index=PATH, **each) for each in graphs]
 
     x, far = torch.zeros(3, 2), torch.tensor([[0.0, 0], [0, 0], [3, 0]])
     bare, told = {"x": x}, {"x": x, "edge_attr": KINDS, "pos": far}
@@ -115,13 +115,13 @@ def test_numbers_are_mapped_and_categories_looked_up():
     ],
 )
 def test_edges_are_of_kinds(more, columns, rows, kind):
-    said = EdgeEncoder(columns, 8)(path(**more))
-    assert (list(said.rows.shape), said.kind.tolist()) == ([rows, 8], kind)
+    found = edge_encoder(columns)(path(**more))
+    assert (list(found.rows.shape), found.kind.tolist()) == ([rows, 8], kind)
 
 
 def test_pairs_are_edges_or_so_far_apart():
     data = path(edge_attr=KINDS, distance=torch.tensor([0, 1, 2, 1, 0, 1, 2, 1, 0]))
-    state = Everywhere(Columns.of([KINDS]), 8)(data, Full([3]))
+    state = AllPairs(edge_encoder(Columns.of([KINDS])), 8)(data, Full([3]))
     assert state["pair"].shape == (24, 8)
     assert state["pair_kind"].view(3, 3).tolist() == [[0, 22, 2], [22, 0, 23], [2, 23, 0]]
     assert state["bond_number"].tolist() == [1, 3, 5, 7]
@@ -130,7 +130,7 @@ def test_pairs_are_edges_or_so_far_apart():
 
 def test_pairs_of_a_batch_are_those_of_its_graphs():
     data = path(edge_attr=KINDS, distance=torch.tensor([0, 1, 2, 1, 0, 1, 2, 1, 0]))
-    encode = Everywhere(Columns.of([KINDS]), 8)
+    encode = AllPairs(edge_encoder(Columns.of([KINDS])), 8)
     batch = Batch.from_data_list([data, data])
     alone, both = encode(data, Full([3])), encode(batch, Full(batch))
     assert both["pair_kind"].equal(alone["pair_kind"].repeat(2))
@@ -141,8 +141,8 @@ def test_pairs_of_molecules_are_those_of_the_molecule_transformer():
     molecules = [to_data(parse_smiles(smiles)) for smiles in ("CC(=O)Oc1ccccc1", "C", "CCO.[Na+]")]
     (batch,) = DataLoader(molecules, batch_size=3)
     graph = Full(batch)
-    ours = Everywhere(Features.of_graphs(molecules).edges, 8)(batch, graph)
-    theirs = MoleculeTransformer(outputs=1, channels=8).pairs(batch, graph)
+    ours = AllPairs(edge_encoder(Features.of(molecules).edges), 8)(batch, graph)
+    theirs = MoleculeTransformer(outputs=1, channels=8).edges(batch, graph)
     assert {name: list(value.shape) for name, value in ours.items()} == {
         name: list(value.shape) for name, value in theirs.items()
     }
@@ -151,10 +151,12 @@ def test_pairs_of_molecules_are_those_of_the_molecule_transformer():
 
 
 def test_pairs_without_a_distance_are_refused():
-    with pytest.raises(ValueError, match=r"prepared\(problem, cells\) with distance, got \['edge_index', 'x'\]"):
-        Everywhere(None, 8)(path(), Full([3]))
+    with pytest.raises(
+        ValueError, match=r"graphs with the distances of all pairs as distance, got \['edge_index', 'x'\]"
+    ):
+        AllPairs(edge_encoder(None), 8)(path(), Full([3]))
 
 
 def test_on_a_list_of_edges_only_those_of_the_data_say_something():
-    state = OnEdges(None, 8)(path(), Full([3]))
+    state = ListedPairs(edge_encoder(None))(path(), Full([3]))
     assert state["pair_number"].tolist() == state["bond_number"].tolist() == [0, 1, 2, 3]

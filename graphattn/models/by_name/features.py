@@ -1,11 +1,10 @@
-"""What networks of the comparison begin with: the states of nodes, and what pairs of nodes are.
+"""From the features of graphs to the states of nodes: columns of numbers or categories, and their encoders.
 
-Letters: ``N`` nodes, ``K`` edges of the data, ``T`` kinds of edges, ``F`` channels.
+Letters: ``N`` nodes, ``F`` channels.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
@@ -13,12 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.comparison.graphs import FARTHEST
-from graphattn.comparison.problem import Problem
-from graphattn.models.molecule import CategoryEmbedding, kinds
+from graphattn.models.embedding import CategoryEmbedding, Distinct, each_distinct
 from graphattn.models.reading import MeanOfNodes
-from graphattn.slots import State
-from graphattn.topology import Blockwise, Topology, read_sizes
+from graphattn.topology import read_sizes
 
 MOST_CATEGORIES = 1000
 """Each category has a vector of its own; a column of larger integers is one of numbers."""
@@ -79,13 +75,8 @@ class Features(NamedTuple):
     extent: float = 1.0
 
     @classmethod
-    def of(cls, problem: Problem) -> Features:
+    def of(cls, graphs: Sequence[Data]) -> Features:
         """Read from all graphs; labels are not looked at."""
-        return cls.of_graphs(problem.graphs)
-
-    @classmethod
-    def of_graphs(cls, graphs: Sequence[Data]) -> Features:
-        """The same of graphs that are no problem."""
         nodes = Columns.of([data["x"] for data in graphs])
         joined = all("edge_attr" in data for data in graphs)
         edges = Columns.of([data["edge_attr"] for data in graphs]) if joined else None
@@ -98,10 +89,10 @@ class Features(NamedTuple):
         """The same columns, with means and deviations of these graphs alone, such as those of the training part.
 
         >>> graphs = [Data(x=torch.tensor([[1.0], [3.0]])), Data(x=torch.tensor([[100.0]]))]
-        >>> Features.of_graphs(graphs).standardised(graphs[:1]).nodes
+        >>> Features.of(graphs).standardised(graphs[:1]).nodes
         Columns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,))
         """
-        of, edges = Features.of_graphs(graphs), self.edges
+        of, edges = Features.of(graphs), self.edges
         if edges is not None and of.edges is not None:
             edges = edges._replace(mean=of.edges.mean, deviation=of.edges.deviation)
         nodes = self.nodes._replace(mean=of.nodes.mean, deviation=of.nodes.deviation)
@@ -122,7 +113,7 @@ def _standard(rows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(mean.tolist()), tuple(torch.where(deviation > 1e-9, deviation, 1.0).tolist())
 
 
-def encoder(columns: Columns, channels: int) -> nn.Module:
+def encoder(columns: Columns, channels: int) -> Categories | Numbers:
     """A linear map of numbers, or the sum of a learned vector for each category: ``[N, columns] -> [N, F]``."""
     return Categories(columns.categories, channels) if columns.categories else Numbers(columns, channels)
 
@@ -170,6 +161,10 @@ class Numbers(nn.Module):
     def forward(self, numbers: Tensor) -> Tensor:
         return self.map((as_rows(numbers).to(self.mean.dtype) - self.mean) / self.deviation)
 
+    def distinct(self, numbers: Tensor) -> Distinct:
+        """The same; all rows are taken to be different."""
+        return each_distinct(self(numbers))
+
 
 @final
 class Categories(nn.Module):
@@ -194,84 +189,6 @@ class Categories(nn.Module):
     def forward(self, categories: Tensor) -> Tensor:
         return self.embedding(self.known(categories))
 
-
-class Said(NamedTuple):
-    """What edges of the data say: different rows ``[T, F]``, and which of them each edge is, ``[K]``."""
-
-    rows: Tensor
-    kind: Tensor
-
-
-@final
-class EdgeEncoder(nn.Module):
-    """What each edge of the data says, by its categories or numbers; all the same where edges have no features."""
-
-    def __init__(self, columns: Columns | None, channels: int) -> None:
-        super().__init__()
-        self.encoder = None if columns is None else encoder(columns, channels)
-        self.same = nn.Parameter(torch.randn(1, channels)) if columns is None else None
-
-    def forward(self, data: Data) -> Said:
-        edges = data["edge_index"].size(1)
-        if self.same is not None:
-            return Said(self.same, data["edge_index"].new_zeros(edges))
-        if isinstance(self.encoder, Categories):
-            known, sizes = self.encoder.known(data["edge_attr"]), self.encoder.embedding.sizes
-            if math.prod(sizes) < 2**62:
-                rows, kind = kinds(known, sizes)
-                return Said(self.encoder.embedding(rows), kind)
-        assert self.encoder is not None
-        return Said(self.encoder(data["edge_attr"]), torch.arange(edges, device=data["edge_index"].device))
-
-
-@final
-class OnEdges(nn.Module):
-    """What pairs are on a list of edges that begins with those of the data: only these say something.
-
-    Args:
-        edges: columns of their features, if they have any.
-        channels: ``F``.
-    """
-
-    def __init__(self, edges: Columns | None, channels: int) -> None:
-        super().__init__()
-        self.edges = EdgeEncoder(edges, channels)
-
-    def forward(self, data: Data, graph: Topology) -> State:
-        said = self.edges(data)
-        number = torch.arange(len(said.kind), device=said.kind.device)
-        return _named(said, number, "pair") | _named(said, number, "bond")
-
-
-@final
-class Everywhere(nn.Module):
-    """What pairs are where everyone hears everyone: an edge of the data, or so many edges apart.
-
-    Args:
-        edges: columns of the edges' features, if they have any.
-        channels: ``F``.
-
-    Raises:
-        ValueError: graphs without ``distance``.
-    """
-
-    def __init__(self, edges: Columns | None, channels: int) -> None:
-        super().__init__()
-        self.edges = EdgeEncoder(edges, channels)
-        self.distance = nn.Embedding(FARTHEST + 2, channels)
-
-    def forward(self, data: Data, graph: Topology) -> State:
-        assert isinstance(graph, Blockwise)
-        if "distance" not in data:
-            raise ValueError(f"expected graphs of prepared(problem, cells) with distance, got {sorted(data.keys())}")
-        said, (sender, receiver) = self.edges(data), data["edge_index"]
-        # In order, once for all layers.
-        number, order = graph.edge_number(receiver, sender).sort()
-        said = Said(said.rows, said.kind[order])
-        kind = data["distance"].index_copy(0, number, said.kind + FARTHEST + 2)
-        pair = {"pair": torch.cat([self.distance.weight, said.rows]), "pair_kind": kind}
-        return pair | _named(said, number, "bond")
-
-
-def _named(said: Said, number: Tensor, name: str) -> State:
-    return {name: said.rows, f"{name}_kind": said.kind, f"{name}_number": number}
+    def distinct(self, categories: Tensor) -> Distinct:
+        """The same, each different row ``[K, columns]`` once."""
+        return self.embedding.distinct(self.known(categories))
