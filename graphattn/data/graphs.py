@@ -68,7 +68,7 @@ def fault(graph: object) -> str:
 def edges_of(graph: Data) -> Tensor | None:
     """A graph's ``edge_index``, or that of its ``adj_t``; None where it has neither.
 
-    >>> edges_of(Data(adj_t=torch.tensor([[0.0, 1.0], [0.0, 0.0]]).to_sparse_csr(), num_nodes=2))
+    >>> edges_of(Data(adj_t=torch.tensor([[0.0, 1.0], [0.0, 0.0]]).to_sparse_coo(), num_nodes=2))
     tensor([[1],
             [0]])
     """
