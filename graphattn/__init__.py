@@ -23,7 +23,7 @@ attention or a GCN?   which layer, on which graph?    ``comparison/``
 
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
 ``[receiver, sender]``. Around the layer: whole models in ``models/``, data in ``data/``, training in ``training/``,
-drawings in ``explain/``, scikit-learn estimators in ``estimators.py`` (molecules) and ``graph_estimators.py``, the command line
+drawings in ``explain/``, scikit-learn estimators in ``estimators/``, the command line
 in ``cli.py``.
 
 Names are resolved when they are first used, so that ``import graphattn`` costs nothing:
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from graphattn.blocks import GPS, Block, DecoderBlock, EncoderBlock, Graphormer, Mixer, Perceiver, Readout, Stack
     from graphattn.comparison.compare import compare
     from graphattn.convert import from_torch, from_transformers
-    from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
-    from graphattn.graph_estimators import GraphClassifier, GraphRegressor
+    from graphattn.estimators import GraphClassifier, GraphRegressor, MoleculeClassifier, MoleculeRegressor
     from graphattn.layer import GraphLayer
     from graphattn.message import Attend, Copy, Difference, Heads, Scaled
     from graphattn.models import Decoder, Encoder, MoleculeTransformer, Seq2Seq, ViT
@@ -91,8 +90,8 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "compare": "comparison.compare",
-    "GraphClassifier": "graph_estimators",
-    "GraphRegressor": "graph_estimators",
+    "GraphClassifier": "estimators",
+    "GraphRegressor": "estimators",
     "Decoder": "models",
     "Encoder": "models",
     "Seq2Seq": "models",

@@ -190,8 +190,10 @@ def test_missing_labels_are_refused(missing):
 
 
 def test_infinite_and_missing_values_are_refused():
-    for value in (float("inf"), float("nan")):
-        with pytest.raises(ValueError, match=rf"every molecule needs a finite value, got \[{value}\] at position 2"):
+    for value in (float("inf"), 1e39, float("nan")):
+        with pytest.raises(
+            ValueError, match=rf"every molecule needs a finite value, got {re.escape(str(value))} at position 2"
+        ):
             MoleculeRegressor(**SMALL).fit(["C", "CC", "CCC"], [1.0, 2.0, value])
 
 
@@ -209,3 +211,40 @@ def test_one_text_is_refused(classifier):
 def test_a_table_is_refused(classifier):
     with pytest.raises(ValueError, match=re.escape("expected one value per molecule, got an array of shape (2, 2)")):
         classifier.predict(np.array([["C", "C"], ["C", "C"]]))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"channels": 18}, ValueError, "expected channels to be a multiple of 4, got 18"),
+        ({"layers": 0}, ValueError, "expected layers of 1 or more, got 0"),
+        ({"dropout": -0.1}, ValueError, "expected dropout of at least 0 and below 1, got -0.1"),
+        ({"epochs": 0}, ValueError, "expected epochs of 1 or more, got 0"),
+        ({"learning_rate": -1}, ValueError, "expected learning_rate above 0, got -1"),
+        ({"ensemble": 0}, ValueError, "expected ensemble of 1 or more, got 0"),
+        ({"seed": 0.5}, TypeError, "expected an integer as seed, got 0.5"),
+        ({"descriptors": "yes"}, TypeError, "expected True or False as descriptors, got 'yes'"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(change, error, message):
+    for kind in (MoleculeClassifier, MoleculeRegressor):
+        with pytest.raises(error, match=re.escape(message)):
+            kind(**{**SMALL, **change}).fit(SMILES, LENGTHS)
+
+
+def test_labels_that_are_values_are_refused_and_the_regressor_is_named():
+    with pytest.raises(ValueError, match=r"got 24 different floats in y, .*: MoleculeRegressor learns values"):
+        MoleculeClassifier(**SMALL).fit(SMILES, np.arange(24) / 7)
+    with pytest.raises(ValueError, match=re.escape("expected labels of one type, got 'a' (str) and 1 (number)")):
+        MoleculeClassifier(**SMALL).fit(["C", "CC"], ["a", 1])
+
+
+def test_no_molecules_are_refused():
+    with pytest.raises(ValueError, match="expected SMILES to learn from, got none"):
+        MoleculeClassifier(**SMALL).fit([], [])
+
+
+def test_only_classes_of_readable_molecules_are_learned():
+    with pytest.warns(UserWarning, match="left out of training: position 24"):
+        model = MoleculeClassifier(**{**SMALL, "epochs": 1}).fit([*SMILES, "C1CC"], [*LABELS, "thiol"])
+    assert model.classes_.tolist() == ["alcohol", "amine"]

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from torch_geometric.data import Batch, Data
 
-from graphattn.graph_estimators import GraphClassifier, GraphRegressor
+from graphattn.estimators import GraphClassifier, GraphRegressor
 
 SMALL = {"layer": "gcn", "topology": "edges", "channels": 16, "layers": 1, "epochs": 8, "learning_rate": 0.01}
 
@@ -289,14 +289,68 @@ def test_values_that_are_not_finite_are_refused(value):
             "expected a topology of the data, got 'shuffled', which is drawn anew for other graphs",
         ),
         ({"layer": "edge_attention", "topology": "none"}, "expected a layer that has a graph"),
-        ({"channels": 6}, "a width that the heads divide"),
+        ({"channels": 6}, "expected channels to be a multiple of 4, got 6"),
+        ({"channels": 0}, "expected channels of 1 or more, got 0"),
+        ({"layers": -1}, "expected layers of 1 or more, got -1"),
+        ({"seed": -1}, "expected seed of 0 or more, got -1"),
+        ({"dropout": 1.0}, "expected dropout of at least 0 and below 1, got 1.0"),
         ({"epochs": 0}, "expected epochs of 1 or more, got 0"),
         ({"learning_rate": 0.0}, "expected learning_rate above 0, got 0.0"),
+        ({"learning_rate": np.inf}, "expected learning_rate above 0, got inf"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(change, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         GraphClassifier(**{**SMALL, **change}).fit(GRAPHS, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": 16.0}, "expected an integer as channels, got 16.0"),
+        ({"layers": "two"}, "expected an integer as layers, got 'two'"),
+        ({"epochs": True}, "expected an integer as epochs, got True"),
+        ({"seed": None}, "expected an integer as seed, got None"),
+        ({"learning_rate": "0.01"}, "expected a number as learning_rate, got '0.01'"),
+        ({"dropout": None}, "expected a number as dropout, got None"),
+    ],
+)
+def test_options_of_another_type_are_refused(change, message):
+    for kind in (GraphClassifier, GraphRegressor):
+        with pytest.raises(TypeError, match=re.escape(message)):
+            kind(**{**SMALL, **change}).fit(GRAPHS, VALUES)
+
+
+def test_options_of_numpy_are_learned_with_and_saved(classifier, tmp_path):
+    numbers = {
+        "channels": np.int64(16),
+        "layers": np.int32(1),
+        "epochs": np.int64(8),
+        "learning_rate": np.float64(0.01),
+    }
+    model = GraphClassifier(**{**SMALL, **numbers}).fit(GRAPHS, LABELS)
+    again = GraphClassifier.load(model.save(tmp_path / "model"))
+    assert again.get_params() == classifier.get_params()
+    assert np.array_equal(again.predict_proba(GRAPHS), classifier.predict_proba(GRAPHS))
+
+
+def test_labels_that_are_values_are_refused_and_the_regressor_is_named():
+    with pytest.raises(
+        ValueError, match=r"got 24 different floats in y, such as 0 and 0\.5: GraphRegressor learns values"
+    ):
+        GraphClassifier(**SMALL).fit(GRAPHS, np.arange(24) / 2)
+    few = GraphClassifier(**{**SMALL, "epochs": 1}).fit(GRAPHS, [*np.arange(20.0), 0, 0, 0, 0])
+    assert few.classes_.tolist() == list(range(20))
+
+
+def test_labels_of_several_types_are_refused():
+    with pytest.raises(ValueError, match=re.escape("expected labels of one type, got 1 (number) and 'a' (str)")):
+        GraphClassifier(**SMALL).fit(GRAPHS[:3], [1, "a", 2.5])
+
+
+def test_classes_too_few_to_be_stratified_are_learned():
+    model = GraphClassifier(**{**SMALL, "epochs": 1}).fit(GRAPHS, list(range(12)) * 2)
+    assert model.predict_proba(GRAPHS).shape == (24, 12)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""What callers give to estimators, checked: parameters, labels and values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MOST_FLOATS = 20
+"""More different floats than these are values, not classes."""
+
+
+def whole(name: str, value: object, least: int = 1, multiple: int = 1) -> int:
+    """A parameter that is an integer, as an ``int``.
+
+    Raises:
+        TypeError: no integer.
+        ValueError: less than ``least``, or no multiple of ``multiple``.
+
+    >>> whole("channels", 6, multiple=4)
+    Traceback (most recent call last):
+    ValueError: expected channels to be a multiple of 4, got 6
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"expected an integer as {name}, got {value!r}")
+    if value < least:
+        raise ValueError(f"expected {name} of {least} or more, got {value}")
+    if value % multiple:
+        raise ValueError(f"expected {name} to be a multiple of {multiple}, got {value}")
+    return int(value)
+
+
+def real(name: str, value: object) -> float:
+    """A parameter that is a number, as a ``float``.
+
+    Raises:
+        TypeError: no number.
+
+    >>> real("learning_rate", "0.1")
+    Traceback (most recent call last):
+    TypeError: expected a number as learning_rate, got '0.1'
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"expected a number as {name}, got {value!r}")
+    return float(value)
+
+
+def positive(name: str, value: object) -> float:
+    """A parameter that is a finite number above 0.
+
+    >>> positive("learning_rate", 0.0)
+    Traceback (most recent call last):
+    ValueError: expected learning_rate above 0, got 0.0
+    """
+    if not 0 < (number := real(name, value)) < np.inf:
+        raise ValueError(f"expected {name} above 0, got {value}")
+    return number
+
+
+def share(name: str, value: object) -> float:
+    """A parameter that is a share below 1.
+
+    >>> share("dropout", 1.0)
+    Traceback (most recent call last):
+    ValueError: expected dropout of at least 0 and below 1, got 1.0
+    """
+    if not 0 <= (number := real(name, value)) < 1:
+        raise ValueError(f"expected {name} of at least 0 and below 1, got {value}")
+    return number
+
+
+def column(values: ArrayLike, each: str) -> NDArray:
+    """One label or text for each sample, as an array of objects ``[N]``; ``each`` is what a message expects.
+
+    Raises:
+        ValueError: a table of several columns.
+    """
+    array = np.asarray(values, dtype=object)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if array.ndim != 1:
+        raise ValueError(f"expected {each}, got an array of shape {array.shape}")
+    return array
+
+
+def missing(label: object) -> bool:
+    """Whether a label is none: None or NaN."""
+    return label is None or label != label
+
+
+def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int64]]:
+    """The different labels, sorted, and the number of each sample's.
+
+    Args:
+        labels: objects ``[N]``, none missing.
+        regressor: the estimator that takes values, named where labels are values.
+
+    Raises:
+        ValueError: labels of several types, more than 20 different floats, one class only.
+
+    >>> classes, numbers = classes_of(np.array(["b", "a", "b"], dtype=object), "GraphRegressor")
+    >>> classes.tolist(), numbers.tolist()
+    (['a', 'b'], [1, 0, 1])
+    """
+    kinds = Counter("number" if isinstance(each, Real | np.bool_) else type(each).__name__ for each in labels)
+    if len(kinds) > 1:
+        first = {kind: next(each for each in labels if _is(each, kind)) for kind in kinds}
+        found = " and ".join(f"{each!r} ({kind})" for kind, each in first.items())
+        raise ValueError(f"expected labels of one type, got {found}")
+    classes, numbers = np.unique(np.asarray(labels.tolist()), return_inverse=True)
+    if classes.dtype.kind == "f" and len(classes) > MOST_FLOATS:
+        raise ValueError(
+            f"expected classes, got {len(classes)} different floats in y, such as {classes[0]:g} and {classes[1]:g}: "
+            f"{regressor} learns values; classes are integers or texts"
+        )
+    if len(classes) < 2:
+        raise ValueError(f"a classifier needs two classes or more, got one: {classes.tolist()[0]!r}")
+    return classes, numbers.astype(np.int64)
+
+
+def _is(label: object, kind: str) -> bool:
+    return isinstance(label, Real | np.bool_) if kind == "number" else type(label).__name__ == kind

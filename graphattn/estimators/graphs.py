@@ -1,0 +1,151 @@
+"""Graph networks as scikit-learn estimators: PyG graphs in, labels or values out.
+
+Samples are a list of PyG ``Data``. Labels are those given as ``y``; what graphs hold as ``data.y`` is not looked at. Graphs are
+not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch_geometric.data import Batch, Data
+
+from graphattn.comparison.fitted import FittedNetwork, Training
+from graphattn.data.graphs import misfits
+from graphattn.estimators.base import Classifier, Estimator, Lesson, Regressor, Usable, Words
+from graphattn.estimators.checking import positive, share, whole
+from graphattn.models.by_name.network import Size
+from graphattn.models.by_name.topologies import Cell, cells
+from graphattn.training.craft import cross_entropy, squared_error
+from graphattn.training.graph_recipe import GraphRecipe
+
+_HEADS = 4
+
+
+class _Graphs(Estimator):
+    """How graphs are read and learned."""
+
+    words = Words("graph", "graphs", "used", "one label per graph")
+    model_: FittedNetwork
+
+    def __init__(
+        self,
+        layer: str = "edge_attention",
+        topology: str = "full",
+        channels: int = 64,
+        layers: int = 2,
+        dropout: float = 0.0,
+        epochs: int = 50,
+        learning_rate: float = 3e-3,
+        seed: int = 0,
+    ) -> None:
+        self.layer, self.topology, self.channels, self.layers = layer, topology, channels, layers
+        self.dropout, self.epochs, self.learning_rate, self.seed = dropout, epochs, learning_rate, seed
+
+    def _parameters(self) -> dict[str, Any]:
+        if self.topology == "shuffled":
+            raise ValueError("expected a topology of the data, got 'shuffled', which is drawn anew for other graphs")
+        (cell,) = cells([self.layer], [self.topology])
+        return {
+            "layer": cell.layer,
+            "topology": self.topology,
+            "channels": whole("channels", self.channels, multiple=_HEADS),
+            "layers": whole("layers", self.layers),
+            "dropout": share("dropout", self.dropout),
+            "epochs": whole("epochs", self.epochs),
+            "learning_rate": positive("learning_rate", self.learning_rate),
+            "seed": whole("seed", self.seed, least=0),
+        }
+
+    def _listed(self, given: Any) -> list[Any]:
+        if isinstance(given, Batch):
+            return given.to_data_list()
+        if isinstance(given, Data) or not isinstance(given, Iterable):
+            raise TypeError(f"expected a list of PyG Data, got one {type(given).__name__}; write [data]")
+        return list(given)
+
+    def _read(self, samples: Sequence[Any], model: FittedNetwork | None = None) -> Usable:
+        _, problems = misfits(samples, None if model is None else model.form)
+        positions = np.array([i for i in range(len(samples)) if i not in problems], dtype=np.int64)
+        return Usable([samples[i] for i in positions], positions, problems)
+
+    def _keys(self, samples: Sequence[Data]) -> list[str]:
+        return [str(number) for number in range(len(samples))]
+
+    def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedNetwork:
+        form, _ = misfits(lesson.samples)
+        assert form is not None
+        width, epochs = parameters["channels"], parameters["epochs"]
+        size = Size(width, 2 * width, parameters["layers"], _HEADS, parameters["dropout"])
+        recipe = GraphRecipe(
+            epochs, learning_rate=parameters["learning_rate"], patience=epochs, seed=parameters["seed"]
+        )
+        loss = cross_entropy() if lesson.classes else squared_error
+        training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss)
+        y, cell = torch.from_numpy(lesson.y), _cell(parameters)
+        return FittedNetwork.learned(lesson.samples, y, form, cell, size, training)
+
+    def _answers(self, model: FittedNetwork, samples: list[Any]) -> NDArray[np.float64]:
+        return model(samples)
+
+    def _write(self, folder: str | Path, told: dict[str, Any]) -> Path:
+        return self.model_.save(folder, {"parameters": self._parameters(), **told})
+
+    @classmethod
+    def _stored(cls, folder: str | Path, trust: bool, classes: bool) -> tuple[Self, dict[str, Any]]:
+        model, described = FittedNetwork.load(folder, trust)
+        if ("classes" in described) is not classes:
+            held, expected = ("a regressor", "a classifier") if classes else ("a classifier", "a regressor")
+            raise ValueError(f"{folder} holds {held}; expected {expected}")
+        estimator = cls(**described["parameters"])
+        estimator.model_ = model
+        return estimator, described
+
+
+def _cell(parameters: dict[str, Any]) -> Cell:
+    (cell,) = cells([parameters["layer"]], [parameters["topology"]])
+    return cell
+
+
+@final
+class GraphClassifier(Classifier, _Graphs):
+    """Predicts a class of a graph: a layer on a topology, in the network of :func:`graphattn.compare`.
+
+    Args:
+        layer: ``attention``, ``edge_attention`` (with what edges and distances say), ``gcn``, ``gat``, ``gatv2``, ``gin``,
+            ``sage``, ``edgeconv``, or ``mlp``, which hears nobody.
+        topology: who hears whom: ``full`` (everyone in a graph), ``edges`` (those of the data), ``edges+hub``, or ``none``.
+        channels: width of the network, a multiple of 4.
+        layers: number of blocks.
+        dropout: share of activations dropped in training.
+        epochs: passes over the training graphs; a tenth of them is held out and chooses the best epoch.
+        learning_rate: highest rate of the schedule.
+        seed: of weights, order and the graphs held out. Equal seeds give equal models.
+
+    Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``.
+
+    >>> from graphattn.data.generated import motif
+    >>> graphs = motif(40)
+    >>> labels = ["yes" if data.y else "no" for data in graphs]
+    >>> model = GraphClassifier(layer="gcn", topology="edges", channels=8, layers=1, epochs=1).fit(graphs, labels)
+    >>> model.classes_.tolist(), model.predict_proba(graphs[:3]).shape
+    (['no', 'yes'], (3, 2))
+    """
+
+
+@final
+class GraphRegressor(Regressor, _Graphs):
+    """Predicts a number of a graph, or several. The arguments are those of :class:`GraphClassifier`. After ``fit``: ``model_``.
+
+    >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.zeros(2, 0).long()) for n in range(1, 9)]
+    >>> model = GraphRegressor(layer="gin", topology="edges", channels=8, layers=1, epochs=1)
+    >>> model.fit(graphs, [float(data.num_nodes) for data in graphs]).predict(graphs).shape
+    (8,)
+    """
+
+    several_with_gaps = False

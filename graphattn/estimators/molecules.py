@@ -1,0 +1,151 @@
+"""Molecule models as scikit-learn estimators: SMILES in, labels or values out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+
+from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.tasks import Kind, Task
+from graphattn.estimators.base import Classifier, Estimator, Lesson, Regressor, Usable, Words
+from graphattn.estimators.checking import column, positive, share, whole
+from graphattn.training import saved
+from graphattn.training.fit import fit
+from graphattn.training.inputs import graphs_of, read
+from graphattn.training.recipe import Architecture, Recipe
+from graphattn.training.saved import FittedModel
+
+_RECIPE, _ARCHITECTURE = Recipe(), Architecture()
+
+
+class _Molecules(Estimator):
+    """How SMILES are read and learned."""
+
+    words = Words("molecule", "SMILES", "read", "one value per molecule")
+    model_: FittedModel
+
+    def __init__(
+        self,
+        channels: int = _ARCHITECTURE.channels,
+        layers: int = _ARCHITECTURE.layers,
+        dropout: float = _ARCHITECTURE.dropout,
+        epochs: int = _RECIPE.epochs,
+        learning_rate: float = _RECIPE.learning_rate,
+        descriptors: bool = True,
+        ensemble: int = _RECIPE.members,
+        seed: int = _RECIPE.seed,
+    ) -> None:
+        self.channels, self.layers, self.dropout, self.epochs = channels, layers, dropout, epochs
+        self.learning_rate, self.descriptors, self.ensemble, self.seed = learning_rate, descriptors, ensemble, seed
+
+    def _parameters(self) -> dict[str, Any]:
+        if not isinstance(self.descriptors, bool | np.bool_):
+            raise TypeError(f"expected True or False as descriptors, got {self.descriptors!r}")
+        return {
+            "channels": whole("channels", self.channels, multiple=_ARCHITECTURE.heads),
+            "layers": whole("layers", self.layers),
+            "dropout": share("dropout", self.dropout),
+            "epochs": whole("epochs", self.epochs),
+            "learning_rate": positive("learning_rate", self.learning_rate),
+            "descriptors": bool(self.descriptors),
+            "ensemble": whole("ensemble", self.ensemble),
+            "seed": whole("seed", self.seed, least=0),
+        }
+
+    def _listed(self, given: Any) -> list[Any]:
+        if isinstance(given, str):
+            raise TypeError(f"expected a list of SMILES, got one text {given!r}; write [{given!r}]")
+        return list(column(given, self.words.label))
+
+    def _read(self, samples: Sequence[Any], model: FittedModel | None = None) -> Usable:
+        return Usable(*(read(samples) if model is None else read(samples, model.chemistry)))
+
+    def _keys(self, samples: Sequence[Chem.Mol]) -> list[str]:
+        return [Chem.MolToSmiles(molecule) for molecule in samples]
+
+    def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedModel:
+        y = lesson.y.reshape(len(lesson.y), -1).astype(np.float32)
+        graphs = graphs_of(lesson.samples, y, with_descriptors=parameters["descriptors"])
+        architecture = replace(_ARCHITECTURE, **{name: parameters[name] for name in ("channels", "layers", "dropout")})
+        schedule = {name: parameters[name] for name in ("epochs", "learning_rate", "seed")}
+        model = fit(
+            [graphs[i] for i in lesson.train],
+            [graphs[i] for i in lesson.validation],
+            _task(lesson.classes, y.shape[1]),
+            architecture=architecture.to_dict(),
+            recipe=replace(_RECIPE, **schedule, members=parameters["ensemble"]),
+        )
+        model.descriptor_names = DESCRIPTOR_NAMES if parameters["descriptors"] else ()
+        return model
+
+    def _answers(self, model: FittedModel, samples: list[Any]) -> NDArray[np.float64]:
+        graphs = graphs_of(samples, with_descriptors=model.standardiser is not None)
+        return model.predict(graphs) if model.task.kind == "regression" else model.probabilities(graphs)
+
+    def _write(self, folder: str | Path, told: dict[str, Any]) -> Path:
+        self.model_.record |= {"labels" if name == "classes" else name: value for name, value in told.items()}
+        return self.model_.save(folder)
+
+    @classmethod
+    def _stored(cls, folder: str | Path, trust: bool, classes: bool) -> tuple[Self, dict[str, Any]]:
+        model = saved.load(folder, trust)
+        kinds: tuple[Kind, ...] = ("binary", "multiclass") if classes else ("regression",)
+        if model.task.kind not in kinds:
+            raise ValueError(f"{folder} holds a {model.task.kind} model; expected {' or '.join(kinds)}")
+        sizes = {name: model.architecture[name] for name in ("channels", "layers", "dropout")}
+        schedule = {name: getattr(model.recipe, name) for name in ("epochs", "learning_rate", "seed")}
+        more = {"descriptors": model.standardiser is not None, "ensemble": model.recipe.members}
+        estimator = cls(**sizes, **schedule, **more)
+        estimator.model_ = model
+        one = model.record.get("one_dimensional", model.task.outputs == 1)
+        return estimator, {"classes": model.record.get("labels", model.task.classes), "one_dimensional": one}
+
+
+def _task(classes: tuple[str, ...], columns: int) -> Task:
+    if classes:
+        return Task("binary" if len(classes) == 2 else "multiclass", ("y",), classes)
+    return Task("regression", tuple(f"y{t + 1}" for t in range(columns)) if columns > 1 else ("y",))
+
+
+@final
+class MoleculeClassifier(Classifier, _Molecules):
+    """Graph transformer that predicts a class from a molecule's SMILES.
+
+    Args:
+        channels: width of the network, a multiple of 4.
+        layers: number of transformer blocks.
+        dropout: share of activations dropped in training.
+        epochs: passes over the training molecules; a tenth of them is held out and chooses the best epoch.
+        learning_rate: highest rate of the schedule.
+        descriptors: also read RDKit's 2D descriptors at the readout.
+        ensemble: number of models whose probabilities are averaged.
+        seed: of weights, order and the molecules held out. Equal seeds give equal models.
+
+    Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``, a ``FittedModel``.
+    ``load`` also reads a folder made by ``graphattn train``.
+
+    >>> smiles = ["CCO", "CCCO", "OCCO", "CO", "CCN", "CCCN", "NCCN", "CN"]
+    >>> model = MoleculeClassifier(channels=16, layers=1, epochs=2, descriptors=False)
+    >>> model.fit(smiles, ["alcohol"] * 4 + ["amine"] * 4).predict_proba(["CCCCO"]).shape
+    (1, 2)
+    """
+
+
+@final
+class MoleculeRegressor(Regressor, _Molecules):
+    """Graph transformer that predicts a number, or several, from a molecule's SMILES; NaN is a missing one of several.
+
+    The arguments are those of :class:`MoleculeClassifier`. After ``fit``: ``model_``, a ``FittedModel``.
+
+    >>> model = MoleculeRegressor(channels=16, layers=1, epochs=2, descriptors=False)
+    >>> model.fit(["C", "CC", "CCC", "CCCC"], [1.0, 2.0, 3.0, 4.0]).predict(["CCCCC"]).shape
+    (1,)
+    """
+
+    several_with_gaps = True
