@@ -272,9 +272,11 @@ def compare(
     """Compare layers on graphs on the same data and budget: attention or a GCN? Writes a report."""
     from graphattn.comparison import command, settings
 
-    asked = command.Asked(data, smiles, target, task, count, command.names(layers), command.names(topologies))
+    options = command.ComparisonOptions(
+        data, smiles, target, task, count, command.names(layers), command.names(topologies)
+    )
     given = settings.Settings(repeats, seeds, split, trials=trials, epochs=epochs, seed=seed, rope=rope)
-    command.run(asked, given, out, jobs, quick, say)
+    command.run(options, given, out, jobs, quick, say)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import typer
 
 from benchmarks.comparison.figure import draw
 from benchmarks.comparison.report import section
-from graphattn.comparison.compare import RESULTS, Comparison, compare
+from graphattn.comparison.compare import RESULTS, ComparisonResult, compare
 from graphattn.comparison.problems import problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Store
@@ -53,7 +53,7 @@ RUNS = {
 """Four layers on three graphs, ten resamplings, and no graph at all beside them. Synthetic data first: they take minutes."""
 
 
-def compared(name: str, out: Path, jobs: int = 0) -> Comparison:
+def compared(name: str, out: Path, jobs: int = 0) -> ComparisonResult:
     """One of them; what is finished is not run again."""
     if name not in RUNS:
         raise typer.BadParameter(f"expected names among {', '.join(RUNS)}, got {name}")

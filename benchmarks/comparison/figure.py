@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from graphattn.comparison import wording
-from graphattn.comparison.rows import Row
-from graphattn.comparison.summary import Summary
+from graphattn.comparison import names
+from graphattn.comparison.summary import ConfigurationScores, Summary
 
 # Those of the report.
 COLOURS = {
@@ -57,7 +56,7 @@ def _panel(panel: Axes, name: str, summary: Summary) -> None:
         # The best score there is lies on the border.
         mark = SHAPES.get(row.topology, "|")
         panel.plot(row.score.mean, place, mark, color=colour, markersize=7, markeredgecolor="white", clip_on=False)
-    panel.set_yticks(range(len(rows)), [wording.cell(row.layer, row.topology) for row in rows], fontsize=8)
+    panel.set_yticks(range(len(rows)), [row.title for row in rows], fontsize=8)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     left, right = panel.get_xlim()
     panel.set_xlim(min(left, right - NARROWEST), right)
@@ -69,7 +68,7 @@ def _panel(panel: Axes, name: str, summary: Summary) -> None:
     panel.tick_params(axis="y", length=0)
 
 
-def _ordered(rows: Sequence[Row]) -> list[Row]:
+def _ordered(rows: Sequence[ConfigurationScores]) -> list[ConfigurationScores]:
     """By topology, then by layer; baselines last, the best first."""
     layers, shapes = list(COLOURS), list(SHAPES)
     models = [row for row in rows if row.role == "model"]
@@ -77,15 +76,15 @@ def _ordered(rows: Sequence[Row]) -> list[Row]:
     return models + [row for row in rows if row.role == "baseline"]
 
 
-def _legend(figure: Figure, models: Sequence[Row]) -> None:
+def _legend(figure: Figure, models: Sequence[ConfigurationScores]) -> None:
     layers, topologies = {row.layer for row in models}, {row.topology for row in models}
     swatches = [
-        Line2D([], [], color=colour, linewidth=3, label=wording.layer(name))
+        Line2D([], [], color=colour, linewidth=3, label=names.layer(name))
         for name, colour in COLOURS.items()
         if name in layers
     ]
     marks = [
-        Line2D([], [], color=GREY, marker=shape, linestyle="", label=wording.topology(name))
+        Line2D([], [], color=GREY, marker=shape, linestyle="", label=names.topology(name))
         for name, shape in SHAPES.items()
         if name in topologies
     ]

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from graphattn.comparison.record import FitRecord
-from graphattn.comparison.report import depth
-from graphattn.comparison.rows import Row
-from graphattn.comparison.summary import Summary, summary
+from graphattn.comparison.report import drawings
+from graphattn.comparison.summary import ConfigurationScores, Summary, summary
 from graphattn.comparison.verdict import verdict
 
 HEAD = "| | fits | {measure} | 95 % | parameters | MFLOP | s per epoch | graphs per s | MiB |\n" + "|---" * 9 + "|"
@@ -22,25 +21,25 @@ def section(name: str, records: Sequence[FitRecord], rope: float) -> str:
     days = sorted({record.date[:10] for record in records})
     when = " to ".join(dict.fromkeys((days[0], days[-1])))
     spent = f"{len(records)} fits, {hours:.2f} hours of fits, each on one core, {when}."
-    words = verdict(found).strip()
+    words = str(verdict(found))
     scores = "\n".join((HEAD.format(measure=found.measure), *lines))
     return "\n\n".join(filter(None, (f"### {name}", words, scores, learned(found), spent))) + "\n"
 
 
 def learned(summary: Summary) -> str:
     """What the layers learned, a number for each of them in turn; empty where nothing is known of it."""
-    figures = [each for each in depth.FIGURES if any(depth.average(row, each) for row in summary.models)]
+    figures = [each for each in drawings.FIGURES if any(drawings.average(row, each) for row in summary.models)]
     if not figures:
         return ""
-    titles = [depth.FIGURES[each][0] for each in figures]
+    titles = [drawings.FIGURES[each][0] for each in figures]
     lines = [f"| | {' | '.join(titles)} |", "|---" * (1 + len(figures)) + "|"]
     for row in summary.models:
-        values = (depth.average(row, each) for each in figures)
-        lines.append(f"| {row.name} | {' | '.join(depth.steps(each) if each else '' for each in values)} |")
+        values = (drawings.average(row, each) for each in figures)
+        lines.append(f"| {row.name} | {' | '.join(drawings.steps(each) if each else '' for each in values)} |")
     return "\n".join(lines)
 
 
-def _line(row: Row) -> str:
+def _line(row: ConfigurationScores) -> str:
     fits = f"{len(row.fits)}" + (f" ({len(row.failed)} failed)" if row.failed else "")
     if not row.fits:
         return f"| {row.name} | {fits} | failed | | | | | | |"

@@ -13,11 +13,12 @@ from typing import TextIO, cast, final
 from rich.console import Console
 from rich.table import Table
 
-from graphattn.comparison.compare import LOG, REPORT, RESULTS, TABLE, VERDICT, Comparison, compare
+from graphattn.comparison.compare import LOG, REPORT, RESULTS, TABLE, VERDICT, ComparisonResult, compare
 from graphattn.comparison.problem import Target
 from graphattn.comparison.problems import problem
-from graphattn.comparison.rows import Row
 from graphattn.comparison.settings import Settings, quick
+from graphattn.comparison.summary import ConfigurationScores
+from graphattn.reports.numbers import large
 
 QUICK = 600
 SMALL = "A quick run: few graphs, small networks, few epochs and parts: too little to conclude from."
@@ -25,13 +26,13 @@ SMALL = "A quick run: few graphs, small networks, few epochs and parts: too litt
 
 @final
 @dataclass(frozen=True)
-class Asked:
-    """What layers are compared on, as options say it.
+class ComparisonOptions:
+    """Data, layers and topologies of ``graphattn compare``.
 
     Args:
         data: a name or a file.
-        smiles, target, task: columns of a file and what they are; guessed if not given.
-        count: at most so many graphs.
+        smiles, target, task: columns of a file and the kind of target; inferred if not given.
+        count: maximum number of graphs.
         layers, topologies: names.
     """
 
@@ -53,28 +54,30 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def run(asked: Asked, settings: Settings, out: Path, jobs: int | None, fast: bool, say: Callable[[str], None]) -> None:
-    """Compares, and tells what was found.
+def run(
+    options: ComparisonOptions, settings: Settings, out: Path, jobs: int | None, fast: bool, say: Callable[[str], None]
+) -> None:
+    """Compares layers and prints table, verdict and files.
 
     Args:
-        asked: data, layers and topologies.
+        options: data, layers and topologies.
         settings: what is equal for all.
         out: folder of results.
         jobs: processes that take fits; if not given one, for the sake of steady timings, and two where it is to be fast.
         fast: whether a small version is enough: 600 graphs, small networks, few epochs.
         say: prints a text.
     """
-    count = min(QUICK, asked.count or QUICK) if fast else asked.count
+    count = min(QUICK, options.count or QUICK) if fast else options.count
     posed = problem(
-        asked.data, target=asked.target, smiles=asked.smiles, task=cast(Target | None, asked.task), count=count
+        options.data, target=options.target, smiles=options.smiles, task=cast(Target | None, options.task), count=count
     )
     if fast:
         posed = replace(posed, notes=(*posed.notes, SMALL))
     try:
         found = compare(
             posed,
-            asked.layers,
-            asked.topologies,
+            options.layers,
+            options.topologies,
             settings=quick(settings) if fast else settings,
             out=out,
             jobs=(2 if fast else 1) if jobs is None else jobs,
@@ -87,7 +90,7 @@ def run(asked: Asked, settings: Settings, out: Path, jobs: int | None, fast: boo
     tell(found, out, fast, say)
 
 
-def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -> None:
+def tell(found: ComparisonResult, out: Path, fast: bool, say: Callable[[str], None]) -> None:
     """The table and the verdict, and where the files are."""
     if len(found.failed) < len(found.records):
         _console(sys.stdout).print(table(found))
@@ -104,30 +107,45 @@ def tell(found: Comparison, out: Path, fast: bool, say: Callable[[str], None]) -
 
 
 def _console(file: TextIO) -> Console:
-    """As wide as the table where there is no terminal that says how wide it is."""
+    """Text in one line where there is no terminal that says how wide it is."""
     return Console(file=file, width=None if file.isatty() or "COLUMNS" in os.environ else 170)
 
 
-def table(found: Comparison) -> Table:
-    """A row for each layer on each topology, each baseline and each control, the best first."""
+def table(found: ComparisonResult) -> Table:
+    """A row for each layer on each topology, each baseline and each control, the best first; 80 columns hold it."""
     summed = found.summary()
     made = Table(
-        title=f"{summed.problem}: {summed.measure}, mean over fits with its interval of 95 %", title_justify="left"
+        title=f"{summed.problem}: {summed.measure}, mean over fits with its interval of 95 %",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
-    for name in ("", "fits", summed.measure, "95 %", "parameters", "MFLOP", "s per epoch", "graphs/s", "MiB"):
-        made.add_column(name, justify="left" if not name else "right")
+    made.add_column("", overflow="fold", min_width=14)
+    for name in ("fits", summed.measure, "95 %", "params", "FLOPs", "s per\nepoch", "graphs\nper s", "MiB"):
+        made.add_column(name, justify="right", no_wrap=True)
     for row in (*summed.rows, *summed.controls):
         made.add_row(*_cells(row))
     return made
 
 
-def _cells(row: Row) -> list[str]:
-    fits = f"{len(row.fits)}" + (f" ({len(row.failed)} failed)" if row.failed else "")
+def _cells(row: ConfigurationScores) -> list[str]:
+    tried = len(row.fits) + len(row.failed)
+    fits = f"{len(row.fits)} of {tried}" if row.failed else f"{tried}"
     if not row.fits:
         return [row.name, fits, "failed"]
     mean, low, high = row.score
-    within = "" if low != low else f"{low:.3f} to {high:.3f}"
-    costs = [row.median(name) for name in ("parameters", "flops", "seconds_per_epoch", "graphs_per_second", "peak_mib")]
-    words = (f"{costs[0]:,.0f}", f"{costs[1] / 1e6:.2f}", f"{costs[2]:.2f}", f"{costs[3]:,.0f}", f"{costs[4]:.0f}")
-    network = row.role != "baseline"
-    return [row.name, fits, f"{mean:.3f}", within, *((words[0], words[1]) if network else ("", "")), *words[2:]]
+    within = "" if low != low else f"{low:.3f}–{high:.3f}" if low >= 0 else f"{low:.2f} to {high:.2f}"
+    figures = ("parameters", "flops", "seconds_per_epoch", "graphs_per_second", "peak_mib")
+    weights, flops, spent, rate, memory = (row.median(name) for name in figures)
+    sizes = ["", ""] if row.role == "baseline" else [large(each).replace(" ", "") for each in (weights, flops)]
+    return [
+        row.name,
+        fits,
+        f"{mean:.3f}",
+        within,
+        *sizes,
+        f"{spent:.2f}",
+        large(rate).replace(" ", ""),
+        f"{memory:.0f}",
+    ]

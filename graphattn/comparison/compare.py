@@ -13,16 +13,15 @@ from rich.console import Console
 
 from graphattn import files
 from graphattn.comparison.live import Watch
-from graphattn.comparison.plan import Plan, plan
+from graphattn.comparison.plan import ComparisonPlan, plan
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.problems import problem
 from graphattn.comparison.protocol import rule_of
-from graphattn.comparison.record import FitRecord
+from graphattn.comparison.record import FitRecord, table
 from graphattn.comparison.running import Bench, run
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Damaged, Store
 from graphattn.comparison.summary import Summary, summary
-from graphattn.comparison.tidy import tidy
 from graphattn.comparison.tuning import library
 from graphattn.comparison.verdict import verdict
 
@@ -45,8 +44,8 @@ RESULTS, TABLE, LOG, LOCK, VERDICT, REPORT, JOURNALS = (
 
 @final
 @dataclass(frozen=True)
-class Comparison:
-    """What came of all fits that were asked for.
+class ComparisonResult:
+    """Records of all fits of a comparison, with its table, verdict and report.
 
     Args:
         records: one for each fit, failed ones as well.
@@ -55,6 +54,8 @@ class Comparison:
         damaged: lines of an earlier file of results that could not be read and were set aside.
         command: what was run, for the report.
         rule: how the data were divided.
+        row_names: SMILES of molecules, by which the report names rows; numbers if empty.
+        classes: their names.
     """
 
     records: list[FitRecord]
@@ -63,11 +64,13 @@ class Comparison:
     damaged: list[Damaged] = field(default_factory=list)
     command: str = ""
     rule: str = ""
+    row_names: Sequence[str] = ()
+    classes: Sequence[str] = ()
 
     def table(self) -> DataFrame:
         """A row for each fit, with all that is needed to repeat it; ``run_...`` is what the parts were drawn from."""
         run = {"split_rule": self.rule, "repeats": self.settings.repeats, "seed": self.settings.seed}
-        return tidy(self.records).assign(
+        return table(self.records).assign(
             **{f"run_{name}": value for name, value in (run | {"command": self.command}).items()}
         )
 
@@ -76,14 +79,22 @@ class Comparison:
         return summary(self.records, self.settings.rope)
 
     def verdict(self) -> str:
-        """What was found, in words."""
-        return verdict(self.summary())
+        """The findings in sentences."""
+        return str(verdict(self.summary()))
 
     def report(self, path: str | Path) -> Path:
         """Writes one HTML file that needs no network, and returns its path."""
         from graphattn.comparison.report import write_report
 
-        return write_report(self.records, path, notes=self.notes, command=self.command, rope=self.settings.rope)
+        return write_report(
+            self.records,
+            path,
+            notes=self.notes,
+            command=self.command,
+            rope=self.settings.rope,
+            row_names=self.row_names,
+            classes=self.classes,
+        )
 
     @property
     def failed(self) -> list[FitRecord]:
@@ -108,7 +119,7 @@ def compare(
     jobs: int = 0,
     console: Console | None = None,
     command: str = "",
-) -> Comparison:
+) -> ComparisonResult:
     """Fits every layer on every topology to the same data, parts and budget, beside cheap baselines and controls.
 
     What is finished is kept: with `out`, the same call goes on where it was stopped, however it was, and repeats no fit. A layer
@@ -158,20 +169,21 @@ def compare(
             # Also when it is stopped: of what is finished.
             found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
             notes, rule = _told(planned, found), rule_of(posed, given.split)
-            compared = Comparison(found, given, notes, store.damaged, command, rule)
+            names = posed.smiles or () if posed.level == "graph" else ()
+            compared = ComparisonResult(found, given, notes, store.damaged, command, rule, names, posed.classes)
             if folder is not None and found:
                 compared.write(folder)
     return compared
 
 
-def _told(planned: Plan, found: Sequence[FitRecord]) -> list[str]:
+def _told(planned: ComparisonPlan, found: Sequence[FitRecord]) -> list[str]:
     """The protocol in words, and that there is more to come if there is."""
     count = len(planned.orders)
     left = f"NOT FINISHED: {len(found)} of {count} fits are done; the same call goes on with the others."
     return [*planned.notes, *([left] if len(found) < count else [])]
 
 
-def _fill(store: Store, planned: Plan, bench: Bench, jobs: int, shown: Console) -> None:
+def _fill(store: Store, planned: ComparisonPlan, bench: Bench, jobs: int, shown: Console) -> None:
     """All fits that the store does not know, each in it as soon as it has ended."""
     known = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
     waiting = [order for order in planned.orders if store.find(order.fit) is None]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graphattn.comparison import wording
 from graphattn.comparison.baselines import baselines
 from graphattn.comparison.fitting import Order
 from graphattn.comparison.problem import Problem
@@ -18,16 +17,17 @@ from graphattn.comparison.widths import matched
 from graphattn.data.splits import Split
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell, cells
+from graphattn.reports.numbers import count
 
 
-class Plan(NamedTuple):
+class ComparisonPlan(NamedTuple):
     """Fits in their order, and in words what is equal for all of them and what a reader has to know."""
 
     orders: list[Order]
     notes: list[str]
 
 
-def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], settings: Settings) -> Plan:
+def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], settings: Settings) -> ComparisonPlan:
     """What is to be fitted. The parts are the outer loop, so that a run that is stopped has compared all layers on some of them.
 
     Args:
@@ -57,7 +57,7 @@ def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], set
                 orders += [made.order(name, "", seed, "baseline") for name in baselines(problem)]
             orders += [made.order(*cell, seed, "model", sizes[cell]) for cell in chosen]
             orders += [made.order(*cell, seed, "permuted", sizes[cell]) for cell in controls]
-    return Plan(orders, _notes(problem, rule, divisions, seeds, settings, orders))
+    return ComparisonPlan(orders, _notes(problem, rule, divisions, seeds, settings, orders))
 
 
 class _Maker(NamedTuple):
@@ -95,17 +95,18 @@ def _notes(
     """The protocol in words, with the bound for chance, before any fit."""
     train, validation, test = map(len, part_labels(problem, divisions[0]))
     what = "nodes" if problem.level == "node" else "graphs"
-    count, fits = wording.count(len(divisions), "division"), wording.count(seeds, "fit")
-    chosen = f"{train:,} {what} train, {validation:,} choose the epoch, {test:,} are asked once."
+    splits, fits = count(len(divisions), "split"), count(seeds, "fit")
+    chosen = f"Training: {train:,} {what}; validation, which chooses the epoch: {validation:,}"
+    chosen += f"; test, evaluated once in each fit: {test:,}."
     equal = "Equal for all layers: encoder, blocks with norms and token-wise networks, readout, parameters within 5 %, AdamW"
     notes = [
         *problem.notes,
-        f"{count} of the data ({rule}), {fits} of each layer on each. {chosen}",
+        f"{splits} of the data ({rule}), {fits} of each layer on each. {chosen}",
         f"{equal}, {_budget(settings)}.",
-        "Baselines are fitted once on each division; where they have a setting, the validation part chooses it.",
+        "Baselines are fitted once on each split; where they have a setting, the validation part chooses it.",
     ]
     if problem.transductive:
-        notes.append("Nodes of one graph are asked: every node is heard in training, its label is not.")
+        notes.append("One graph: all its nodes exchange messages, labels outside the training part are masked.")
     control = next((order for order in orders if order.fit.role == "permuted"), None)
     if control is not None:
         labels = part_labels(relabelled(problem, control.split, control.fit.seed), control.split)[2]

@@ -21,7 +21,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Difference(NamedTuple):
+class PairedDifference(NamedTuple):
     """What paired differences of scores say: a positive mean is in favour of the first.
 
     ``t`` and ``p`` (two sides) are those of the corrected t-test, ``effect`` is the mean in standard deviations of the
@@ -43,7 +43,7 @@ class Difference(NamedTuple):
         """The mean difference."""
         return self.interval.mean
 
-    def reversed(self) -> Difference:
+    def reversed(self) -> PairedDifference:
         """The same with the second before the first.
 
         >>> found = paired([0.02, 0.01, 0.03], ratio=0.125)
@@ -52,7 +52,9 @@ class Difference(NamedTuple):
         """
         mean, low, high = self.interval
         turned = Interval(-mean, -high, -low)
-        return Difference(turned, -self.t, self.p, -self.effect, self.better, self.equal, self.worse, self.resamplings)
+        return PairedDifference(
+            turned, -self.t, self.p, -self.effect, self.better, self.equal, self.worse, self.resamplings
+        )
 
 
 def interval(scores: ArrayLike, ratio: float, level: float = LEVEL) -> Interval:
@@ -81,7 +83,7 @@ def interval(scores: ArrayLike, ratio: float, level: float = LEVEL) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> Difference:
+def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> PairedDifference:
     r"""What differences of two scores on the same resamplings say.
 
     .. math:: t = \frac{\bar d}{\sqrt{\left(\frac{1}{J} + \frac{n_\mathrm{test}}{n_\mathrm{train}}\right) \hat\sigma_d^2}}, \qquad
@@ -112,7 +114,7 @@ def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> Differen
     mean, scale = _centre(values, ratio)
     size, unknown = len(values), float("nan")
     if size < 2:
-        return Difference(interval(values, ratio), unknown, unknown, unknown, unknown, unknown, unknown, size)
+        return PairedDifference(interval(values, ratio), unknown, unknown, unknown, unknown, unknown, unknown, size)
     worse, up_to = (_below(edge, mean, scale, size - 1) for edge in (-rope, rope))
     better = 1 - up_to
     if scale:
@@ -122,7 +124,7 @@ def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> Differen
         # All differences are the same number: there is no doubt about their mean, be it 0 or not.
         t = effect = float(np.copysign(np.inf, mean)) if mean else 0.0
         p = 0.0 if mean else 1.0
-    return Difference(interval(values, ratio), t, p, effect, worse, max(0.0, 1 - worse - better), better, size)
+    return PairedDifference(interval(values, ratio), t, p, effect, worse, max(0.0, 1 - worse - better), better, size)
 
 
 def holm(p: Sequence[float]) -> list[float]:

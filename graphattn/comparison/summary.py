@@ -1,17 +1,122 @@
-"""What fits amount to: a row for each cell of the design and each baseline, a pair for any two, effects of layer and topology."""
+"""Summary of a comparison: scores of each configuration, differences of pairs, effects of layer and topology.
+
+A configuration is a layer on a topology; beside them stand baselines, and controls with permuted labels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
-from typing import Literal, final
+from itertools import combinations, product
+from typing import Literal, NamedTuple, final
 
-from graphattn.comparison.effects import Effect, effects
-from graphattn.comparison.record import FitRecord
-from graphattn.comparison.rows import Resampling, Row, latest, resampling, rows
-from graphattn.comparison.statistics import ROPE, Difference, holm, paired
+import numpy as np
+
+from graphattn.comparison import names
+from graphattn.comparison.record import FitRecord, Role
+from graphattn.comparison.statistics import ROPE, Interval, PairedDifference, holm, interval, paired
+
+RANGES = {"ROC-AUC": (0.0, 1.0), "accuracy": (0.0, 1.0), "R2": (-np.inf, 1.0)}
+"""Lowest and highest possible score."""
+Unit = tuple[str, int]
+"""Split (hash of its parts) and seed of a fit. Configurations are compared by fits of the same split and seed."""
+Kind = Literal["layer", "topology", "interaction"]
+Cells = Mapping[tuple[str, str], "ConfigurationScores"]
+
+
+class Resampling(NamedTuple):
+    """What is repeated, a ``split``, or of a single split a ``seed``; rows of the test part for each of the training part."""
+
+    unit: Literal["split", "seed"]
+    ratio: float
+
+    def average(self, scores: Mapping[Unit, float]) -> dict[str, float]:
+        """Means over the seeds of a split, which are no new data; of a single split, each seed stands for itself.
+
+        >>> Resampling("split", 0.125).average({("a", 0): 0.5, ("a", 1): 0.7, ("b", 0): 0.8})
+        {'a': 0.6, 'b': 0.8}
+        """
+        gathered: dict[str, list[float]] = {}
+        for (split, seed), score in sorted(scores.items()):
+            gathered.setdefault(split if self.unit == "split" else str(seed), []).append(score)
+        return {key: float(np.mean(values)) for key, values in gathered.items()}
+
+
+@final
+@dataclass(frozen=True)
+class ConfigurationScores:
+    """A cell of the design (a layer on a topology), a baseline, or a control with permuted labels, over all its fits.
+
+    Args:
+        name: as in tables.
+        layer, topology, role: of its fits.
+        score: mean over splits, with its interval, as far as there are such scores.
+        by_split: mean over the seeds of each split.
+        fits: those with a score; ``failed`` those without.
+    """
+
+    name: str
+    layer: str
+    topology: str
+    role: Role
+    score: Interval
+    by_split: Mapping[str, float]
+    fits: tuple[FitRecord, ...]
+    failed: tuple[FitRecord, ...]
+
+    @property
+    def title(self) -> str:
+        """In sentences, such as ``GCN on full graphs``."""
+        return names.configuration(self.layer, self.topology)
+
+    @property
+    def scores(self) -> list[float]:
+        """Scores of its fits."""
+        return [float(record.score or 0.0) for record in self.fits]
+
+    @property
+    def validation(self) -> float:
+        """Mean score on the validation parts, NaN where a fit has none: what a row is chosen by."""
+        values = [record.validation for record in self.fits]
+        return float(np.mean([np.nan if value is None else value for value in values])) if values else float("nan")
+
+    def median(self, figure: str) -> float:
+        """The median of a figure of :class:`FitRecord`, such as ``seconds_per_epoch``, over its fits; NaN without a fit."""
+        return float(np.median([getattr(record, figure) for record in self.fits])) if self.fits else float("nan")
+
+    def places(self, *, tried: bool = False) -> dict[Unit, float]:
+        """Scores by place; with `tried` the failed fits as well, as NaN."""
+        found = {place(record): float("nan") for record in self.failed} if tried else {}
+        return found | {place(record): float(record.score or 0.0) for record in self.fits}
+
+
+@final
+@dataclass(frozen=True)
+class Effect:
+    r"""What one factor changes, split by split.
+
+    .. math:: \text{main effect} = \frac{1}{|T|} \sum_{t \in T} (s_{a t} - s_{b t}), \qquad
+              \text{interaction} = (s_{a t} - s_{b t}) - (s_{a u} - s_{b u})
+
+    of scores :math:`s` of layers :math:`a, b` on topologies :math:`t, u`, or the other way round.
+
+    Args:
+        kind: which factor; ``interaction`` is how much more the layer matters on one topology than on another.
+        first, second: values of the factor; of an interaction the two topologies.
+        over: values of the other factor that both have; of an interaction the two layers.
+        difference: of the averages.
+        p_holm: adjusted for all effects of this kind.
+        left_out: places where one of the cells has no score.
+    """
+
+    kind: Kind
+    first: str
+    second: str
+    over: tuple[str, ...]
+    difference: PairedDifference
+    p_holm: float
+    left_out: int
 
 
 @final
@@ -24,7 +129,7 @@ class Pair:
 
     first: str
     second: str
-    difference: Difference
+    difference: PairedDifference
     p_holm: float
     left_out: int
 
@@ -54,18 +159,18 @@ class Summary:
     rope: float
     ratio: float
     unit: Literal["split", "seed"]
-    rows: tuple[Row, ...]
+    rows: tuple[ConfigurationScores, ...]
     pairs: tuple[Pair, ...]
     effects: tuple[Effect, ...]
-    controls: tuple[Row, ...]
+    controls: tuple[ConfigurationScores, ...]
 
     @property
-    def models(self) -> list[Row]:
+    def models(self) -> list[ConfigurationScores]:
         """Networks that have a score."""
         return [row for row in self.rows if row.role == "model" and row.fits]
 
     @property
-    def baselines(self) -> list[Row]:
+    def baselines(self) -> list[ConfigurationScores]:
         """Baselines that have a score."""
         return [row for row in self.rows if row.role == "baseline" and row.fits]
 
@@ -118,7 +223,52 @@ def _same(what: str, found: set[str]) -> str:
     return found.pop()
 
 
-def _pairs(rows: Sequence[Row], repeated: Resampling, rope: float) -> tuple[Pair, ...]:
+def place(record: FitRecord) -> Unit:
+    """Where a fit was done: split and seed."""
+    return record.fit.split_hash or str(record.fit.split), record.fit.seed
+
+
+def latest(records: Iterable[FitRecord]) -> list[FitRecord]:
+    """One record of each fit, the last; a fit that was tried again counts as it ended."""
+    return list({(record.fit.name, record.fit.role, *place(record)): record for record in records}.values())
+
+
+def resampling(records: Sequence[FitRecord]) -> Resampling:
+    """What `records` repeat. Raises `ValueError` if there are several splits and none says the sizes of its parts."""
+    if len({place(record)[0] for record in records}) == 1:
+        return Resampling("seed", 0.0)
+    shares = {place(record)[0]: record.test_size / record.train_size for record in records if record.train_size}
+    if not shares:
+        sizes = "train_size and test_size, which say how much resamplings overlap"
+        raise ValueError(f"expected records with {sizes}, got none above 0")
+    return Resampling("split", float(np.mean(list(shares.values()))))
+
+
+def rows(records: Iterable[FitRecord], repeated: Resampling) -> list[ConfigurationScores]:
+    """A row for each layer, topology and role, the best first; rows without a score last."""
+    groups: dict[tuple[str, str, Role], list[FitRecord]] = {}
+    for record in sorted(records, key=lambda record: (record.fit.split, record.fit.seed)):
+        groups.setdefault((record.fit.layer, record.fit.topology, record.fit.role), []).append(record)
+    found = [_row(group, repeated) for group in groups.values()]
+    return sorted(found, key=lambda row: (-row.score.mean if row.fits else np.inf, row.name))
+
+
+def _row(group: Sequence[FitRecord], repeated: Resampling) -> ConfigurationScores:
+    fits = tuple(each for each in group if _scored(each))
+    failed = tuple(each for each in group if not _scored(each))
+    by_unit = repeated.average({place(record): float(record.score or 0.0) for record in fits})
+    what, score = group[0].fit, interval(list(by_unit.values()), repeated.ratio)
+    low, high = RANGES.get(group[0].measure, (-np.inf, np.inf))
+    # A mean of scores is in the range of scores; an interval from few of them may not be.
+    score = Interval(score.mean, max(low, score.low), min(high, score.high)) if len(by_unit) > 1 else score
+    return ConfigurationScores(what.name, what.layer, what.topology, what.role, score, by_unit, fits, failed)
+
+
+def _scored(record: FitRecord) -> bool:
+    return record.status == "ok" and record.score is not None and bool(np.isfinite(record.score))
+
+
+def _pairs(rows: Sequence[ConfigurationScores], repeated: Resampling, rope: float) -> tuple[Pair, ...]:
     found = []
     for first, second in combinations([row for row in rows if row.fits], 2):
         differences, left_out = _differences(first, second, repeated)
@@ -129,7 +279,9 @@ def _pairs(rows: Sequence[Row], repeated: Resampling, rope: float) -> tuple[Pair
     )
 
 
-def _differences(first: Row, second: Row, repeated: Resampling) -> tuple[list[float], int]:
+def _differences(
+    first: ConfigurationScores, second: ConfigurationScores, repeated: Resampling
+) -> tuple[list[float], int]:
     """One of each split where both have a score, and how many places were left out."""
     ours, theirs = first.places(), second.places()
     if first.role != second.role:
@@ -140,3 +292,70 @@ def _differences(first: Row, second: Row, repeated: Resampling) -> tuple[list[fl
     tried = first.places(tried=True).keys() | second.places(tried=True).keys()
     both = ours.keys() & theirs.keys()
     return list(repeated.average({key: ours[key] - theirs[key] for key in both}).values()), len(tried - both)
+
+
+class _Contrast(NamedTuple):
+    """A weight for each cell: the effect is the weighted sum of scores."""
+
+    kind: Kind
+    first: str
+    second: str
+    over: tuple[str, ...]
+    weights: dict[tuple[str, str], float]
+
+
+def effects(rows: Sequence[ConfigurationScores], repeated: Resampling, rope: float) -> tuple[Effect, ...]:
+    """Each layer against GCN, or the first there is; each topology against the given edges; attention against GCN by topology."""
+    cells = {(row.layer, row.topology): row for row in rows if row.role == "model" and row.fits}
+    layers = names.in_order((layer for layer, _ in cells), names.LAYERS)
+    topologies = names.in_order((topology for _, topology in cells), names.TOPOLOGIES)
+    found: list[Effect] = []
+    for contrasts in (
+        _main("layer", layers, "gcn", [cell for cell in product(layers, topologies) if cell in cells]),
+        _main("topology", topologies, "edges", [(b, a) for a, b in product(layers, topologies) if (a, b) in cells]),
+        _interactions(topologies, cells),
+    ):
+        found += _tested(contrasts, cells, repeated, rope)
+    return tuple(found)
+
+
+def _main(kind: Kind, values: Sequence[str], reference: str, cells: Sequence[tuple[str, str]]) -> list[_Contrast]:
+    """`cells` have the factor first."""
+    second = reference if reference in values else next(iter(values), "")
+    found = []
+    for first in (value for value in values if value != second):
+        over = tuple(other for value, other in cells if value == first and (second, other) in cells)
+        signs = {(value, other): sign / len(over) for other in over for value, sign in ((first, 1), (second, -1))}
+        weights = signs if kind == "layer" else {(other, value): sign for (value, other), sign in signs.items()}
+        found.append(_Contrast(kind, first, second, over, weights))
+    return [contrast for contrast in found if contrast.over]
+
+
+def _interactions(topologies: Sequence[str], cells: Cells) -> list[_Contrast]:
+    """How much more attention changes against GCN on a topology than on the given edges."""
+    pair = ("attention", "gcn")
+    found = []
+    for first in (value for value in topologies if value != "edges"):
+        signs = {(pair[0], first): 1.0, (pair[1], first): -1.0, (pair[0], "edges"): -1.0, (pair[1], "edges"): 1.0}
+        if all(cell in cells for cell in signs):
+            found.append(_Contrast("interaction", first, "edges", pair, signs))
+    return found
+
+
+def _tested(contrasts: Sequence[_Contrast], cells: Cells, repeated: Resampling, rope: float) -> list[Effect]:
+    summed = [_summed(contrast.weights, cells) for contrast in contrasts]
+    differences = [paired(list(repeated.average(each).values()), repeated.ratio, rope) for each, _ in summed]
+    adjusted = holm([each.p for each in differences])
+    return [
+        Effect(contrast.kind, contrast.first, contrast.second, contrast.over, difference, p, left_out)
+        for contrast, difference, p, (_, left_out) in zip(contrasts, differences, adjusted, summed, strict=True)
+    ]
+
+
+def _summed(weights: Mapping[tuple[str, str], float], cells: Cells) -> tuple[dict[Unit, float], int]:
+    """The weighted sum of scores where all cells have one, and how many places were left out."""
+    scores = {cell: cells[cell].places() for cell in weights}
+    both = set.intersection(*(set(each) for each in scores.values()))
+    tried = set().union(*(cells[cell].places(tried=True) for cell in weights))
+    sums = {key: float(np.sum([weights[cell] * each[key] for cell, each in scores.items()])) for key in both}
+    return sums, len(tried - both)

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from graphattn.cli import app
 from graphattn.comparison import command, fitting
-from graphattn.comparison.compare import compare
+from graphattn.comparison.compare import ComparisonResult, compare
 from graphattn.comparison.running import Bench
 from graphattn.comparison.settings import Settings
+from tests.comparison.made_records import failed, made, record
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_table_the_verdict_and_the_files_are_told(works, tmp_path, monkeypat
     assert len(bench.problem.graphs) == 60
     for words in (
         "sparse_and: ROC-AUC",
-        "0 (2 failed)",
+        "0 of 2  failed",
         "failed: gcn on full: it diverged",
         "Attention on",
         "report.html",
@@ -143,9 +144,37 @@ def test_names_stand_between_commas():
 def test_the_table_has_a_row_for_what_failed(works):
     settings = Settings(repeats=2, width=8, hidden=8, depth=1)
     found = compare("sparse_and", ["gcn"], ["edges", "full"], settings=settings, console=Console(file=io.StringIO()))
-    shown = Console(file=io.StringIO(), width=170)
+    lines = [line.split() for line in printed(found, 170) if line.startswith("gcn on")]
+    assert lines[0][:-7] == ["gcn", "on", "edges", "2"]
+    assert lines[2][:-7] == ["gcn", "on", "edges,", "labels", "permuted", "2"]
+    assert lines[1] == ["gcn", "on", "full", "0", "of", "2", "failed"]
+    assert lines[0][-5] == "99"
+
+
+def printed(found, width):
+    shown = Console(file=io.StringIO(), width=width)
     shown.print(command.table(found))
-    lines = [line.split("│") for line in shown.file.getvalue().splitlines() if "gcn on" in line]
-    assert [line[1].strip() for line in lines] == ["gcn on edges", "gcn on full", "gcn on edges, labels permuted"]
-    assert [line[2].strip() for line in lines] == ["2", "0 (2 failed)", "2"]
-    assert lines[0][5].strip() == "99"
+    return shown.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("measure", ["ROC-AUC", "accuracy", "R2"])
+def test_the_table_fits_80_columns_and_cuts_nothing(measure):
+    figures = {
+        "parameters": 22_918,
+        "flops": 9.8e8,
+        "seconds_per_epoch": 123.45,
+        "graphs_per_second": 2.7e6,
+        "peak_mib": 12_345,
+    }
+    common, lowest = {"measure": measure, "problem": "bbb"}, -9.876 if measure == "R2" else 0.1
+    records = [replace(each, measure=measure) for each in made(splits=4)]
+    records += [
+        record("edge_attention", "edges+hub", split, lowest + split / 10, **common, **figures) for split in range(4)
+    ]
+    records.append(failed("edge_attention", "edges+hub", 5, "diverged", **common))
+    narrow, wide = (printed(ComparisonResult(records, Settings()), width) for width in (80, 170))
+    assert max(map(len, narrow)) <= 80
+    assert not any("…" in line for line in narrow)
+    # Names take several lines, everything else stands in the narrow table as in the wide one.
+    assert sorted(" ".join(narrow[2:]).replace("─", "").split()) == sorted(" ".join(wide[2:]).replace("─", "").split())
+    assert "4 of 5" in " ".join(narrow)

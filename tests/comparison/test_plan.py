@@ -51,16 +51,16 @@ def test_notes_hold_the_bound_for_chance_beforehand():
     assert (low, high) == (0, 1)
     assert "This part is too small for such a control to say anything." in notes
     assert (
-        "2 divisions of the data (stratified), 1 fit of each layer on each. 32 graphs train, 4 choose the epoch, 4 are"
-        in notes
+        "2 splits of the data (stratified), 1 fit of each layer on each. Training: 32 graphs; validation, which chooses the "
+        "epoch: 4; test, evaluated once in each fit: 4." in notes
     )
     assert "at most 60 epochs, patience 10, batches of 64, learning rate 0.002, no tuning" in notes
 
 
-def test_nodes_are_heard_and_this_is_said():
+def test_the_notes_say_that_all_nodes_exchange_messages():
     planned = plan(nodes(), ["gcn"], ["edges"], SETTINGS)
-    assert "32 nodes train" in planned.notes[0]
-    assert "every node is heard in training, its label is not" in planned.notes[3]
+    assert "Training: 32 nodes;" in planned.notes[0]
+    assert "all its nodes exchange messages, labels outside the training part are masked" in planned.notes[3]
     assert len(np.concatenate(planned.orders[0].split)) == 40
 
 

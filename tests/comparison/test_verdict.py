@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from graphattn.comparison.phrases import best
+from graphattn.comparison.findings import Findings, best
 from graphattn.comparison.summary import summary
-from graphattn.comparison.verdict import question, sentences, verdict
+from graphattn.comparison.verdict import verdict
 from tests.comparison.made_records import SETTINGS, failed, made, of_scores, record
 
 TUNED = SETTINGS | {"trials": 5}
@@ -18,7 +18,7 @@ def shifted(by, noise=0.002):
 
 
 def said(**scores):
-    return sentences(summary(of_scores(gcn=GCN, **scores)))
+    return verdict(summary(of_scores(gcn=GCN, **scores)))
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,21 @@ def test_the_example_of_one_difference_in_full():
         record("attention", "full", split, each, seconds_per_epoch=2.3)
         for split, each in enumerate(shifted(0.021, 0.01))
     ]
-    found = sentences(summary(rows)).answer
+    found = verdict(summary(rows)).answer
     by = "by 0.021 ROC-AUC [0.008, 0.034] at 2.3 times the time per epoch (p 0.00"
     assert found.startswith(f"Attention on full graphs beats GCN on edges {by}")
-    assert found.endswith(" after Holm over 1 pair).")
+    assert found.endswith(", not adjusted: fixed before the fits).")
 
 
 def test_two_splits_decide_nothing_however_alike_they_are():
-    found = sentences(summary(of_scores(gcn=[0.80, 0.84], attention=[0.9, 0.94])))
+    found = verdict(summary(of_scores(gcn=[0.80, 0.84], attention=[0.9, 0.94])))
     assert found.headline == "Not decided."
     assert found.answer.startswith("Attention on edges minus GCN on edges is 0.100 ROC-AUC: 2 splits cannot tell.")
     assert found.effects[0] == "Attention instead of GCN: not decided by 2 splits, 0.100, on edges."
 
 
 def test_without_a_rope_there_is_no_equality():
-    found = sentences(summary(of_scores(gcn=GCN, attention=shifted(0.001, 0.01)), rope=0.0))
+    found = verdict(summary(of_scores(gcn=GCN, attention=shifted(0.001, 0.01)), rope=0.0))
     assert found.headline == "Not decided."
     assert "better with probability 0." in found.answer
 
@@ -76,8 +76,8 @@ def test_cells_are_chosen_by_validation_and_compared_on_test_parts():
     rows = [
         record(*cell, split, test, validation=checked) for cell, (test, checked) in scores.items() for split in range(3)
     ]
-    asked = question(summary(rows))
-    assert (asked.first, asked.second) == ("attention on full", "gcn on edges")
+    asked = Findings(summary(rows)).question
+    assert (asked.first.name, asked.second.name) == ("attention on full", "gcn on edges")
 
 
 def test_without_validation_scores_the_test_score_chooses():
@@ -86,26 +86,26 @@ def test_without_validation_scores_the_test_score_chooses():
 
 
 def test_without_gcn_attention_is_compared_with_the_best_of_all_others():
-    found = sentences(summary(of_scores(gin=GCN, sage=shifted(-0.1), attention=shifted(0.03))))
+    found = verdict(summary(of_scores(gin=GCN, sage=shifted(-0.1), attention=shifted(0.03))))
     assert found.answer.startswith("Attention on edges beats GIN on edges")
-    found = sentences(summary(of_scores(gin=GCN, attention=shifted(0.001))))
+    found = verdict(summary(of_scores(gin=GCN, attention=shifted(0.001))))
     assert found.headline == "GIN would do."
 
 
 def test_without_attention_the_best_two_are_compared():
-    found = sentences(summary(of_scores(gin=GCN, sage=shifted(-0.03), edgeconv=shifted(-0.1))))
+    found = verdict(summary(of_scores(gin=GCN, sage=shifted(-0.03), edgeconv=shifted(-0.1))))
     assert found.headline == "GIN on edges is best."
     assert found.answer.startswith("GIN on edges beats GraphSAGE on edges")
 
 
 def test_one_network_alone_is_compared_with_nothing():
-    found = sentences(summary(of_scores(gcn=[0.8, 0.82, 0.81])))
+    found = verdict(summary(of_scores(gcn=[0.8, 0.82, 0.81])))
     assert found.headline == "Nothing to compare."
     assert found.answer == "GCN on edges reaches 0.810 ROC-AUC [0.781, 0.839]; it is the only network with a score."
 
 
 def test_where_every_network_failed():
-    found = verdict(summary([failed("gcn", "edges", 0, "diverged"), failed("attention", "edges", 0, "diverged")]))
+    found = str(verdict(summary([failed("gcn", "edges", 0, "diverged"), failed("attention", "edges", 0, "diverged")])))
     assert found.startswith("Nothing to compare. No network has a score.")
     assert "2 of 2 fits failed" in found
 
@@ -117,7 +117,7 @@ def baselines(**scores):
         for name, values in scores.items()
         for split, each in enumerate(values)
     ]
-    return sentences(summary(rows)).baselines
+    return verdict(summary(rows)).baselines
 
 
 def test_a_baseline_that_is_as_good_is_said_first():
@@ -137,7 +137,7 @@ def test_a_baseline_that_is_beaten_or_undecided():
 
 
 def test_main_effects_are_a_sentence_each():
-    found = sentences(summary(made(splits=6, noise=0.002)))
+    found = verdict(summary(made(splits=6, noise=0.002)))
     assert len(found.effects) == 4 + 2 + 2
     assert found.effects[0].startswith("Attention instead of GCN: better, 0.02")
     assert "on average over edges, full graphs and edges + hub (p < 0.001 after Holm)" in found.effects[0]
@@ -151,7 +151,7 @@ def test_main_effects_are_a_sentence_each():
 
 def controlled(scores, bound):
     permuted = [record("gcn", "full", split, each, role="permuted", chance=bound) for split, each in enumerate(scores)]
-    (found,) = sentences(summary([*of_scores(gcn=GCN), *permuted])).controls
+    (found,) = verdict(summary([*of_scores(gcn=GCN), *permuted])).controls
     return found
 
 
@@ -169,7 +169,7 @@ def test_controls_fall_within_their_bound_or_not():
 
 def test_missing_controls_are_named():
     assert said(attention=shifted(0.0)).controls == ("No fit had permuted labels: there is no control.",)
-    (found,) = sentences(
+    (found,) = verdict(
         summary([*of_scores(gcn=GCN), record("gcn", "edges", 0, None, role="permuted", status="failed")])
     ).controls
     assert found == "GCN on edges, labels permuted: every fit failed."
@@ -190,9 +190,9 @@ def test_missing_controls_are_named():
 def test_cautions_are_read_from_the_records(figures, caution):
     usual = {"parameters": 40_000, "epochs": 30, "kept": 20, "batch_size": 64, "settings": TUNED}
     rows = [record("gcn", "edges", split, each, **usual) for split, each in enumerate(GCN)]
-    assert sentences(summary(rows)).cautions == ()
+    assert verdict(summary(rows)).cautions == ()
     rows += [record("attention", "edges", split, each, **(usual | figures)) for split, each in enumerate(GCN)]
-    assert sentences(summary(rows)).cautions == (caution,)
+    assert verdict(summary(rows)).cautions == (caution,)
 
 
 def test_settings_that_were_read_from_a_file_are_the_same():
@@ -201,7 +201,7 @@ def test_settings_that_were_read_from_a_file_are_the_same():
         for split, each in enumerate(GCN)
     ]
     rows += [record("attention", "edges", split, each, settings=TUNED) for split, each in enumerate(GCN)]
-    assert sentences(summary(rows)).cautions == ()
+    assert verdict(summary(rows)).cautions == ()
 
 
 @pytest.mark.parametrize(
@@ -219,30 +219,30 @@ def test_settings_that_were_read_from_a_file_are_the_same():
 )
 def test_how_little_is_known_of_few_splits(splits, seeds, said):
     fits = [record("gcn", "edges", split, 0.8, seed=seed) for split in range(splits) for seed in range(seeds)]
-    assert sentences(summary(fits)).cautions == (said,)
+    assert verdict(summary(fits)).cautions == (said,)
 
 
 def test_more_epochs_do_not_help_what_is_at_the_top():
     last = {"epochs": 60, "kept": 60, "settings": TUNED}
     fits = [record("gcn", "edges", split, 0.995, **last) for split in range(8)]
-    assert sentences(summary(fits)).cautions == ()
+    assert verdict(summary(fits)).cautions == ()
 
 
 def test_what_was_stopped_is_named():
     fits = [*of_scores(gcn=GCN, attention=GCN[:5]), failed("attention", "edges", 5, "diverged")]
-    assert "The comparison is not finished: there are 6 to 8 fits of each network." in sentences(summary(fits)).cautions
+    assert "The comparison is not finished: there are 6 to 8 fits of each network." in verdict(summary(fits)).cautions
 
 
 def test_few_splits_and_one_split_are_named():
-    assert sentences(summary(of_scores(gcn=GCN[:3]))).cautions == (
+    assert verdict(summary(of_scores(gcn=GCN[:3]))).cautions == (
         "Only 3 splits: intervals are wide, and little can be decided.",
     )
-    (caution,) = sentences(summary([record("gcn", "edges", 0, 0.8, seed=seed) for seed in range(6)])).cautions
+    (caution,) = verdict(summary([record("gcn", "edges", 0, 0.8, seed=seed) for seed in range(6)])).cautions
     assert caution.startswith("There is one split only: intervals are over seeds")
 
 
 def test_the_text_begins_with_the_answer_and_the_baselines():
-    text = verdict(summary(made(splits=6)))
+    text = str(verdict(summary(made(splits=6))))
     first, effects, controls, cautions = text.split("\n\n")
     assert first.startswith("Attention helps here. Attention on ")
     assert "random forest" in first

@@ -1,114 +1,164 @@
-"""The page: what was found in words, then tables, drawings, protocol and limits, in one file that needs no network."""
+"""The page of a comparison: verdict and picture first, then tables, drawings and protocol, in one file that needs no network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from graphattn import files
+from graphattn.comparison import names
+from graphattn.comparison.findings import ATTENTION, FEWEST, Findings, finding
 from graphattn.comparison.record import FitRecord
-from graphattn.comparison.report import protocol, sections, tables
-from graphattn.comparison.report.figures import typographic
-from graphattn.comparison.report.markup import Markup, element
+from graphattn.comparison.report import drawings, fits, protocol, tables
+from graphattn.comparison.report.drawings import DifferenceLine
 from graphattn.comparison.statistics import ROPE
 from graphattn.comparison.summary import Summary, summary
-from graphattn.comparison.verdict import ATTENTION, Verdict, sentences
+from graphattn.comparison.verdict import Verdict, contrast, undecided, verdict
+from graphattn.reports.axes import polyline
+from graphattn.reports.numbers import large, seconds
+from graphattn.reports.page import environment
 
-_HERE = Path(__file__).parent
+_COSTS = (("seconds_per_epoch", "time per epoch of training", seconds), ("flops", "FLOPs per graph", large))
 
 
 def write_report(
-    records: Sequence[FitRecord], path: Path | str, *, notes: Sequence[str] = (), command: str = "", rope: float = ROPE
+    records: Sequence[FitRecord],
+    path: Path | str,
+    *,
+    notes: Sequence[str] = (),
+    command: str = "",
+    rope: float = ROPE,
+    row_names: Sequence[str] = (),
+    classes: Sequence[str] = (),
 ) -> Path:
     """Writes what `records` amount to as one HTML file and returns its path.
 
     The file holds its styles, drawings and script, asks no network, and can be read on a phone and on paper.
 
     Args:
-        records: all fits of one problem, failed ones as well.
+        records: all fits of one problem, failed ones as well; what earlier versions did not record is named as missing.
         path: of the file; its folder is made.
         notes: what a reader has to know of the data and of how they were divided.
         command: what was run, shown so that it can be run again.
-        rope: differences up to this are none in practice.
+        rope: differences up to this are none in practice (region of practical equivalence).
+        row_names: of the rows of the data (SMILES); numbers if not given.
+        classes: names of classes; numbers if not given.
 
     Raises:
         ValueError: what :func:`~graphattn.comparison.summary.summary` refuses.
     """
     path = Path(path)
-    text = page(summary(records, rope), notes, command)
+    found = environment(Path(__file__).parent / "templates")
+    found.globals.update(colour=drawings.colour, shape=drawings.shape, names=names, few=FEWEST)
+    found.globals.update(polyline=polyline, steps=drawings.steps)
+    macros: Any = found.get_template("drawings.html").module
+    context = _context(summary(records, rope), macros) | {"notes": notes, "command": command}
+    context["wrong"] = tables.always_wrong(context["summary"], row_names, classes)
+    context["sections"] = _sections(context)
+    text = found.get_template("report.html").render(context)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, text)
     return path
 
 
-def page(found: Summary, notes: Sequence[str] = (), command: str = "") -> str:
-    """The HTML of a summary."""
-    said = sentences(found)
-    parts = _sections(found, said, notes, command)
-    links = [element("a", {"href": f"#{name}"}, title) for name, title, _ in parts]
-    body = [
-        element("header", {}, *_opening(found, said), element("nav", {"aria-label": "Parts of this page"}, *links)),
-        element("main", {}, *(_section(*part) for part in parts)),
-    ]
-    title = f"{found.problem}: {said.headline}"
-    head = [
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "color-scheme", "content": "light dark"}),
-        element("title", {}, title),
-        element("style", {}, Markup(_read("style.css"))),
-    ]
-    script = element("script", {}, Markup(_read("script.js")))
-    whole = element("html", {"lang": "en"}, element("head", {}, *head), element("body", {}, *body, script))
-    return f"<!doctype html>\n{whole}\n"
+def _context(found: Summary, macros: Any) -> dict[str, Any]:
+    """All that the template shows."""
+    findings, said = Findings(found), verdict(found)
+    scored = [row for row in (*found.rows, *found.controls) if row.fits]
+    effects, against = _effects(found), _against(findings)
+    same, facts, different = protocol.protocol(found)
+    example, repeat = protocol.facts(found)
+    costs = [(each[0], drawings.cost_plot(found.models, found.baselines, *each)) for each in _COSTS]
+    return {
+        "title": f"{found.problem}: {said.headline}",
+        "summary": found,
+        "said": said,
+        "kicker": f"{found.problem}: {_question(found)}",
+        "facts": _facts(found, findings),
+        "reference": findings.reference,
+        "family": len(findings.family),
+        "groups": _groups(said),
+        "scored": scored,
+        "scores_axis": drawings.scores_axis(scored) if scored else None,
+        "by_factors": tables.by_factors(found) if found.models else {},
+        "effects": effects,
+        "effects_axis": drawings.differences_axis(effects, found.rope),
+        "against": against,
+        "against_axis": drawings.differences_axis(against, found.rope),
+        "pairs": tables.pairs(found, macros.chances) if against else None,
+        "configurations": tables.configurations(found, macros.name),
+        "costs": [(cost, plot) for cost, plot in costs if plot],
+        "curves": fits.learning_curves(found.models),
+        "predictions": fits.predictions(found),
+        "depths": [plot for each in drawings.FIGURES if (plot := drawings.depth_plot(found.models, each))],
+        "learned": tables.learned(found, macros.name),
+        "same": same,
+        "settings": facts,
+        "different": different,
+        "sizes": tables.sizes(found, macros.name),
+        "failed": tables.failed(found),
+        "limits": protocol.LIMITS,
+        "example": example.fit.name,
+        "one_fit": protocol.one_fit(example),
+        "repeat": repeat,
+    }
 
 
-def _section(name: str, title: str, whole: Markup) -> Markup:
-    return element("section", {"id": name}, element("h2", {}, title), whole)
+def _question(found: Summary) -> str:
+    usual = any(row.layer in ATTENTION for row in found.models) and any(row.layer == "gcn" for row in found.models)
+    return "does attention help, or would a GCN do?" if usual else "which layer, on which graph?"
 
 
-def _read(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _opening(found: Summary, said: Verdict) -> list[Markup]:
-    """The answer, what it rests on, and how much was done."""
+def _facts(found: Summary, findings: Findings) -> dict[str, str]:
+    """How much was done."""
     rows = [*found.rows, *found.controls]
-    fits = sum(len(row.fits) + len(row.failed) for row in rows)
-    repeats = max((len(row.by_split) for row in found.rows), default=0)
-    facts = {
-        "cells": str(len([row for row in found.rows if row.role == "model"])),
+    return {
+        "configurations": str(len([row for row in found.rows if row.role == "model"])),
         "baselines": str(len(found.baselines)),
-        f"{found.unit}s": str(repeats),
-        "fits": f"{fits:,}",
+        f"{found.unit}s": str(findings.repeats),
+        "fits": f"{sum(len(row.fits) + len(row.failed) for row in rows):,}",
         "score": found.measure,
     }
-    shown = [element("div", {}, element("dt", {}, key), element("dd", {}, value)) for key, value in facts.items()]
-    usual = any(row.layer in ATTENTION for row in found.models) and any(row.layer == "gcn" for row in found.models)
-    asked = "does attention help, or would a GCN do?" if usual else "which layer, on which graph?"
+
+
+def _groups(said: Verdict) -> dict[str, tuple[str, ...]]:
+    groups = {"Layer and topology": said.effects, "Controls": said.controls, "Cautions": said.cautions}
+    return {title: group for title, group in groups.items() if group}
+
+
+def _effects(found: Summary) -> list[DifferenceLine]:
+    lines = []
+    for effect in found.effects:
+        why = undecided(effect.difference, effect.p_holm, sum(each.kind == effect.kind for each in found.effects))
+        kind = finding(effect.difference, effect.p_holm)
+        lines.append(DifferenceLine(contrast(effect), effect.difference, kind, why))
+    return lines
+
+
+def _against(findings: Findings) -> list[DifferenceLine]:
+    turned = [pair.reversed() for pair in findings.against]
+    whys = [undecided(pair.difference, pair.p, pair.family) if pair.family else "" for pair in turned]
     return [
-        element("p", {"class": "alarm"}, typographic(said.alarm)) if said.alarm else Markup(""),
-        element("p", {"class": "kicker"}, f"{found.problem}: {asked}"),
-        element("h1", {}, said.headline),
-        element("p", {"class": "lead"}, typographic(said.answer)),
-        *(element("p", {}, typographic(each)) for each in (said.baselines, said.hearing) if each),
-        element("dl", {"class": "facts"}, *shown),
+        DifferenceLine(pair.first, pair.difference, pair.finding, why) for pair, why in zip(turned, whys, strict=True)
     ]
 
 
-def _sections(found: Summary, said: Verdict, notes: Sequence[str], command: str) -> list[tuple[str, str, Markup]]:
-    """Names, titles and contents of the parts; those with nothing to show are left out."""
+def _sections(context: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names and headings of the parts that have something to show."""
     parts = [
-        ("found", "What was found", sections.found(said)),
-        ("factors", "Layer by topology", sections.factors(found)),
-        ("scores", "Every score", sections.scores(found)),
-        ("cells", "All cells and baselines", tables.everything(found)),
-        ("differences", "Differences", sections.differences(found)),
-        ("cost", "Score against cost", sections.cost(found)),
-        ("learned", "What the layers learned", sections.learned(found)),
-        ("protocol", "Protocol", sections.rules(found, notes)),
-        ("failed", "Fits that failed", protocol.failed(found)),
-        ("limits", "Limits", protocol.limits()),
-        ("repeat", "Do it again", protocol.repeat(found, command)),
+        ("found", "Findings", True),
+        ("factors", "Layer by topology", context["by_factors"]),
+        ("scores", "All scores", context["scored"]),
+        ("configurations", "All configurations and baselines", True),
+        ("differences", "Differences", context["against"]),
+        ("cost", "Score against cost", context["costs"]),
+        ("curves", "Learning curves", context["summary"].models),
+        ("predictions", "Predictions", context["scored"]),
+        ("learned", "What the layers learned", context["learned"]),
+        ("protocol", "Protocol", True),
+        ("failed", "Failed fits", True),
+        ("limits", "Limits", True),
+        ("repeat", "Reproduction", True),
     ]
-    return [(name, title, whole) for name, title, whole in parts if whole]
+    return [(name, heading) for name, heading, there in parts if there]

@@ -62,7 +62,7 @@ def column(page, caption, place):
 
 
 def test_tables_sort_by_a_click_and_back(opened):
-    caption = "All cells of the design"
+    caption = "All configurations of the design"
     head = opened.locator(f"table:has(caption:text('{caption}')) th", has_text="parameters")
     assert head.get_attribute("aria-sort") == "none"
     before = sorted(column(opened, caption, 1))
@@ -81,8 +81,8 @@ def test_tables_sort_by_a_click_and_back(opened):
 
 
 def test_names_sort_by_the_alphabet_first(opened):
-    caption = "All cells of the design"
-    opened.locator(f"table:has(caption:text('{caption}')) th button", has_text="cell or baseline").click()
+    caption = "All configurations of the design"
+    opened.locator(f"table:has(caption:text('{caption}')) th button", has_text="configuration or baseline").click()
     names = [each.lower() for each in column(opened, caption, 1)]
     assert names == sorted(names)
 
@@ -105,6 +105,43 @@ def test_nothing_is_wider_than_the_screen(opened):
     outside = """all => all.filter(each => !each.closest('.scroll, pre'))
         .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1).map(each => each.outerHTML.slice(0, 80))"""
     assert opened.locator("main *").evaluate_all(outside) == []
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """As many configurations as there are layers and graphs of the command line, and a verdict of many words."""
+    layers = ("attention", "edge_attention", "gcn", "edgeconv", "gin", "gat")
+    records = made(layers=layers, splits=4, noise=0.02, better={"edge_attention": 0.01})
+    return write_report(records, tmp_path_factory.mktemp("long") / "report.html")
+
+
+@pytest.mark.parametrize("which", ["report", "long"])
+def test_the_first_screen_shows_all_scores_beside_the_verdict(browser, request, which):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(request.getfixturevalue(which).as_uri())
+    picture, verdict, lead = (page.locator(name).bounding_box() for name in (".overview", "h1", ".lead"))
+    assert picture["x"] >= verdict["x"] + verdict["width"]
+    assert picture["y"] < verdict["y"] + verdict["height"]
+    assert picture["x"] + picture["width"] <= 1280
+    assert picture["y"] + picture["height"] <= 800
+    assert lead["y"] + lead["height"] <= 800
+    # Every fit of what is not far below: as many dots as in the section of all scores.
+    assert page.locator(".overview circle.dot").count() == page.locator("#scores circle.dot").count() > 60
+    page.close()
+
+
+@pytest.mark.parametrize("opened", [390], indirect=True)
+def test_wide_tables_scroll_inside_their_own_frame_on_a_phone(opened):
+    opened.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
+    inside = """all => all.map(each => [each.scrollWidth > each.clientWidth, getComputedStyle(each).overflowX,
+        each.getBoundingClientRect().right <= window.innerWidth, each.tabIndex])"""
+    frames = opened.locator(".scroll").evaluate_all(inside)
+    assert sum(wide for wide, *_ in frames) >= 3
+    assert all(overflow == "auto" and fits and tab == 0 for _, overflow, fits, tab in frames)
+    reached = """all => all.map(each => { each.scrollLeft = 1e6;
+        const last = each.querySelector('thead tr').lastElementChild.getBoundingClientRect();
+        return last.right <= each.getBoundingClientRect().right + 1; })"""
+    assert all(opened.locator(".scroll").evaluate_all(reached))
 
 
 @pytest.mark.parametrize("opened", [390], indirect=True)

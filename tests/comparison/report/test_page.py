@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from graphattn.comparison.report import write_report
-from tests.comparison.made_records import failed, made, of_scores, record
+from tests.comparison.made_records import SETTINGS, failed, made, of_scores, record
 
 HOSTILE = '<img src=x onerror="alert(1)">&amp;'
 
@@ -79,7 +79,7 @@ def test_parts_have_headings_tables_captions_and_drawings_words(page):
     found = Page(page)
     tags = [tag for tag, _ in found.elements]
     assert tags.count("h1") == 1
-    assert tags.count("h2") == tags.count("section") == 11
+    assert tags.count("h2") == tags.count("section") == 13
     assert tags.count("caption") == tags.count("table")
     for drawing in found.all("svg"):
         hidden = drawing.get("aria-hidden") == "true" or drawing.get("class") == "at"
@@ -98,11 +98,21 @@ def test_names_of_users_stay_text(tmp_path):
     records.append(
         record(HOSTILE, HOSTILE, 0, 0.7, problem=HOSTILE, settings={HOSTILE: HOSTILE}, learned={"entropy": [0.1, 0.2]})
     )
-    path = write_report(records, tmp_path / "report.html", notes=[HOSTILE], command=HOSTILE)
+    records[0] = replace(records[0], predictions={"row": [0], "true": [1.0], "predicted": [-1.0]})
+    path = write_report(
+        records,
+        tmp_path / "report.html",
+        notes=[HOSTILE],
+        command=HOSTILE,
+        row_names=[HOSTILE],
+        classes=[HOSTILE, HOSTILE],
+    )
     found = Page(path.read_text(encoding="utf-8"))
     assert found.all("img") == []
     assert not any("onerror" in attributes for _, attributes in found.elements)
-    assert HOSTILE in "".join(found.text)
+    # Problem and layer in many places, and the row and its two classes in the table of rows that are always wrong.
+    assert "".join(found.text).count(HOSTILE) > 20
+    assert found.text.count(HOSTILE) >= 3
 
 
 @pytest.mark.parametrize(
@@ -150,6 +160,65 @@ def test_a_control_outside_its_bound_stands_above_the_headline(tmp_path):
     assert text.index('<p class="alarm">DO NOT BELIEVE THESE SCORES YET') < text.index("<h1>")
     clean = write_report(of_scores(gcn=[0.9] * 3, gin=[0.8] * 3), tmp_path / "report.html").read_text()
     assert 'class="alarm"' not in clean
+
+
+def test_records_of_earlier_versions_are_a_page_that_names_what_is_missing(page, tmp_path):
+    said = "of 64 fits are not in the records: they were written by an earlier version"
+    assert f"Learning curves {said}" in page
+    assert "Predictions of 76 fits are not in the records" in page
+    assert "Always wrong" not in page
+    curves = {"loss": [1.0, 0.5], "val_loss": [1.0, 0.6]}
+    known = {"curves": curves, "predictions": {"row": [0, 1], "true": [0.0, 1.0], "predicted": [0.5, 0.5]}, "epochs": 2}
+    records = [record(layer, "edges", split, 0.5, **known) for layer in ("gcn", "gin") for split in range(3)]
+    text = write_report(records, tmp_path / "report.html", row_names=["CCO"]).read_text(encoding="utf-8")
+    assert "are not in the records" not in text
+    assert "Always wrong" in text
+    assert "1 of 2 rows of test parts have a wrong class in every fit of every network" in text
+    assert ">CCO</th>" in text
+    assert text.count('aria-label="Loss by epoch of') == 2
+    assert text.count('aria-label="ROC of') == 2
+
+
+@pytest.mark.parametrize(
+    ("trials", "said", "other"),
+    [
+        (0, "No layer was tuned: all have the same learning rate", "tuning trials"),
+        (5, "The same number of tuning trials (5) for every layer", "No layer was tuned"),
+        (None, "Training stops by the validation part", "tuned"),
+    ],
+)
+def test_what_is_equal_in_tuning_is_read_from_the_records(tmp_path, trials, said, other):
+    settings = {key: value for key, value in SETTINGS.items() if key != "trials"} | (
+        {} if trials is None else {"trials": trials}
+    )
+    records = [
+        record(layer, "edges", split, 0.5 + split / 9, settings=settings)
+        for layer in ("gcn", "gin")
+        for split in (1, 2)
+    ]
+    text = write_report(records, tmp_path / "report.html").read_text(encoding="utf-8")
+    equal = text.partition("Equal for all</h3>")[2].partition("<h3>")[0]
+    assert said in equal
+    assert other not in equal
+
+
+def test_what_is_not_decided_beside_an_interval_without_0_is_explained_on_its_line(tmp_path):
+    """Three effects and three configurations, each with p 0.04 alone."""
+    noise = [0.004, -0.003, 0.001, -0.004, 0.003, 0.0, -0.002, 0.001]
+    records = [
+        record(layer, "edges", split, base + step * noise[split], validation=base)
+        for layer, base, step in (("gcn", 0.91, 0), ("gin", 0.9064, 1), ("sage", 0.9064, 1), ("gat", 0.9064, 1))
+        for split in range(8)
+    ]
+    text = write_report(records, tmp_path / "report.html", rope=0.0).read_text(encoding="utf-8")
+    lines = text.partition("<main>")[2].split("<tr>")
+    open_lines = [line for line in lines if "not decided</span>" in line]
+    excluding = [line for line in open_lines if "−0.00" in line and "[−0.007, 0.000]" in line]
+    assert len(excluding) >= 2
+    assert all(
+        '<small class="why">the interval, of this comparison alone, excludes 0, but p is 0.' in line
+        for line in excluding
+    )
 
 
 def test_the_same_records_are_the_same_page(tmp_path):

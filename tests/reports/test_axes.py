@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphattn.comparison.report.axes import Axis, around, decades, lowest_shown, written
+from graphattn.reports.axes import Axis, around, decades, lowest_shown, polyline, together, written
 
 NUMBERS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20)
 
@@ -65,3 +65,23 @@ def test_the_lowest_that_is_shown(values, lowest):
 
 def test_nothing_is_below_no_values():
     assert lowest_shown([]) == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([1.0, 1.2, 1.4, 1.1, 200.0], (1.0, 1.4)),  # one far above
+        ([0.001, 1.0, 1.2, 1.4, 1.1], (1.0, 1.4)),  # one far below
+        ([1.0, 1.1, 9.0, 10.0], (1.0, 10.0)),  # two groups are no outliers
+        ([1.0, 1.0, 1.0, 1.5], (1.0, 1.5)),  # not threefold
+        ([1.0, 500.0], (1.0, 500.0)),
+        ([math.nan, 0.0], (1.0, 1.0)),
+    ],
+)
+def test_what_shares_a_logarithmic_axis(values, ends):
+    assert together(values) == ends
+
+
+def test_a_line_leaves_out_what_is_not_known():
+    axis = Axis(0.0, 4.0)
+    assert polyline(axis, axis, [1, 2, 3], [4.0, math.nan, 0.0]) == "25,0 75,100"

@@ -29,6 +29,14 @@ class Axis:
         low, high, here = (math.log(each) if self.logarithmic else each for each in (self.low, self.high, value))
         return round(100 * min(1.0, max(0.0, (here - low) / (high - low))), 3)
 
+    def down(self, value: float, height: float) -> float:
+        """Distance from the upper edge of a frame in which the axis points up.
+
+        >>> Axis(0.0, 2.0).down(0.5, height=200.0)
+        150.0
+        """
+        return round(height * (1 - self.at(value) / 100), 2)
+
     def ticks(self, most: int = 5) -> list[float]:
         """Round numbers on the axis.
 
@@ -78,6 +86,34 @@ def lowest_shown(values: Sequence[float]) -> float:
             break
         kept += 1
     return ranked[kept - 1] if ranked else -math.inf
+
+
+def together(values: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest of the positive values that share a logarithmic axis: few far away would press the others together.
+
+    At most a quarter, at one end, are left out, and only if the gap to them is wider than all the others together, and threefold.
+
+    >>> together([1.0, 2.0, 3.0, 1.5, 500.0]), together([1.0, 1.1, 90.0, 100.0])
+    ((1.0, 3.0), (1.0, 100.0))
+    """
+    ranked = sorted(value for value in values if math.isfinite(value) and value > 0)
+    logs = [math.log(value) for value in ranked]
+    for few in range(1, len(ranked) // 4 + 1):
+        if logs[-few] - logs[-few - 1] > max(math.log(3), logs[-few - 1] - logs[0]):
+            return ranked[0], ranked[-few - 1]
+        if logs[few] - logs[few - 1] > max(math.log(3), logs[-1] - logs[few]):
+            return ranked[few], ranked[-1]
+    return (ranked[0], ranked[-1]) if ranked else (1.0, 1.0)
+
+
+def polyline(across: Axis, up: Axis, x: Iterable[float], y: Iterable[float]) -> str:
+    """Points of a line in a picture of 100 by 100; what is not finite is left out.
+
+    >>> polyline(Axis(0.0, 1.0), Axis(0.0, 1.0), [0.0, 0.5, 1.0], [0.0, 1.0, math.nan])
+    '0,100 50,0'
+    """
+    known = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a) and math.isfinite(b)]
+    return " ".join(f"{across.at(a):.4g},{up.down(b, 100):.4g}" for a, b in known)
 
 
 def decades(values: Iterable[float], margin: float = 0.08) -> Axis:

@@ -1,0 +1,1 @@
+"""What HTML reports share: the page, its styles, tables and drawings, numbers in words."""
