@@ -30,8 +30,9 @@ from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_arcs
 from graphattn.models import Anew, Decoder, Joining, Nucleus, Sample, TokenEmbedding, TopK, alibi, generate, likeliest
 from graphattn.training.craft import accuracy
-from graphattn.training.graph_recipe import Curves, GraphRecipe
-from graphattn.training.graphs import fit_graphs
+from graphattn.training.fit import fit
+from graphattn.training.recipe import Recipe
+from graphattn.training.runs import Curves
 
 NOUNS = ["house", "malt", "rat", "cat", "dog", "cow", "maiden", "man", "priest", "cock", "farmer", "horse"]
 VERBS = ["lay in", "ate", "killed", "worried", "tossed", "milked", "kissed", "married", "woke", "kept"]
@@ -105,8 +106,8 @@ def main() -> None:
     parts = [stretches(tokeniser.encode(each), LENGTH) for each in (text, held_out)]
     for data in parts[1]:
         data.y[: LENGTH // 2] = -100  # asked only where enough was heard before
-    recipe = GraphRecipe(epochs=2 if arguments.fast else 15, batch_size=32, seed=arguments.seed)
-    curves = fit_graphs(model, *parts, recipe, measures={"accuracy": accuracy})
+    recipe = Recipe(epochs=2 if arguments.fast else 15, batch_size=32, seed=arguments.seed)
+    curves = fit(model, *parts, recipe, measures={"accuracy": accuracy})
     prompt = tokeniser.encode("this is ")
     ways = {
         "likeliest": likeliest,

@@ -32,8 +32,8 @@ from graphattn.data.images import Noisy, patches
 from graphattn.explain.image_graph import draw_on_image
 from graphattn.training.craft import cross_entropy
 from graphattn.training.finished import finished
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import evaluate, fit_graphs
+from graphattn.training.fit import evaluate, fit
+from graphattn.training.recipe import Recipe
 from graphattn.training.score_drawing import draw_scores
 
 BOUND, MOST = 0.01, 0.5  # below what is known; the share of what places add that 8 neighbours have, known: 0.81
@@ -92,8 +92,8 @@ def learn(name: str, way: str, images: Tensor, y: Tensor, given: argparse.Namesp
     graphs, _ = cut(name, images, y.tolist())
     torch.manual_seed(given.seed)
     model = network(name, way, graphs[0])
-    recipe = GraphRecipe(epochs=1 if given.fast else ROWS[name].epochs, learning_rate=3e-3, seed=given.seed)
-    fit_graphs(model, Noisy([graphs[i] for i in train], NOISE), None, recipe, loss=cross_entropy(label_smoothing=0.1))
+    recipe = Recipe(epochs=1 if given.fast else ROWS[name].epochs, learning_rate=3e-3, seed=given.seed)
+    fit(model, Noisy([graphs[i] for i in train], NOISE), None, recipe, loss=cross_entropy(label_smoothing=0.1))
     return evaluate(model, [graphs[i] for i in asked])
 
 

@@ -27,8 +27,8 @@ from torch_geometric.data import Batch
 from graphattn.data.generated import chains, transition_matrix
 from graphattn.explain.attention_drawing import draw_graph, draw_heat_map
 from graphattn.models import Decoder, Sample, TokenEmbedding, generate
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import fit_graphs
+from graphattn.training.fit import fit
+from graphattn.training.recipe import Recipe
 
 STATES = 5
 # Written before the runs.
@@ -88,8 +88,8 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     # ------------------------------------------------------------------------------------------------ the idea
     model = Decoder(TokenEmbedding(STATES, channels=32), heads=2, layers=2)
-    recipe = GraphRecipe(epochs=2 if arguments.fast else 6, batch_size=32, patience=3, seed=arguments.seed)
-    curves = fit_graphs(model, train, validation, recipe, measures={})
+    recipe = Recipe(epochs=2 if arguments.fast else 6, batch_size=32, patience=3, seed=arguments.seed)
+    curves = fit(model, train, validation, recipe, measures={})
     table, varies = learned(model, Batch.from_data_list(test))
     # ---------------------------------------------------------------------------------------------------------
     seen = Batch.from_data_list(train)

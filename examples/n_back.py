@@ -28,8 +28,8 @@ from graphattn.data.generated import n_back
 from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import EachNode, Encoder, Recurrent, TokenEmbedding, relative, sinusoids
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import evaluate, fit_graphs
+from graphattn.training.fit import evaluate, fit
+from graphattn.training.recipe import Recipe
 
 N, SYMBOLS, RADII = 3, 4, range(7)
 # Written before the runs: accuracies per position on sequences not trained on.
@@ -55,8 +55,8 @@ def trained(make: Callable[[], nn.Module], sizes: tuple[int, int], seed: int) ->
     train, validation, test = (
         n_back(count, N, SYMBOLS, seed=part) for part, count in enumerate([sizes[0], *2 * sizes[1:]])
     )
-    recipe = GraphRecipe(epochs=2 if sizes[0] < 1000 else 20, batch_size=64, patience=8, seed=seed)
-    fit_graphs(model, train, validation, recipe)
+    recipe = Recipe(epochs=2 if sizes[0] < 1000 else 20, batch_size=64, patience=8, seed=seed)
+    fit(model, train, validation, recipe)
     return model, evaluate(model, test)["accuracy"]
 
 

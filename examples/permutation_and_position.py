@@ -31,8 +31,8 @@ from graphattn.data.generated import digit_images, shifted
 from graphattn.data.images import patches
 from graphattn.data.sequences import sequence
 from graphattn.models import NOWHERE
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import evaluate, fit_graphs
+from graphattn.training.fit import evaluate, fit
+from graphattn.training.recipe import Recipe
 
 ZERO, BROKEN = 1e-12, 1e-6  # bounds: at most the first where equivariance is exact, at least the second where it is not
 LEAST, LENGTH, VOCABULARY, CHANNELS, PATCH = 1e-17, 12, 20, 32, 2  # the least is drawn where the error is zero
@@ -86,8 +86,8 @@ def train(fast: bool, seed: int) -> tuple[dict[str, dict[str, list[float]]], dic
     for name, (model, size) in networks().items():
         steps = range(size, 8, size)
         before = [shift_error(model, size, images[test], step) for step in steps]
-        recipe = GraphRecipe(epochs=1 if fast else 25 if size > 1 else 12, seed=seed)
-        fit_graphs(model, patches(images[seen], size, y=y[seen].tolist()), None, recipe)
+        recipe = Recipe(epochs=1 if fast else 25 if size > 1 else 12, seed=seed)
+        fit(model, patches(images[seen], size, y=y[seen].tolist()), None, recipe)
         errors[name] = {"before": before, "after": [shift_error(model, size, images[test], step) for step in steps]}
         moved = [patches(shifted(images[test], 0, step), size, y=y[test].tolist()) for step in range(8)]
         accuracies[name] = [evaluate(model, graphs)["accuracy"] for graphs in moved]

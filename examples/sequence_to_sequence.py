@@ -28,8 +28,8 @@ from graphattn.explain.attention import AttentionMap, attention_maps
 from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import Seq2Seq, TokenEmbedding, beam_search, greedy_search
 from graphattn.training.craft import accuracy, exact_match
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import fit_graphs
+from graphattn.training.fit import fit
+from graphattn.training.recipe import Recipe
 
 START, END = "<", ">"
 LENGTH = 5
@@ -91,9 +91,9 @@ def main() -> None:
     # ------------------------------------------------------------------------------------------------ the idea
     letters = TokenEmbedding(tokeniser.size, channels=64)
     model = Seq2Seq(letters, letters, heads=4, layers=2)
-    recipe = GraphRecipe(epochs=1 if arguments.fast else 16, batch_size=128, patience=6, seed=arguments.seed)
+    recipe = Recipe(epochs=1 if arguments.fast else 16, batch_size=128, patience=6, seed=arguments.seed)
     checked = graphs(validation["place value"] + validation["arithmetic"])
-    curves = fit_graphs(model, graphs(train), checked, recipe, measures={"letters": accuracy, "answers": exact_match})
+    curves = fit(model, graphs(train), checked, recipe, measures={"letters": accuracy, "answers": exact_match})
     # ---------------------------------------------------------------------------------------------------------
     best = curves.epochs[curves.kept]
     print(

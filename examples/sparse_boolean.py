@@ -29,8 +29,8 @@ from graphattn.data.generated import sparse_and, two_rules
 from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_star
 from graphattn.models import Encoder, FirstNode, Hub, TokenEmbedding, learned
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import evaluate, fit_graphs
+from graphattn.training.fit import evaluate, fit
+from graphattn.training.recipe import Recipe
 
 RIGHT, WORSE, TIMES_UNIFORM = 0.99, 0.05, 5.0
 BOUNDS = {"sparse attention": ">= 0.99", "sparse lead": ">= 0.05", "lead over dense": ">= 0", "times uniform": ">= 5"}
@@ -83,8 +83,8 @@ def compare(function: str, bits: int, seed: int, fast: bool) -> Found:
     for name, rate, decay in RECIPES:
         torch.manual_seed(seed)
         model = attention(function, nodes) if name == "attention" else Perceptron(nodes)
-        recipe = GraphRecipe(epochs, 50, rate, decay, passes=4, patience=epochs, seed=seed)
-        curves = fit_graphs(model, train, validation, recipe)
+        recipe = Recipe(epochs, 50, rate, decay, passes=4, patience=epochs, seed=seed)
+        curves = fit(model, train, validation, recipe)
         score = curves.epochs[curves.kept]["val_accuracy"]
         if score > scores[name]:
             scores[name], models[name] = score, model

@@ -30,8 +30,9 @@ from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import Decoder, Encoder, MeanOfNodes, TokenEmbedding, learned, of_edges
 from graphattn.topology import read_sizes
-from graphattn.training.graph_recipe import Curves, GraphRecipe
-from graphattn.training.graphs import evaluate, fit_graphs
+from graphattn.training.fit import evaluate, fit
+from graphattn.training.recipe import Recipe
+from graphattn.training.runs import Curves
 
 CHANNELS, SEEDS, INPUTS = 16, 5, ("00", "01", "10", "11")
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -110,10 +111,8 @@ def main() -> None:
     for seed in range(SEEDS * arguments.seed, SEEDS * (arguments.seed + 1)):
         torch.manual_seed(seed)
         for name, (model, graphs) in ways().items():
-            recipe = GraphRecipe(
-                epochs=2 if arguments.fast else 30, passes=10, batch_size=4, learning_rate=1e-2, seed=seed
-            )
-            curves[name].append(fit_graphs(model, graphs, recipe=recipe))
+            recipe = Recipe(epochs=2 if arguments.fast else 30, passes=10, batch_size=4, learning_rate=1e-2, seed=seed)
+            curves[name].append(fit(model, graphs, recipe=recipe))
             right[name].append(evaluate(model, graphs)["accuracy"])
             if name != "convolution":
                 maps[name] = weights(model, graphs)

@@ -118,11 +118,11 @@ def train(
 
     from graphattn.training import workflow
     from graphattn.training.inputs import Chemistry
-    from graphattn.training.recipe import Hardware, Recipe
+    from graphattn.training.recipe import Hardware, MoleculeRecipe
 
     table, rule = workflow.open_divided(data, smiles, target, split)
     given = {"seed": seed, "epochs": epochs, "members": ensemble}
-    recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
+    recipe = MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
     hardware, chemistry = Hardware(accelerator, devices, precision), Chemistry(largest_fragment)
     plan = workflow.Plan(
         out,

@@ -16,7 +16,7 @@ import graphattn
 from graphattn.cli import app
 from graphattn.stopping import received, stoppable
 from graphattn.training import workflow
-from graphattn.training.module import MoleculeModule
+from graphattn.training.module import LearningModule
 from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
@@ -186,7 +186,7 @@ def test_several_targets_with_missing_labels(tmp_path):
 def test_interrupted_training_leaves_a_model_and_is_resumed(data, tmp_path, monkeypatch):
     words = ("--epochs", 4, "--split", "random", "--no-baselines")
     assert run("train", data, "--out", tmp_path / "whole", *words).exit_code == 0
-    original, waiting = MoleculeModule.training_step, [True]
+    original, waiting = LearningModule.training_step, [True]
 
     def stop(self, batch, batch_idx):
         if waiting and self.global_step == 7:
@@ -194,7 +194,7 @@ def test_interrupted_training_leaves_a_model_and_is_resumed(data, tmp_path, monk
             raise KeyboardInterrupt
         return original(self, batch, batch_idx)
 
-    monkeypatch.setattr(MoleculeModule, "training_step", stop)
+    monkeypatch.setattr(LearningModule, "training_step", stop)
     result = run("train", data, "--out", tmp_path / "model", *words)
     assert result.exit_code == 130
     assert "the same command with --resume goes on" in result.stdout
@@ -213,7 +213,7 @@ def test_interrupted_training_leaves_a_model_and_is_resumed(data, tmp_path, monk
 
 
 def test_sigterm_ends_training_as_ctrl_c_does_and_is_told_by_the_status(data, tmp_path, monkeypatch):
-    original, waiting = MoleculeModule.training_step, [True]
+    original, waiting = LearningModule.training_step, [True]
     handler = signal.getsignal(signal.SIGTERM)
 
     def stop(self, batch, batch_idx):
@@ -222,7 +222,7 @@ def test_sigterm_ends_training_as_ctrl_c_does_and_is_told_by_the_status(data, tm
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, batch, batch_idx)
 
-    monkeypatch.setattr(MoleculeModule, "training_step", stop)
+    monkeypatch.setattr(LearningModule, "training_step", stop)
     words = ("--epochs", 4, "--split", "random", "--no-baselines")
     result = run("train", data, "--out", tmp_path / "model", *words)
     assert result.exit_code == 143

@@ -17,7 +17,7 @@ from benchmarks.molecules.forest import Forest, count_ecfp4, ecfp4, ecfp4_and_de
 from benchmarks.molecules.graphattn_model import Graphattn
 from benchmarks.molecules.model import OURS, HoldOut, Model
 from graphattn.bench import records
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import MoleculeRecipe
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Folder = Annotated[Path, typer.Option("--results", help="Where rows and tables are kept.")]
@@ -134,8 +134,8 @@ def _made(name: str, chemprop: Path | None, threads: int) -> Model:
         "forest ecfp4": partial(Forest, ecfp4, threads),
         "forest ecfp4+descriptors": partial(Forest, ecfp4_and_descriptors, threads),
         "forest count ecfp4": partial(Forest, count_ecfp4, threads),
-        "graphattn": partial(Graphattn, Recipe()),
-        "graphattn ensemble": partial(Graphattn, Recipe(members=MEMBERS)),
+        "graphattn": partial(Graphattn, MoleculeRecipe()),
+        "graphattn ensemble": partial(Graphattn, MoleculeRecipe(members=MEMBERS)),
     }
     if chemprop is not None:
         models["chemprop"] = partial(Chemprop, chemprop)

@@ -20,10 +20,10 @@ import graphattn
 from graphattn.data import embedded
 from graphattn.data.splits import scaffold_balanced
 from graphattn.data.tasks import Task
-from graphattn.training.fit import fit
 from graphattn.training.inputs import graphs_of, read
-from graphattn.training.module import MoleculeModule
-from graphattn.training.recipe import Hardware, Recipe
+from graphattn.training.module import LearningModule
+from graphattn.training.molecules import fit_molecules
+from graphattn.training.recipe import Hardware, MoleculeRecipe
 
 Parts = tuple[list[Data], list[Data]]
 
@@ -59,9 +59,9 @@ def bbb(most: int | None = None) -> Parts:
 
 def train(parts: Parts, epochs: int, threads: int, callback: Callback) -> None:
     """So many epochs as `graphattn train` trains them, with its defaults."""
-    recipe, hardware = Recipe(epochs=epochs, patience=epochs), Hardware(accelerator="cpu", threads=threads)
-    with patch.object(MoleculeModule, "configure_callbacks", lambda self: [callback]):
-        fit(*parts, Task("binary", ("permeable",), ("0", "1")), recipe=recipe, hardware=hardware)
+    recipe, hardware = MoleculeRecipe(epochs=epochs, patience=epochs), Hardware(accelerator="cpu", threads=threads)
+    with patch.object(LearningModule, "configure_callbacks", lambda self: [callback]):
+        fit_molecules(*parts, Task("binary", ("permeable",), ("0", "1")), recipe=recipe, hardware=hardware)
 
 
 def main(words: Sequence[str] | None = None) -> None:

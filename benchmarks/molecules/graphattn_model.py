@@ -11,9 +11,9 @@ from benchmarks.records import Spent, timed, versions
 from graphattn.data.rdkit2d import descriptors
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
-from graphattn.training.fit import fit
 from graphattn.training.inputs import attach, graphs_of, read
-from graphattn.training.recipe import Recipe
+from graphattn.training.molecules import fit_molecules
+from graphattn.training.recipe import MoleculeRecipe
 
 
 @dataclass
@@ -21,10 +21,10 @@ class Graphattn:
     """One model, or an ensemble, with graphattn's other defaults; epochs are chosen on validation.
 
     Graphs and descriptors are computed once, by one process, and reused for every split; their time is reported with
-    each. Recipe and architecture are what `graphattn train` and `MoleculeClassifier` use.
+    each. MoleculeRecipe and architecture are what `graphattn train` and `MoleculeClassifier` use.
     """
 
-    recipe: Recipe
+    recipe: MoleculeRecipe
     architecture: dict[str, object] | None = None
     _known: tuple[list[str], list[Data], Spent] | None = field(default=None, repr=False)
 
@@ -37,7 +37,7 @@ class Graphattn:
         train, validation, test = ([graphs[i] for i in part] for part in split)
         recipe = replace(self.recipe, seed=seed)
         with timed() as training:
-            model = fit(train, validation, task, architecture=self.architecture, recipe=recipe)
+            model = fit_molecules(train, validation, task, architecture=self.architecture, recipe=recipe)
         packages = ["torch", "torch-geometric", "lightning", "rdkit", "numpy"]
         known = [model.probabilities(part) for part in (validation, test)]
         return Outcome(*known, training, preparing, versions(packages))

@@ -25,9 +25,9 @@ from graphattn.models.by_name.network import Size, named_network
 from graphattn.models.by_name.topologies import Cell, prepared
 from graphattn.models.network import Network
 from graphattn.training.craft import Loss
+from graphattn.training.fit import fit
 from graphattn.training.former import BY_NAME, renamed
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import fit_graphs
+from graphattn.training.recipe import Recipe
 
 FORMAT = 1
 _DESCRIPTION, _WEIGHTS = "graph_model.json", "model.safetensors"
@@ -92,7 +92,7 @@ class FittedNetwork:
         for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer[None]) if values else answer.view(1)
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
-        fit_graphs(network, train, validation, given.recipe, given.loss, measures={})
+        fit(network, train, validation, given.recipe, given.loss, measures={})
         return fitted
 
     def heard(self, graph: Data) -> Data:
@@ -178,7 +178,7 @@ class Training(NamedTuple):
 
     train: Sequence[int]
     validation: Sequence[int]
-    recipe: GraphRecipe
+    recipe: Recipe
     loss: Loss
 
 

@@ -13,8 +13,7 @@ from typing import final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
@@ -24,7 +23,7 @@ from graphattn.comparison.cost import cost
 from graphattn.comparison.design import network
 from graphattn.comparison.learned import learned
 from graphattn.comparison.problem import Problem
-from graphattn.comparison.process import ctrl_c, free, one_thread, out_of_memory, seconds
+from graphattn.comparison.process import free, one_thread, out_of_memory, seconds
 from graphattn.comparison.protocol import asked, divided, label_rows, part_labels
 from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.scoring import brief, chance, recorded, score
@@ -35,9 +34,10 @@ from graphattn.data.splits import Split
 from graphattn.models.by_name.network import Size, parameters
 from graphattn.models.by_name.topologies import Cell
 from graphattn.models.network import Network
-from graphattn.training.craft import Loss, cross_entropy
-from graphattn.training.graph_recipe import Curves, GraphRecipe
-from graphattn.training.graphs import fit_graphs
+from graphattn.training import fit as training
+from graphattn.training.craft import Loss, cross_entropy, squared_error
+from graphattn.training.recipe import Recipe
+from graphattn.training.runs import Curves
 from graphattn.training.saved import versions
 
 MEASURED = 64
@@ -98,14 +98,14 @@ def fit(problem: Problem, order: Order, settings: Settings, folder: Path | None 
         folder: of the journals of tuning.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, also where Lightning makes another thing of it.
+        KeyboardInterrupt: Ctrl-C.
     """
     record, before = started(problem, order, settings), time.perf_counter()
     # Larger than the training part is as large as it: halving it would change nothing.
     batch = most = min(record.batch_size, len(divided(problem, order.split).train))
     while True:
         try:
-            with one_thread(), ctrl_c(), torch.random.fork_rng(devices=()):
+            with one_thread(), torch.random.fork_rng(devices=()):
                 torch.manual_seed(order.fit.seed)
                 found = _Fit(problem, order, settings, batch, folder).record(record)
                 break
@@ -181,7 +181,7 @@ class _Fit:
 
     def _trained(self, chosen: Chosen) -> tuple[Network, Curves]:
         """The network with the weights of its best epoch, and its curves."""
-        recipe = GraphRecipe(
+        recipe = Recipe(
             epochs=self.settings.epochs,
             batch_size=self.batch,
             learning_rate=chosen.get("learning_rate", self.settings.learning_rate),
@@ -192,7 +192,7 @@ class _Fit:
         model = self._network(chosen)
         train, validation = (self._scaled(part) for part in self.parts[:2])
         before = seconds()
-        curves = fit_graphs(model, train, validation, recipe, self._loss(), measures={})
+        curves = training.fit(model, train, validation, recipe, self._loss(), measures={})
         return model, curves._replace(seconds=seconds() - before)
 
     def _scaled(self, graphs: Sequence[Data]) -> list[Data]:
@@ -235,17 +235,6 @@ def predicted(model: nn.Module, graphs: Sequence[Data], problem: Problem, batch:
         known = asked(problem, each["y"].reshape(-1).double().numpy())
         found.append(model(each).double().reshape(len(known), -1).numpy()[known])
     return np.concatenate(found)
-
-
-def squared_error(out: Tensor, batch: Data) -> Tensor:
-    """The mean of the squared differences, of what is asked: a ``y`` of NaN is not.
-
-    >>> float(squared_error(torch.tensor([[1.0], [2.0]]), Data(y=torch.tensor([3.0, torch.nan]))))
-    4.0
-    """
-    said, known = out.reshape(-1), batch["y"].reshape(-1).to(out.dtype)
-    there = ~known.isnan()
-    return functional.mse_loss(said[there], known[there])
 
 
 def _step(model: nn.Module, loss: Loss, graphs: Sequence[Data], batch: int) -> None:

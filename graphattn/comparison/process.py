@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,20 +35,6 @@ def seconds() -> float:
     Where an accelerator works beside the processor, of all time.
     """
     return time.perf_counter() if torch.accelerator.is_available() else time.process_time()
-
-
-@contextmanager
-def ctrl_c() -> Iterator[None]:
-    """Ctrl-C is ``KeyboardInterrupt`` again where Lightning makes ``SystemExit`` of it, and the next one is heard as well."""
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, before)
 
 
 def most_memory(step: Callable[[], Any]) -> float:

@@ -22,7 +22,7 @@ from graphattn.estimators.checking import positive, share, whole
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell, cells
 from graphattn.training.craft import cross_entropy, squared_error
-from graphattn.training.graph_recipe import GraphRecipe
+from graphattn.training.recipe import Recipe
 
 _HEADS = 4
 
@@ -82,9 +82,7 @@ class _Graphs(Estimator):
         assert form is not None
         width, epochs = parameters["channels"], parameters["epochs"]
         size = Size(width, 2 * width, parameters["layers"], _HEADS, parameters["dropout"])
-        recipe = GraphRecipe(
-            epochs, learning_rate=parameters["learning_rate"], patience=epochs, seed=parameters["seed"]
-        )
+        recipe = Recipe(epochs, learning_rate=parameters["learning_rate"], patience=epochs, seed=parameters["seed"])
         loss = cross_entropy() if lesson.classes else squared_error
         training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss)
         y, cell = torch.from_numpy(lesson.y), _cell(parameters)

@@ -16,12 +16,12 @@ from graphattn.data.tasks import Kind, Task
 from graphattn.estimators.base import Classifier, Estimator, Lesson, Regressor, Usable, Words
 from graphattn.estimators.checking import column, positive, share, whole
 from graphattn.training import saved
-from graphattn.training.fit import fit
 from graphattn.training.inputs import graphs_of, read
-from graphattn.training.recipe import Architecture, Recipe
+from graphattn.training.molecules import fit_molecules
+from graphattn.training.recipe import Architecture, MoleculeRecipe
 from graphattn.training.saved import FittedModel
 
-_RECIPE, _ARCHITECTURE = Recipe(), Architecture()
+_RECIPE, _ARCHITECTURE = MoleculeRecipe(), Architecture()
 
 
 class _Molecules(Estimator):
@@ -74,7 +74,7 @@ class _Molecules(Estimator):
         graphs = graphs_of(lesson.samples, y, with_descriptors=parameters["descriptors"])
         architecture = replace(_ARCHITECTURE, **{name: parameters[name] for name in ("channels", "layers", "dropout")})
         schedule = {name: parameters[name] for name in ("epochs", "learning_rate", "seed")}
-        model = fit(
+        model = fit_molecules(
             [graphs[i] for i in lesson.train],
             [graphs[i] for i in lesson.validation],
             _task(lesson.classes, y.shape[1]),

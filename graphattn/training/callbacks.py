@@ -1,5 +1,6 @@
 """What happens around training: the best weights are kept, checkpoints written, progress shown."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,51 +10,73 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from graphattn.training.module import MoleculeModule
-from graphattn.training.objective import SCORES
+from graphattn.training.module import LearningModule
+from graphattn.training.recipe import Recipe
 
 
 class Keeper(pl.Callback):
-    """Keeps the weights of the best epoch, stops `patience` epochs after it, and writes a checkpoint every epoch.
+    """Notes every epoch, keeps the weights of the best one, stops ``patience`` epochs after it, and writes checkpoints.
 
-    Of epochs with equal scores the one with the lower validation loss is better: on few molecules scores are soon
-    equal. Without a `path` there is no checkpoint. A checkpoint replaces the one before in one step: an interruption
-    leaves either the old or the new one.
+    Of epochs with equal scores the one with the lower validation loss is better: on few graphs scores are soon equal. Without
+    patience the last epoch is kept. With a ``path`` there is a checkpoint after every epoch, which replaces the one before in
+    one step: an interruption leaves either the old or the new one.
+
+    Raises:
+        ValueError: at the end of an epoch whose training loss became infinite or NaN.
     """
 
-    def __init__(self, monitor: str, patience: int, path: Path | None = None) -> None:
-        self.monitor, self.patience, self.path = monitor, patience, path
-        self.best, self.epoch = (float("-inf"), float("-inf")), -1
+    def __init__(self, recipe: Recipe, path: Path | None = None) -> None:
+        self.recipe, self.path = recipe, path
+        self.best, self.kept = (-math.inf, -math.inf), -1
         self.weights: dict[str, Tensor] = {}
-        self.history: dict[str, float] = {}
+        self.epochs: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A run that was interrupted when it had just stopped stays stopped."""
-        trainer.should_stop = bool(self.weights) and trainer.current_epoch - 1 - self.epoch >= self.patience
+        trainer.should_stop = self._is_over(trainer.current_epoch - 1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compares this epoch with the best one before."""
-        assert isinstance(pl_module, MoleculeModule)
-        loss = -float(trainer.callback_metrics["val_loss"])
-        value = (float(trainer.callback_metrics["val_score"]) if self.monitor == "score" else loss, loss)
-        if value > self.best or not self.weights:
-            self.best, self.epoch = value, trainer.current_epoch
+        assert isinstance(pl_module, LearningModule)
+        row, epoch = pl_module.row(), trainer.current_epoch
+        if not math.isfinite(row["loss"]):
+            rate = self.recipe.learning_rate
+            raise ValueError(
+                f"training diverged: the loss became {row['loss']} at learning_rate {rate}; try a lower one"
+            )
+        self.epochs.append(row)
+        if trainer.loggers:
+            pl_module.log_dict({name: value for name, value in row.items() if name != "step"})
+        value = self._value(row)
+        if self.recipe.patience is None:
+            self.kept = epoch
+        elif value > self.best or not self.weights:
+            self.best, self.kept = value, epoch
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in pl_module.kept.state_dict().items()}
-            self.history = {name: float(v) for name, v in trainer.callback_metrics.items()}
-        trainer.should_stop |= trainer.current_epoch - self.epoch >= self.patience
+        trainer.should_stop |= self._is_over(epoch)
         if self.path is not None:
             partial = self.path.with_suffix(".partial")
             trainer.save_checkpoint(partial)
             if trainer.is_global_zero:
                 partial.replace(self.path)
 
+    def _value(self, row: dict[str, float]) -> tuple[float, float]:
+        loss = -row.get("val_loss", math.nan)
+        score = row.get("val_score", math.nan)
+        return (score if self.recipe.monitor == "score" and not math.isnan(score) else loss, loss)
+
+    def _is_over(self, epoch: int) -> bool:
+        if self.recipe.patience is None or not self.epochs:
+            return False
+        return epoch - self.kept >= self.recipe.patience or not math.isfinite(self.epochs[-1]["val_loss"])
+
     def state_dict(self) -> dict[str, Any]:
         """Goes into the checkpoint."""
-        return {"best": self.best, "epoch": self.epoch, "weights": self.weights, "history": self.history}
+        return {"best": self.best, "kept": self.kept, "weights": self.weights, "epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Comes from the checkpoint."""
-        self.__dict__.update({name: state_dict[name] for name in ("best", "epoch", "weights", "history")})
+        self.__dict__.update({name: state_dict[name] for name in ("best", "kept", "weights", "epochs")})
 
 
 class Stopped(pl.Callback):
@@ -67,9 +90,17 @@ class Stopped(pl.Callback):
 
 
 class ProgressBar(pl.Callback):
-    """One line: epoch, loss, validation score, the best so far."""
+    """One line: epoch, loss, validation score, the best so far.
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    Args:
+        keeper: knows the epochs.
+        title: what is trained.
+        score: name of ``val_score``; the validation loss is shown where it is empty.
+        console: to write on; that of stderr if not given.
+    """
+
+    def __init__(self, keeper: Keeper, title: str, score: str = "", console: Console | None = None) -> None:
+        self.keeper, self.score = keeper, score
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
@@ -79,7 +110,6 @@ class ProgressBar(pl.Callback):
         )
         self.progress = Progress(*columns, console=console or Console(stderr=True))
         self.line = self.progress.add_task(title, total=1, figures="", epoch=0)
-        self.best = float("-inf")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the line."""
@@ -95,19 +125,18 @@ class ProgressBar(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Adds the figures of the epoch; in a log file, where no line can move, writes some of them down."""
-        assert isinstance(pl_module, MoleculeModule)
-        value = {name: float(figure) for name, figure in trainer.callback_metrics.items()}
-        self.best = max(self.best, value["val_score"])
-        name = SCORES[pl_module.objective.task.kind]
-        text = f"validation {name} {value['val_score']:.3f}, best {self.best:.3f}"
-        self.progress.update(
-            self.line, completed=trainer.current_epoch + 1, epoch=trainer.current_epoch + 1, figures=text
-        )
-        epochs = trainer.max_epochs or 1
-        if not self.progress.console.is_terminal and (trainer.current_epoch + 1) % max(1, epochs // 10) == 0:
-            self.progress.console.print(
-                f"epoch {trainer.current_epoch + 1} of {epochs}: loss {value['loss']:.3f}, {text}"
-            )
+        rows, done, epochs = self.keeper.epochs, trainer.current_epoch + 1, trainer.max_epochs or 1
+        text = self._figures([row.get("val_score" if self.score else "val_loss", math.nan) for row in rows])
+        self.progress.update(self.line, completed=done, epoch=done, figures=text)
+        if not self.progress.console.is_terminal and done % max(1, epochs // 10) == 0:
+            self.progress.console.print(f"epoch {done} of {epochs}: loss {rows[-1]['loss']:.3f}, {text}".rstrip(", "))
+
+    def _figures(self, values: list[float]) -> str:
+        known = [value for value in values if not math.isnan(value)]
+        if not known:
+            return ""
+        best = max(known) if self.score else min(known)
+        return f"validation {self.score or 'loss'} {values[-1]:.3f}, best {best:.3f}"
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the line."""

@@ -1,130 +1,125 @@
-"""The craft of training, each piece taken from torch or Lightning: schedules of the learning rate, averages of weights, losses.
+"""Parts of training, each from torch: schedules of the learning rate, losses, measures.
 
-Options are functions with one signature each, so that a :class:`~graphattn.training.graphs.GraphRecipe` holds what it does.
+Letters: ``N`` rows (graphs or nodes), ``T`` targets, ``K`` classes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch_geometric.data import Data
 
-Schedule = Callable[[Optimizer, int], dict[str, Any]]
-"""``(optimizer, steps of the whole training) ->`` what Lightning takes as ``lr_scheduler``."""
-
-Average = Callable[[int], Callback]
-"""``steps of the whole training ->`` Lightning's callback, whose average is what is validated and kept."""
+if TYPE_CHECKING:
+    from graphattn.training.recipe import Recipe
 
 Loss = Callable[[Tensor, Data], Tensor]
-"""``(what the model says, batch) ->`` a number to make small."""
+"""``(outputs of the model, batch) ->`` a number to be minimised."""
 
 Measure = Callable[[Tensor, Data], Tensor]
-"""``(what the model says, batch) ->`` one number for each thing asked, whose mean is reported; more is better."""
+"""``(outputs of the model, batch) ->`` one number for each labelled row, whose mean is reported; more is better."""
+
+Schedule = Literal["warmup_cosine", "one_cycle", "plateau", "constant"]
 
 
-def warmup_cosine(warmup: float = 0.1) -> Schedule:
-    """The rate rises over the share ``warmup`` of all steps, then falls to zero along a cosine (Loshchilov & Hutter 2017)."""
+def scheduled(optimizer: Optimizer, recipe: Recipe, steps: int) -> dict[str, Any]:
+    """The schedule of ``recipe`` over ``steps`` of training, as Lightning's ``lr_scheduler``.
 
-    def schedule(optimizer: Optimizer, steps: int) -> dict[str, Any]:
-        rising = max(1, round(warmup * steps))
-
-        def factor(step: int) -> float:
-            rest = (step - rising) / max(1, steps - rising)
-            return (step + 1) / rising if step < rising else 0.5 * (1 + math.cos(math.pi * min(1.0, rest)))
-
-        return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
-
-    return schedule
-
-
-def one_cycle(warmup: float = 0.3) -> Schedule:
-    """Up to the rate and down below where it began (Smith & Topin 2019)."""
-
-    def schedule(optimizer: Optimizer, steps: int) -> dict[str, Any]:
+    ``warmup_cosine``: the rate rises over the share ``warmup`` of all steps, then falls to zero along a cosine (Loshchilov &
+    Hutter 2017). ``one_cycle``: up to the rate within that share, then down below where it began (Smith & Topin 2019).
+    ``plateau``: half the rate whenever the validation loss has not fallen for 3 epochs. ``constant``: the same rate throughout.
+    """
+    if recipe.schedule == "one_cycle":
         rates = [group["lr"] for group in optimizer.param_groups]
-        cycle = OneCycleLR(optimizer, rates, total_steps=max(2, steps + 1), pct_start=warmup, cycle_momentum=False)
+        cycle = OneCycleLR(
+            optimizer, rates, total_steps=max(2, steps + 1), pct_start=recipe.warmup, cycle_momentum=False
+        )
         return {"scheduler": cycle, "interval": "step"}
-
-    return schedule
-
-
-def plateau(factor: float = 0.5, patience: int = 3) -> Schedule:
-    """The rate times ``factor`` whenever the validation loss has not fallen for ``patience`` epochs."""
-
-    def schedule(optimizer: Optimizer, steps: int) -> dict[str, Any]:
-        return {"scheduler": ReduceLROnPlateau(optimizer, factor=factor, patience=patience), "monitor": "val_loss"}
-
-    return schedule
+    if recipe.schedule == "plateau":
+        return {"scheduler": ReduceLROnPlateau(optimizer, factor=0.5, patience=3), "monitor": "val_loss"}
+    if recipe.schedule == "constant":
+        return {"scheduler": LambdaLR(optimizer, lambda step: 1.0), "interval": "step"}
+    return {"scheduler": LambdaLR(optimizer, lambda step: rate(step, steps, recipe.warmup)), "interval": "step"}
 
 
-def constant() -> Schedule:
-    """The same rate from first to last."""
-    return lambda optimizer, steps: {"scheduler": LambdaLR(optimizer, lambda step: 1.0), "interval": "step"}
+def rate(step: int, steps: int, warmup: float) -> float:
+    """Share of the full learning rate at ``step`` of ``steps``, of ``warmup_cosine``.
+
+    >>> [round(rate(step, 100, 0.1), 2) for step in (0, 4, 9, 55, 100)]
+    [0.1, 0.5, 1.0, 0.5, 0.0]
+    """
+    rising = max(1, round(warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising)))
 
 
-def ema(decay: float = 0.99) -> Average:
-    """An exponential moving average of the weights, step by step (Polyak & Juditsky 1992)."""
-    return lambda steps: WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(decay))
+def cross_entropy(label_smoothing: float = 0.0, class_weight: Sequence[float] | None = None) -> Loss:
+    """Cross-entropy of classes, of each graph or each node.
 
+    A ``y`` of -100 is not labelled; the loss is zero where nothing is. Rows are weighted by ``batch.weight [N]`` where the batch
+    has it, and by the ``class_weight [K]`` of their class.
 
-def swa(start: float = 0.75) -> Average:
-    """The equal average of the weights of all steps from the share ``start`` on (Izmailov et al. 2018)."""
-
-    def average(steps: int) -> Callback:
-        first = int(start * steps)
-
-        @torch.no_grad()
-        def mean(averaged: Any, current: Any, count: Tensor | int) -> None:
-            # Before the start the weights themselves.
-            share = 1 / max(1, int(count) - first + 1)
-            for mine, its in zip(averaged, current, strict=True):
-                mine.lerp_(its, share)
-
-        return WeightAveraging(multi_avg_fn=mean)
-
-    return average
-
-
-def cross_entropy(label_smoothing: float = 0.0) -> Loss:
-    """Of classes, of each graph or each node; a ``y`` of -100 is not asked, and zero where nothing is."""
+    >>> batch = Data(y=torch.tensor([0, 1]), weight=torch.tensor([3.0, 1.0]))
+    >>> out = torch.tensor([[0.0, 0.0], [0.0, -torch.inf]]).clamp(min=-99)
+    >>> round(float(cross_entropy()(out, batch)), 3)
+    25.27
+    """
 
     def loss(out: Tensor, batch: Data) -> Tensor:
+        y, weight = batch["y"], None if class_weight is None else out.new_tensor(class_weight)
         # The mean of nothing is no number, and would become that of all weights.
-        if bool((batch["y"] == -100).all()):
+        if bool((y == -100).all()):
             return 0 * out.sum()
-        return functional.cross_entropy(out, batch["y"], label_smoothing=label_smoothing)
+        if "weight" not in batch:
+            return functional.cross_entropy(out, y, weight, label_smoothing=label_smoothing)
+        each = functional.cross_entropy(out, y, weight, label_smoothing=label_smoothing, reduction="none")
+        return _weighted_mean(each, batch["weight"] * (y != -100))
 
     return loss
 
 
 def squared_error(out: Tensor, batch: Data) -> Tensor:
-    """The mean of the squared differences, :data:`Loss`."""
-    return functional.mse_loss(out, batch["y"].view_as(out).to(out.dtype))
+    """Mean of the squared differences over the values that are known, :data:`Loss`.
+
+    ``batch.y [N]`` or ``[N, T]``; NaN is a value that is not known. Rows are weighted by ``batch.weight [N]`` where the batch
+    has it.
+
+    >>> float(squared_error(torch.tensor([[1.0], [2.0]]), Data(y=torch.tensor([3.0, torch.nan]))))
+    4.0
+    """
+    y = batch["y"].view_as(out).to(out.dtype)
+    known = ~y.isnan()
+    if "weight" in batch:
+        each = functional.mse_loss(out, torch.where(known, y, out.detach()), reduction="none")
+        return _weighted_mean(each, batch["weight"].to(out).view(-1, *[1] * (out.dim() - 1)) * known)
+    return functional.mse_loss(out[known], y[known]) if bool(known.any()) else 0 * out.sum()
 
 
 def accuracy(out: Tensor, batch: Data) -> Tensor:
-    """Whether the likeliest class is the right one, :data:`Measure`; a ``y`` of -100 is not asked."""
-    asked = batch["y"] != -100
-    return (out.argmax(-1) == batch["y"])[asked].double()
+    """Whether the likeliest class is the right one, :data:`Measure`; a ``y`` of -100 is not labelled."""
+    labelled = batch["y"] != -100
+    return (out.argmax(-1) == batch["y"])[labelled].double()
 
 
 def exact_match(out: Tensor, batch: Data) -> Tensor:
-    """Whether all nodes of a graph are right, one number for each graph in which one is asked, :data:`Measure`."""
-    asked = batch["y"] != -100
-    each = torch.stack([asked, asked & (out.argmax(-1) != batch["y"])], dim=1).long()
-    asked, wrong = each.new_zeros(len(batch["ptr"]) - 1, 2).index_add(0, batch["batch"], each).unbind(1)
-    return (wrong == 0)[asked > 0].double()
+    """Whether all nodes of a graph are right, one number for each graph that has a labelled one, :data:`Measure`."""
+    labelled = batch["y"] != -100
+    each = torch.stack([labelled, labelled & (out.argmax(-1) != batch["y"])], dim=1).long()
+    labelled, wrong = each.new_zeros(len(batch["ptr"]) - 1, 2).index_add(0, batch["batch"], each).unbind(1)
+    return (wrong == 0)[labelled > 0].double()
 
 
 def mean_probabilities(outs: Sequence[Tensor]) -> Tensor:
-    """What members of an ensemble say together: the logarithm of the mean of their probabilities."""
+    """The logarithm of the mean of the probabilities of an ensemble's members, from their logits."""
     return torch.stack([out.log_softmax(-1) for out in outs]).logsumexp(0) - math.log(len(outs))
+
+
+def _weighted_mean(each: Tensor, weight: Tensor) -> Tensor:
+    return (each * weight).sum() / weight.sum().clamp(min=torch.finfo(each.dtype).tiny)

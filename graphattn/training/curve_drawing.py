@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphattn.training.graph_recipe import Curves
+from graphattn.training.runs import Curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

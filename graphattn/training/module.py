@@ -1,8 +1,10 @@
-"""One model in training: steps, schedule, averaged weights and validation, for Lightning."""
+"""One model in training: steps, optimiser, averaged weights and validation, for Lightning."""
 
-import copy
+from __future__ import annotations
+
 import math
-from typing import Any, final
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, final
 
 import lightning.pytorch as pl
 import numpy as np
@@ -11,26 +13,85 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch_geometric.data import Data
 
-from graphattn.training.objective import Objective, predictions, score
+from graphattn.training.craft import Loss, Measure, scheduled
 from graphattn.training.recipe import Recipe
 
+Augment = Callable[[Data], Data]
+"""A training batch, changed at random by torch's generator; the given one stays as it is."""
 
-class MoleculeModule(pl.LightningModule):
-    """`model` learns `objective` as `recipe` says.
 
-    Every step draws its random numbers from (recipe.seed, member, step) alone, so that a resumed run repeats an
-    uninterrupted one. Logged once per epoch: `loss`, `val_loss`, `val_score` and the learning rate `rate`.
+class Tally(Protocol):
+    """Figures of validation, of one batch after the other; ``means`` has ``loss`` and, if there is one, ``score``."""
+
+    def add(self, out: Tensor, batch: Data) -> None: ...
+
+    def means(self) -> dict[str, float]: ...
+
+
+@final
+class MeansOverBatches:
+    """The mean of a loss over batches, and of measures over all that is labelled.
+
+    Args:
+        loss: of a batch; batches count by the number of their labelled rows.
+        measures: by name.
     """
 
-    def __init__(self, model: nn.Module, objective: Objective, recipe: Recipe, member: int = 0) -> None:
+    def __init__(self, loss: Loss, measures: Mapping[str, Measure]) -> None:
+        self.loss, self.measures = loss, measures
+        self.sums = dict.fromkeys(("loss", *measures), 0.0)
+        self.counts = dict.fromkeys(self.sums, 0)
+
+    def add(self, out: Tensor, batch: Data) -> None:
+        """The outputs of the model for one batch."""
+        labelled = int((batch["y"] != -100).sum()) if "y" in batch else len(out)
+        if labelled:  # or else a mean of nothing, which is no number
+            self._count("loss", float(self.loss(out, batch)) * labelled, labelled)
+        for name, measure in self.measures.items():
+            values = measure(out, batch)
+            self._count(name, float(values.sum()), values.numel())
+
+    def means(self) -> dict[str, float]:
+        """The means by name; NaN where nothing is labelled."""
+        return {name: total / self.counts[name] if self.counts[name] else math.nan for name, total in self.sums.items()}
+
+    def _count(self, name: str, total: float, count: int) -> None:
+        self.sums[name] += total
+        self.counts[name] += count
+
+
+@final
+class LearningModule(pl.LightningModule):
+    """``model`` learns ``loss`` as ``recipe`` says.
+
+    Every step draws its random numbers from (recipe.seed, member, step) alone, so that a resumed run repeats an uninterrupted
+    one.
+
+    Args:
+        model: takes a batch.
+        loss: of its outputs.
+        recipe: how.
+        tally: makes the figures of one validation.
+        augment: changes training batches.
+        member: number of the model in an ensemble.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        recipe: Recipe,
+        tally: Callable[[], Tally],
+        augment: Augment | None = None,
+        member: int = 0,
+    ) -> None:
         super().__init__()
-        self.model, self.objective, self.recipe, self.member = model, objective, recipe, member
-        self.averaged = AveragedModel(model) if recipe.average else None
-        self.average = MovingAverage(recipe.average)
-        if self.averaged is not None:
-            self.averaged.requires_grad_(False)
+        self.model, self.loss, self.recipe, self.augment, self.member = model, loss, recipe, augment, member
+        self.averaged = AveragedModel(model).requires_grad_(False) if recipe.average else None
+        self.new_tally, self.tally = tally, tally()
         self.losses: list[Tensor] = []
-        self.validated: list[tuple[Tensor, Tensor]] = []
+        self.validated: dict[str, float] = {}
+        self._average: Averaging | None = None
 
     @property
     def kept(self) -> nn.Module:
@@ -38,100 +99,83 @@ class MoleculeModule(pl.LightningModule):
         return self.model if self.averaged is None else self.averaged.module
 
     def training_step(self, batch: Data, batch_idx: int) -> Tensor:
-        """Loss of one batch with some atoms hidden."""
-        words = np.random.SeedSequence((self.recipe.seed, self.member, self.global_step)).generate_state(1, np.uint64)
-        _seed(int(words[0]), self.device)
-        loss = self.objective(self.model(hide_atoms(batch, self.recipe.atom_mask)), batch["y"])
+        """Loss of one batch."""
+        seed((self.recipe.seed, self.member, self.global_step), self.device)
+        batch = batch if self.augment is None else self.augment(batch)
+        loss = self.loss(self.model(batch), batch)
         self.losses.append(loss.detach())
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Data, batch_idx: int) -> None:
         """Adds the new weights to the average."""
         if self.averaged is not None:
-            self.average.update(self.averaged, self.model)
+            if self._average is None:
+                first = int(self.recipe.average_from * self.trainer.estimated_stepping_batches)
+                self._average = Averaging(self.averaged, self.model, self.recipe.average, first)
+            self._average.update()
 
     def on_train_epoch_start(self) -> None:
         """Forgets the losses of an epoch that was interrupted."""
         self.losses.clear()
 
     def validation_step(self, batch: Data, batch_idx: int) -> None:
-        """Keeps logits and labels until the epoch ends."""
-        self.validated.append((self.kept(batch).float(), batch["y"]))
+        """Adds a batch to the figures."""
+        self.tally.add(self.kept(batch), batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the loss and the score of all validation molecules together."""
-        logits, y = (torch.cat(parts) for parts in zip(*self.validated, strict=True))
-        self.validated.clear()
-        loss = float(self.objective(logits, y))
-        task, mean, deviation = self.objective.task, self.objective.mean, self.objective.deviation
-        value = score(task, predictions(task, logits, mean, deviation), y)
-        value = -loss if math.isnan(value) else value
-        training = torch.stack(self.losses).mean() if self.losses else torch.tensor(float("nan"))
+        """Notes the figures, and tells Lightning what schedules wait for."""
+        self.validated = {f"val_{name}": value for name, value in self.tally.means().items()}
+        self.tally = self.new_tally()
+        self.log("val_loss", self.validated["val_loss"], logger=False)
+
+    def row(self) -> dict[str, float]:
+        """What was seen in the epoch that ends: ``step``, ``loss``, ``rate``, and the ``val_...`` of validation."""
+        training = float(torch.stack(self.losses).mean()) if self.losses else math.nan
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        scalars = {"loss": training, "val_loss": loss, "val_score": value, "rate": rate}
-        self.log_dict(scalars, sync_dist=self.trainer.world_size > 1, batch_size=len(y))
+        return {"step": float(self.global_step), "loss": training, "rate": rate, **self.validated}
 
     def configure_optimizers(self) -> Any:
-        """AdamW; vectors (biases, norms) are not decayed. Linear warm-up, then a cosine to zero, per step."""
-        weights = [p for p in self.model.parameters() if p.requires_grad]
+        """AdamW; vectors (biases, norms) are not decayed."""
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         groups = [
-            {"params": [p for p in weights if p.dim() > 1], "weight_decay": self.recipe.weight_decay},
-            {"params": [p for p in weights if p.dim() <= 1], "weight_decay": 0.0},
+            {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": self.recipe.weight_decay},
+            {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
         ]
         # On CUDA, fused steps exclude clipping under 16-bit precision.
-        optimizer = torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.device.type == "cpu")
+        fused = True if self.recipe.fused and self.device.type == "cpu" else None
+        given = [group for group in groups if group["params"]]
+        optimizer = torch.optim.AdamW(given, lr=self.recipe.learning_rate, fused=fused)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, self.recipe.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": scheduled(optimizer, self.recipe, steps)}
 
 
-def rate(step: int, steps: int, warmup: float) -> float:
-    """Share of the full learning rate at `step` of `steps`.
-
-    >>> [round(rate(step, 100, 0.1), 2) for step in (0, 4, 9, 55, 100)]
-    [0.1, 0.5, 1.0, 0.5, 0.0]
-    """
-    rising = max(1, round(warmup * steps))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising)))
-
-
-def hide_atoms(batch: Data, share: float) -> Data:
-    """A shallow copy in which each atom is, with probability `share`, index 0 ("unknown") in every feature."""
-    if share == 0:
-        return batch
-    atoms = batch["x"]
-    hidden = torch.rand(len(atoms), 1, device=atoms.device) < share
-    shallow = copy.copy(batch)
-    shallow.update({"x": atoms.masked_fill(hidden, 0)})
-    return shallow
-
-
-def _seed(word: int, device: torch.device) -> None:
+def seed(words: tuple[int, ...], device: torch.device) -> None:
+    """Seeds torch's generator from ``words``."""
+    (word,) = np.random.SeedSequence(words).generate_state(1, np.uint64).tolist()
     # torch.manual_seed notes for devices that are not there where it was called from, which takes half a millisecond.
-    seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
-    seed(word)
+    (torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed)(word)
 
 
 @final
-class MovingAverage:
-    """Moving average of the weights; its memory grows to 1 / (1 - decay) steps, so that the first weights fade soon.
+class Averaging:
+    """Moving average of the weights of ``model`` in ``averaged``, from the step ``first`` on; before, the weights themselves.
 
-    What `AveragedModel.update_parameters` does, but that the weights are looked up once and not in every step.
+    Its memory grows to 1 / (1 - decay) steps, so that the first weights fade soon; at a decay of 1 all steps count equally. What
+    ``AveragedModel.update_parameters`` does, but that the weights are looked up once and not in every step; buffers are copied.
     """
 
-    def __init__(self, decay: float) -> None:
-        self.decay = decay
-        self._weights: tuple[list[Tensor], list[Tensor]] | None = None
+    def __init__(self, averaged: AveragedModel, model: nn.Module, decay: float, first: int = 0) -> None:
+        self.averaged, self.decay, self.first = averaged, decay, first
+        self._weights = list(averaged.module.parameters()), list(model.parameters())
+        self._buffers = list(zip(averaged.module.buffers(), model.buffers(), strict=True))
 
-    def update(self, averaged: AveragedModel, model: nn.Module) -> None:
-        """Adds the weights of `model`, whose parameters are the same in every step; buffers are copied."""
-        if self._weights is None:
-            self._weights = list(averaged.module.parameters()), list(model.parameters())
-        steps = float(averaged.n_averaged)
-        grown = min(self.decay, (1 + steps) / (10 + steps)) if steps else 0.0
-        get_ema_multi_avg_fn(grown)(*self._weights, averaged.n_averaged)  # pyright: ignore[reportArgumentType]
-        for mine, theirs in zip(averaged.module.buffers(), model.buffers(), strict=True):
+    def update(self) -> None:
+        """Adds the weights of the model."""
+        steps = float(self.averaged.n_averaged) - self.first
+        decay = 0.0
+        if steps > 0:
+            decay = steps / (steps + 1) if self.decay == 1 else min(self.decay, (1 + steps) / (10 + steps))
+        get_ema_multi_avg_fn(decay)(*self._weights, self.averaged.n_averaged)  # pyright: ignore[reportArgumentType]
+        for mine, theirs in self._buffers:
             mine.copy_(theirs)
-        averaged.n_averaged += 1
+        self.averaged.n_averaged += 1

@@ -6,6 +6,7 @@ Letters: N molecules, T targets, K classes.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch_geometric.data import Data
 from torchmetrics.functional import classification, regression
 
 from graphattn.data.tasks import Task
@@ -34,8 +35,12 @@ class Objective(nn.Module):
             weight = _balanced(torch.stack([(y == 0).sum(0), (y == 1).sum(0)]).float(), balance)
         self.weight, self.mean, self.deviation = nn.Buffer(weight), nn.Buffer(mean), nn.Buffer(deviation)
 
-    def forward(self, logits: Tensor, y: Tensor) -> Tensor:
-        """`logits` [N, outputs], `y` [N, T] -> mean loss over the known labels."""
+    def forward(self, logits: Tensor, batch: Data) -> Tensor:
+        """`logits` [N, outputs] of a batch with `y` [N, T] -> mean loss over the known labels."""
+        return self.of(logits, batch["y"])
+
+    def of(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The same, given `y` [N, T]."""
         logits = logits.float()
         if self.task.kind == "multiclass":
             label = y[:, 0].long()

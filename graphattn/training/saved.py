@@ -20,15 +20,15 @@ import graphattn
 from graphattn import files
 from graphattn.data.molecules import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
+from graphattn.training.batches import by_size
 from graphattn.training.build import build
 from graphattn.training.card import card
-from graphattn.training.data_module import by_size
 from graphattn.training.folders import FIELDS, FORMAT, read_description, retrain
 from graphattn.training.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.inputs import Chemistry
 from graphattn.training.objective import predictions
 from graphattn.training.packed import Packed, Standardiser
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import MoleculeRecipe
 
 
 @dataclass
@@ -42,7 +42,7 @@ class FittedModel:
 
     task: Task
     architecture: dict[str, Any]
-    recipe: Recipe
+    recipe: MoleculeRecipe
     members: list[nn.Module]
     target: tuple[Tensor, Tensor]
     standardiser: Standardiser | None = None
@@ -132,7 +132,7 @@ def load(folder: str | Path, trust: bool = False) -> FittedModel:
             raise ValueError(f"{folder / 'model.json'}: {text}")
     known = described.get("descriptors")
     try:
-        task, recipe = Task.from_dict(described["task"]), Recipe(**described["recipe"])
+        task, recipe = Task.from_dict(described["task"]), MoleculeRecipe(**described["recipe"])
         target = (torch.tensor(described["target"]["mean"]), torch.tensor(described["target"]["deviation"]))
         standardiser = Standardiser.from_dict(known) if known else None
         Chemistry(**described.get("chemistry", {}))

@@ -22,12 +22,13 @@ from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random, str
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Kind, guess_task
 from graphattn.training.baselines import TREES, baselines
-from graphattn.training.fit import Interrupted, clear, fit
 from graphattn.training.folders import check_folder, writing
 from graphattn.training.inputs import Chemistry, attach, describe
 from graphattn.training.metrics import Figure, differences, figures
+from graphattn.training.molecules import fit_molecules
 from graphattn.training.objective import SCORES, score
-from graphattn.training.recipe import Architecture, Hardware, Recipe
+from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
+from graphattn.training.runs import Interrupted, clear
 from graphattn.training.saved import FittedModel
 
 Say = Callable[[Any], None]
@@ -46,7 +47,7 @@ class Plan:
     source: str = ""
     kind: Kind | str | None = None
     split: str = "scaffold_balanced"
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: MoleculeRecipe = field(default_factory=MoleculeRecipe)
     architecture: Architecture = field(default_factory=Architecture)
     hardware: Hardware = field(default_factory=Hardware)
     chemistry: Chemistry = field(default_factory=Chemistry)
@@ -250,7 +251,7 @@ def _fit(
         say(f"the rows set aside are listed in {plan.out / 'rejected.csv'}")
     names = DESCRIPTOR_NAMES if plan.descriptors else ()
     try:
-        model = fit(
+        model = fit_molecules(
             [graphs[i] for i in split.train],
             [graphs[i] for i in split.validation],
             molecules.task,

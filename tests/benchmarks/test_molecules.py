@@ -23,8 +23,8 @@ from graphattn.bench import records as kept
 from graphattn.bench.records import Record
 from graphattn.data.splits import Split
 from graphattn.training.inputs import graphs_of, read
-from graphattn.training.module import MoleculeModule
-from graphattn.training.recipe import Recipe
+from graphattn.training.module import LearningModule
+from graphattn.training.recipe import MoleculeRecipe
 
 SMILES = [chain + end for chain in ("C", "CC", "CCC", "CCCC", "CCCCC") for end in ("O", "N", "Cl", "C=O")]
 PROBLEM = Problem(SMILES, np.array([text.endswith("O") for text in SMILES], dtype=np.int64))
@@ -215,7 +215,7 @@ def test_solubility_opens_the_test_part_once(tmp_path, monkeypatch):
 
 
 def test_graphattn_gives_probabilities_of_both_parts():
-    recipe = Recipe(epochs=2, members=2)
+    recipe = MoleculeRecipe(epochs=2, members=2)
     architecture = {"name": "MoleculeTransformer", "channels": 16, "heads": 2, "layers": 1, "dropout": 0.0}
     model = Graphattn(recipe, architecture)
     outcome = model(PROBLEM, SPLIT, 1)
@@ -312,7 +312,7 @@ def test_an_epoch_is_trained_when_it_is_asked_for(monkeypatch):
     heard = [json.loads(line) for line in answers.getvalue().splitlines()]
     assert [each["steps"] for each in heard] == [2, 2]
     assert all(each["cpu"] > 0 and each["wall"] > 0 for each in heard)
-    assert "configure_callbacks" not in vars(MoleculeModule)
+    assert "configure_callbacks" not in vars(LearningModule)
     monkeypatch.setattr(epoch_side, "bbb", lambda most: (graphs[:12], graphs[12:]))
     table = epoch_profile.table(molecules=16)
     assert "share of the epoch" in table

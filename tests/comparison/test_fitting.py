@@ -11,13 +11,14 @@ from torch_geometric.data import Data
 
 from graphattn.comparison import fitting
 from graphattn.comparison.design import network, prepared
-from graphattn.comparison.fitting import Order, fit, predicted, squared_error, worded
+from graphattn.comparison.fitting import Order, fit, predicted, worded
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.record import Fit
 from graphattn.comparison.settings import Settings
 from graphattn.data.splits import Split
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell
+from graphattn.training.craft import squared_error
 
 SETTINGS = Settings(epochs=4, patience=3, batch_size=16, learning_rate=0.02)
 SIZE = Size(8, 8, depth=1, heads=2)
@@ -136,7 +137,7 @@ def test_scores_are_those_of_scikit_learn(monkeypatch):
 
 def test_memory_that_runs_out_halves_the_batch(monkeypatch):
     tried = []
-    real = fitting.fit_graphs
+    real = fitting.training.fit
 
     def greedy(model, train, validation, recipe, *given, **more):
         tried.append(recipe.batch_size)
@@ -144,7 +145,7 @@ def test_memory_that_runs_out_halves_the_batch(monkeypatch):
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return real(model, train, validation, recipe, *given, **more)
 
-    monkeypatch.setattr(fitting, "fit_graphs", greedy)
+    monkeypatch.setattr(fitting.training, "fit", greedy)
     record = fit(made(), order(), replace(SETTINGS, batch_size=64))
     assert tried == [40, 20, 10]
     assert (record.status, record.batch_size) == ("ok", 10)
@@ -155,7 +156,7 @@ def test_memory_for_not_even_one_graph_is_a_failed_fit(monkeypatch):
     def greedy(*given, **more):
         raise MemoryError
 
-    monkeypatch.setattr(fitting, "fit_graphs", greedy)
+    monkeypatch.setattr(fitting.training, "fit", greedy)
     record = fit(made(), order(), replace(SETTINGS, batch_size=2))
     assert (record.status, record.batch_size, record.score) == ("failed", 1, None)
     assert record.reason == "memory ran out with batches of 2, so they were of 1; out of memory: MemoryError"

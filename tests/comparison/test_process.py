@@ -1,9 +1,7 @@
-import signal
-
 import pytest
 import torch
 
-from graphattn.comparison.process import ctrl_c, most_memory, one_thread, out_of_memory
+from graphattn.comparison.process import most_memory, one_thread, out_of_memory
 
 
 def test_threads_come_back_also_after_an_error():
@@ -19,19 +17,6 @@ def test_threads_come_back_also_after_an_error():
         work()
     assert seen == [1]
     assert torch.get_num_threads() == before
-
-
-def test_ctrl_c_is_heard_again_after_lightning():
-    before = signal.getsignal(signal.SIGINT)
-
-    def pressed():
-        with ctrl_c():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            raise SystemExit(1)
-
-    with pytest.raises(KeyboardInterrupt):
-        pressed()
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(

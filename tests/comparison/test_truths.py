@@ -9,8 +9,8 @@ from graphattn.comparison.design import network, prepared
 from graphattn.comparison.problems import problem
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell
-from graphattn.training.graph_recipe import GraphRecipe
-from graphattn.training.graphs import fit_graphs
+from graphattn.training.fit import fit
+from graphattn.training.recipe import Recipe
 
 COUNT, TESTED = 360, 120
 # 3.5 deviations of the area under the curve of 60 and 60 graphs without knowledge: (121 / (12 60 60))^(1/2) = 0.053.
@@ -22,8 +22,8 @@ def area(name, layer, topology, epochs=8):
     cell = Cell(layer, topology)
     posed = prepared(problem(name, count=COUNT), [cell])
     model = network(posed, cell, Size(width=32, hidden=64, depth=2), seed=0)
-    recipe = GraphRecipe(epochs, batch_size=16, learning_rate=0.01)
-    fit_graphs(model, posed.graphs[:-TESTED], None, recipe, measures={})
+    recipe = Recipe(epochs, batch_size=16, learning_rate=0.01)
+    fit(model, posed.graphs[:-TESTED], None, recipe, measures={})
     batch = Batch.from_data_list(list(posed.graphs[-TESTED:]))
     with torch.no_grad():
         said = model(batch).softmax(1)[:, 1]

@@ -6,7 +6,7 @@ from graphattn.data.molecules import parse_smiles, to_data
 from graphattn.data.tasks import Task
 from graphattn.explain.molecules import atom_contributions, explain, explain_all, masked
 from graphattn.training.packed import Standardiser
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import MoleculeRecipe
 from graphattn.training.saved import FittedModel
 
 
@@ -26,7 +26,7 @@ class CountsOxygen(torch.nn.Module):
 def model(kind="binary", names=("y",), classes=("no", "yes"), **record):
     task = Task(kind, names, classes)
     target = torch.zeros(len(names)), torch.ones(len(names))
-    return FittedModel(task, {}, Recipe(), [CountsOxygen(task.outputs)], target, record=record)
+    return FittedModel(task, {}, MoleculeRecipe(), [CountsOxygen(task.outputs)], target, record=record)
 
 
 def test_contribution_is_the_change_when_an_atom_is_masked():

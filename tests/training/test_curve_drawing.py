@@ -1,7 +1,7 @@
 from matplotlib.figure import Figure
 
 from graphattn.training.curve_drawing import draw_curves
-from graphattn.training.graph_recipe import Curves
+from graphattn.training.runs import Curves
 
 
 def test_curves_are_drawn_over_steps_and_what_was_kept_is_marked():

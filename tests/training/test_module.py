@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from graphattn.training.module import MovingAverage, hide_atoms
+from graphattn.training.craft import rate
+from graphattn.training.module import Averaging
+from graphattn.training.molecules import hide_atoms
 from graphattn.training.packed import Packed
 
 
@@ -24,8 +26,6 @@ def test_nothing_is_hidden_at_share_zero(make_graphs):
 
 
 def test_rate_of_a_schedule_without_warm_up():
-    from graphattn.training.module import rate
-
     assert rate(0, 10, 0.0) == 1.0
     assert rate(10, 10, 0.0) == pytest.approx(0.0)
 
@@ -33,13 +33,13 @@ def test_rate_of_a_schedule_without_warm_up():
 def test_the_moving_average_is_that_of_torch():
     model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
     ours, theirs, steps = AveragedModel(model), AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.1)), 3
-    average = MovingAverage(0.1)
+    average = Averaging(ours, model, 0.1)
     for _ in range(steps):
         model(torch.randn(4, 3))
         with torch.no_grad():
             for weight in model.parameters():
                 weight.add_(torch.randn_like(weight))
-        average.update(ours, model)
+        average.update()
         theirs.update_parameters(model)
     assert int(ours.n_averaged) == steps
     for name, value in theirs.state_dict().items():

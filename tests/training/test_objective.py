@@ -21,13 +21,13 @@ def test_binary_loss_weights_classes_by_inverse_frequency():
     logits = torch.tensor([[0.3], [-1.0], [2.0], [0.5]])
     plain = F.binary_cross_entropy_with_logits(logits, y, reduction="none").flatten()
     expected = (plain * torch.tensor([2 / 3, 2 / 3, 2 / 3, 2.0])).mean()
-    assert objective(logits, y).item() == pytest.approx(expected.item())
+    assert objective.of(logits, y).item() == pytest.approx(expected.item())
 
 
 def test_balance_zero_weights_all_alike():
     y = torch.tensor([[1.0], [1.0], [0.0]])
     logits = torch.randn(3, 1)
-    assert torch.allclose(Objective(BINARY, y, 0.0)(logits, y), F.binary_cross_entropy_with_logits(logits, y))
+    assert torch.allclose(Objective(BINARY, y, 0.0).of(logits, y), F.binary_cross_entropy_with_logits(logits, y))
 
 
 def test_multiclass_loss_is_weighted_cross_entropy():
@@ -36,18 +36,18 @@ def test_multiclass_loss_is_weighted_cross_entropy():
     assert objective.weight.tolist() == pytest.approx([2 / 3, 4 / 3, 4 / 3])
     logits = torch.randn(4, 3)
     expected = F.cross_entropy(logits, y[:, 0].long(), weight=objective.weight, reduction="none").mean()
-    assert torch.allclose(objective(logits, y), expected)
+    assert torch.allclose(objective.of(logits, y), expected)
 
 
 def test_a_class_without_training_molecules_leaves_the_loss_finite():
     y = torch.tensor([[0.0], [1.0]])
-    assert Objective(MULTICLASS, y, 1.0)(torch.zeros(2, 3), y).item() == pytest.approx(math.log(3))
+    assert Objective(MULTICLASS, y, 1.0).of(torch.zeros(2, 3), y).item() == pytest.approx(math.log(3))
 
 
 def test_missing_labels_add_nothing_to_the_loss():
     y = torch.tensor([[1.0, NAN], [0.0, 1.0], [NAN, 0.0]])
     logits = torch.randn(3, 2, requires_grad=True)
-    loss = Objective(MULTILABEL, y, 0.0)(logits, y)
+    loss = Objective(MULTILABEL, y, 0.0).of(logits, y)
     known = ~y.isnan()
     assert torch.allclose(loss, F.binary_cross_entropy_with_logits(logits[known], y[known]))
     loss.backward()
@@ -61,8 +61,8 @@ def test_regression_learns_standardised_values_and_predicts_in_the_targets_unit(
     assert objective.mean.tolist() == [3.0, 20.0]
     assert objective.deviation.tolist() == pytest.approx([math.sqrt(8 / 3), 10.0])
     perfect = torch.nan_to_num((y - objective.mean) / objective.deviation)
-    assert objective(perfect, y).item() == pytest.approx(0.0, abs=1e-12)
-    assert objective(perfect + 2, y).item() == pytest.approx(4.0)
+    assert objective.of(perfect, y).item() == pytest.approx(0.0, abs=1e-12)
+    assert objective.of(perfect + 2, y).item() == pytest.approx(4.0)
     values = predictions(REGRESSION, perfect, objective.mean, objective.deviation)
     assert torch.allclose(values[~y.isnan()], y[~y.isnan()])
 
@@ -70,7 +70,7 @@ def test_regression_learns_standardised_values_and_predicts_in_the_targets_unit(
 def test_constant_target_keeps_the_loss_finite():
     y = torch.full((3, 1), 7.0)
     objective = Objective(Task("regression", ("p",), ()), y, 1.0)
-    assert objective(torch.zeros(3, 1), y).item() == 0.0
+    assert objective.of(torch.zeros(3, 1), y).item() == 0.0
 
 
 def test_probabilities():

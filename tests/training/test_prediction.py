@@ -7,7 +7,7 @@ from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Task
 from graphattn.training.build import build
 from graphattn.training.prediction import evaluate_table, predict_table
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import MoleculeRecipe
 from graphattn.training.saved import FittedModel
 from graphattn.training.workflow import fingerprint
 
@@ -18,7 +18,7 @@ def make_model(tiny):
         torch.manual_seed(0)
         task = Task(kind, names, classes)
         zero, one = torch.zeros(len(names)), torch.ones(len(names))
-        return FittedModel(task, tiny, Recipe(), [build(tiny, task.outputs, 0).eval()], (zero, one))
+        return FittedModel(task, tiny, MoleculeRecipe(), [build(tiny, task.outputs, 0).eval()], (zero, one))
 
     return make
 

@@ -9,7 +9,7 @@ from torch import nn
 from graphattn.data.tasks import Task
 from graphattn.training.build import build
 from graphattn.training.packed import Standardiser
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import MoleculeRecipe
 from graphattn.training.saved import FittedModel, load
 
 BINARY = Task("binary", ("oxygen",), ("no", "yes"))
@@ -24,7 +24,7 @@ def make_model(tiny):
         standardiser = Standardiser(knots, torch.zeros(descriptors), torch.ones(descriptors)) if descriptors else None
         target = (torch.full((len(task.names),), 5.0), torch.full((len(task.names),), 2.0))
         names = tuple(f"descriptor {i}" for i in range(descriptors))
-        return FittedModel(task, tiny, Recipe(members=members), networks, target, standardiser, names)
+        return FittedModel(task, tiny, MoleculeRecipe(members=members), networks, target, standardiser, names)
 
     return make
 

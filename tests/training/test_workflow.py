@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from graphattn.data.table import MoleculeTable
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import MoleculeRecipe
 from graphattn.training.workflow import Plan, check_classes, divide, fingerprint, labelled, train
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
@@ -24,10 +24,14 @@ def molecules():
 
 
 def test_a_rule_divides_the_molecules(molecules):
-    split, rule = divide(molecules, table(["1", "0"] * 15), Plan(Path(), split="stratified", recipe=Recipe(seed=1)))
+    split, rule = divide(
+        molecules, table(["1", "0"] * 15), Plan(Path(), split="stratified", recipe=MoleculeRecipe(seed=1))
+    )
     assert rule == "stratified"
     assert sorted(np.concatenate(split)) == list(range(30))
-    again, _ = divide(molecules, table(["1", "0"] * 15), Plan(Path(), split="stratified", recipe=Recipe(seed=2)))
+    again, _ = divide(
+        molecules, table(["1", "0"] * 15), Plan(Path(), split="stratified", recipe=MoleculeRecipe(seed=2))
+    )
     assert split.test.tolist() != again.test.tolist()
 
 
@@ -90,7 +94,7 @@ def test_fingerprint_tells_molecules_apart():
 def test_a_run_without_a_test_part_has_no_figures(tmp_path, tiny, monkeypatch):
     parts = ["train"] * 20 + ["valid"] * 10
     monkeypatch.setattr("graphattn.training.recipe.Architecture.to_dict", lambda self: tiny)
-    plan = Plan(tmp_path / "model", split="column", recipe=Recipe(epochs=1), compare=False, descriptors=False)
+    plan = Plan(tmp_path / "model", split="column", recipe=MoleculeRecipe(epochs=1), compare=False, descriptors=False)
     said = []
     model = train(table(["1", "0"] * 15, parts), plan, said.append, verbose=False)
     assert "metrics" not in model.record

@@ -1,0 +1,134 @@
+"""Molecular graphs in, fitted model out: trains every member of an ensemble, and goes on where an interrupted run stopped."""
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphattn.data.tasks import Task
+from graphattn.training.batches import BatchData, SizeBatches, by_size
+from graphattn.training.build import build
+from graphattn.training.module import LearningModule
+from graphattn.training.objective import SCORES, Objective, predictions, score
+from graphattn.training.packed import Packed, Standardiser, raw_descriptors
+from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
+from graphattn.training.runs import Curves, Interrupted, Run, digest, seeded
+from graphattn.training.saved import FittedModel
+
+
+def fit_molecules(
+    train: Sequence[Data],
+    validation: Sequence[Data],
+    task: Task,
+    *,
+    architecture: Mapping[str, Any] | None = None,
+    recipe: MoleculeRecipe | None = None,
+    hardware: Hardware | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    verbose: bool = False,
+) -> FittedModel:
+    """Trains on `train`, chooses the epoch on `validation`, and returns the model (on the CPU, in evaluation mode).
+
+    Graphs come from `graphattn.data.to_data` with `y` [1, T] (NaN: missing) and, to use descriptors at the readout,
+    raw `descriptors` [1, D]. With a `folder`, logs (CSV, and TensorBoard if it is installed) go to `folder/logs` and
+    checkpoints to `folder/training`; `resume` goes on from there and ends at the weights of an uninterrupted run. The
+    caller's random state is left alone.
+
+    Raises `ValueError` for empty parts, for a `resume` without a checkpoint folder or with other settings or data than
+    the interrupted run's, for more than one device, and when the weights became infinite; `Interrupted` on Ctrl-C and
+    SIGTERM.
+    """
+    recipe = recipe or MoleculeRecipe()
+    words = dict(architecture if architecture is not None else Architecture().to_dict())
+    standardiser = Standardiser.of(raw_descriptors(train)) if train and "descriptors" in train[0] else None
+    packed = Packed(train, standardiser), Packed(validation, standardiser)
+    data = _batches(*packed, recipe)
+    assert packed[0].y is not None
+    objective = Objective(task, packed[0].y, recipe.balance)
+    run = Run(
+        Path(folder) if folder is not None else None, hardware or Hardware(), score=SCORES[task.kind] if verbose else ""
+    )
+    run.prepare(_settings(words, recipe, task, packed), resume)
+    model = FittedModel(task, words, recipe, [], (objective.mean.clone(), objective.deviation.clone()), standardiser)
+    model.record |= {"training": [], "curves": []}
+    for member in range(recipe.members):
+        with seeded((recipe.seed, member)):
+            network = build(words, task.outputs, standardiser.width if standardiser else 0)
+        title = f"model {member + 1} of {recipe.members}" if recipe.members > 1 else "training"
+        module = LearningModule(
+            network,
+            objective,
+            recipe,
+            partial(WholeValidation, objective),
+            partial(hide_atoms, share=recipe.atom_mask),
+            member,
+        )
+        curves, interrupted = dataclasses.replace(run, title=title if verbose else "").member(module, data)
+        model.record["training"].append(_best(curves))
+        model.record["curves"].append(curves.epochs)
+        model.members.append(module.kept.cpu().eval())
+        if interrupted:
+            raise Interrupted(model)
+    return model
+
+
+@final
+class WholeValidation:
+    """The loss and the score of all validation molecules together, :class:`~graphattn.training.module.Tally`."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.validated: list[tuple[Tensor, Tensor]] = []
+
+    def add(self, out: Tensor, batch: Data) -> None:
+        """Keeps logits and labels until the epoch ends."""
+        self.validated.append((out.float(), batch["y"]))
+
+    def means(self) -> dict[str, float]:
+        """The loss, and the score; where that is not defined, the loss with the other sign."""
+        logits, y = (torch.cat(parts) for parts in zip(*self.validated, strict=True))
+        loss = float(self.objective.of(logits, y))
+        task, mean, deviation = self.objective.task, self.objective.mean, self.objective.deviation
+        return {"loss": loss, "score": score(task, predictions(task, logits, mean, deviation), y)}
+
+
+def hide_atoms(batch: Data, share: float) -> Data:
+    """A shallow copy in which each atom is, with probability ``share``, index 0 ("unknown") in every feature."""
+    if share == 0:
+        return batch
+    atoms = batch["x"]
+    hidden = torch.rand(len(atoms), 1, device=atoms.device) < share
+    shallow = copy.copy(batch)
+    shallow.update({"x": atoms.masked_fill(hidden, 0)})
+    return shallow
+
+
+def _batches(train: Packed, validation: Packed, recipe: MoleculeRecipe) -> BatchData:
+    size = recipe.batch_size_for(len(train))
+    order = SizeBatches(train.nodes.numpy(), size, recipe.seed)
+    # Four times as large: nothing is kept for a backward pass.
+    return BatchData(train, order, validation, by_size(validation.nodes.numpy(), 4 * size))
+
+
+def _best(curves: Curves) -> dict[str, Any]:
+    """The epoch that was kept."""
+    row = curves.epochs[curves.kept] if curves.epochs else {}
+    figures = {name: value for name, value in row.items() if name != "step"}
+    return {"best_epoch": curves.kept + 1, "seconds": round(curves.seconds, 1), **figures}
+
+
+def _settings(
+    architecture: Mapping[str, Any], recipe: MoleculeRecipe, task: Task, parts: tuple[Packed, Packed]
+) -> dict[str, Any]:
+    settings = {"architecture": dict(architecture), "task": task.to_dict(), **dataclasses.asdict(recipe)}
+    for name, part in zip(("training molecules", "validation molecules"), parts, strict=True):
+        found = digest((part.x, part.edge_index, part.edge_attr, part.y, part.descriptors))
+        settings[name] = f"{len(part)}, sha256 {found}"
+    return settings
