@@ -12,6 +12,7 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,7 +55,7 @@ class Reached(NamedTuple):
 def pooled(problem: Problem) -> Floats:
     """What a graph is made of, not how it hangs together: mean and sum of its nodes' features; of a node its own features.
 
-    Categories are counted.
+    Categories are counted, and so are missing numbers.
 
     >>> from torch_geometric.data import Data
     >>> graph = Data(x=torch.tensor([[1.0], [3.0]]), y=torch.tensor([0]))
@@ -66,8 +67,9 @@ def pooled(problem: Problem) -> Floats:
         return nodes
     ends = np.cumsum([len(graph["x"]) for graph in problem.graphs])[:-1]
     each = np.split(nodes, ends)
-    sums = np.stack([graph.sum(0) for graph in each])
-    return np.hstack([sums / np.array([[max(1, len(graph))] for graph in each]), sums])
+    sums = np.stack([np.nansum(graph, 0) for graph in each])
+    there = np.stack([np.isfinite(graph).sum(0) for graph in each])
+    return np.hstack([sums / np.maximum(1, there), sums])
 
 
 def side_by_side(problem: Problem) -> Floats:
@@ -91,7 +93,9 @@ def _numbers(features: Sequence[torch.Tensor]) -> Floats:
     """Numbers as they are, categories as columns of 0 and 1."""
     x = torch.cat([each.reshape(len(each), -1) for each in features])
     if x.is_floating_point():
-        return x.double().numpy()
+        missing = x.isnan()
+        # Of a graph's missing numbers the share and the number, of nodes whether.
+        return torch.cat([x, missing[:, missing.any(0)]], dim=1).double().numpy()
     columns = [torch.nn.functional.one_hot(column - column.min()) for column in x.long().T]
     return torch.cat(columns, dim=1).double().numpy()
 
@@ -102,7 +106,7 @@ def _majority(settings: Settings, values: bool, seed: int, setting: float) -> An
 
 def _linear(settings: Settings, values: bool, seed: int, setting: float) -> Any:
     return make_pipeline(
-        StandardScaler(), Ridge(1 / setting) if values else LogisticRegression(C=setting, max_iter=5000)
+        _mean(), StandardScaler(), Ridge(1 / setting) if values else LogisticRegression(C=setting, max_iter=5000)
     )
 
 
@@ -114,8 +118,15 @@ def _forest(settings: Settings, values: bool, seed: int, setting: float) -> Any:
 
 def _machine(settings: Settings, values: bool, seed: int, setting: float) -> Any:
     return (
-        make_pipeline(StandardScaler(), SVR(C=setting)) if values else make_pipeline(StandardScaler(), SVC(C=setting))
+        make_pipeline(_mean(), StandardScaler(), SVR(C=setting))
+        if values
+        else make_pipeline(_mean(), StandardScaler(), SVC(C=setting))
     )
+
+
+def _mean() -> SimpleImputer:
+    """Missing numbers become the mean of the training part."""
+    return SimpleImputer(keep_empty_features=True)
 
 
 def baselines(problem: Problem) -> dict[str, Baseline]:

@@ -153,7 +153,7 @@ def compare(
     """
     if jobs < 0:
         raise ValueError(f"expected jobs of 0 or more, got {jobs}")
-    posed, given = problem(data), settings or Settings()
+    posed, given = problem(data, layers=layers), settings or Settings()
     if given.trials:
         library()  # said before the first fit, not by each of them
     planned = plan(posed, layers, topologies, given)

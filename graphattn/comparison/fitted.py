@@ -82,13 +82,13 @@ class FittedNetwork:
     def learned(cls, graphs: Sequence[Data], y: Tensor, form: Form, cell: Cell, size: Size, given: Training) -> Self:
         """Trains a network on graphs of one form, the answers to which are ``y``: classes ``[N]`` or values ``[N, T]``."""
         values = y.is_floating_point()
-        copies = [plain(graph) for graph in graphs]
+        copies = [plain(graph, form, cell.reads) for graph in graphs]
         scales = {"y": Scale.of(y)} if values else {}
         features = Features.of(copies)
         outputs = y.size(1) if values else int(y.max()) + 1
         network = named_network(cell, size, features, outputs, seed=given.recipe.seed)
         fitted = cls(network, cell, size, form, features, scales)
-        asked = [fitted.heard(graph) for graph in copies]
+        asked = [prepared(graph, [cell]) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer[None]) if values else answer.view(1)
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
@@ -97,7 +97,7 @@ class FittedNetwork:
 
     def heard(self, graph: Data) -> Data:
         """A copy with what the network hears."""
-        return prepared(plain(graph), [self.cell])
+        return prepared(plain(graph, self.form, self.cell.reads), [self.cell])
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
@@ -157,9 +157,10 @@ class FittedNetwork:
                 raise ValueError(f"format {described['format']!r}, and this version reads {FORMAT}")
             nodes, edges, *places = described["features"]
             features = Features(_columns(nodes), edges and _columns(edges), *places)
-            form = Form(*described["form"])
+            cell = Cell(*described["cell"])
+            form = Form(*described["form"]).read(cell.reads)
             scales = {name: Scale(*each) for name, each in described["scales"].items()}
-            cell, size = Cell(*described["cell"]), Size(**described["size"])
+            size = Size(**described["size"])
             network = named_network(cell, size, features, described["outputs"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} is damaged or of another version: {type(error).__name__} {error}") from error
@@ -183,4 +184,5 @@ class Training(NamedTuple):
 
 
 def _columns(stored: Sequence[Any]) -> Columns:
-    return Columns(stored[0], tuple(stored[1]))
+    missing = tuple(stored[4]) if len(stored) > 4 else ()
+    return Columns(stored[0], tuple(stored[1]), missing=missing)

@@ -6,6 +6,7 @@ not changed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self, final
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch_geometric.data import Batch, Data
 
 from graphattn.comparison.fitted import FittedNetwork, Training
-from graphattn.data.graphs import misfits
+from graphattn.data.graphs import Form, gaps, misfits, weighted
 from graphattn.estimators.base import Classifier, Estimator, Lesson, Regressor, Usable, Words
 from graphattn.estimators.checking import positive, share, whole
 from graphattn.models.by_name.network import Size
@@ -25,6 +26,7 @@ from graphattn.training.craft import cross_entropy, squared_error
 from graphattn.training.recipe import Recipe
 
 _HEADS = 4
+_MOST_TOLD = 20
 
 
 class _Graphs(Estimator):
@@ -48,11 +50,9 @@ class _Graphs(Estimator):
         self.dropout, self.epochs, self.learning_rate, self.seed = dropout, epochs, learning_rate, seed
 
     def _parameters(self) -> dict[str, Any]:
-        if self.topology == "shuffled":
-            raise ValueError("expected a topology of the data, got 'shuffled', which is drawn anew for other graphs")
-        (cell,) = cells([self.layer], [self.topology])
+        self._cell()
         return {
-            "layer": cell.layer,
+            "layer": self.layer,
             "topology": self.topology,
             "channels": whole("channels", self.channels, multiple=_HEADS),
             "layers": whole("layers", self.layers),
@@ -62,6 +62,12 @@ class _Graphs(Estimator):
             "seed": whole("seed", self.seed, least=0),
         }
 
+    def _cell(self) -> Cell:
+        if self.topology == "shuffled":
+            raise ValueError("expected a topology of the data, got 'shuffled', which is drawn anew for other graphs")
+        (cell,) = cells([self.layer], [self.topology])
+        return cell
+
     def _listed(self, given: Any) -> list[Any]:
         if isinstance(given, Batch):
             return given.to_data_list()
@@ -70,23 +76,26 @@ class _Graphs(Estimator):
         return list(given)
 
     def _read(self, samples: Sequence[Any], model: FittedNetwork | None = None) -> Usable:
-        _, problems = misfits(samples, None if model is None else model.form)
+        cell = self._cell() if model is None else model.cell
+        form, problems = misfits(samples, None if model is None else model.form, cell.reads)
         positions = np.array([i for i in range(len(samples)) if i not in problems], dtype=np.int64)
-        return Usable([samples[i] for i in positions], positions, problems)
+        usable = [samples[i] for i in positions]
+        _tell(usable, cell, form)
+        return Usable(usable, positions, problems)
 
     def _keys(self, samples: Sequence[Data]) -> list[str]:
         return [str(number) for number in range(len(samples))]
 
     def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedNetwork:
-        form, _ = misfits(lesson.samples)
+        cell = self._cell()
+        form, _ = misfits(lesson.samples, reads=cell.reads)
         assert form is not None
         width, epochs = parameters["channels"], parameters["epochs"]
         size = Size(width, 2 * width, parameters["layers"], _HEADS, parameters["dropout"])
         recipe = Recipe(epochs, learning_rate=parameters["learning_rate"], patience=epochs, seed=parameters["seed"])
         loss = cross_entropy() if lesson.classes else squared_error
         training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss)
-        y, cell = torch.from_numpy(lesson.y), _cell(parameters)
-        return FittedNetwork.learned(lesson.samples, y, form, cell, size, training)
+        return FittedNetwork.learned(lesson.samples, torch.from_numpy(lesson.y), form, cell, size, training)
 
     def _answers(self, model: FittedNetwork, samples: list[Any]) -> NDArray[np.float64]:
         return model(samples)
@@ -105,9 +114,14 @@ class _Graphs(Estimator):
         return estimator, described
 
 
-def _cell(parameters: dict[str, Any]) -> Cell:
-    (cell,) = cells([parameters["layer"]], [parameters["topology"]])
-    return cell
+def _tell(graphs: Sequence[Data], cell: Cell, form: Form | None) -> None:
+    """Warns of values that are missing and of weights that are not used."""
+    if told := gaps(graphs, cell.reads):
+        more = (f"and {len(told) - _MOST_TOLD} more features",) if len(told) > _MOST_TOLD else ()
+        warnings.warn("; ".join(told[:_MOST_TOLD] + more), stacklevel=5)
+    if (form is None or not form.edge_weight) and any(map(weighted, graphs)):
+        why = f"{cell.layer} on {cell.topology} does not read it" if not cell.reads else "no graph of the fit had it"
+        warnings.warn(f"edge_weight is not used: {why}", stacklevel=5)
 
 
 @final

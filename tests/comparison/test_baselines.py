@@ -40,6 +40,24 @@ def test_what_a_graph_is_made_of_by_hand():
     assert pooled(alone).tolist() == [[1], [3]]
 
 
+def test_missing_numbers_are_counted_and_the_others_averaged():
+    nan = float("nan")
+    held = Problem("n", [graph([[1.0, nan], [3.0, 2.0]], 0), graph([[5.0, nan]], 1)], "binary", ("a", "b"))
+    assert pooled(held).tolist() == [[2, 2, 0.5, 4, 2, 1], [5, 0, 1, 5, 0, 1]]
+
+
+@pytest.mark.parametrize("level", ["graph", "node"])
+def test_linear_baselines_learn_with_missing_numbers(level):
+    problem = composed(equal=True)
+    for k, each in enumerate(problem.graphs):
+        each.x[k % 3, 1] = float("nan")
+        if level == "node":
+            each.y = each.y.repeat(3)
+    problem = Problem("composed", problem.graphs, "binary", ("no", "yes"), level)
+    for name in {"logistic regression", "SVC"} & set(baselines(problem)):
+        assert np.isfinite(reached(problem, name, SPLIT, SETTINGS, 0).score)
+
+
 def test_pixels_stand_side_by_side():
     images = Problem("i", [graph([[1.0, 2], [3, 4]], 0), graph([[5.0, 6], [7, 8]], 1)], "binary", ("a", "b"))
     assert side_by_side(images).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]

@@ -171,7 +171,7 @@ def test_a_fit_whose_process_was_killed_says_that_its_batches_are_smaller():
 def test_divergence_is_a_failed_fit():
     problem = made()
     for row in SPLIT.train:
-        problem.graphs[row].x = problem.graphs[row].x * torch.nan
+        problem.graphs[row].x = problem.graphs[row].x * torch.inf
     record = fit(problem, order(), SETTINGS)
     assert record.status == "failed"
     assert record.reason.startswith("training diverged: the loss became nan at learning_rate 0.02")

@@ -225,13 +225,13 @@ def test_other_folders_are_refused(classifier, regressor, tmp_path):
         GraphClassifier.load(folder, trust=True)
 
 
-NOT_A_NUMBER = ring(4, 0)
-NOT_A_NUMBER.x[2, 1] = float("nan")
+INFINITE = ring(4, 0)
+INFINITE.x[2, 1] = float("inf")
 
 
 def test_graphs_that_cannot_be_used_are_left_out_of_training_with_a_warning():
-    graphs, labels = [NOT_A_NUMBER, *GRAPHS, None], ["red", *LABELS, "blue"]
-    reason = r"left out of training: position 0: x of node 2 is .*nan.*; position 25: expected a PyG Data, got NoneType"
+    graphs, labels = [INFINITE, *GRAPHS, None], ["red", *LABELS, "blue"]
+    reason = r"left out of training: position 0: x of node 2 is inf in feature 1; position 25: expected a PyG Data, got NoneType"
     with pytest.warns(UserWarning, match=reason):
         model = GraphClassifier(**{**SMALL, "epochs": 1}).fit(graphs, labels)
     expected = GraphClassifier(**{**SMALL, "epochs": 1}).fit(GRAPHS, LABELS)
@@ -245,7 +245,7 @@ def test_graphs_that_cannot_be_used_are_nan_in_probabilities_and_values(classifi
     assert np.isnan(probability[1]).all()
     assert np.array_equal(probability[[0, 2]], classifier.predict_proba(GRAPHS[:2]))
     with pytest.warns(UserWarning, match=r"position 0: x of node 2"):
-        assert np.isnan(regressor.predict([NOT_A_NUMBER, GRAPHS[0]])).tolist() == [True, False]
+        assert np.isnan(regressor.predict([INFINITE, GRAPHS[0]])).tolist() == [True, False]
     with pytest.raises(
         ValueError, match=r"no class for graphs that cannot be used .*: position 1: it has x of 4 numbers"
     ):
@@ -255,7 +255,7 @@ def test_graphs_that_cannot_be_used_are_nan_in_probabilities_and_values(classifi
 @pytest.mark.parametrize(
     ("graphs", "y", "error", "message"),
     [
-        ([NOT_A_NUMBER, NOT_A_NUMBER], [0, 1], ValueError, "none of the 2 graphs can be used: position 0: x of node 2"),
+        ([INFINITE, INFINITE], [0, 1], ValueError, "none of the 2 graphs can be used: position 0: x of node 2"),
         (GRAPHS, ["red"] * 24, ValueError, "a classifier needs two classes or more, got one: 'red'"),
         (GRAPHS, [*LABELS[:23], None], ValueError, "every graph needs a label; position 23 has none (1 in all)"),
         (GRAPHS, [*range(23), np.nan], ValueError, "every graph needs a label; position 23 has none (1 in all)"),
@@ -384,3 +384,147 @@ def test_values_that_are_all_alike_are_learned():
         warnings.simplefilter("error")
         model = GraphRegressor(**{**SMALL, "epochs": 1}).fit(GRAPHS, [7.0] * 24)
     assert model.predict(GRAPHS) == pytest.approx(7.0, abs=3)
+
+
+def with_gaps(seed):
+    """Rings, of every third of which a value is missing: the colour itself where it is red."""
+    graphs = copy.deepcopy(GRAPHS)
+    for k in range(seed, 24, 3):
+        graphs[k].x[0, 0] = float("nan")
+    return graphs
+
+
+def test_missing_values_are_replaced_by_the_mean_and_flagged(tmp_path):
+    graphs = with_gaps(0)
+    names = ["colour", "one", "nothing"]
+    for data in graphs:
+        data.feature_names = names
+    told = "feature 0 (colour): 8 of 118 values missing, replaced by the mean of the training part"
+    with pytest.warns(UserWarning, match=f"^{re.escape(told)}$") as warned:
+        model = GraphClassifier(**SMALL).fit(graphs, LABELS)
+    assert len(warned) == 1
+    start = model.model_.network.embedding.start
+    known = torch.cat([data.x[:, 0] for data in graphs])
+    assert start.mean[0].item() == pytest.approx(known[~known.isnan()].mean().item(), rel=1e-6)
+    assert start.map.in_features == 4
+    with pytest.warns(UserWarning, match=r"feature 0 \(colour\): 8 of 118 values missing"):
+        expected = model.predict_proba(graphs)
+    assert np.isfinite(expected).all()
+    filled = copy.deepcopy(graphs)
+    for data in filled:
+        data.x[:, 0] = data.x[:, 0].nan_to_num(start.mean[0].item())
+    assert not np.allclose(model.predict_proba(filled), expected, atol=1e-4), "a value is known to be missing"
+    again = GraphClassifier.load(model.save(tmp_path / "model"))
+    with pytest.warns(UserWarning, match="values missing"):
+        assert np.array_equal(again.predict_proba(graphs), expected)
+
+
+def test_a_value_that_was_never_missing_in_training_is_the_mean(classifier):
+    graph, filled = copy.deepcopy(GRAPHS[0]), copy.deepcopy(GRAPHS[0])
+    graph.x[1, 2] = float("nan")
+    filled.x[1, 2] = classifier.model_.network.embedding.start.mean[2]
+    with pytest.warns(UserWarning, match=r"feature 2: 1 of 3 values missing"):
+        found = classifier.predict_proba([graph])
+    assert np.allclose(found, classifier.predict_proba([filled]), atol=1e-6)
+
+
+def test_a_feature_that_is_missing_everywhere_is_learned_without():
+    graphs = copy.deepcopy(GRAPHS)
+    for data in graphs:
+        data.x[:, 2] = float("nan")
+    with pytest.warns(UserWarning, match="feature 2: 118 of 118 values missing"):
+        model = GraphClassifier(**SMALL).fit(graphs, LABELS)
+    with pytest.warns(UserWarning, match="values missing"):
+        assert model.score(graphs, LABELS) == 1
+
+
+def test_missing_features_of_edges_are_replaced():
+    graphs = copy.deepcopy(GRAPHS)
+    for k, data in enumerate(graphs):
+        data.edge_attr = torch.full((data.num_edges, 2), float(k % 2))
+    graphs[3].edge_attr[5, 1] = float("nan")
+    with pytest.warns(UserWarning, match=r"^edge feature 1: 1 of 236 values missing, replaced by the mean"):
+        model = GraphClassifier(**{**SMALL, "layer": "edge_attention"}).fit(graphs, LABELS)
+    with pytest.warns(UserWarning, match="edge feature 1"):
+        assert np.isfinite(model.predict_proba(graphs)).all()
+
+
+def weighted(count=40):
+    """Rings in which weights alone tell the class: colours of nodes that one listens to are the same in both."""
+    graphs = []
+    for k in range(count):
+        data = ring(6, 0)
+        data.x = torch.tensor([[1.0], [0.0]] * 3)
+        data.edge_weight = torch.where((data.edge_index[0] % 2 == 0) == bool(k % 2), 3.0, 0.5)
+        graphs.append(data)
+    return graphs, [0, 1] * (count // 2)
+
+
+@pytest.mark.parametrize(
+    ("layer", "topology"),
+    [("gcn", "edges"), ("gcn", "edges+hub"), ("edge_attention", "edges"), ("edge_attention", "full")],
+)
+def test_weights_of_edges_are_heard(layer, topology, tmp_path):
+    graphs, labels = weighted()
+    model = GraphClassifier(**{**SMALL, "layer": layer, "topology": topology, "epochs": 40}).fit(graphs, labels)
+    assert model.score(graphs, labels) == 1
+    again = GraphClassifier.load(model.save(tmp_path / "model"))
+    assert np.array_equal(again.predict_proba(graphs), model.predict_proba(graphs))
+
+
+@pytest.mark.parametrize(("layer", "topology"), [("gat", "edges"), ("gcn", "full"), ("mlp", "edges")])
+def test_weights_that_are_not_used_are_said(layer, topology):
+    graphs, labels = weighted(20)
+    used = "none" if layer == "mlp" else topology
+    with pytest.warns(UserWarning, match=f"^edge_weight is not used: {layer} on {used} does not read it$"):
+        GraphClassifier(**{**SMALL, "layer": layer, "topology": topology, "epochs": 1}).fit(graphs, labels)
+
+
+def test_edges_without_weights_weigh_1_and_weights_that_came_later_are_not_used():
+    graphs, labels = weighted(20)
+    del graphs[0].edge_weight
+    model = GraphClassifier(**{**SMALL, "epochs": 1}).fit(graphs, labels)
+    ones = graphs[0].clone()
+    ones.edge_weight = torch.ones(12)
+    assert np.array_equal(model.predict_proba([graphs[0]]), model.predict_proba([ones]))
+    bare = [Data(x=data.x, edge_index=data.edge_index) for data in graphs]
+    without = GraphClassifier(**{**SMALL, "epochs": 1}).fit(bare, labels)
+    with pytest.warns(UserWarning, match="^edge_weight is not used: no graph of the fit had it$"):
+        assert np.array_equal(without.predict_proba(graphs), without.predict_proba(bare))
+
+
+@pytest.mark.parametrize(
+    ("layer", "topology"), [("edge_attention", "edges"), ("edge_attention", "full"), ("gcn", "edges")]
+)
+def test_self_loops_of_the_data_are_heard(layer, topology):
+    graphs = []
+    for k in range(40):
+        data = Data(x=torch.tensor([[1.0], [2.0]]), edge_index=torch.tensor([[0, 1, 0], [1, 0, 0]]))
+        told = torch.tensor([1.0, 1.0, 5.0 if k % 2 else 0.2])
+        graphs.append(data.update({"edge_weight": told} if layer == "gcn" else {"edge_attr": told}))
+    settings = {**SMALL, "layer": layer, "topology": topology, "epochs": 40}
+    assert GraphClassifier(**settings).fit(graphs, [0, 1] * 20).score(graphs, [0, 1] * 20) == 1
+
+
+@pytest.mark.parametrize("layer", ["gcn", "attention", "gin"])
+def test_features_of_edges_that_the_layer_does_not_read_are_not_demanded(layer):
+    graphs = copy.deepcopy(GRAPHS)
+    for data in graphs[:9:2]:
+        data.edge_attr = torch.full((data.num_edges, 3), float("inf"))
+    settings = {**SMALL, "layer": layer}
+    model, plain = (GraphClassifier(**settings).fit(each, LABELS) for each in (graphs, GRAPHS))
+    assert np.array_equal(model.predict_proba(graphs), plain.predict_proba(GRAPHS))
+    with pytest.warns(UserWarning, match=r"left out of training: position 0: edge_attr of edge 0 is inf in feature 0"):
+        GraphClassifier(**{**SMALL, "layer": "edge_attention", "epochs": 1}).fit(graphs, LABELS)
+
+
+@pytest.mark.parametrize("number", [3, 1_000, 10_000_000])
+def test_categories_never_seen_are_one_more_category(number):
+    graphs = [Data(x=torch.full((n, 1), k), edge_index=torch.zeros(2, 0).long()) for n in range(1, 9) for k in range(3)]
+    model = GraphClassifier(**{**SMALL, "epochs": 1}).fit(graphs, ["a", "b", "c"] * 8)
+    found, known = (
+        model.predict_proba([Data(x=torch.full((2, 1), k), edge_index=graphs[0].edge_index)]) for k in (number, 2)
+    )
+    other = model.predict_proba([Data(x=torch.full((2, 1), 77), edge_index=graphs[0].edge_index)])
+    assert np.array_equal(found, other)
+    assert not np.array_equal(found, known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,14 +13,22 @@ from torch_geometric.data import Data
 from graphattn.comparison.problem import Problem, Target
 from graphattn.comparison.problems.answers import answers
 from graphattn.data import splits
-from graphattn.data.graphs import Form, misfits, plain, set_aside
+from graphattn.data.graphs import READ_BY_SOME, Form, gaps, misfits, plain, set_aside
 from graphattn.data.splits import Split
 
+_WEIGHTS = (
+    "edges have weights: gcn multiplies by them on edges, edges+hub and shuffled; edge_attention hears them as a feature of "
+    "edges that have no categories; the other layers, and gcn on full, do not use them"
+)
 _MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def problem_of_graphs(
-    graphs: Iterable[Any], name: str = "graphs", target: int | None = None, task: Target | None = None
+    graphs: Iterable[Any],
+    name: str = "graphs",
+    target: int | None = None,
+    task: Target | None = None,
+    reads: Collection[str] = READ_BY_SOME,
 ) -> Problem:
     """The problem that graphs pose by their ``y``. Single graphs that cannot be used are set aside and named in the notes.
 
@@ -31,6 +39,7 @@ def problem_of_graphs(
         name: as in tables.
         target: which of several targets in ``y``, from 0.
         task: what they are, see :func:`~graphattn.comparison.problems.answers.answers`.
+        reads: what the layers read of edges (:attr:`~graphattn.models.by_name.topologies.Cell.reads`); the rest is not demanded.
 
     Raises:
         ValueError: half of the graphs or more cannot be used, and as :class:`Problem` and ``answers`` do.
@@ -43,14 +52,18 @@ def problem_of_graphs(
     if not held:
         raise ValueError("expected graphs to learn from, got none")
     common, problems = misfits(held)
+    if problems:
+        common, problems = misfits(held, reads=reads)
+    else:
+        reads = READ_BY_SOME
     usable = {position: cast(Data, graph) for position, graph in enumerate(held) if position not in problems}
     asked = answers(usable, target, task)
     problems = dict(sorted((problems | asked.problems).items()))
-    notes = set_aside(problems, len(held)) + lacking(common)
-    copies = []
-    for position, y in asked.y.items():
-        copies.append(plain(usable[position]))
-        copies[-1].y = y
+    kept = [usable[position] for position in asked.y]
+    notes = set_aside(problems, len(held)) + lacking(common) + gaps(kept, reads)
+    copies = [plain(graph, common, reads) for graph in kept]
+    for copy, y in zip(copies, asked.y.values(), strict=True):
+        copy.y = y
     given, more = (), ()
     if asked.level == "node" and len(copies) == 1:
         given, more = _given(next(iter(usable.values())), asked.y[next(iter(asked.y))])
@@ -58,10 +71,11 @@ def problem_of_graphs(
 
 
 def lacking(common: Form | None) -> tuple[str, ...]:
-    """Notes about what all graphs lack."""
+    """Notes about what all graphs lack, and about weights, which few layers use."""
     without = "" if common is None or common.x else "nodes have no x: each is the number 1"
     alone = "" if common is None or common.edge_index else "graphs have no edge_index: no edges"
-    return tuple(filter(None, (without, alone)))
+    weights = "" if common is None or not common.edge_weight else _WEIGHTS
+    return tuple(filter(None, (without, alone, weights)))
 
 
 def completed(split: Split, names: Sequence[str]) -> tuple[Split, tuple[str, ...]]:

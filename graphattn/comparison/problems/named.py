@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch_geometric.data import Batch, Data, Dataset
+from torch_geometric.utils import remove_self_loops
 
 from graphattn.comparison.problem import Problem, Target
 from graphattn.comparison.problems.graphs import problem_of_graphs
@@ -18,6 +19,8 @@ from graphattn.data import embedded
 from graphattn.data.generated import digit_images, distant, motif, shuffled_edges, sparse_and
 from graphattn.data.graphs import plain
 from graphattn.data.images import patches
+from graphattn.models.by_name.layers import LAYERS
+from graphattn.models.by_name.topologies import cells
 from graphattn.topology import Line
 
 
@@ -27,6 +30,7 @@ def problem(
     target: str | int | None = None,
     smiles: str | None = None,
     task: Target | None = None,
+    layers: Sequence[str] | None = None,
     count: int | None = None,
     seed: int = 0,
 ) -> Problem:
@@ -38,6 +42,8 @@ def problem(
         target: a column of a file by name, one of several targets in ``y`` by number; not needed where there is one.
         smiles: the column of SMILES in a file; guessed if not given.
         task: ``binary``, ``multiclass`` or ``regression``; guessed if not given.
+        layers: names of those that will be compared; features of edges are demanded of all PyG graphs only where one of them
+            reads these. All if not given.
         count: at most so many graphs, drawn by ``seed``; data made by rule are so many.
         seed: of what is drawn or made.
 
@@ -63,7 +69,8 @@ def problem(
     if isinstance(target, str) or smiles is not None:
         raise ValueError(f"expected a target by number and no smiles for PyG graphs, got {target=} and {smiles=}")
     name = str(getattr(data, "name", type(data).__name__)) if isinstance(data, Dataset) else "graphs"
-    return _fewer(problem_of_graphs(data, name, target, task), count, seed)
+    reads = [cell.reads for cell in cells(LAYERS if layers is None else layers, ["edges", "full"])]
+    return _fewer(problem_of_graphs(data, name, target, task, frozenset().union(*reads)), count, seed)
 
 
 def _by_name(
@@ -84,7 +91,7 @@ def _by_name(
 
 def _digits(count: int | None, seed: int) -> Problem:
     images, labels = digit_images()
-    made = problem_of_graphs(patches(images, size=2, y=labels, radius=1), "digits")
+    made = problem_of_graphs(map(_without_loops, patches(images, size=2, y=labels, radius=1)), "digits")
     note = "images of 8 x 8 pixels, cut into 16 patches; x are the 4 pixels of a patch, pos is its row and column"
     joined = "neighbours in all 8 directions are joined"
     return _fewer(replace(made, notes=(note, joined)), count, seed)
@@ -119,7 +126,12 @@ def _posed(name: str, graphs: Sequence[Data], note: str) -> Problem:
 def _bits(data: Data) -> Data:
     count = data["token"].numel()
     x = torch.stack([data["token"], torch.arange(count)], dim=1)
-    return plain(Data(x=x, edge_index=Line([count]).edge_index())).update({"y": data["y"]})
+    return plain(_without_loops(Data(x=x, edge_index=Line([count]).edge_index()))).update({"y": data["y"]})
+
+
+def _without_loops(data: Data) -> Data:
+    data.edge_index = remove_self_loops(data["edge_index"])[0]
+    return data
 
 
 def _fewer(made: Problem, count: int | None, seed: int) -> Problem:

@@ -14,7 +14,8 @@ from torch_geometric.data import Data
 
 from graphattn.models.embedding import CategoryEmbedding, Distinct, each_distinct
 from graphattn.models.reading import MeanOfNodes
-from graphattn.topology import read_sizes
+from graphattn.slots import State
+from graphattn.topology import Topology, WithHubs, read_sizes
 
 MOST_CATEGORIES = 1000
 """Each category has a vector of its own; a column of larger integers is one of numbers."""
@@ -24,12 +25,14 @@ class Columns(NamedTuple):
     """What stands in the columns of a feature: so many numbers, or categories, each column with so many.
 
     Of numbers also ``mean`` and ``deviation`` of each column, by which networks standardise them; 0 and 1 if not given.
+    ``missing`` are the columns in which values are missing (NaN).
     """
 
     numbers: int
     categories: tuple[int, ...]
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
+    missing: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, features: Sequence[Tensor]) -> Columns:
@@ -40,7 +43,7 @@ class Columns(NamedTuple):
                 large that it must be a number.
 
         >>> Columns.of([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])])
-        Columns(numbers=0, categories=(3, 5), mean=(), deviation=())
+        Columns(numbers=0, categories=(3, 5), mean=(), deviation=(), missing=())
         """
         rows = [as_rows(each) for each in features]
         seen = {(each.is_floating_point(), each.size(1)) for each in rows}
@@ -50,7 +53,8 @@ class Columns(NamedTuple):
         ((floating, count),) = seen
         every = torch.cat(rows)
         if floating:
-            return cls(count, (), *_standard(every.double()))
+            missing = every.isnan().any(0).nonzero().flatten().tolist()
+            return cls(count, (), *_standard(every.double()), tuple(missing))
         if every.numel() and int(every.min()) < 0:
             raise ValueError(f"expected categories of 0 or more, got {int(every.min())}")
         if every.numel() and (largest := int(every.max())) >= MOST_CATEGORIES:
@@ -86,16 +90,16 @@ class Features(NamedTuple):
         return cls(nodes, edges, apart.size(1), float(apart.square().mean().sqrt()) or 1.0)
 
     def standardised(self, graphs: Sequence[Data]) -> Features:
-        """The same columns, with means and deviations of these graphs alone, such as those of the training part.
+        """The same columns, with means, deviations and gaps of these graphs alone, such as those of the training part.
 
         >>> graphs = [Data(x=torch.tensor([[1.0], [3.0]])), Data(x=torch.tensor([[100.0]]))]
         >>> Features.of(graphs).standardised(graphs[:1]).nodes
-        Columns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,))
+        Columns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,), missing=())
         """
         of, edges = Features.of(graphs), self.edges
         if edges is not None and of.edges is not None:
-            edges = edges._replace(mean=of.edges.mean, deviation=of.edges.deviation)
-        nodes = self.nodes._replace(mean=of.nodes.mean, deviation=of.nodes.deviation)
+            edges = edges._replace(mean=of.edges.mean, deviation=of.edges.deviation, missing=of.edges.missing)
+        nodes = self.nodes._replace(mean=of.nodes.mean, deviation=of.nodes.deviation, missing=of.nodes.missing)
         return Features(nodes, edges, self.places, of.extent)
 
 
@@ -106,10 +110,14 @@ def as_rows(feature: Tensor) -> Tensor:
 
 
 def _standard(rows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each column; 1 where a column is all the same."""
+    """Mean and deviation of each column, of the values that are there; 1 where a column is all the same."""
     if not len(rows):
         return (), ()
-    deviation, mean = torch.std_mean(rows, dim=0, correction=0)
+    if bool(rows.isnan().any()):
+        mean = rows.nanmean(0).nan_to_num()
+        deviation = (rows - mean).square().nanmean(0).sqrt().nan_to_num()
+    else:
+        deviation, mean = torch.std_mean(rows, dim=0, correction=0)
     return tuple(mean.tolist()), tuple(torch.where(deviation > 1e-9, deviation, 1.0).tolist())
 
 
@@ -145,21 +153,54 @@ class NodeEncoder(nn.Module):
         return start + self.place(pos - middle)
 
 
+def edge_weights(data: Data, graph: Topology, hubs: int = 0) -> State | None:
+    """Weights of all edges of a list that begins with those of the data; others, such as self-loops that a layer adds, weigh 1.
+
+    Args:
+        data: a batch; without ``edge_weight`` all weigh 1, and nothing is returned.
+        graph: of its edges.
+        hubs: virtual nodes that each graph gets beside.
+
+    >>> data = Data(edge_index=torch.tensor([[0], [1]]), edge_weight=torch.tensor([0.5]), num_nodes=2)
+    >>> edge_weights(data, Edges(torch.tensor([[0, 0, 1], [1, 0, 1]])))
+    {'edge_attr': tensor([0.5000, 1.0000, 1.0000])}
+    """
+    if "edge_weight" not in data:
+        return None
+    weight, count = data["edge_weight"], (WithHubs(graph, hubs) if hubs else graph).num_edges
+    return {"edge_attr": torch.cat([weight, weight.new_ones(count - len(weight))])}
+
+
 @final
 class Numbers(nn.Module):
-    """A linear map of standardised numbers, which may come in any precision."""
+    """A linear map of standardised numbers, which may come in any precision; a missing one (NaN) is replaced by the mean.
+
+    Each column of which values were missing in training has a second one beside it, 1 where the value is missing.
+
+    >>> columns = Columns.of([torch.tensor([[1.0], [3.0], [torch.nan]])])
+    >>> map = Numbers(columns, channels=4).map
+    >>> columns.mean, map.in_features
+    ((2.0,), 2)
+    """
 
     mean: Tensor
     deviation: Tensor
+    missing: Tensor
 
     def __init__(self, columns: Columns, channels: int) -> None:
         super().__init__()
-        self.map = nn.Linear(columns.numbers, channels)
+        self.map = nn.Linear(columns.numbers + len(columns.missing), channels)
         self.register_buffer("mean", torch.tensor(columns.mean or (0.0,) * columns.numbers))
         self.register_buffer("deviation", torch.tensor(columns.deviation or (1.0,) * columns.numbers))
+        self.register_buffer("missing", torch.tensor(columns.missing, dtype=torch.long), persistent=False)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        return self.map((as_rows(numbers).to(self.mean.dtype) - self.mean) / self.deviation)
+        given = as_rows(numbers)
+        absent = given.isnan()
+        known = torch.where(absent, 0.0, (given.to(self.mean.dtype) - self.mean) / self.deviation)
+        return self.map(
+            torch.cat([known, absent[:, self.missing].to(known.dtype)], dim=1) if len(self.missing) else known
+        )
 
     def distinct(self, numbers: Tensor) -> Distinct:
         """The same; all rows are taken to be different."""

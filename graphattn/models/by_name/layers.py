@@ -63,6 +63,7 @@ class LayerKind:
         paper: where it comes from.
         graph: what it makes of a list of edges: :func:`itself_too`, or :func:`as_it_is`.
         pairs: whether it hears what pairs of nodes are: ``pair`` and ``bond`` of :mod:`graphattn.models.by_name.features`.
+        weights: whether it multiplies by the weights of edges.
     """
 
     make: Callable[[int, int], GraphLayer]
@@ -70,6 +71,7 @@ class LayerKind:
     paper: str
     graph: Callable[[Topology], Topology] = as_it_is
     pairs: bool = False
+    weights: bool = False
 
 
 def edge_attention(channels: int, heads: int) -> GraphLayer:
@@ -136,7 +138,9 @@ def _mlp(work: Work) -> int:
 LAYERS: dict[str, LayerKind] = {
     "attention": LayerKind(SelfAttention, _attention, "Vaswani et al. 2017", itself_too),
     "edge_attention": LayerKind(edge_attention, _edge_attention, "Ying et al. 2021", itself_too, pairs=True),
-    "gcn": LayerKind(lambda channels, heads: GCN(channels, channels), _gcn, "Kipf & Welling 2017", itself_too),
+    "gcn": LayerKind(
+        lambda channels, heads: GCN(channels, channels), _gcn, "Kipf & Welling 2017", itself_too, weights=True
+    ),
     "gat": LayerKind(
         lambda channels, heads: GAT(channels, channels // heads, heads), _gat, "Veličković et al. 2018", itself_too
     ),

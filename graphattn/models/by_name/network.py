@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, final
 
 import torch
 from torch import nn
 
 from graphattn.blocks import Block, feed_forward
-from graphattn.models.by_name.features import Features, NodeEncoder, encoder
+from graphattn.models.by_name.features import Features, NodeEncoder, edge_weights, encoder
 from graphattn.models.by_name.topologies import Cell
-from graphattn.models.network import Network
+from graphattn.models.network import EdgesOf, Network
 from graphattn.models.pairs import AllPairs, EdgeEncoder, ListedPairs
 from graphattn.models.reading import EachNode, MeanOfNodes
 from graphattn.models.trunk import Trunk
@@ -87,9 +88,9 @@ def named_network(
         readout = (MeanOfNodes if level == "graph" else EachNode)(size.width, size.heads)
         head = _head(size, outputs)
         blocks = [_block(cell, size) for _ in range(size.depth)]
-        pairs = _pairs(cell, features, size.width) if cell.layer_kind.pairs else None
+        edges = _edges(cell, features, size.width)
         trunk = Trunk(blocks, size.width, nn.Dropout(size.dropout), hubs=cell.topology_kind.hubs)
-    return Network(nodes, trunk, readout, head, cell, pairs)
+    return Network(nodes, trunk, readout, head, cell, edges)
 
 
 def parameters(model: nn.Module) -> int:
@@ -112,7 +113,12 @@ def _block(cell: Cell, size: Size) -> Block:
     return Block(layer, size.width, feed_forward(size.width, size.hidden, size.dropout), size.dropout)
 
 
-def _pairs(cell: Cell, features: Features, channels: int) -> AllPairs | ListedPairs:
+def _edges(cell: Cell, features: Features, channels: int) -> EdgesOf | None:
+    """What edges say, as the layer of the cell hears it."""
+    if "edge_weight" in cell.reads:
+        return partial(edge_weights, hubs=cell.topology_kind.hubs)
+    if "edge_attr" not in cell.reads:
+        return None
     columns = features.edges
     edges = EdgeEncoder(None if columns is None else encoder(columns, channels), channels)
     return AllPairs(edges, channels) if cell.topology_kind.whole else ListedPairs(edges)

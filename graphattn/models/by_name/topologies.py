@@ -18,7 +18,7 @@ from graphattn.models.network import of_edges
 from graphattn.models.pairs import FARTHEST
 from graphattn.topology import Edges, Full, Topology, read_sizes
 
-_GIVEN = ("x", "edge_index", "edge_attr", "pos", "y", "true_edge")
+_GIVEN = ("x", "edge_index", "edge_attr", "edge_weight", "pos", "y", "true_edge")
 
 
 class Cell(NamedTuple):
@@ -42,6 +42,16 @@ class Cell(NamedTuple):
     def topology_kind(self) -> TopologyKind:
         return TOPOLOGIES[self.topology]
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """What the layer reads of edges beside their ends: ``edge_attr`` or ``edge_weight``, or nothing.
+
+        >>> [set(Cell("gcn", topology).reads) for topology in ("edges", "full")]
+        [{'edge_weight'}, set()]
+        """
+        weighted = self.layer_kind.weights and self.topology_kind.listed
+        return frozenset(filter(None, ("edge_attr" * self.layer_kind.pairs, "edge_weight" * weighted)))
+
     def __call__(self, data: Data) -> Topology:
         return self.layer_kind.graph(self.topology_kind.make(data))
 
@@ -56,12 +66,14 @@ class TopologyKind:
         note: the same in words.
         hubs: virtual nodes for each graph.
         whole: whether everyone hears everyone; what pairs without an edge say is then their distance.
+        listed: whether edges are those that the data list, in their order, and have their weights.
     """
 
     make: Callable[[Data], Topology]
     note: str
     hubs: int = 0
     whole: bool = False
+    listed: bool = True
 
 
 def alone(data: Data) -> Edges:
@@ -90,11 +102,11 @@ def of_shuffled_edges(data: Data) -> Edges:
 
 TOPOLOGIES: dict[str, TopologyKind] = {
     "edges": TopologyKind(of_edges, "the edges of the data"),
-    "full": TopologyKind(Full, "everyone hears everyone in a graph, itself included", whole=True),
+    "full": TopologyKind(Full, "everyone hears everyone in a graph, itself included", whole=True, listed=False),
     "edges+hub": TopologyKind(
         of_edges, "the edges of the data, and one virtual node that hears all and is heard by all", hubs=1
     ),
-    "none": TopologyKind(alone, "every node hears itself only"),
+    "none": TopologyKind(alone, "every node hears itself only", listed=False),
     "shuffled": TopologyKind(
         of_shuffled_edges, "as many edges, whose receivers are permuted in each graph: a graph that means nothing"
     ),
@@ -129,9 +141,9 @@ def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
 def prepared(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> Data:
     """A graph that holds what these cells read and nothing else; the given one is not changed.
 
-    Beside ``x``, ``edge_index``, ``edge_attr``, ``pos``, ``y`` and ``true_edge`` these are ``distance [n n]`` (edges on the
-    shortest path, as ``to_data`` of molecules has it) for the pairs of a full graph, and ``shuffled_index [2, K]`` for the
-    topology ``shuffled``, a permutation that ``seed`` draws.
+    Beside ``x``, ``edge_index``, ``edge_attr``, ``edge_weight``, ``pos``, ``y`` and ``true_edge`` these are ``distance [n n]``
+    (edges on the shortest path, as ``to_data`` of molecules has it) for the pairs of a full graph, and
+    ``shuffled_index [2, K]`` for the topology ``shuffled``, a permutation that ``seed`` draws.
 
     >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]))
     >>> prepared(ring, [Cell("edge_attention", "full")]).distance
@@ -142,8 +154,15 @@ def prepared(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> D
         if LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole and "distance" not in made:
             made.distance = distance(data)
         if cell.topology == "shuffled" and "shuffled_index" not in made:
-            made.shuffled_index = shuffled_ends(data["edge_index"], np.random.default_rng(seed))
+            made.shuffled_index = _shuffled(data["edge_index"], np.random.default_rng(seed))
     return made
+
+
+def _shuffled(edge_index: Tensor, generator: np.random.Generator) -> Tensor:
+    """The edges with their receivers permuted; self-loops stay."""
+    between, shuffled = edge_index[0] != edge_index[1], edge_index.clone()
+    shuffled[:, between] = shuffled_ends(edge_index[:, between], generator)
+    return shuffled
 
 
 def distance(data: Data) -> Tensor:

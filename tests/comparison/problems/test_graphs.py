@@ -9,7 +9,7 @@ from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 
 from graphattn.comparison.problems import problem
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 RING = torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]])
 
 
@@ -73,9 +73,9 @@ def test_graphs_are_copied_and_hold_nothing_that_layers_do_not_hear():
     assert sorted(first.keys()) == ["edge_attr", "edge_index", "pos", "true_edge", "x", "y"]
     assert first.x.tolist() == [[1.0], [1.0]]
     assert first.x.dtype == first.pos.dtype == torch.float32
-    assert first.edge_index.tolist() == [[0, 1], [1, 0]]
-    assert first.edge_attr.tolist() == [[1], [2]]
-    assert first.true_edge.tolist() == [True, False]
+    assert first.edge_index.tolist() == [[0, 1, 1], [1, 0, 1]], "self-loops stay"
+    assert first.edge_attr.tolist() == [[1], [2], [3]]
+    assert first.true_edge.tolist() == [True, False, True]
     for graph, as_it_was in zip(graphs, before, strict=True):
         assert graph.to_dict().keys() == as_it_was.to_dict().keys()
         assert torch.equal(graph.edge_index, as_it_was.edge_index)
@@ -101,11 +101,11 @@ BAD = {
     "expected a PyG Data, got HeteroData": HeteroData(),
     "it has neither x nor num_nodes": Data(edge_index=RING, y=torch.tensor([0])),
     "it has no nodes": ring(0, x=torch.zeros(0, 4), edge_index=torch.zeros(2, 0, dtype=torch.long)),
-    "x of node 1 is [1.0, nan, 0.0, 0.0]": ring(0, x=torch.tensor([[0.0] * 4, [1.0, NAN, 0.0, 0.0], [0.0] * 4])),
-    "x of node 0 is [inf, inf, inf, inf]": ring(0, x=torch.full((3, 4), float("inf"))),
+    "x of node 1 is -inf in feature 1": ring(0, x=torch.tensor([[0.0] * 4, [NAN, -INF, 0.0, 0.0], [0.0] * 4])),
+    "x of node 0 is inf in feature 0": ring(0, x=torch.full((3, 4), INF)),
     "it has x of 5 numbers, edge_index, expected x of 4 numbers, edge_index": ring(0, x=torch.rand(3, 5)),
     "it has x of 4 categories, edge_index, expected x of 4 numbers": ring(0, x=torch.ones(3, 4, dtype=torch.long)),
-    "x of node 2 is [-1]": ring(0, x=torch.tensor([0, 1, -1])),
+    "x of node 2 is -1 in feature 0": ring(0, x=torch.tensor([0, 1, -1])),
     "expected x of 3 nodes, got float32 [2, 4]": ring(0, x=torch.rand(2, 4), num_nodes=3),
     "expected x [3, columns] of numbers, got float32 [3, 4, 1]": ring(0, x=torch.rand(3, 4, 1)),
     "expected x [3, columns] of numbers, got sparse float32 [3, 4]": ring(0, x=torch.rand(3, 4).to_sparse()),
@@ -117,7 +117,10 @@ BAD = {
     "expected edge_index [2, K] of int64, got int64 [6, 2]": ring(0, edge_index=RING.T),
     "edge_attr of 2 numbers, pos in 3 dimensions, expected": ring(0, edge_attr=torch.rand(6, 2), pos=torch.rand(3, 3)),
     "expected edge_attr of 6 edges, got float32 [5, 2]": ring(0, edge_attr=torch.rand(5, 2)),
-    "pos of node 0 is [nan]": ring(0, pos=torch.tensor([NAN, 0.0, 0.0])),
+    "pos of node 0 is nan": ring(0, pos=torch.tensor([NAN, 0.0, 0.0])),
+    "edge_weight of edge 4 is nan": ring(0, edge_weight=torch.tensor([1.0] * 4 + [NAN, 1.0])),
+    "expected one edge_weight for each edge, got float32 [6, 2]": ring(0, edge_weight=torch.ones(6, 2)),
+    "expected edge_weight of 6 edges, got float32 [5]": ring(0, edge_weight=torch.ones(5)),
     "it has no y": ring(None),
     "expected y as a tensor, got str": ring(None, y="toxic"),
     "expected numbers in y, got float32 [0]": ring(None, y=torch.zeros(0)),
@@ -149,6 +152,48 @@ def test_a_bad_graph_is_set_aside_with_its_number_and_the_rest_goes_on(reason):
     (note,) = found.notes
     assert note.startswith("1 of 7 graphs were set aside: position 2: ")
     assert reason in note
+
+
+def test_missing_values_are_named_feature_by_feature():
+    held = rings()
+    held[1].x[0, 2] = held[1].x[2, 2] = held[4].x[1, 3] = NAN
+    found = problem(held)
+    assert len(found.graphs) == 6
+    assert found.notes == (
+        "feature 2: 2 of 18 values missing, replaced by the mean of the training part",
+        "feature 3: 1 of 18 values missing, replaced by the mean of the training part",
+    )
+
+
+def test_weights_are_kept_as_weights_and_as_a_feature():
+    weight = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    found = problem([ring(0, edge_weight=weight), ring(1), ring(0), ring(1)])
+    assert found.graphs[0].edge_weight.tolist() == weight.tolist()
+    assert found.graphs[0].edge_attr.tolist() == weight[:, None].tolist()
+    assert found.graphs[1].edge_weight.tolist() == [1.0] * 6, "edges without weights weigh 1"
+    (note,) = found.notes
+    assert note.startswith("edges have weights: gcn multiplies by them")
+
+
+def test_weights_are_read_from_adj_t():
+    edges = torch.tensor([[0, 1, 2], [1, 2, 1]])
+    adj_t = torch.sparse_coo_tensor(edges.flip(0), torch.tensor([0.5, 1.0, 2.0]), (3, 3)).coalesce()
+    first = problem([ring(y, edge_index=None, adj_t=adj_t) for y in (0, 1)]).graphs[0]
+    found = dict(zip(map(tuple, first.edge_index.t().tolist()), first.edge_weight.tolist(), strict=True))
+    assert found == {(0, 1): 0.5, (1, 2): 1.0, (2, 1): 2.0}
+
+
+def test_what_no_layer_reads_is_not_demanded():
+    held = [ring(y, **({"edge_attr": torch.rand(6, 2)} if y else {})) for y in (0, 1, 0, 1)]
+    with pytest.raises(ValueError, match=r"2 of 4 graphs cannot be used: position 1: it has .*edge_attr of 2 numbers"):
+        problem(held)
+    found = problem(held, layers=["gcn", "attention"])
+    assert len(found.graphs) == 4
+    assert [sorted(graph.keys()) for graph in found.graphs] == [["edge_index", "x", "y"]] * 4
+    with pytest.raises(ValueError, match="2 of 4 graphs cannot be used"):
+        problem(held, layers=["gcn", "edge_attention"])
+    everyone = problem([held[1], held[3], ring(0, edge_attr=torch.rand(6, 2))], layers=["gcn"])
+    assert "edge_attr" in everyone.graphs[0], "what all have is kept, and with it the name of the data"
 
 
 @pytest.mark.parametrize("y", [NAN, float("inf")])

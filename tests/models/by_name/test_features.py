@@ -160,3 +160,22 @@ def test_pairs_without_a_distance_are_refused():
 def test_on_a_list_of_edges_only_those_of_the_data_say_something():
     state = ListedPairs(edge_encoder(None))(path(), Full([3]))
     assert state["pair_number"].tolist() == state["bond_number"].tolist() == [0, 1, 2, 3]
+
+
+def test_missing_numbers_are_the_mean_and_flagged():
+    nan = torch.nan
+    rows = torch.tensor([[1.0, 4.0, nan], [3.0, nan, nan], [nan, 8.0, nan]])
+    columns = Columns.of([rows[:1], rows[1:]])
+    assert columns == Columns(3, (), (2.0, 6.0, 0.0), (1.0, 2.0, 1.0), (0, 1, 2))
+    encode = Numbers(columns, 4)
+    given = torch.tensor([[-1.0, -1, 0, 0, 0, 1], [1.0, 0, 0, 0, 1, 1], [0.0, 1, 0, 1, 0, 1]])
+    assert encode(rows).allclose(encode.map(given))
+    never = Numbers(Columns(1, (), (5.0,), (2.0,)), 4)
+    assert never(torch.tensor([[nan]])).equal(never(torch.tensor([[5.0]])))
+
+
+def test_gaps_are_those_of_the_training_part():
+    graphs = [Data(x=torch.tensor([[1.0, 2.0]])), Data(x=torch.tensor([[torch.nan, 4.0]]))]
+    features = Features.of(graphs)
+    assert features.nodes.missing == (0,)
+    assert features.standardised(graphs[:1]).nodes == Columns(2, (), (1.0, 2.0), (1.0, 1.0))

@@ -6,14 +6,17 @@ import pytest
 import torch
 from torch.nn import functional
 from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GCNConv
 
 from graphattn.backends import use_backend
 from graphattn.comparison.design import network, prepared
 from graphattn.comparison.problem import Problem
+from graphattn.models.by_name import topologies
+from graphattn.models.by_name.features import Features
 from graphattn.models.by_name.layers import LAYERS
-from graphattn.models.by_name.network import Size, parameters
+from graphattn.models.by_name.network import Size, named_network, parameters
 from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells
-from graphattn.topology import WithHubs
+from graphattn.topology import Full, WithHubs
 
 CELLS = cells(LAYERS, TOPOLOGIES)
 SMALL = Size(width=8, hidden=16, depth=2, heads=2)
@@ -199,3 +202,67 @@ def test_dropout_is_heard_in_training_only():
 def test_sizes_that_cannot_be_are_refused(given, words):
     with pytest.raises(ValueError, match=words):
         Size(**given)
+
+
+def weighted():
+    """Five nodes in two graphs; one hears itself already, with a weight of its own."""
+    ends = [torch.tensor([[0, 1, 1, 2], [1, 0, 1, 1]]), torch.tensor([[0, 1], [1, 0]])]
+    weights = [torch.tensor([0.5, 2.0, 3.0, 0.0]), torch.tensor([1.5, 0.25])]
+    return Batch.from_data_list(
+        [
+            Data(x=torch.randn(nodes, 2), edge_index=each, edge_weight=weight.double())
+            for nodes, each, weight in zip((3, 2), ends, weights, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("topology", ["edges", "edges+hub"])
+def test_a_gcn_weighs_edges_as_pyg_does(topology):
+    batch, cell = weighted(), Cell("gcn", topology)
+    model = named_network(cell, SMALL, Features.of([batch]), 1)
+    graph = cell(batch)
+    edge = model.edges(batch, graph)
+    layer, theirs = model.trunk.blocks[0].layers[0], GCNConv(8, 8)
+    theirs.lin.weight, theirs.bias = layer.message_function.linear.weight, layer.update_function.bias
+    if topology == "edges":
+        x = torch.randn(5, 8)
+        expected = theirs(x, batch.edge_index, batch.edge_weight.float())
+    else:
+        graph, x = WithHubs(graph, 1), torch.randn(7, 8)
+        theirs.add_self_loops = False
+        expected = theirs(x, graph.edge_index(), edge["edge_attr"].float())
+        assert len(edge["edge_attr"]) == graph.num_edges
+    assert edge["edge_attr"][:6].equal(batch.edge_weight)
+    assert edge["edge_attr"][6:].eq(1).all()
+    found = layer(x, graph, edge)
+    assert found.allclose(expected, atol=1e-6)
+    with use_backend("edgewise"):
+        assert found.allclose(layer(x, graph, edge), atol=1e-6)
+    found.sum().backward()
+
+
+def test_edges_that_all_weigh_1_are_edges_without_weights():
+    batch = weighted()
+    ones = batch.clone().update({"edge_weight": torch.ones(6, dtype=torch.float64)})
+    bare = batch.clone()
+    del bare.edge_weight
+    for topology in ("edges", "edges+hub"):
+        model = named_network(Cell("gcn", topology), SMALL, Features.of([batch]), 1).eval()
+        assert model(ones).allclose(model(bare), atol=1e-6)
+        assert not model(batch).allclose(model(bare), atol=1e-3)
+
+
+def test_a_self_loop_says_its_feature_and_leaves_distances_right():
+    edges = torch.tensor([[0, 1, 1, 2, 1], [1, 0, 2, 1, 1]])
+    data = Data(x=torch.zeros(3, 1), edge_index=edges, edge_attr=torch.tensor([[0], [0], [1], [1], [2]]))
+    made = topologies.prepared(data, [Cell("edge_attention", "full")])
+    assert made.distance.view(3, 3).tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
+    model = named_network(Cell("edge_attention", "full"), SMALL, Features.of([data]), 1)
+    state = model.edges(made, Full([3]))
+    kinds = state["pair_kind"].view(3, 3)
+    assert kinds.diagonal().tolist() == [0, int(state["bond_kind"][list(state["bond_number"]).index(4)]) + 22, 0]
+    listed = named_network(Cell("edge_attention", "edges"), SMALL, Features.of([data]), 1)
+    graph = Cell("edge_attention", "edges")(data)
+    assert graph.edge_index()[:, :5].equal(edges)
+    assert graph.edge_index()[:, 5:].tolist() == [[0, 2], [0, 2]], "no second loop"
+    assert listed.edges(data, graph)["bond_number"].tolist() == [0, 1, 2, 3, 4]

@@ -5,6 +5,7 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.comparison.design import prepared
 from graphattn.comparison.problem import Problem
+from graphattn.models.by_name import topologies
 from graphattn.models.by_name.layers import LAYERS
 from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells, distance, shuffled_ends
 
@@ -112,3 +113,28 @@ def test_distances_are_those_of_the_data_where_they_are_distances():
     for other in (torch.rand(8), torch.arange(15), torch.arange(16) + 7):
         data.distance = other
         assert distance(data).tolist() == counted
+
+
+def test_self_loops_are_not_shuffled():
+    edges = torch.tensor([[0, 1, 1, 2, 3, 3, 0, 2], [1, 0, 1, 3, 2, 3, 2, 0]])
+    data = Data(x=torch.zeros(4, 1), edge_index=edges)
+    for seed in range(5):
+        shuffled = topologies.prepared(data, [Cell("gcn", "shuffled")], (seed,)).shuffled_index
+        loops = edges[0] == edges[1]
+        assert shuffled[:, loops].equal(edges[:, loops])
+        assert shuffled[1].bincount().equal(edges[1].bincount())
+
+
+@pytest.mark.parametrize(
+    ("layer", "topology", "reads"),
+    [
+        ("gcn", "edges+hub", {"edge_weight"}),
+        ("gcn", "shuffled", {"edge_weight"}),
+        ("gcn", "none", set()),
+        ("edge_attention", "full", {"edge_attr"}),
+        ("edge_attention", "edges", {"edge_attr"}),
+        ("sage", "edges", set()),
+    ],
+)
+def test_what_is_read_of_edges(layer, topology, reads):
+    assert Cell(layer, topology).reads == reads
