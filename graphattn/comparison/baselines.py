@@ -171,19 +171,21 @@ def reached(problem: Problem, name: str, split: Split, settings: Settings, seed:
     best, chosen, fitted = -np.inf, kind.grid[0], None
     for setting in kind.grid:
         model = kind.make(settings, values, seed, setting).fit(features[train], _as(labels[train], values))
-        found = score(problem.target, labels[validation], said(model, features[validation], problem.outputs, values))
+        found = score(
+            problem.target, labels[validation], outputs_of(model, features[validation], problem.outputs, values)
+        )
         if fitted is None or found > best:
             best, chosen, fitted = found, setting, model
     seconds, before = clock() - started, clock()
-    answers = said(fitted, features[test], problem.outputs, values)
+    answers = outputs_of(fitted, features[test], problem.outputs, values)
     rate = len(test) / max(1e-9, clock() - before)
     tested = score(problem.target, labels[test], answers)
     predictions = recorded(problem.target, test, labels[test], answers)
     return Reached(tested, best, {kind.setting: chosen} if kind.setting else {}, seconds, rate, predictions)
 
 
-def said(model: Any, features: Floats, outputs: int, values: bool) -> Floats:
-    """What a fitted estimator says: a column for each class, 0 or less for one it has not seen; a column of values."""
+def outputs_of(model: Any, features: Floats, outputs: int, values: bool) -> Floats:
+    """Outputs of a fitted estimator: a column for each class, 0 or less for one it has not seen; a column of values."""
     if values:
         return np.asarray(model.predict(features), dtype=np.float64).reshape(-1, 1)
     classes = model.classes_.astype(int)

@@ -55,7 +55,7 @@ def names(text: str) -> list[str]:
 
 
 def run(
-    options: ComparisonOptions, settings: Settings, out: Path, jobs: int | None, fast: bool, say: Callable[[str], None]
+    options: ComparisonOptions, settings: Settings, out: Path, jobs: int | None, fast: bool, show: Callable[[str], None]
 ) -> None:
     """Compares layers and prints table, verdict and files.
 
@@ -65,7 +65,7 @@ def run(
         out: folder of results.
         jobs: processes that take fits; if not given one, for the sake of steady timings, and two where it is to be fast.
         fast: whether a small version is enough: 600 graphs, small networks, few epochs.
-        say: prints a text.
+        show: prints a text.
     """
     count = min(QUICK, options.count or QUICK) if fast else options.count
     posed = problem(
@@ -85,29 +85,29 @@ def run(
             command=shlex.join(["graphattn", *sys.argv[1:]]),
         )
     except KeyboardInterrupt:
-        say(f"Stopped. What is finished is in {out}; the same command goes on from there.")
+        show(f"Stopped. What is finished is in {out}; the same command goes on from there.")
         raise
-    tell(found, out, fast, say)
+    tell(found, out, fast, show)
 
 
-def tell(found: ComparisonResult, out: Path, fast: bool, say: Callable[[str], None]) -> None:
+def tell(found: ComparisonResult, out: Path, fast: bool, show: Callable[[str], None]) -> None:
     """The table and the verdict, and where the files are."""
     if len(found.failed) < len(found.records):
         _console(sys.stdout).print(table(found))
-        say(found.verdict())
+        show(found.verdict())
     else:
-        say("No fit has a score: there is no report.")
+        show("No fit has a score: there is no report.")
     reasons = dict.fromkeys(f"{record.fit.name}: {record.reason}" for record in found.failed)
     for reason in reasons:
-        say(f"failed: {reason}")
+        show(f"failed: {reason}")
     if fast:
-        say(SMALL)
+        show(SMALL)
     files = {"Report": REPORT, "verdict": VERDICT, "table": TABLE, "results": RESULTS, "log": LOG}
-    say("; ".join(f"{what}: {out / name}" for what, name in files.items() if (out / name).exists()))
+    show("; ".join(f"{what}: {out / name}" for what, name in files.items() if (out / name).exists()))
 
 
 def _console(file: TextIO) -> Console:
-    """Text in one line where there is no terminal that says how wide it is."""
+    """170 columns where no terminal gives a width."""
     return Console(file=file, width=None if file.isatty() or "COLUMNS" in os.environ else 170)
 
 

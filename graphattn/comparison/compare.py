@@ -102,7 +102,7 @@ class ComparisonResult:
         return [record for record in self.records if record.status == "failed"]
 
     def write(self, folder: Path) -> None:
-        """The table, the verdict and the report, as far as there is anything to say."""
+        """The table, the verdict and the report, as far as there is a score."""
         self.table().to_csv(folder / TABLE, index=False)
         if len(self.failed) < len(self.records):
             files.write(folder / VERDICT, self.verdict() + "\n")
@@ -155,7 +155,7 @@ def compare(
         raise ValueError(f"expected jobs of 0 or more, got {jobs}")
     posed, given = problem(data, layers=layers), settings or Settings()
     if given.trials:
-        library()  # said before the first fit, not by each of them
+        library()  # an error before the first fit, not in each of them
     planned = plan(posed, layers, topologies, given)
     folder = None if out is None else _folder(Path(out))
     shown = console or Console(file=sys.stderr)
@@ -204,7 +204,7 @@ def _folder(out: Path) -> Path:
 
 
 def _open(watch: Watch, notes: Sequence[str], store: Store, known: Sequence[FitRecord]) -> None:
-    """What is said before the first fit."""
+    """Lines before the first fit: the protocol, damaged lines, fits that are known."""
     for note in notes:
         watch.say(note)
     for each in store.damaged:

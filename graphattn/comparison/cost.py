@@ -42,9 +42,9 @@ def cost(
 ) -> Cost:
     """What the network costs on some of the graphs.
 
-    A product and its sum are two operations. Products with matrices are counted, and what is said and heard along edges; the
-    sum over nodes that everyone hears alike is counted once for a graph, as it is computed. Activations, norms, softmax and the
-    mean of the readout are not. The time, of one thread on a processor, is the least of some passes over batches that are there
+    A product and its sum are two operations. Products with matrices and messages along edges are counted; a sum over all nodes
+    that is the same for every receiver is counted once for a graph, as it is computed. Activations, norms, softmax and the mean
+    of the readout are not. The time, of one thread on a processor, is the least of some passes over batches that are there
     already; the topology is built anew in each.
 
     Args:
@@ -88,7 +88,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def flops(model: Network, cell: Cell, heads: int, batch: Data) -> int:
     """Operations of one forward pass.
 
-    Three nodes that hear two each: a GCN's map of 8 channels to 8 and its sum, ``2 * 3 * 64 + 2 * 6 * 8``; beside it the
+    Three nodes with two neighbours each: a GCN's map of 8 channels to 8 and its sum, ``2 * 3 * 64 + 2 * 6 * 8``; beside it the
     encoder ``2 * 3 * 5 * 8``, the token-wise network ``4 * 3 * 8 * 16``, the head ``3 * (2 * 64 + 2 * 8)``.
 
     >>> from graphattn.comparison.design import network
@@ -106,12 +106,12 @@ def flops(model: Network, cell: Cell, heads: int, batch: Data) -> int:
     def linear(module: Any, given: Any, out: Tensor) -> None:
         counted.append(2 * out.numel() * module.weight.size(1))
 
-    def heard(layer: GraphLayer, given: tuple[Any, ...]) -> None:
+    def layer_hook(layer: GraphLayer, given: tuple[Any, ...]) -> None:
         counted.append(cell.layer_kind.flops(work(heads, *given[:3])))
 
     outer = [module for module in model.modules() if isinstance(module, nn.Linear | Linear) and module not in inner]
     handles = [module.register_forward_hook(linear) for module in outer]
-    handles += [layer.register_forward_pre_hook(heard) for layer in layers]
+    handles += [layer.register_forward_pre_hook(layer_hook) for layer in layers]
     try:
         with evaluating(model), torch.no_grad():
             model(batch)
@@ -125,8 +125,8 @@ def work(heads: int, x: Tensor, graph: Topology, edge: State | None) -> Work:
     """What one layer of so many heads computes with."""
     sums = graph.num_receivers if isinstance(graph, Blockwise) else graph.num_edges
     edge = edge or {}
-    kinds, spoken = (len(edge[name]) if name in edge else 0 for name in ("pair", "bond_number"))
-    return Work(len(x), graph.num_edges, sums, x.size(1), heads, kinds, spoken)
+    kinds, edge_kinds = (len(edge[name]) if name in edge else 0 for name in ("pair", "bond_number"))
+    return Work(len(x), graph.num_edges, sums, x.size(1), heads, kinds, edge_kinds)
 
 
 def _spent(model: nn.Module, batches: Sequence[Data], device: torch.device) -> float:

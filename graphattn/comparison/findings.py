@@ -193,8 +193,8 @@ class Findings:
         """The baseline of constant predictions that none of these is shown to beat, if there is one."""
         floors = [row for row in self.summary.baselines if row.layer in FLOORS]
         pairs = [self.judged(row, floor) for floor in floors for row in configurations]
-        told = bool(pairs) and all(pair.difference.resamplings >= FEWEST for pair in pairs)
-        return floors[0] if told and all(pair.finding != "better" for pair in pairs) else None
+        decided = bool(pairs) and all(pair.difference.resamplings >= FEWEST for pair in pairs)
+        return floors[0] if decided and all(pair.finding != "better" for pair in pairs) else None
 
     @cached_property
     def edges(self) -> JudgedPair | None:
@@ -210,11 +210,11 @@ class Findings:
     @cached_property
     def leader(self) -> ConfigurationScores | None:
         """The better of the two of the question; the first where neither is better."""
-        asked = self.question
-        if asked is None:
+        question = self.question
+        if question is None:
             return None
-        second = asked.finding == "worse" or (asked.finding == "open" and asked.difference.mean < 0)
-        return asked.second if second else asked.first
+        second = question.finding == "worse" or (question.finding == "open" and question.difference.mean < 0)
+        return question.second if second else question.first
 
     @cached_property
     def rivals(self) -> dict[Finding, list[ConfigurationScores]]:

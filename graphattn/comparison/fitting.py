@@ -24,7 +24,7 @@ from graphattn.comparison.design import network
 from graphattn.comparison.learned import learned
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.process import free, one_thread, out_of_memory, seconds
-from graphattn.comparison.protocol import asked, divided, label_rows, part_labels
+from graphattn.comparison.protocol import divided, label_mask, label_rows, part_labels
 from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.scoring import brief, chance, recorded, score
 from graphattn.comparison.settings import Settings
@@ -232,7 +232,7 @@ def predicted(model: nn.Module, graphs: Sequence[Data], problem: Problem, batch:
     model.eval()
     found = []
     for each in DataLoader(list(graphs), batch_size=4 * batch):
-        known = asked(problem, each["y"].reshape(-1).double().numpy())
+        known = label_mask(problem, each["y"].reshape(-1).double().numpy())
         found.append(model(each).double().reshape(len(known), -1).numpy()[known])
     return np.concatenate(found)
 

@@ -47,7 +47,7 @@ def most_memory(step: Callable[[], Any]) -> float:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether this is how Python, NumPy or torch say that there is no memory left.
+    """Whether this is the error by which Python, NumPy or torch report that no memory is left.
 
     >>> out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"))
     True

@@ -1,7 +1,7 @@
-"""Who is trained on, who chooses, who is asked once: the parts of a comparison, the same for every layer.
+"""Training, validation and test parts of a comparison, the same for every layer.
 
-Parts are of graphs; where nodes of one graph are asked, they are of its nodes: every node is heard, but its ``y`` is known in its
-part alone.
+Parts are of graphs, or of the nodes of a single graph: there all nodes exchange messages, but a label mask hides ``y`` outside
+of each part.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _drawn(problem: Problem, rule: str, seed: int, fractions: Fractions) -> Spli
 
 def _too_few(problem: Problem, count: int, fractions: Fractions) -> ValueError:
     kinds = len(problem.classes)
-    values = f" of {kinds} classes; numbers that are values are told by task='regression'" if 2 * kinds > count else ""
+    values = f" of {kinds} classes; continuous values need task='regression'" if 2 * kinds > count else ""
     return ValueError(
         f"expected rows for three parts in shares of {fractions}, got {count} rows or groups in {problem.name}{values}"
     )
@@ -129,16 +129,16 @@ def _per_row(problem: Problem) -> bool:
 
 
 def _keys(problem: Problem) -> tuple[list[str], NDArray[np.int64]]:
-    """What keeps rows together, and the rows that are asked."""
+    """Keys of rows that stay together, and the rows with a label."""
     rows = np.arange(len(problem.graphs))
     if problem.transductive:
-        rows = np.flatnonzero(asked(problem, problem.labels()))
+        rows = np.flatnonzero(label_mask(problem, problem.labels()))
         return [str(row) for row in rows], rows
     kept = problem.smiles if problem.smiles is not None else problem.groups
     return (list(kept) if kept is not None else [str(row) for row in rows]), rows
 
 
-def asked(problem: Problem, labels: NDArray[np.float64]) -> NDArray[np.bool_]:
+def label_mask(problem: Problem, labels: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether each label is one: neither NaN nor the class -100."""
     return ~np.isnan(labels) & ((labels != -100) | (problem.target == "regression"))
 
@@ -156,12 +156,12 @@ def _check(problem: Problem, split: Split, what: str) -> None:
 
 
 def part_labels(problem: Problem, split: Split) -> list[NDArray[np.float64]]:
-    """The labels that are asked, of each part."""
+    """Labels of each part, without those that are missing."""
     found = []
     for part in split:
         rows = [problem.labels()[part]] if _per_row(problem) else [_y(problem.graphs[row]) for row in part]
         labels = np.concatenate(rows) if rows else np.empty(0)
-        found.append(labels[asked(problem, labels)])
+        found.append(labels[label_mask(problem, labels)])
     return found
 
 
@@ -172,7 +172,7 @@ def label_rows(problem: Problem, part: NDArray[np.int64]) -> NDArray[np.int64]:
         counts = [graph["y"].numel() for graph in problem.graphs]
         ends = np.cumsum(counts).tolist()
         part = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in part.tolist()])
-    return part[asked(problem, labels)[part]]
+    return part[label_mask(problem, labels)[part]]
 
 
 def _y(data: Data) -> NDArray[np.float64]:
@@ -205,11 +205,11 @@ def _known(graph: Data, rows: NDArray[np.int64], values: bool) -> Data:
 def relabelled(problem: Problem, split: Split, seed: int) -> Problem:
     """The same with the labels of all rows permuted, whatever their part: there is nothing to learn of them.
 
-    Of the training part alone would not do: what a network says that learned nothing may still go along with a truth that is
-    simple, or against it, so that no bound for chance would hold. Drawn again where a part gets one class only.
+    Permuting the training part alone would not do: outputs of a network that learned nothing may still agree with a simple truth,
+    or contradict it, so that no bound for chance would hold. Drawn again where a part gets one class only.
     """
     labels = problem.labels()
-    places = np.flatnonzero(asked(problem, labels))
+    places = np.flatnonzero(label_mask(problem, labels))
     generator, permuted = np.random.default_rng([seed, 999]), problem
     for _ in range(_ATTEMPTS):
         drawn = labels.copy()

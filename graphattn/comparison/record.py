@@ -54,7 +54,7 @@ class FitRecord:
         measure: name of the score, more is better.
         score: on the test part, which chose nothing.
         validation: the same on the validation part.
-        train_size, test_size: rows of the parts (graphs, or nodes that are asked); they say how much resamplings overlap.
+        train_size, test_size: rows of the parts (graphs, or nodes with a label): how much resamplings overlap.
         chosen: what tuning chose, such as a learning rate.
         width: channels, and ``hidden`` those of the token-wise network: what makes parameter counts agree.
         parameters: trained numbers; ``flops`` of one forward pass on the whole test part, per graph.
@@ -63,7 +63,7 @@ class FitRecord:
             time where there is an accelerator), and MiB: of a network the tensors that one training step makes and that live
             at once, batch and gradients counted, weights and the optimiser's state not; of a baseline what the process grew by.
         learned: by name, a number or one for each layer: ``entropy``, ``distance``, ``dirichlet``, ``reach``, ``true_edges``.
-        batch_size: smaller than asked if memory ran out.
+        batch_size: smaller than in the settings if memory ran out.
         chance: lowest and highest score that labels drawn at random would get on this test part, 9,999 times of 10,000; of
             permuted labels only, and known before they were learned.
         curves: by name (``loss``, ``val_loss``), a number for each epoch, of a network; the loss of values is in units of their

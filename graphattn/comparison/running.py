@@ -197,7 +197,7 @@ class _Hand:
 
     def take(self, order: Order) -> None:
         self.order = order
-        with contextlib.suppress(OSError):  # it died; who listens to it will know
+        with contextlib.suppress(OSError):  # it died, which the reader of its results notices
             if self.packed is not None:
                 self.connection.send_bytes(self.packed)
                 self.packed = None
@@ -211,7 +211,7 @@ class _Hand:
 
 
 def _serve(connection: Connection) -> None:
-    """The life of such a process. Ctrl-C is its parent's to hear, and without a parent there is no one to work for."""
+    """The life of such a process. Ctrl-C is handled by its parent, without which it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     warnings.simplefilter("ignore")

@@ -16,34 +16,34 @@ MOST_PREDICTIONS = 5000
 """Predictions of larger test parts are not recorded."""
 
 
-def score(target: Target, labels: NDArray[np.float64], said: NDArray[np.float64]) -> float:
+def score(target: Target, labels: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
     """ROC-AUC of two classes, accuracy of more, R2 of values.
 
     Args:
         target: which.
         labels: class numbers or values.
-        said: what the model says, a column for each class, or one of values.
+        outputs: of the model, a column for each class, or one of values.
 
-    **Shapes**: labels ``[n]``; said ``[n, classes]`` or ``[n, 1]``
+    **Shapes**: labels ``[n]``; outputs ``[n, classes]`` or ``[n, 1]``
 
     Raises:
-        ValueError: labels that are all the same; something that is said is no finite number.
+        ValueError: labels that are all the same; an output that is no finite number.
 
     >>> score("binary", np.array([0.0, 1.0]), np.array([[0.5, 0.5], [0.25, 0.75]]))
     1.0
     """
     if len(np.unique(labels)) < 2:
         raise ValueError(f"expected labels that differ, got {len(labels)} that do not: their score has no meaning")
-    wrong = ~np.isfinite(said)
+    wrong = ~np.isfinite(outputs)
     if wrong.any():
         raise ValueError(
-            f"expected numbers from the model, got {said[wrong][0]} in {int(wrong.any(1).sum())} of {len(said)} rows"
+            f"expected numbers from the model, got {outputs[wrong][0]} in {int(wrong.any(1).sum())} of {len(outputs)} rows"
         )
     if target == "binary":
-        return float(roc_auc_score(labels, said[:, 1] - said[:, 0]))
+        return float(roc_auc_score(labels, outputs[:, 1] - outputs[:, 0]))
     if target == "multiclass":
-        return float(accuracy_score(labels, said.argmax(1)))
-    return float(r2_score(labels, said[:, 0]))
+        return float(accuracy_score(labels, outputs.argmax(1)))
+    return float(r2_score(labels, outputs[:, 0]))
 
 
 def chance(target: Target, labels: ArrayLike, level: float = CHANCE) -> tuple[float, float]:

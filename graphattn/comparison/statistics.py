@@ -22,11 +22,11 @@ class Interval(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """What paired differences of scores say: a positive mean is in favour of the first.
+    """Mean of paired differences of scores, with interval, test and probabilities; a positive mean favours the first.
 
     ``t`` and ``p`` (two sides) are those of the corrected t-test, ``effect`` is the mean in standard deviations of the
     differences; ``worse``, ``equal`` and ``better`` are the probabilities that the first is worse than the second by more than
-    the rope, as good in practice, better by more than the rope. What one resampling cannot say is NaN.
+    the rope, as good in practice, better by more than the rope. What one resampling leaves unknown is NaN.
     """
 
     interval: Interval
@@ -84,7 +84,7 @@ def interval(scores: ArrayLike, ratio: float, level: float = LEVEL) -> Interval:
 
 
 def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> PairedDifference:
-    r"""What differences of two scores on the same resamplings say.
+    r"""Interval, test and probabilities of differences of two scores on the same resamplings.
 
     .. math:: t = \frac{\bar d}{\sqrt{\left(\frac{1}{J} + \frac{n_\mathrm{test}}{n_\mathrm{train}}\right) \hat\sigma_d^2}}, \qquad
               \mu \mid d \sim \mathrm{St}\!\left(J - 1,\; \bar d,\;

@@ -26,7 +26,7 @@ Cells = Mapping[tuple[str, str], "ConfigurationScores"]
 
 
 class Resampling(NamedTuple):
-    """What is repeated, a ``split``, or of a single split a ``seed``; rows of the test part for each of the training part."""
+    """The repeated unit (a ``split``; of a single split, a ``seed``), and rows of the test part per row of the training part."""
 
     unit: Literal["split", "seed"]
     ratio: float
@@ -46,7 +46,7 @@ class Resampling(NamedTuple):
 @final
 @dataclass(frozen=True)
 class ConfigurationScores:
-    """A cell of the design (a layer on a topology), a baseline, or a control with permuted labels, over all its fits.
+    """Scores of a configuration (a layer on a topology), a baseline, or a control with permuted labels, over all its fits.
 
     Args:
         name: as in tables.
@@ -77,7 +77,7 @@ class ConfigurationScores:
 
     @property
     def validation(self) -> float:
-        """Mean score on the validation parts, NaN where a fit has none: what a row is chosen by."""
+        """Mean score on the validation parts, NaN where a fit has none: by which a configuration is chosen."""
         values = [record.validation for record in self.fits]
         return float(np.mean([np.nan if value is None else value for value in values])) if values else float("nan")
 
@@ -94,7 +94,7 @@ class ConfigurationScores:
 @final
 @dataclass(frozen=True)
 class Effect:
-    r"""What one factor changes, split by split.
+    r"""Effect of one factor, split by split.
 
     .. math:: \text{main effect} = \frac{1}{|T|} \sum_{t \in T} (s_{a t} - s_{b t}), \qquad
               \text{interaction} = (s_{a t} - s_{b t}) - (s_{a u} - s_{b u})
@@ -107,7 +107,7 @@ class Effect:
         over: values of the other factor that both have; of an interaction the two layers.
         difference: of the averages.
         p_holm: adjusted for all effects of this kind.
-        left_out: places where one of the cells has no score.
+        left_out: places where one of the configurations has no score.
     """
 
     kind: Kind
@@ -122,7 +122,7 @@ class Effect:
 @final
 @dataclass(frozen=True)
 class Pair:
-    """Two rows on the same splits and seeds; the first has the higher mean.
+    """Two configurations on the same splits and seeds; the first has the higher mean.
 
     ``p_holm`` is adjusted for all pairs of the table; ``left_out`` counts places where one of the two has no score.
     """
@@ -141,17 +141,17 @@ class Pair:
 @final
 @dataclass(frozen=True)
 class Summary:
-    """What the fits of one problem amount to.
+    """Scores, pairs and effects of the fits of one problem.
 
     Args:
         problem, measure: their names; more of the measure is better.
         rope: differences up to this are none in practice.
         ratio: rows of the test part for each of the training part, on average over splits.
         unit: what is repeated: ``split``, or ``seed`` if there is one split only, so that nothing is known about other splits.
-        rows: cells and baselines, the best first; rows without a score last.
+        rows: configurations and baselines, the best first; those without a score last.
         pairs: any two of them.
         effects: main effects of layers and topologies.
-        controls: rows with permuted labels.
+        controls: controls, with permuted labels.
     """
 
     problem: str
@@ -180,17 +180,17 @@ class Summary:
         return {(pair.first, pair.second): pair for two in both for pair in two}
 
     def pair(self, first: str, second: str) -> Pair:
-        """The pair of two rows, in this order. Raises `KeyError` for names that are no two rows."""
+        """The pair of two configurations, in this order. Raises `KeyError` for names of none."""
         return self._by_names[first, second]
 
 
 def summary(records: Sequence[FitRecord], rope: float = ROPE) -> Summary:
-    """What `records` amount to; their order does not matter.
+    """Summary of `records`, in any order.
 
     Intervals and tests are over splits: scores of several seeds on one split are averaged first, because they are no new data.
 
     Raises:
-        ValueError: no record, records of several problems, data or measures, or records that do not say the sizes of their parts.
+        ValueError: no record, records of several problems, data or measures, or records without the sizes of their parts.
 
     >>> from graphattn.comparison.record import Fit, FitRecord
     >>> def fit(layer, split, score):
@@ -234,12 +234,12 @@ def latest(records: Iterable[FitRecord]) -> list[FitRecord]:
 
 
 def resampling(records: Sequence[FitRecord]) -> Resampling:
-    """What `records` repeat. Raises `ValueError` if there are several splits and none says the sizes of its parts."""
+    """The unit that `records` repeat. Raises `ValueError` if there are several splits, none with the sizes of its parts."""
     if len({place(record)[0] for record in records}) == 1:
         return Resampling("seed", 0.0)
     shares = {place(record)[0]: record.test_size / record.train_size for record in records if record.train_size}
     if not shares:
-        sizes = "train_size and test_size, which say how much resamplings overlap"
+        sizes = "train_size and test_size, from which the overlap of resamplings follows"
         raise ValueError(f"expected records with {sizes}, got none above 0")
     return Resampling("split", float(np.mean(list(shares.values()))))
 
@@ -295,7 +295,7 @@ def _differences(
 
 
 class _Contrast(NamedTuple):
-    """A weight for each cell: the effect is the weighted sum of scores."""
+    """A weight for each configuration: the effect is the weighted sum of scores."""
 
     kind: Kind
     first: str
@@ -353,7 +353,7 @@ def _tested(contrasts: Sequence[_Contrast], cells: Cells, repeated: Resampling, 
 
 
 def _summed(weights: Mapping[tuple[str, str], float], cells: Cells) -> tuple[dict[Unit, float], int]:
-    """The weighted sum of scores where all cells have one, and how many places were left out."""
+    """Weighted sum of scores where all configurations have one, and how many places were left out."""
     scores = {cell: cells[cell].places() for cell in weights}
     both = set.intersection(*(set(each) for each in scores.values()))
     tried = set().union(*(cells[cell].places(tried=True) for cell in weights))

@@ -21,7 +21,7 @@ DROPOUTS = (0.0, 0.4)
 def tune(settings: Settings, validated: Callable[[Chosen], float], seed: int, journal: Path | None = None) -> Chosen:
     """The learning rate, the weight decay and the dropout of the trial with the best validation score.
 
-    The first trial is what the settings say, so that tuning never does worse on the validation part than leaving it; the others
+    The first trial is that of the settings, so that tuning never does worse on the validation part than leaving it; the others
     are proposed by the tree-structured Parzen estimator (Bergstra et al., 2011), through Optuna. A journal makes it resumable at
     the grain of one trial, with the result of a run that was not stopped. A trial that raises ``ValueError`` has been tried.
 
@@ -79,7 +79,7 @@ def _try(optuna: Any, study: Any, settings: Settings, validated: Callable[[Chose
 
 
 def _with(span: tuple[float, float], value: float) -> tuple[float, float]:
-    """The span, wide enough for what the settings say."""
+    """The span, wide enough for the settings."""
     return min(span[0], value) if value > 0 else span[0], max(span[1], value)
 
 

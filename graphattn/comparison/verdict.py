@@ -116,22 +116,22 @@ def contrast(effect: Effect) -> str:
 
 
 def _answer(found: Findings) -> tuple[str, str]:
-    asked, summary = found.question, found.summary
-    if asked is None:
+    question, summary = found.question, found.summary
+    if question is None:
         return "Nothing to compare.", _alone(summary)
-    both = (asked.first, asked.second)
+    both = (question.first, question.second)
     floor = found.at_chance(*both)
     if floor is not None:
         return f"Neither is shown to beat guessing{_but(found)}.", _at_chance(both, floor, summary.measure)
-    top = asked.finding == "equal" and 0 <= 1 - min(row.score.mean for row in both) <= summary.rope
+    top = question.finding == "equal" and 0 <= 1 - min(row.score.mean for row in both) <= summary.rope
     easy = f"Both are within {summary.rope:g} of the best possible score: this task is too easy to tell them apart."
     chosen = "Both are the best of their kind by validation score." if len(summary.models) > 2 else ""
-    text = (capital(_compared(asked, summary)), easy if top else "", chosen, _without_edge_features(found))
-    return capital(f"{_headline(asked, summary.unit == 'seed')}{_but(found)}."), " ".join(filter(None, text))
+    text = (capital(_compared(question, summary)), easy if top else "", chosen, _without_edge_features(found))
+    return capital(f"{_headline(question, summary.unit == 'seed')}{_but(found)}."), " ".join(filter(None, text))
 
 
-def _headline(asked: JudgedPair, one_split: bool) -> str:
-    first, second = asked.first, asked.second
+def _headline(question: JudgedPair, one_split: bool) -> str:
+    first, second = question.first, question.second
     here, only = ("on this one split", " on this one split") if one_split else ("here", "")
     if first.layer in ATTENTION and second.layer not in ATTENTION:
         other = f"A {names.layer(second.layer)}" if second.layer == "gcn" else names.layer(second.layer)
@@ -141,7 +141,7 @@ def _headline(asked: JudgedPair, one_split: bool) -> str:
     else:
         answers = {"better": f"{first.title} is best{only}", "worse": f"{second.title} is best{only}"}
         answers |= {"equal": f"No difference that matters{only}"}
-    return answers.get(asked.finding, "Not decided")
+    return answers.get(question.finding, "Not decided")
 
 
 def _but(found: Findings) -> str:
@@ -170,10 +170,10 @@ def _at_chance(both: Sequence[ConfigurationScores], floor: ConfigurationScores, 
 
 def _without_edge_features(found: Findings) -> str:
     """That the attention of the question was given more than the other layer, and what it is without that."""
-    asked = found.question
-    if asked is None or asked.first.layer != WITH_EDGES or asked.second.layer == WITH_EDGES:
+    question = found.question
+    if question is None or question.first.layer != WITH_EDGES or question.second.layer == WITH_EDGES:
         return ""
-    more = f"{capital(asked.first.title)} is given features of edges and distances, {asked.second.title} is not"
+    more = f"{capital(question.first.title)} is given features of edges and distances, {question.second.title} is not"
     plain = found.without_edge_features
     return f"{more}; without them, {_compared(plain, found.summary)}" if plain else f"{more}."
 

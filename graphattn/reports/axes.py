@@ -13,10 +13,10 @@ from matplotlib.ticker import MaxNLocator
 
 @final
 @dataclass(frozen=True)
-class Axis:
+class PlotAxis:
     """A stretch of numbers, linear or logarithmic.
 
-    >>> Axis(0.0, 2.0).at(0.5)
+    >>> PlotAxis(0.0, 2.0).at(0.5)
     25.0
     """
 
@@ -32,7 +32,7 @@ class Axis:
     def down(self, value: float, height: float) -> float:
         """Distance from the upper edge of a frame in which the axis points up.
 
-        >>> Axis(0.0, 2.0).down(0.5, height=200.0)
+        >>> PlotAxis(0.0, 2.0).down(0.5, height=200.0)
         150.0
         """
         return round(height * (1 - self.at(value) / 100), 2)
@@ -40,9 +40,9 @@ class Axis:
     def ticks(self, most: int = 5) -> list[float]:
         """Round numbers on the axis.
 
-        >>> Axis(0.0, 1.0).ticks(), Axis(0.3, 7.0, logarithmic=True).ticks()
+        >>> PlotAxis(0.0, 1.0).ticks(), PlotAxis(0.3, 7.0, logarithmic=True).ticks()
         ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.5, 1.0, 2.0, 5.0])
-        >>> Axis(170.0, 290.0, logarithmic=True).ticks(4)
+        >>> PlotAxis(170.0, 290.0, logarithmic=True).ticks(4)
         [200.0, 250.0]
         """
         if self.logarithmic:
@@ -51,22 +51,22 @@ class Axis:
             inside = [each for each in found if self.low <= each <= self.high]
             if len(inside) < 2:
                 # So narrow that logarithms are nearly linear.
-                return Axis(self.low, self.high).ticks(most)
+                return PlotAxis(self.low, self.high).ticks(most)
             return inside if len(inside) <= most + 1 else [each for each in inside if _is_decade(each)] or inside
         found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         return [float(each) for each in found if self.low - 1e-9 <= each <= self.high + 1e-9]
 
 
-def around(values: Iterable[float], margin: float = 0.06, least: float = 1e-3) -> Axis:
+def around(values: Iterable[float], margin: float = 0.06, least: float = 1e-3) -> PlotAxis:
     """A linear axis that holds all finite values, with some room on both sides.
 
     >>> around([0.0, 1.0], margin=0.1)
-    Axis(low=-0.1, high=1.1, logarithmic=False)
+    PlotAxis(low=-0.1, high=1.1, logarithmic=False)
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(finite), max(finite)
     room = margin * max(high - low, least)
-    return Axis(low - room, high + room)
+    return PlotAxis(low - room, high + room)
 
 
 def lowest_shown(values: Sequence[float]) -> float:
@@ -106,17 +106,17 @@ def together(values: Sequence[float]) -> tuple[float, float]:
     return (ranked[0], ranked[-1]) if ranked else (1.0, 1.0)
 
 
-def polyline(across: Axis, up: Axis, x: Iterable[float], y: Iterable[float]) -> str:
+def polyline(across: PlotAxis, up: PlotAxis, x: Iterable[float], y: Iterable[float]) -> str:
     """Points of a line in a picture of 100 by 100; what is not finite is left out.
 
-    >>> polyline(Axis(0.0, 1.0), Axis(0.0, 1.0), [0.0, 0.5, 1.0], [0.0, 1.0, math.nan])
+    >>> polyline(PlotAxis(0.0, 1.0), PlotAxis(0.0, 1.0), [0.0, 0.5, 1.0], [0.0, 1.0, math.nan])
     '0,100 50,0'
     """
     known = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a) and math.isfinite(b)]
     return " ".join(f"{across.at(a):.4g},{up.down(b, 100):.4g}" for a, b in known)
 
 
-def decades(values: Iterable[float], margin: float = 0.08) -> Axis:
+def decades(values: Iterable[float], margin: float = 0.08) -> PlotAxis:
     """A logarithmic axis that holds all positive values.
 
     >>> round(decades([1.0, 100.0], margin=0.0).at(10.0))
@@ -125,7 +125,7 @@ def decades(values: Iterable[float], margin: float = 0.08) -> Axis:
     positive = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     low, high = math.log(min(positive)), math.log(max(positive))
     room = max(margin * (high - low), 0.1)
-    return Axis(math.exp(low - room), math.exp(high + room), logarithmic=True)
+    return PlotAxis(math.exp(low - room), math.exp(high + room), logarithmic=True)
 
 
 def written(ticks: Sequence[float]) -> list[str]:

@@ -6,7 +6,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from sklearn.metrics import r2_score
 from torch_geometric.data import Data
 
-from graphattn.comparison.baselines import baselines, counts, pooled, reached, said, side_by_side
+from graphattn.comparison.baselines import baselines, counts, outputs_of, pooled, reached, side_by_side
 from graphattn.comparison.problem import Problem
 from graphattn.comparison.settings import Settings
 from graphattn.data.splits import Split
@@ -127,7 +127,7 @@ def test_a_class_that_was_not_seen_is_never_said():
         def predict_proba(self, features):
             return np.array([[0.25, 0.75]])
 
-    assert said(Two(), np.zeros((1, 1)), 3, values=False).tolist() == [[0.25, 0.0, 0.75]]
+    assert outputs_of(Two(), np.zeros((1, 1)), 3, values=False).tolist() == [[0.25, 0.0, 0.75]]
 
 
 def test_predictions_are_recorded():

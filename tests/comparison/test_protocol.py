@@ -132,7 +132,7 @@ def test_parts_that_cannot_be_scored_are_drawn_again():
         (classes(4), r"expected rows for three parts in shares of \(0.8, 0.1, 0.1\), got 4 rows or groups in classes"),
         (
             Problem("many", [graph(k) for k in range(40)], "multiclass", tuple(map(str, range(40)))),
-            "got 40 rows or groups in many of 40 classes; numbers that are values are told by task='regression'",
+            "got 40 rows or groups in many of 40 classes; continuous values need task='regression'",
         ),
         (values(10), "leaves one value only in the validation part; use more rows, other fractions than"),
         (Problem("p", [graph(k % 2) for k in range(2)], "binary", ("no", "yes")), "got 2 rows or groups in p"),

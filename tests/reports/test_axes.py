@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphattn.reports.axes import Axis, around, decades, lowest_shown, polyline, together, written
+from graphattn.reports.axes import PlotAxis, around, decades, lowest_shown, polyline, together, written
 
 NUMBERS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20)
 
@@ -20,7 +20,7 @@ def test_every_value_is_on_its_axis(values):
 
 
 def test_what_is_outside_is_on_the_edge():
-    assert (Axis(0.0, 1.0).at(-5.0), Axis(0.0, 1.0).at(5.0)) == (0.0, 100.0)
+    assert (PlotAxis(0.0, 1.0).at(-5.0), PlotAxis(0.0, 1.0).at(5.0)) == (0.0, 100.0)
 
 
 def test_values_that_are_not_known_make_no_axis_wider():
@@ -32,15 +32,15 @@ def test_values_that_are_not_known_make_no_axis_wider():
 
 @given(st.floats(-10, 10), st.floats(1e-3, 10))
 def test_ticks_are_inside_and_some(low, width):
-    ticks = Axis(low, low + width).ticks()
+    ticks = PlotAxis(low, low + width).ticks()
     assert 2 <= len(ticks) <= 7
     assert all(low - 1e-6 <= tick <= low + width + 1e-6 for tick in ticks)
 
 
 def test_logarithmic_ticks():
-    assert Axis(0.9, 11.0, logarithmic=True).ticks() == [1.0, 2.0, 5.0, 10.0]
-    assert Axis(0.9, 1.2e4, logarithmic=True).ticks() == [1.0, 10.0, 100.0, 1000.0, 10000.0]
-    assert Axis(1.0, 100.0, logarithmic=True).at(10.0) == pytest.approx(50)
+    assert PlotAxis(0.9, 11.0, logarithmic=True).ticks() == [1.0, 2.0, 5.0, 10.0]
+    assert PlotAxis(0.9, 1.2e4, logarithmic=True).ticks() == [1.0, 10.0, 100.0, 1000.0, 10000.0]
+    assert PlotAxis(1.0, 100.0, logarithmic=True).at(10.0) == pytest.approx(50)
 
 
 def test_ticks_are_written_alike():
@@ -83,5 +83,5 @@ def test_what_shares_a_logarithmic_axis(values, ends):
 
 
 def test_a_line_leaves_out_what_is_not_known():
-    axis = Axis(0.0, 4.0)
+    axis = PlotAxis(0.0, 4.0)
     assert polyline(axis, axis, [1, 2, 3], [4.0, math.nan, 0.0]) == "25,0 75,100"

@@ -13,7 +13,7 @@ from graphattn.comparison import names
 from graphattn.comparison.findings import FEWEST, Finding
 from graphattn.comparison.statistics import PairedDifference
 from graphattn.comparison.summary import ConfigurationScores
-from graphattn.reports.axes import Axis, around, decades, lowest_shown, together
+from graphattn.reports.axes import PlotAxis, around, decades, lowest_shown, together
 
 FIGURES = {
     "entropy": ("Entropy of attention", "share of its maximum: 1 attends to all alike, 0 to one"),
@@ -55,7 +55,7 @@ class DifferenceLine(NamedTuple):
     why: str
 
 
-def scores_axis(configurations: Sequence[ConfigurationScores]) -> Axis:
+def scores_axis(configurations: Sequence[ConfigurationScores]) -> PlotAxis:
     """Scores of those that stand together, and their intervals as far as they are of use: of two splits they are very wide."""
     floor = lowest_shown([row.score.mean for row in configurations])
     near = [row for row in configurations if row.score.mean >= floor]
@@ -63,7 +63,7 @@ def scores_axis(configurations: Sequence[ConfigurationScores]) -> Axis:
     return around([*values, *_useful(near)], margin=0.03)
 
 
-def differences_axis(lines: Sequence[DifferenceLine], rope: float) -> Axis:
+def differences_axis(lines: Sequence[DifferenceLine], rope: float) -> PlotAxis:
     """0, the rope, and the differences that stand together with their intervals."""
     floor = lowest_shown([0.0, *(line.difference.mean for line in lines)])
     near = [line.difference for line in lines if line.difference.mean >= floor]
@@ -93,18 +93,19 @@ class CostPlot:
         points: networks with their costs, also those beyond the sides, which stand on the edge.
         front: those of all networks that no other beats at the same cost or less, from cheap to dear.
         baselines: with a score inside the frame.
-        below: networks and baselines with a score below the frame.
+        below, above: networks and baselines with a score below the frame, baselines with one above it.
     """
 
     measure: str
     title: str
     shown: Callable[[float], str]
-    across: Axis
-    up: Axis
+    across: PlotAxis
+    up: PlotAxis
     points: list[tuple[ConfigurationScores, float]]
     front: list[ConfigurationScores]
     baselines: list[ConfigurationScores]
     below: list[ConfigurationScores]
+    above: list[ConfigurationScores]
 
     @property
     def beside(self) -> list[tuple[ConfigurationScores, float]]:
@@ -150,19 +151,25 @@ def cost_plot(
     if not networks:
         return None
     rows = [*networks, *baselines]
-    # The best network is always inside, also where baselines leave all networks far below.
-    low = min(lowest_shown([row.score.mean for row in rows]), max(row.score.mean for row in networks))
+    # The best network is always inside, however far baselines leave all networks below, or stand above.
+    high = max(row.score.mean for row in networks)
+    low = min(lowest_shown([row.score.mean for row in rows]), high)
+    spread = high - min(row.score.mean for row in rows if low <= row.score.mean <= high)
+    high = max(row.score.mean for row in rows if row.score.mean <= high + spread)
     while True:
-        near = [row for row in rows if row.score.mean >= low]
+        near = [row for row in rows if low <= row.score.mean <= high]
         up = around([*(row.score.mean for row in near), *_useful(near)])
-        if all(row.score.mean < up.low for row in rows if row not in near):
+        outside = [row for row in rows if row not in near]
+        if not any(up.low <= row.score.mean <= up.high for row in outside):
             break
-        low = up.low  # The frame reaches further down: whatever it holds is drawn.
+        low, high = up.low, up.high  # The frame reaches further: whatever it holds is drawn.
     across = decades(together([row.median(cost) for row in networks]))
     points = [(row, row.median(cost)) for row in near if row in networks]
-    inside, below = [row for row in baselines if row in near], [row for row in rows if row not in near]
     best = front([row for row, _ in points], cost)
-    return CostPlot(networks[0].fits[0].measure, title, shown, across, up, points, best, inside, below)
+    inside = [row for row in baselines if row in near]
+    below = [row for row in outside if row.score.mean < up.low]
+    above = [row for row in outside if row.score.mean > up.high]
+    return CostPlot(networks[0].fits[0].measure, title, shown, across, up, points, best, inside, below, above)
 
 
 @final
@@ -173,8 +180,8 @@ class DepthPlot:
     title: str
     meaning: str
     places: list[int]
-    across: Axis
-    up: Axis
+    across: PlotAxis
+    up: PlotAxis
     lines: list[tuple[ConfigurationScores, list[float]]]
 
 
@@ -205,7 +212,7 @@ def depth_plot(configurations: Sequence[ConfigurationScores], figure: str) -> De
     room = 0.14 * (last - first)
     up = around(value for _, values in lines for value in values)
     places = list(range(first, last + 1))
-    return DepthPlot(*FIGURES[figure], places, Axis(first - room, last + room / 2), up, lines)
+    return DepthPlot(*FIGURES[figure], places, PlotAxis(first - room, last + room / 2), up, lines)
 
 
 def steps(values: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphattn.comparison.record import FitRecord
 from graphattn.comparison.summary import ConfigurationScores, Summary
-from graphattn.reports.axes import Axis, around, decades, polyline
+from graphattn.reports.axes import PlotAxis, around, decades, polyline
 
 MOST_POINTS = 300
 """Points of a drawing of predicted against true values; more are thinned out evenly."""
@@ -30,8 +30,8 @@ class LearningPanel(NamedTuple):
 class LearningCurves(NamedTuple):
     """Panels of all configurations on common axes of epochs and loss; `missing` counts fits without curves."""
 
-    across: Axis
-    up: Axis
+    across: PlotAxis
+    up: PlotAxis
     panels: list[LearningPanel]
     missing: int
 
@@ -44,12 +44,12 @@ def learning_curves(configurations: Sequence[ConfigurationScores]) -> LearningCu
     positive = [loss for loss in losses if loss > 0]
     wide = len(positive) == len(losses) > 0 and max(positive) > 10 * min(positive)
     up = decades(positive) if wide else around(losses)
-    across = Axis(0.5, max((record.epochs for record in known), default=1) + 0.5)
+    across = PlotAxis(0.5, max((record.epochs for record in known), default=1) + 0.5)
     panels = [_learning(row, across, up) for row in configurations if any(each.curves.get("loss") for each in row.fits)]
     return LearningCurves(across, up, panels, len(fits) - len(known))
 
 
-def _learning(row: ConfigurationScores, across: Axis, up: Axis) -> LearningPanel:
+def _learning(row: ConfigurationScores, across: PlotAxis, up: PlotAxis) -> LearningPanel:
     fits = [record for record in row.fits if record.curves.get("loss")]
     training, validation = (
         [
@@ -75,8 +75,8 @@ class Predictions(NamedTuple):
     """Panels of all configurations; ``ROC``, ``values`` or ``classes``; axes of the first two; fits without predictions."""
 
     kind: str
-    across: Axis
-    up: Axis
+    across: PlotAxis
+    up: PlotAxis
     panels: list[PredictionPanel]
     missing: int
 
@@ -96,13 +96,13 @@ def predictions(summary: Summary) -> Predictions:
         axis = around(values)
         panels = [PredictionPanel(row, _against_true(known[row.name], axis), []) for row in rows]
     elif kind == "ROC":
-        axis = Axis(0.0, 1.0)
+        axis = PlotAxis(0.0, 1.0)
         panels = [PredictionPanel(row, polyline(axis, axis, GRID, roc(known[row.name])), []) for row in rows]
     else:
         count = 1 + int(
             max((max(each["true"] + each["predicted"]) for row in rows for each in known[row.name]), default=0)
         )
-        axis = Axis(0.0, count)
+        axis = PlotAxis(0.0, count)
         panels = [PredictionPanel(row, "", confusion(known[row.name], count).tolist()) for row in rows]
     return Predictions(kind, axis, axis, panels, missing)
 
@@ -134,7 +134,7 @@ def confusion(fits: Sequence[dict[str, list[float]]], count: int) -> NDArray[np.
     return found / np.maximum(found.sum(1, keepdims=True), 1)
 
 
-def _against_true(fits: Sequence[dict[str, list[float]]], axis: Axis) -> str:
+def _against_true(fits: Sequence[dict[str, list[float]]], axis: PlotAxis) -> str:
     """Dots as a path."""
     pairs = [pair for each in fits for pair in zip(each["true"], each["predicted"], strict=True)]
     thinned = pairs[:: -(-len(pairs) // MOST_POINTS)]

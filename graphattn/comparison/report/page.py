@@ -64,21 +64,21 @@ def write_report(
 
 def _context(found: Summary, macros: Any) -> dict[str, Any]:
     """All that the template shows."""
-    findings, said = Findings(found), verdict(found)
+    findings, words = Findings(found), verdict(found)
     scored = [row for row in (*found.rows, *found.controls) if row.fits]
     effects, against = _effects(found), _against(findings)
     same, facts, different = protocol.protocol(found)
     example, repeat = protocol.facts(found)
     costs = [(each[0], drawings.cost_plot(found.models, found.baselines, *each)) for each in _COSTS]
     return {
-        "title": f"{found.problem}: {said.headline}",
+        "title": f"{found.problem}: {words.headline}",
         "summary": found,
-        "said": said,
+        "words": words,
         "kicker": f"{found.problem}: {_question(found)}",
         "facts": _facts(found, findings),
         "reference": findings.reference,
         "family": len(findings.family),
-        "groups": _groups(said),
+        "groups": _groups(words),
         "scored": scored,
         "scores_axis": drawings.scores_axis(scored) if scored else None,
         "by_factors": tables.by_factors(found) if found.models else {},
@@ -122,8 +122,8 @@ def _facts(found: Summary, findings: Findings) -> dict[str, str]:
     }
 
 
-def _groups(said: Verdict) -> dict[str, tuple[str, ...]]:
-    groups = {"Layer and topology": said.effects, "Controls": said.controls, "Cautions": said.cautions}
+def _groups(words: Verdict) -> dict[str, tuple[str, ...]]:
+    groups = {"Layer and topology": words.effects, "Controls": words.controls, "Cautions": words.cautions}
     return {title: group for title, group in groups.items() if group}
 
 

@@ -148,7 +148,7 @@ def learned(summary: Summary, name: Name) -> ReportTable | None:
     figures = [figure for figure in FIGURES if any(average(row, figure) for row in summary.models)]
     columns = [
         TableColumn("configuration", numbers=False),
-        *(TableColumn(title, meaning=said) for title, said in map(FIGURES.__getitem__, figures)),
+        *(TableColumn(title, meaning=meaning) for title, meaning in map(FIGURES.__getitem__, figures)),
     ]
     lines = [
         [TableEntry(name(row), row.title), *(_steps(average(row, each)) for each in figures)] for row in summary.models

@@ -65,6 +65,7 @@ def test_below_is_below_and_inside_is_inside(low):
     ]
     plot = plotted(summary(fits).models)
     assert all(row.score.mean < plot.up.low for row in plot.below)
+    assert plot.above == []
     assert all(plot.up.low <= row.score.mean <= plot.up.high for row, _ in plot.points)
     assert len(plot.below) + len(plot.points) == 4
 
@@ -75,6 +76,19 @@ def test_the_best_network_is_drawn_far_below_the_baselines_too():
     ]
     plot = plotted(rows(gcn=(0.2, 1.0)), summary(cheap).baselines)
     assert drawn(plot) == ["gcn"]
+    assert [row.layer for row in plot.above] == ["SVC", "forest", "linear"]
+
+
+def test_a_baseline_far_above_leaves_the_networks_their_room():
+    """As on digits after few epochs: networks between 0.21 and 0.29, an SVC at 0.97."""
+    cheap = [
+        record(name, "", split, mean, role="baseline")
+        for name, mean in (("SVC", 0.97), ("forest", 0.3))
+        for split in range(2)
+    ]
+    plot = plotted(rows(gcn=(0.21, 1.0), gin=(0.25, 2.0), gat=(0.29, 3.0)), summary(cheap).baselines)
+    assert ([row.layer for row in plot.above], [row.layer for row in plot.baselines]) == (["SVC"], ["forest"])
+    assert plot.up.high < 0.4
 
 
 def test_one_outlier_in_cost_leaves_the_others_their_room():
