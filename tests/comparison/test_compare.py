@@ -131,6 +131,30 @@ def test_everything_is_in_files(works, tmp_path):
     assert "<html" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_the_report_names_molecules_and_classes_that_are_always_wrong(tmp_path, monkeypatch):
+    def work(bench, order):
+        rows = order.split.test.tolist()
+        record = fitting.started(bench.problem, order, bench.settings)
+        true = bench.problem.labels()[rows]
+        predictions = {"row": rows, "true": true.tolist(), "predicted": [1.0] * len(rows)}
+        return replace(record, status="ok", score=0.5, validation=0.5, predictions=predictions)
+
+    monkeypatch.setattr(Bench, "work", work)
+    smiles = [f"<b>{'C' * (k + 1)}</b>" for k in range(40)]
+    # No baselines of SMILES, which these are not.
+    monkeypatch.setattr("graphattn.comparison.plan.baselines", lambda problem: ["majority"])
+    named = replace(problem(), smiles=smiles, classes=("<i>no", "yes"))
+    found = run(tmp_path / "out", replace(SETTINGS, split="stratified"), named)
+    assert (found.row_names, found.classes) == (smiles, ("<i>no", "yes"))
+    page = (tmp_path / "out" / "report.html").read_text()
+    labels = named.labels()
+    wrong = [row for record in found.records for row in record.predictions["row"] if labels[row] == 0]
+    assert wrong
+    assert all(f">&lt;b&gt;{'C' * (row + 1)}&lt;/b&gt;</th>" in page for row in wrong)
+    assert ">&lt;i&gt;no</td>" in page
+    assert "<i>no" not in page
+
+
 def test_what_is_finished_is_not_repeated_and_more_is_added(works, tmp_path):
     first = run(tmp_path)
     assert len(works) == 22
