@@ -60,15 +60,23 @@ def seal(folder: Path, names: Sequence[str]) -> None:
     write(folder / MANIFEST, json.dumps({"sha256": digests}, indent=1) + "\n")
 
 
-def verify(folder: Path) -> None:
+def verify(folder: Path, required: bool = True) -> None:
     """Check a folder against its manifest. One that was saved before there were manifests is not checked, which is logged.
 
     This finds accidents and edits; whoever rewrites the manifest as well is not found.
 
+    Args:
+        folder: of a saved model.
+        required: whether there must be a manifest.
+
     Raises:
-        ValueError: a damaged manifest, or a file that was changed or is missing, which is named.
+        ValueError: a missing or damaged manifest, or a file that was changed or is missing, which is named.
     """
     path = folder / MANIFEST
+    if required and not path.is_file():
+        raise ValueError(
+            f"{folder} is incomplete: {MANIFEST} is missing; to load it as it is, say trust=True, or --trust"
+        )
     if not path.is_file():
         logging.getLogger("graphattn").warning(
             "%s was saved without %s, by an earlier version: whether its files were changed is unknown",

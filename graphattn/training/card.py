@@ -1,11 +1,13 @@
 """The `README.md` of a model folder."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 
 def card(described: Mapping[str, Any]) -> str:
     """Markdown from what `FittedModel.describe` returns: what is predicted, how well, how it was made and is used."""
+    described = _escaped(described)
     task, recipe = described["task"], described["recipe"]
     predicts = f"Predicts **{', '.join(task['names'])}** ({task['kind']}{_classes(task)}) from SMILES."
     lines = [
@@ -15,6 +17,7 @@ def card(described: Mapping[str, Any]) -> str:
         "",
         *_interrupted(described),
         *_figures(described),
+        *_curves(described),
         "## How it was made",
         "",
         f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights.",
@@ -33,6 +36,15 @@ def card(described: Mapping[str, Any]) -> str:
         *_caveats(task, recipe),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _escaped(value: Any) -> Any:
+    """Names of columns and classes are texts, whatever they look like."""
+    if isinstance(value, str):
+        return escape(value, quote=False)
+    if isinstance(value, Mapping):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _classes(task: Mapping[str, Any]) -> str:
@@ -61,6 +73,10 @@ def _figures(described: Mapping[str, Any]) -> list[str]:
     title = f"## Figures on the test part ({split['test']:,} molecules, split: {split['rule']}, seed {split['seed']})"
     head = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     return [title, "", *head, *rows, "", "In brackets: 95 % bootstrap interval over the test molecules.", ""]
+
+
+def _curves(described: Mapping[str, Any]) -> list[str]:
+    return [f"![Learning curves]({described['curves_drawn']})", ""] if described.get("curves_drawn") else []
 
 
 def _cell(figure: Mapping[str, Any] | None) -> str:

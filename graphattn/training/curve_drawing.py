@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphattn.training.objective import SCORES
 from graphattn.training.runs import Curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from graphattn.training.saved import FittedModel
 
 _LABELS = {"loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
 
@@ -28,3 +32,20 @@ def draw_curves(curves: Curves, axes: Axes, names: Sequence[str] = ("loss", "val
     axes.axvline(steps[curves.kept], color="0.6", linestyle=":", linewidth=1)
     axes.set_xlabel("step")
     axes.legend(fontsize=8)
+
+
+def draw_training(model: FittedModel, path: Path) -> None:
+    """The losses and the validation score of every member of an ensemble, a row each, as a file."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    members = list(zip(model.record["curves"], model.record["training"], strict=True))
+    figure = Figure(figsize=(8, 2.6 * len(members)), layout="constrained")
+    rows = figure.subplots(len(members), 2, squeeze=False)
+    for (epochs, history), (left, right) in zip(members, rows, strict=True):
+        curves = Curves(epochs, history["seconds"], history["best_epoch"] - 1)
+        draw_curves(curves, left)
+        draw_curves(curves, right, ["val_score"])
+        right.legend([f"validation {SCORES[model.task.kind]}"], fontsize=8)
+    with rc_context({"svg.hashsalt": "graphattn"}):  # the same file for the same curves
+        figure.savefig(path, metadata={"Date": None})

@@ -10,7 +10,9 @@ from typing import Any
 import graphattn
 from graphattn import files
 
-FORMAT = 1
+DESCRIPTION = "model.json"
+FORMAT = 2
+"""Of `model.json`: 1 had other names of weights, and files of graph models of another name."""
 CHECKPOINTS = "training"
 FIELDS = ("task", "architecture", "recipe", "target", "features", "weights")
 
@@ -60,17 +62,22 @@ def read_description(folder: str | Path) -> dict[str, Any]:
 
     Raises `ValueError`, naming the file, when it is missing or damaged, or is of another format than this version's.
     """
-    path = Path(folder) / "model.json"
+    path = Path(folder) / DESCRIPTION
     if not path.is_file():
         raise ValueError(f"{folder} holds no model: expected a folder made by 'graphattn train', with model.json in it")
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     found = described.get("format") if isinstance(described, dict) else None
-    if found != FORMAT:
-        reads = f"graphattn {graphattn.__version__} reads format {FORMAT}"
+    if found not in range(1, FORMAT + 1) or isinstance(found, bool):
+        reads = f"graphattn {graphattn.__version__} reads formats 1 to {FORMAT}"
         raise ValueError(f"{path} has format {found!r}, {reads}; {retrain(described)}")
+    if described.get("kind", "molecules") != "molecules":
+        raise ValueError(
+            f"{path} describes a model of {described['kind']}: expected one of molecules; "
+            "GraphClassifier.load and GraphRegressor.load read it"
+        )
     if missing := [name for name in FIELDS if name not in described]:
         raise ValueError(f"{path} is damaged: it lacks {', '.join(missing)}")
     return described

@@ -61,15 +61,9 @@ def fit_molecules(
     for member in range(recipe.members):
         with seeded((recipe.seed, member)):
             network = build(words, task.outputs, standardiser.width if standardiser else 0)
+        tally, masked = partial(WholeValidation, objective), partial(hide_atoms, share=recipe.atom_mask)
+        module = LearningModule(network, objective, recipe, tally, masked, member)
         title = f"model {member + 1} of {recipe.members}" if recipe.members > 1 else "training"
-        module = LearningModule(
-            network,
-            objective,
-            recipe,
-            partial(WholeValidation, objective),
-            partial(hide_atoms, share=recipe.atom_mask),
-            member,
-        )
         curves, interrupted = dataclasses.replace(run, title=title if verbose else "").member(module, data)
         model.record["training"].append(_best(curves))
         model.record["curves"].append(curves.epochs)

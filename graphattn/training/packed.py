@@ -23,7 +23,8 @@ class Standardiser:
         knots: float64 `[Q, D]`, the quantiles 0, 1 / (Q - 1), ..., 1 of each column's finite training values.
         mean, deviation: float64 `[D]`, of the normal scores of the training molecules.
 
-    Raises `ValueError` when a matrix has another number of columns than the one it was made from.
+    Raises `ValueError` for statistics that do not fit, and when a matrix has another number of columns than the one it was
+    made from.
 
     >>> fitted = Standardiser.of(torch.tensor([[1.0], [2.0], [3.0], [float("nan")]]))
     >>> fitted(torch.tensor([[1.0], [2.0], [float("nan")], [1e9]])).squeeze().tolist()
@@ -35,6 +36,13 @@ class Standardiser:
 
     def __init__(self, knots: Tensor, mean: Tensor, deviation: Tensor) -> None:
         self.knots, self.mean, self.deviation = knots.double(), mean.double(), deviation.double()
+        width = self.knots.shape[1:]
+        if self.knots.dim() != 2 or not len(knots) or self.mean.shape != width or self.deviation.shape != width:
+            shapes = ", ".join(str(list(each.shape)) for each in (knots, mean, deviation))
+            raise ValueError(f"expected knots [Q, D], mean [D] and deviation [D] of descriptors, got {shapes}")
+        finite = all(bool(each.isfinite().all()) for each in (self.knots, self.mean, self.deviation))
+        if not finite or bool((self.knots.diff(dim=0) < 0).any()) or not bool((self.deviation > 0).all()):
+            raise ValueError("expected finite descriptor statistics, knots that do not fall and deviations above 0")
 
     @property
     def width(self) -> int:

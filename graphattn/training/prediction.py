@@ -18,23 +18,26 @@ def predict_table(model: FittedModel, table: MoleculeTable) -> tuple[pd.DataFram
     """All rows and columns of `table` in their order, with the predictions in columns of their own behind.
 
     `predicted_<target>` holds the class or the value and `probability_<class>` (or, of several targets,
-    `probability_<target>`, of the positive class) the probabilities. A row that cannot be read has them empty, and the
-    reason in `rejected`. No column of the input is overwritten: where it has such a name, ours ends in `_2`.
+    `probability_<target>`, of the positive class) the probabilities. A row that cannot be read, or for which the model
+    gives no finite number, has them empty, and the reason in `rejected`. No column of the input is overwritten: where it
+    has such a name, ours ends in `_2`.
 
     Raises `ValueError` when no row can be read.
     """
     molecules = collect(table, None, **asdict(model.chemistry))
-    columns = _columns(model, _six_digits(_predict(model, molecules)))
+    found = _six_digits(_predict(model, molecules))
+    known = np.isfinite(found).all(1)
     frame = table.frame.copy()
-    for name, values in columns.items():
+    for name, values in _columns(model, found[known]).items():
         full = np.full(len(frame), "", dtype=object)
-        full[molecules.row] = values
+        full[molecules.row[known]] = values
         frame[_free(name, frame)] = full
+    rejected = molecules.rejected + _without_prediction(table, molecules.row[~known])
     reasons = np.full(len(frame), "", dtype=object)
-    for row in molecules.rejected:
+    for row in rejected:
         reasons[row.row] = row.reason
     frame[_free("rejected", frame)] = reasons
-    return frame, molecules.rejected
+    return frame, sorted(rejected, key=lambda row: row.row)
 
 
 def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
@@ -64,6 +67,11 @@ def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, 
     elif not new.any():
         groups = {f"{len(new):,} molecules, ALL TRAINED ON": next(iter(groups.values()))}
     return groups, molecules.rejected
+
+
+def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64]) -> list[Rejected]:
+    reason = "no prediction: the output of the model is not a finite number"
+    return [Rejected(int(table.line[row]), reason, table.smiles[row], int(row)) for row in rows.tolist()]
 
 
 def _predict(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:

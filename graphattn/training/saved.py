@@ -1,8 +1,8 @@
 """A trained model, in memory and as a folder: weights in safetensors, the rest in `model.json`. Nothing is pickled."""
 
 import dataclasses
-import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -23,10 +21,11 @@ from graphattn.data.tasks import Task
 from graphattn.training.batches import by_size
 from graphattn.training.build import build
 from graphattn.training.card import card
-from graphattn.training.folders import FIELDS, FORMAT, read_description, retrain
+from graphattn.training.folders import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
 from graphattn.training.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.inputs import Chemistry
-from graphattn.training.objective import predictions
+from graphattn.training.model_folder import filled, plain, read_weights, weight_files, write_folder
+from graphattn.training.objective import SCORES, predictions
 from graphattn.training.packed import Packed, Standardiser
 from graphattn.training.recipe import MoleculeRecipe
 
@@ -83,23 +82,14 @@ class FittedModel:
 
     def save(self, folder: str | Path) -> Path:
         """Writes `model.safetensors` (`model-2.safetensors`, ... of an ensemble), `README.md`, `model.json`, `manifest.json`."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        names = [f"model-{i + 1}.safetensors" if i else "model.safetensors" for i in range(len(self.members))]
-        for name, member in zip(names, self.members, strict=True):
-            # Not save_file: it makes files that only their owner can read.
-            files.write(folder / name, save({key: value.contiguous() for key, value in member.state_dict().items()}))
-        described = self.describe() | {"weights": names}
-        files.write(folder / "README.md", card(described))
-        lines = [f'"{name}": {json.dumps(_plain(value), allow_nan=False)}' for name, value in described.items()]
-        files.write(folder / "model.json", "{\n" + ",\n".join(lines) + "\n}\n")
-        files.seal(folder, [*names, "README.md", "model.json"])
-        return folder
+        described = self.describe()
+        return write_folder(folder, described, self.members, card(described))
 
     def describe(self) -> dict[str, Any]:
         """What `model.json` holds, but for the names of the weight files."""
         described: dict[str, Any] = {
             "format": FORMAT,
+            "kind": "molecules",
             "versions": versions(),
             "task": self.task.to_dict(),
             "architecture": self.architecture,
@@ -124,25 +114,56 @@ def load(folder: str | Path, trust: bool = False) -> FittedModel:
     folder = Path(folder)
     described = read_description(folder)
     if not trust:
-        files.verify(folder)
-    stored, here = described["features"], _plain(feature_tables())
+        files.verify(folder, required=described["format"] > 1)
+    stored, here = described["features"], plain(feature_tables())
     for table in here:
-        if stored.get(table) != here[table]:
+        if not isinstance(stored, dict) or stored.get(table) != here[table]:
             text = f"its {table} features are not those of graphattn {graphattn.__version__}; {retrain(described)}"
-            raise ValueError(f"{folder / 'model.json'}: {text}")
-    known = described.get("descriptors")
+            raise ValueError(f"{folder / DESCRIPTION}: {text}")
     try:
-        task, recipe = Task.from_dict(described["task"]), MoleculeRecipe(**described["recipe"])
-        target = (torch.tensor(described["target"]["mean"]), torch.tensor(described["target"]["deviation"]))
-        standardiser = Standardiser.from_dict(known) if known else None
-        Chemistry(**described.get("chemistry", {}))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder / 'model.json'} is damaged: {type(error).__name__} {error}") from error
-    members = [_member(described, task, folder / Path(name).name) for name in described["weights"]]
-    own = {"format", "versions", "seed", "parameters", "descriptors", *FIELDS}
-    record = {name: value for name, value in described.items() if name not in own}
+        model = _described(described)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
+    model.members = [_member(model, path) for path in weight_files(described, folder)]
+    return model
+
+
+def _described(described: Mapping[str, Any]) -> FittedModel:
+    """The model without its networks; raises whatever a value raises that none of this version's models has."""
+    task, known = Task.from_dict(described["task"]), described.get("descriptors")
+    target = (torch.tensor(described["target"]["mean"]), torch.tensor(described["target"]["deviation"]))
+    if any(each.shape != (len(task.names),) for each in target) or not all(
+        bool(each.isfinite().all()) for each in target
+    ):
+        raise ValueError(f"expected {len(task.names)} means and deviations of targets, got {described['target']}")
+    if not bool((target[1] > 0).all()):
+        raise ValueError(f"expected deviations of targets above 0, got {target[1].tolist()}")
+    standardiser = Standardiser.from_dict(known) if known else None
     names = tuple(known["names"]) if known else ()
-    return FittedModel(task, described["architecture"], recipe, members, target, standardiser, names, record)
+    if standardiser is not None and (len(names) != standardiser.width or not all(isinstance(n, str) for n in names)):
+        raise ValueError(f"expected names of {standardiser.width} descriptors, got {len(names)}")
+    own = {"format", "kind", "versions", "seed", "parameters", "descriptors", *FIELDS}
+    record = {name: value for name, value in described.items() if name not in own}
+    _check_record(record, task)
+    recipe, architecture = MoleculeRecipe(**described["recipe"]), dict(described["architecture"])
+    return FittedModel(task, architecture, recipe, [], target, standardiser, names, record)
+
+
+def _check_record(record: Mapping[str, Any], task: Task) -> None:
+    """What later commands read of it."""
+    chemistry = Chemistry(**record.get("chemistry", {}))
+    if not all(isinstance(value, bool) for value in dataclasses.asdict(chemistry).values()):
+        raise ValueError(f"expected true or false as options of the chemistry, got {record['chemistry']}")
+    validation, labels = record.get("validation"), record.get("labels", task.classes)
+    if validation is not None and (
+        validation["name"] not in SCORES.values() or not isinstance(validation["value"], float | int | None)
+    ):
+        raise ValueError(f"expected a validation score of {', '.join(sorted(set(SCORES.values())))}, got {validation}")
+    if len(labels) != len(task.classes):
+        raise ValueError(f"expected {len(task.classes)} labels, got {labels}")
+    seen = record.get("seen", [])
+    if not isinstance(seen, list) or not all(isinstance(each, str) for each in seen):
+        raise ValueError("expected a list of texts as seen")
 
 
 def versions() -> dict[str, str]:
@@ -161,26 +182,8 @@ def _words(features: dict[str, tuple]) -> dict[str, list[str]]:
     return {name: [str(category) for category in categories] for name, categories in features.items()}
 
 
-def _member(described: dict[str, Any], task: Task, path: Path) -> nn.Module:
-    known = described.get("descriptors")
-    member = build(described["architecture"], task.outputs, len(known["names"]) if known else 0)
-    try:
-        weights = load_file(path)
-        known_before = described["architecture"].get("name") == "MoleculeTransformer"
-        member.load_state_dict(renamed(weights, MOLECULE_TRANSFORMER) if known_before else weights)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path.parent} is incomplete: {path.name} is missing") from error
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
-    return member.eval()
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN, arrays or tuples: None, lists and lists."""
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+def _member(model: FittedModel, path: Path) -> nn.Module:
+    weights, architecture = read_weights(path), model.architecture
+    if architecture.get("name") == "MoleculeTransformer":
+        weights = renamed(weights, MOLECULE_TRANSFORMER)
+    return filled(lambda: build(architecture, model.task.outputs, len(model.descriptor_names)), weights, path)

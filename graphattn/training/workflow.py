@@ -22,6 +22,7 @@ from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random, str
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Kind, guess_task
 from graphattn.training.baselines import TREES, baselines
+from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folders import check_folder, writing
 from graphattn.training.inputs import Chemistry, attach, describe
 from graphattn.training.metrics import Figure, differences, figures
@@ -33,6 +34,7 @@ from graphattn.training.saved import FittedModel
 
 Say = Callable[[Any], None]
 OURS = "graph transformer"
+CURVES = "curves.svg"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
         if len(split.test):
             title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
             model.record["metrics"] = compare(model, molecules, split, values if plan.compare else None, title, say)
+        draw_training(model, plan.out / CURVES)
+        model.record["curves_drawn"] = CURVES
         model.save(plan.out)
         clear(plan.out)
     return model

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_killed_trainings_go_on():
+@pytest.mark.parametrize("killed", ["train", "compare"])
+def test_what_is_killed_goes_on(killed):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.robustness.kills", "--runs", "8"]
+    command = [sys.executable, "-m", "tests.robustness.kills", "--runs", "8", "--command", killed]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     *wrong, count = done.stdout.splitlines()
     assert wrong == []

@@ -89,3 +89,13 @@ def test_another_number_of_targets_is_refused(make_model):
     rows = MoleculeTable(pd.DataFrame({"smiles": ["C"], "y": ["1"]}), np.array([2]), "smiles", ("y",))
     with pytest.raises(ValueError, match=r"the model predicts 2 targets \('p', 'q'\), the data name 1"):
         evaluate_table(make_model("multilabel", ("p", "q"), ("0", "1")), rows)
+
+
+def test_no_class_is_told_where_the_model_gives_no_number(make_model, monkeypatch):
+    model = make_model("binary", ("oxygen",), ("no", "yes"))
+    monkeypatch.setattr(FittedModel, "predict", lambda self, graphs: np.array([[0.9], [np.nan]]))
+    frame, rejected = predict_table(model, table(smiles=["CCO", "C"]))
+    assert frame["predicted_oxygen"].tolist() == ["yes", ""]
+    assert frame["probability_yes"].tolist() == [0.9, ""]
+    reason = "no prediction: the output of the model is not a finite number"
+    assert [(row.line, row.reason, row.text) for row in rejected] == [(3, reason, "C")]

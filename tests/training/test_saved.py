@@ -1,9 +1,11 @@
 import json
+import os
 import re
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from graphattn.data.tasks import Task
@@ -114,7 +116,9 @@ def edit(folder, **changes):
 
 def test_another_format_is_refused(make_model, tmp_path):
     edit(make_model().save(tmp_path), format=7)
-    with pytest.raises(ValueError, match=r"has format 7, graphattn .* reads format 1; use the version that made it"):
+    with pytest.raises(
+        ValueError, match=r"has format 7, graphattn .* reads formats 1 to 2; use the version that made it"
+    ):
         load(tmp_path)
 
 
@@ -183,9 +187,17 @@ def test_a_file_that_was_changed_is_named_and_loaded_only_if_trusted(make_model,
 
 
 def test_folders_of_before_there_were_manifests_are_loaded_with_a_sentence(make_model, tmp_path, caplog):
-    (make_model().save(tmp_path) / "manifest.json").unlink()
+    edit(make_model().save(tmp_path), format=1)
+    (tmp_path / "manifest.json").unlink()
     load(tmp_path)
     assert f"{tmp_path} was saved without manifest.json, by an earlier version" in caplog.text
+
+
+def test_a_folder_that_lost_its_manifest_is_incomplete(make_model, tmp_path):
+    (make_model().save(tmp_path) / "manifest.json").unlink()
+    with pytest.raises(ValueError, match=f"{tmp_path} is incomplete: manifest.json is missing; to load it as it is"):
+        load(tmp_path)
+    assert load(tmp_path, trust=True).members
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"sha256": 3}'])
@@ -197,15 +209,82 @@ def test_a_damaged_manifest_is_refused(make_model, tmp_path, text):
 
 def test_no_file_outside_the_folder_is_read(make_model, tmp_path):
     folder = make_model().save(tmp_path / "model")
-    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
     edit(folder, weights=["../model.safetensors"])
-    assert load(folder, trust=True).members
+    with pytest.raises(ValueError, match=r"expected weights inside the folder, got '\.\./model.safetensors'"):
+        load(folder, trust=True)
     (folder / "manifest.json").write_text('{"sha256": {"../model.safetensors": ""}}')
     with pytest.raises(ValueError, match=r"is incomplete: \.\./model.safetensors is missing"):
         load(folder)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"weights": "model.safetensors"}, "expected names of files as weights, got 'model.safetensors'"),
+        ({"weights": []}, r"expected names of files as weights, got \[\]"),
+        ({"target": {"mean": [1.0, 2.0], "deviation": [1.0]}}, "expected 1 means and deviations of targets"),
+        ({"target": {"mean": [1.0], "deviation": [0.0]}}, r"expected deviations of targets above 0, got \[0.0\]"),
+        ({"target": {"mean": [float("nan")], "deviation": [1.0]}}, "expected 1 means and deviations"),
+        ({"chemistry": {"largest_fragment": "yes"}}, "expected true or false as options of the chemistry"),
+        ({"validation": {"name": "AUC", "value": 0.5}}, "expected a validation score of R2, ROC-AUC, got"),
+        ({"labels": ["no"]}, r"expected 2 labels, got \['no'\]"),
+        ({"seen": "abc"}, "expected a list of texts as seen"),
+        ({"recipe": {"epochs": 0}}, "epochs must be a whole number from 1 up, got 0"),
+        ({"task": {"kind": "binary", "names": ["a"], "classes": ["b"]}}, "a binary task has two classes"),
+        ({"kind": "graphs"}, "describes a model of graphs: expected one of molecules; GraphClassifier.load"),
+        ({"format": True}, "has format True"),
+    ],
+)
+def test_a_description_of_what_there_is_not_is_refused_in_words(make_model, tmp_path, changes, words):
+    edit(make_model().save(tmp_path), **changes)
+    with pytest.raises(ValueError, match=words):
+        load(tmp_path, trust=True)
+
+
+@pytest.mark.parametrize("sizes", [{"channels": 10**9}, {"channels": -1}, {"channels": 8.0}, {"channels": True}])
+def test_a_description_builds_nothing_larger_than_its_weights(make_model, tmp_path, sizes):
+    edit(make_model().save(tmp_path), architecture={"name": "Tiny", **sizes})
+    with pytest.raises(ValueError, match="expected channels as a whole number from 0 to 65,536, got"):
+        load(tmp_path, trust=True)
+
+
+def test_weights_that_are_not_finite_or_of_another_type_are_refused(make_model, tmp_path):
+    model, path = make_model(), tmp_path / "model.safetensors"
+    weights = model.members[0].state_dict()
+    for change, words in (
+        (lambda weight: weight * torch.nan, "has values that are not finite"),
+        (lambda weight: weight.half(), r"to be float32 \[.*\], got float16"),
+    ):
+        model.save(tmp_path)
+        save_file({name: change(weight).contiguous() for name, weight in weights.items()}, path)
+        with pytest.raises(ValueError, match=f"{path} is damaged.*{words}"):
+            load(tmp_path, trust=True)
+
+
+def test_a_pipe_in_place_of_a_file_does_not_stop_the_process(make_model, tmp_path):
+    for name in ("model.safetensors", "manifest.json", "model.json"):
+        folder = make_model().save(tmp_path / name)
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        with pytest.raises(ValueError, match=r"is missing|holds no model"):
+            load(folder)
+
+
 def test_weights_of_another_network_are_refused(make_model, tmp_path):
     edit(make_model().save(tmp_path), architecture={"name": "Tiny", "channels": 16})
-    with pytest.raises(ValueError, match=r"model.safetensors is damaged: Error\(s\) in loading state_dict"):
+    with pytest.raises(
+        ValueError,
+        match=r"damaged or of another network: expected .* to be float32 \[.*\], got float32",
+    ):
         load(tmp_path, trust=True)
+
+
+def test_the_card_shows_names_as_texts(make_model, tmp_path):
+    task = Task("binary", ("<img src=x onerror=alert(1)>",), ("a & b", "<script>"))
+    make_model(task).save(tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    assert "<script>" not in card
+    assert "<img" not in card
+    assert "&lt;img src=x onerror=alert(1)&gt;" in card
+    assert "positive class '&lt;script&gt;', negative 'a &amp; b'" in card

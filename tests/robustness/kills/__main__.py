@@ -1,17 +1,19 @@
-"""A training is killed before one of its file operations, or at a random time, and goes on: to the same bits.
+"""A training or a comparison is killed before one of its file operations, or at a random time, and goes on: to the same bits.
 
 ::
 
     python -m tests.robustness.kills --runs 200 --seed 0
+    python -m tests.robustness.kills --runs 200 --seed 0 --command compare
 
 Prints one line for each failure, then how many were tried and how many survived. Every run is a fork of one process, in which
-everything is imported: it is killed by SIGKILL, and another goes on in its folder with ``--resume``; where that says that there
-is nothing to resume, the plain command has to do.
+everything is imported: it is killed by SIGKILL, and another goes on in its folder. ``train`` does so with ``--resume``; where
+that says that there is nothing to resume, the plain command has to do. ``compare`` goes on by itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -29,8 +31,12 @@ from graphattn.cli import app
 from graphattn.training import workflow
 from graphattn.training.recipe import Architecture
 
+Command = Callable[[Path, Path], tuple[int, str]]
+RESULTS = "results.jsonl"
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
 ROWS = [f"{'C' * n}{end},{int(end == 'O')}" for n in range(1, 11) for end in "ON"]
+SMALL = ("--quick", "--jobs", "0", "--layers", "gcn,mlp", "--topologies", "edges", "--repeats", "1", "--epochs", "2")
+SMALL += ("--split", "random", "--task", "regression")
 WORDS = ("--epochs", "3", "--ensemble", "2", "--split", "random", "--no-baselines")
 
 
@@ -44,6 +50,12 @@ def train(table: Path, out: Path, *more: str) -> tuple[int, str]:
 
     workflow.Plan.__init__ = small
     found = CliRunner().invoke(app, ["train", str(table), "--out", str(out), *WORDS, *more])
+    return found.exit_code, found.output
+
+
+def compare(table: Path, out: Path) -> tuple[int, str]:
+    """The command, with small networks on few molecules: its exit status and what it says."""
+    found = CliRunner().invoke(app, ["compare", str(table), "--out", str(out), *SMALL])
     return found.exit_code, found.output
 
 
@@ -75,31 +87,48 @@ def operations(out: Path, work: Callable[[], None], last: int | None) -> int:
     return count
 
 
-def failure(table: Path, out: Path, whole: bytes, point: int | float) -> str | None:
+def go_on(command: Command, table: Path, out: Path) -> tuple[int, str]:
+    """The command in the folder of one that was killed."""
+    if command is compare:
+        return compare(table, out)
+    status, text = train(table, out, "--resume")
+    if status and "nothing to resume" in text and not (out / "model.json").is_file():
+        status, text = train(table, out)
+    return (0 if "holds a finished model: nothing to resume" in text else status), text
+
+
+def result(out: Path) -> dict[str, object]:
+    """What must not depend on a kill: the weights, or the scores of every fit."""
+    weights = {path.name: path.read_bytes() for path in out.glob("*.safetensors")}
+    if not (out / RESULTS).is_file():
+        return dict(weights)
+    lines = [json.loads(line) for line in (out / RESULTS).read_text().splitlines()]
+    return {json.dumps(line["fit"]): (line["score"], line["validation"]) for line in lines} | {
+        "report": (out / "report.html").is_file()
+    }
+
+
+def failure(command: Command, table: Path, out: Path, point: int | float) -> str | None:
     """What is wrong after a kill at a file operation, or, of a fraction, after so many seconds; None if nothing is."""
 
     def killed() -> int:
         if isinstance(point, float):
             threading.Timer(point, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        operations(out, lambda: train(table, out) and None, point if isinstance(point, int) else None)
+        operations(out, lambda: command(table, out) and None, point if isinstance(point, int) else None)
         return 0
 
     in_fork(killed)
     report = out.with_suffix(".txt")
 
     def resumed() -> int:
-        status, text = train(table, out, "--resume")
-        if status and "nothing to resume" in text and not (out / "model.json").is_file():
-            status, text = train(table, out)
+        status, text = go_on(command, table, out)
         report.write_text(text)
-        return int(bool(status) and "holds a finished model: nothing to resume" not in text)
+        return int(bool(status))
 
     if status := in_fork(resumed):
         return f"status {status}: {' '.join(report.read_text().split())[-300:]}"
-    for name in ("model.safetensors", "model-2.safetensors"):
-        if not (out / name).is_file() or (out / name).read_bytes() != (Path(out.parent) / "whole" / name).read_bytes():
-            return f"{name} is not that of a training that was not killed"
-    return None if whole else "nothing to compare with"
+    whole = result(out.parent / "whole")
+    return None if whole and result(out) == whole else "the result is not that of a run that was not killed"
 
 
 def main() -> int:
@@ -107,7 +136,9 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--runs", type=int, default=200, help="Number of kills.")
     asked.add_argument("--seed", type=int, default=0, help="Random seed.")
+    asked.add_argument("--command", choices=("train", "compare"), default="train", help="What is killed.")
     given = asked.parse_args()
+    command: Command = train if given.command == "train" else compare
     drawn, survived = random.Random(given.seed), 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -115,11 +146,11 @@ def main() -> int:
         table.write_text("smiles,label\n" + "\n".join(ROWS) + "\nC1CC,1\n")
         counted = folder / "count"
         start = time.monotonic()
-        in_fork(lambda: counted.write_text(str(operations(whole, lambda: train(table, whole) and None, None))) and 0)
+        in_fork(lambda: counted.write_text(str(operations(whole, lambda: command(table, whole) and None, None))) and 0)
         seconds, many = time.monotonic() - start, int(counted.read_text())
         for run in range(given.runs):
             point = drawn.randrange(many) if run % 4 else drawn.uniform(0, seconds)
-            wrong = failure(table, folder / f"run{run}", (whole / "model.safetensors").read_bytes(), point)
+            wrong = failure(command, table, folder / f"run{run}", point)
             survived += wrong is None
             if wrong is not None:
                 print(f"run {run}, killed at {point}: {wrong}", flush=True)
