@@ -21,7 +21,7 @@ from torch_geometric.loader import DataLoader
 from graphattn import files
 from graphattn.data.graphs import Form, plain
 from graphattn.models.by_name.features import Columns, Features
-from graphattn.models.by_name.network import Size, named_network
+from graphattn.models.by_name.network import Level, Size, named_network
 from graphattn.models.by_name.topologies import Cell, prepared
 from graphattn.models.network import Network
 from graphattn.training.craft import Loss
@@ -42,14 +42,18 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, rows: Tensor) -> Scale:
-        """Of the columns of ``[N, columns]``.
+        """Of the columns of ``[N, columns]``, without what is missing (NaN).
 
         >>> Scale.of(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
         Scale(mean=[2.0, 5.0], deviation=[1.0, 1.0])
         """
         if not len(rows):
             return cls([0.0] * rows.size(1), [1.0] * rows.size(1))
-        deviation, mean = torch.std_mean(rows.double(), dim=0, correction=0)
+        if bool(rows.isnan().any()):
+            mean = rows.double().nanmean(0)
+            deviation = (rows - mean).square().nanmean(0).sqrt()
+        else:
+            deviation, mean = torch.std_mean(rows.double(), dim=0, correction=0)
         return cls(mean.tolist(), torch.where(deviation > 1e-9, deviation, 1.0).tolist())
 
     def scaled(self, rows: Tensor) -> Tensor:
@@ -69,6 +73,7 @@ class FittedNetwork:
         form: what its graphs consist of.
         features: how many columns and categories these have.
         scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
+        level: whether each graph or each node is answered.
     """
 
     network: Network
@@ -77,20 +82,32 @@ class FittedNetwork:
     form: Form
     features: Features
     scales: dict[str, Scale]
+    level: Level = "graph"
 
     @classmethod
-    def learned(cls, graphs: Sequence[Data], y: Tensor, form: Form, cell: Cell, size: Size, given: Training) -> Self:
-        """Trains a network on graphs of one form, the answers to which are ``y``: classes ``[N]`` or values ``[N, T]``."""
-        values = y.is_floating_point()
+    def learned(
+        cls, graphs: Sequence[Data], y: Sequence[Tensor], form: Form, cell: Cell, size: Size, given: Training
+    ) -> Self:
+        """Trains a network on graphs of one form.
+
+        Args:
+            graphs: to train on and to choose the epoch by.
+            y: of each graph classes ``[1]`` or ``[n]``, -100 where there is none, or values ``[1, T]`` or ``[n, 1]``.
+            form: of the graphs.
+            cell, size: the layer and topology, and how large.
+            given: how it is trained.
+        """
+        every = torch.cat(list(y))
+        values = every.is_floating_point()
         copies = [plain(graph, form, cell.reads) for graph in graphs]
-        scales = {"y": Scale.of(y)} if values else {}
+        scales = {"y": Scale.of(every)} if values else {}
         features = Features.of(copies)
-        outputs = y.size(1) if values else int(y.max()) + 1
-        network = named_network(cell, size, features, outputs, seed=given.recipe.seed)
-        fitted = cls(network, cell, size, form, features, scales)
+        outputs = every.size(1) if values else int(every.max()) + 1
+        network = named_network(cell, size, features, outputs, given.level, seed=given.recipe.seed)
+        fitted = cls(network, cell, size, form, features, scales, given.level)
         asked = [prepared(graph, [cell]) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
-            data.y = scales["y"].scaled(answer[None]) if values else answer.view(1)
+            data.y = scales["y"].scaled(answer) if values else answer
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
         fit(network, train, validation, given.recipe, given.loss, measures={})
         return fitted
@@ -101,7 +118,7 @@ class FittedNetwork:
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
-        """Probabilities ``[N, classes]``, or values ``[N, T]``."""
+        """Probabilities ``[N, classes]``, or values ``[N, T]``, of each graph or of all nodes one graph behind the other."""
         batches = DataLoader([self.heard(graph) for graph in graphs], batch_size=batch_size)
         found = [self.network(batch).double() for batch in batches]
         said = torch.cat(found) if found else torch.zeros(0, self.outputs, dtype=torch.float64)
@@ -133,6 +150,7 @@ class FittedNetwork:
             "features": self.features,
             "outputs": self.outputs,
             "scales": self.scales,
+            "level": self.level,
             **more,
         }
         files.write(folder / _DESCRIPTION, json.dumps(described, indent=1, allow_nan=False) + "\n")
@@ -161,7 +179,8 @@ class FittedNetwork:
             form = Form(*described["form"]).read(cell.reads)
             scales = {name: Scale(*each) for name, each in described["scales"].items()}
             size = Size(**described["size"])
-            network = named_network(cell, size, features, described["outputs"])
+            level = described.get("level", "graph")
+            network = named_network(cell, size, features, described["outputs"], level)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} is damaged or of another version: {type(error).__name__} {error}") from error
         weights = Path(folder) / _WEIGHTS
@@ -171,16 +190,19 @@ class FittedNetwork:
             raise ValueError(f"{folder} is incomplete: {weights.name} is missing") from error
         except (SafetensorError, RuntimeError, OSError) as error:
             raise ValueError(f"{weights} is damaged: {str(error).splitlines()[0]}") from error
-        return cls(network.eval(), cell, size, form, features, scales), described
+        return cls(network.eval(), cell, size, form, features, scales, level), described
 
 
 class Training(NamedTuple):
-    """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss."""
+    """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss, and
+    whether each graph or each node has an answer.
+    """
 
     train: Sequence[int]
     validation: Sequence[int]
     recipe: Recipe
     loss: Loss
+    level: Level = "graph"
 
 
 def _columns(stored: Sequence[Any]) -> Columns:

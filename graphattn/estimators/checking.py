@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from numbers import Integral, Real
 
 import numpy as np
@@ -97,16 +96,19 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
         regressor: the estimator that takes values, named where labels are values.
 
     Raises:
-        ValueError: labels of several types, more than 20 different floats, one class only.
+        ValueError: no labels, labels of several types, more than 20 different floats, one class only.
 
     >>> classes, numbers = classes_of(np.array(["b", "a", "b"], dtype=object), "GraphRegressor")
     >>> classes.tolist(), numbers.tolist()
     (['a', 'b'], [1, 0, 1])
     """
-    kinds = Counter("number" if isinstance(each, Real | np.bool_) else type(each).__name__ for each in labels)
+    if not len(labels):
+        raise ValueError("expected a label, got none")
+    kinds = dict[str, object]()
+    for label in labels:
+        kinds.setdefault(_kind(label), label)
     if len(kinds) > 1:
-        first = {kind: next(each for each in labels if _is(each, kind)) for kind in kinds}
-        found = " and ".join(f"{each!r} ({kind})" for kind, each in first.items())
+        found = " and ".join(f"{label!r} ({kind})" for kind, label in kinds.items())
         raise ValueError(f"expected labels of one type, got {found}")
     classes, numbers = np.unique(np.asarray(labels.tolist()), return_inverse=True)
     if classes.dtype.kind == "f" and len(classes) > MOST_FLOATS:
@@ -119,5 +121,7 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
     return classes, numbers.astype(np.int64)
 
 
-def _is(label: object, kind: str) -> bool:
-    return isinstance(label, Real | np.bool_) if kind == "number" else type(label).__name__ == kind
+def _kind(label: object) -> str:
+    if isinstance(label, Real | np.bool_):
+        return "number"
+    return "str" if isinstance(label, str) else type(label).__name__

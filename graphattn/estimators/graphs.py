@@ -1,7 +1,7 @@
 """Graph networks as scikit-learn estimators: PyG graphs in, labels or values out.
 
-Samples are a list of PyG ``Data``. Labels are those given as ``y``; what graphs hold as ``data.y`` is not looked at. Graphs are
-not changed.
+Samples are a list of PyG ``Data``. Labels are those given as ``y``; what graphs hold as ``data.y`` is looked at only where no
+``y`` is given. Graphs are not changed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.comparison.fitted import FittedNetwork, Training
 from graphattn.data.graphs import Form, gaps, misfits, weighted
-from graphattn.estimators.base import Classifier, Estimator, Lesson, Regressor, Usable, Words
+from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import positive, share, whole
+from graphattn.estimators.kinds import Classifier, Regressor
+from graphattn.estimators.targets import Targets, of_graphs_themselves, of_nodes
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell, cells
 from graphattn.training.craft import cross_entropy, squared_error
@@ -83,6 +85,16 @@ class _Graphs(Estimator):
         _tell(usable, cell, form)
         return Usable(usable, positions, problems)
 
+    def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, Targets | None]:
+        y, choosing = of_graphs_themselves(samples) if y is None else (y, None)
+        rows = of_nodes(samples, y, values)
+        return y, None if rows is None else Targets(rows, "node", choosing)
+
+    def _nodes(self, model: FittedNetwork, samples: Sequence[Any]) -> list[int] | None:
+        if model.level == "graph":
+            return None
+        return [int(graph.num_nodes or 0) if isinstance(graph, Data) else 0 for graph in samples]
+
     def _keys(self, samples: Sequence[Data]) -> list[str]:
         return [str(number) for number in range(len(samples))]
 
@@ -94,8 +106,9 @@ class _Graphs(Estimator):
         size = Size(width, 2 * width, parameters["layers"], _HEADS, parameters["dropout"])
         recipe = Recipe(epochs, learning_rate=parameters["learning_rate"], patience=epochs, seed=parameters["seed"])
         loss = cross_entropy() if lesson.classes else squared_error
-        training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss)
-        return FittedNetwork.learned(lesson.samples, torch.from_numpy(lesson.y), form, cell, size, training)
+        training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss, lesson.level)
+        y = [torch.from_numpy(row) for row in lesson.y]
+        return FittedNetwork.learned(lesson.samples, y, form, cell, size, training)
 
     def _answers(self, model: FittedNetwork, samples: list[Any]) -> NDArray[np.float64]:
         return model(samples)
@@ -141,12 +154,30 @@ class GraphClassifier(Classifier, _Graphs):
 
     Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``.
 
+    **Nodes.** With a list of arrays as ``y``, one label for each node of each graph (None, NaN or -100: none), nodes are
+    classified: ``predict`` and ``predict_proba`` give a list of arrays, one for each graph. Of 20 graphs or more (with groups, of
+    5 or more groups) some are held out whole, else a tenth of the labelled nodes. Without ``y``, labels are those that graphs
+    hold; of nodes only those in ``train_mask`` where there is one, and those in ``val_mask`` choose the epoch.
+
+    **Groups.** ``fit(graphs, y, groups=...)`` keeps graphs of one group (a patient) together when it holds some out; groups are a
+    label for each graph, or the name of an attribute of graphs. In ``cross_val_score`` they go to the splitter:
+    ``cross_val_score(model, graphs, y, groups=patients, cv=GroupKFold())``.
+
+    **Missing numbers** (NaN) of nodes or edges are replaced by the mean, with a column beside that says so; a warning names them.
+    ``edge_weight`` is read by ``gcn`` on lists of edges and, as a feature, by ``edge_attention``; else a warning says it is not.
+
     >>> from graphattn.data.generated import motif
     >>> graphs = motif(40)
     >>> labels = ["yes" if data.y else "no" for data in graphs]
     >>> model = GraphClassifier(layer="gcn", topology="edges", channels=8, layers=1, epochs=1).fit(graphs, labels)
     >>> model.classes_.tolist(), model.predict_proba(graphs[:3]).shape
     (['no', 'yes'], (3, 2))
+
+    Nodes of one graph, two of them labelled:
+
+    >>> ring = Data(x=torch.eye(4), edge_index=torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]))
+    >>> model.fit([ring], [["a", None, "b", None]]).predict([ring])[0].shape
+    (4,)
     """
 
 
@@ -159,5 +190,3 @@ class GraphRegressor(Regressor, _Graphs):
     >>> model.fit(graphs, [float(data.num_nodes) for data in graphs]).predict(graphs).shape
     (8,)
     """
-
-    several_with_gaps = False

@@ -13,8 +13,9 @@ from rdkit import Chem
 
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Kind, Task
-from graphattn.estimators.base import Classifier, Estimator, Lesson, Regressor, Usable, Words
+from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import column, positive, share, whole
+from graphattn.estimators.kinds import Classifier, Regressor
 from graphattn.training import saved
 from graphattn.training.inputs import graphs_of, read
 from graphattn.training.molecules import fit_molecules
@@ -66,11 +67,19 @@ class _Molecules(Estimator):
     def _read(self, samples: Sequence[Any], model: FittedModel | None = None) -> Usable:
         return Usable(*(read(samples) if model is None else read(samples, model.chemistry)))
 
+    def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, None]:
+        if y is None:
+            raise ValueError(f"expected {'values' if values else 'labels'} as y, got None")
+        return y, None
+
+    def _nodes(self, model: FittedModel, samples: Sequence[Any]) -> None:
+        return None
+
     def _keys(self, samples: Sequence[Chem.Mol]) -> list[str]:
         return [Chem.MolToSmiles(molecule) for molecule in samples]
 
     def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedModel:
-        y = lesson.y.reshape(len(lesson.y), -1).astype(np.float32)
+        y = np.stack([row.reshape(-1) for row in lesson.y]).astype(np.float32)
         graphs = graphs_of(lesson.samples, y, with_descriptors=parameters["descriptors"])
         architecture = replace(_ARCHITECTURE, **{name: parameters[name] for name in ("channels", "layers", "dropout")})
         schedule = {name: parameters[name] for name in ("epochs", "learning_rate", "seed")}
@@ -127,6 +136,8 @@ class MoleculeClassifier(Classifier, _Molecules):
         ensemble: number of models whose probabilities are averaged.
         seed: of weights, order and the molecules held out. Equal seeds give equal models.
 
+    ``fit(smiles, y, groups=...)`` keeps molecules of one group (a scaffold, a batch) together when it holds some out.
+
     Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``, a ``FittedModel``.
     ``load`` also reads a folder made by ``graphattn train``.
 
@@ -147,5 +158,3 @@ class MoleculeRegressor(Regressor, _Molecules):
     >>> model.fit(["C", "CC", "CCC", "CCCC"], [1.0, 2.0, 3.0, 4.0]).predict(["CCCCC"]).shape
     (1,)
     """
-
-    several_with_gaps = True

@@ -1,5 +1,6 @@
 import pickle
 import re
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -248,3 +249,27 @@ def test_only_classes_of_readable_molecules_are_learned():
     with pytest.warns(UserWarning, match="left out of training: position 24"):
         model = MoleculeClassifier(**{**SMALL, "epochs": 1}).fit([*SMILES, "C1CC"], [*LABELS, "thiol"])
     assert model.classes_.tolist() == ["alcohol", "amine"]
+
+
+def test_molecules_of_a_group_are_held_out_together(monkeypatch):
+    from graphattn.estimators import molecules
+
+    seen = []
+
+    def fit(train, validation, *given, **more):
+        seen.append((train, validation))
+        return SimpleNamespace()
+
+    monkeypatch.setattr(molecules, "fit_molecules", fit)
+    # Of equal molecules in two groups both stay together.
+    smiles, groups = [*SMILES, "CO"], [*(f"batch {k % 8}" for k in range(24)), "batch 5"]
+    MoleculeClassifier(**SMALL).fit(smiles, [*LABELS, "alcohol"], groups=groups)
+    train, validation = ([smiles.index(data.smiles) for data in part] for part in seen.pop())
+    assert len(train) + len(validation) == 25
+    apart = [{"batch 5" if groups[k] == "batch 0" else groups[k] for k in part} for part in (train, validation)]
+    assert validation
+    assert not apart[0] & apart[1]
+    with pytest.raises(ValueError, match="expected as many groups as SMILES, got 1 groups for 24 SMILES"):
+        MoleculeClassifier(**SMALL).fit(SMILES, LABELS, groups=["a"])
+    with pytest.raises(ValueError, match="expected labels as y, got None"):
+        MoleculeClassifier(**SMALL).fit(SMILES)

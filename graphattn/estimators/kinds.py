@@ -1,0 +1,187 @@
+"""Estimators of classes and of values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from graphattn.data.wording import list_problems
+from graphattn.estimators.base import Estimator
+from graphattn.estimators.checking import classes_of, column, missing
+from graphattn.estimators.targets import Targets, group_keys
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class Classifier(ClassifierMixin, Estimator):
+    """Learns classes."""
+
+    classes_: NDArray
+
+    def fit(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Self:
+        """Learns the classes ``y [N]`` of as many samples; samples of one group are held out together.
+
+        Raises:
+            ValueError: not as many labels or groups as samples, a missing label, labels of several types, one class only, more
+                than 20 different floats, no sample that can be used, parameters that do not fit.
+            TypeError: parameters of another type; one sample in place of a list.
+        """
+        parameters, held = self._parameters(), self._listed(X)
+        targets = self._targets(held, y)
+        usable, keys = self._usable(held), group_keys(groups, held, self.words.samples)
+        targets = targets.of(usable.positions)
+        labels = np.concatenate(targets.rows)
+        known = np.array([not missing(label) for label in labels])
+        classes, numbers = classes_of(labels[known], type(self).__name__.replace("Classifier", "Regressor"))
+        encoded = np.full(len(labels), -100, dtype=np.int64)
+        encoded[known] = numbers
+        rows = np.split(encoded, np.cumsum([len(row) for row in targets.rows])[:-1])
+        # Both or none: a fit that fails leaves the one before as it was.
+        names = tuple(map(str, classes.tolist()))
+        model = self._taught(usable, targets._replace(rows=rows), names, keys, parameters)
+        self.model_, self.classes_ = model, classes
+        return self
+
+    def _targets(self, samples: list[Any], y: Any) -> Targets:
+        y, of_nodes = self._labelled(samples, y, values=False)
+        if of_nodes is not None:
+            return of_nodes
+        labels = column(y, self.words.label)
+        self._check_lengths(samples, labels)
+        without = [position for position, label in enumerate(labels) if missing(label)]
+        if without:
+            total = f"position {without[0]} has none ({len(without)} in all)"
+            raise ValueError(f"every {self.words.sample} needs a label; {total}")
+        return Targets(list(labels[:, None]))
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probability of each of ``classes_``, ``[N, K]``; NaN, and a warning, for samples that cannot be used.
+
+        After a fit to labels of nodes a list, ``[n, K]`` for each graph.
+        """
+        check_is_fitted(self, "model_")
+        held = self._listed(X)
+        return self._split(self._applied(held), held)
+
+    def predict(self, X: Any) -> Any:
+        """The likeliest of ``classes_``, ``[N]``; after a fit to labels of nodes a list, ``[n]`` for each graph.
+
+        Raises:
+            ValueError: samples that cannot be used, by their positions.
+        """
+        check_is_fitted(self, "model_")
+        held = self._listed(X)
+        usable = self._read(held, self.model_)
+        if usable.problems:
+            why = list_problems(usable.problems)
+            raise ValueError(f"no class for {self._unusable} (predict_proba gives NaN): {why}")
+        likeliest = self.classes_[self._answers(self.model_, usable.samples).argmax(1)]
+        return self._split(likeliest, held)
+
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Share of samples, or of labelled nodes, whose class is the likeliest."""
+        targets = self._targets(self._listed(X), y)
+        if targets.level == "graph":
+            return float(super().score(X, np.concatenate(targets.rows).tolist(), sample_weight))
+        labels, found = np.concatenate(targets.rows), np.concatenate(self.predict(X))
+        known = np.array([not missing(label) for label in labels])
+        return float(accuracy_score(labels[known].tolist(), found[known].tolist()))
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes a model folder that :meth:`load` reads. Nothing in it is pickled."""
+        check_is_fitted(self, "model_")
+        return self._write(folder, {"classes": self.classes_.tolist()})
+
+    @classmethod
+    def load(cls, folder: str | Path, trust: bool = False) -> Self:
+        """The classifier in a folder made by :meth:`save`; with ``trust`` also when files were changed since.
+
+        Raises:
+            ValueError: another model; changed, damaged or missing files.
+        """
+        estimator, told = cls._stored(folder, trust, classes=True)
+        estimator.classes_ = np.array(told["classes"])
+        return estimator
+
+
+class Regressor(RegressorMixin, Estimator):
+    """Learns values."""
+
+    one_dimensional_: bool
+
+    def fit(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Self:
+        """Learns the values ``y [N]`` or ``[N, T]`` of as many samples; samples of one group are held out together.
+
+        Raises:
+            ValueError: not as many values or groups as samples, a value that is infinite, a sample without a value, no sample
+                that can be used, parameters that do not fit.
+            TypeError: parameters of another type; one sample in place of a list.
+        """
+        parameters, held = self._parameters(), self._listed(X)
+        targets, one = self._targets(held, y)
+        usable, keys = self._usable(held), group_keys(groups, held, self.words.samples)
+        model = self._taught(usable, targets.of(usable.positions), (), keys, parameters)
+        self.model_, self.one_dimensional_ = model, one
+        return self
+
+    def _targets(self, samples: list[Any], y: Any) -> tuple[Targets, bool]:
+        """Values, and whether there is one of each sample."""
+        y, of_nodes = self._labelled(samples, y, values=True)
+        values = np.asarray(np.concatenate(of_nodes.rows) if of_nodes else y, dtype=np.float64)
+        if of_nodes is None:
+            self._check_lengths(samples, values)
+        if values.ndim > 2 or 0 in values.shape[1:]:
+            sample = self.words.sample
+            raise ValueError(
+                f"expected one value per {sample}, or a row of values, got an array of shape {values.shape}"
+            )
+        table = values[:, None] if values.ndim == 1 else values
+        infinite, gaps = (np.abs(table) > _LARGEST).any(1), np.isnan(table).all(1)
+        bad = np.flatnonzero(infinite | (gaps if of_nodes is None or gaps.all() else False))
+        if len(bad):
+            what = self.words.sample if of_nodes is None else "node that has one"
+            raise ValueError(f"every {what} needs a finite value, got {values[bad[0]].tolist()} at position {bad[0]}")
+        counts = [1] * len(table) if of_nodes is None else [len(row) for row in of_nodes.rows]
+        rows = np.split(table, np.cumsum(counts)[:-1]) if counts else []
+        return (Targets(rows) if of_nodes is None else of_nodes._replace(rows=rows)), values.ndim == 1
+
+    def predict(self, X: Any) -> Any:
+        """Values ``[N]``, or ``[N, T]`` after a fit to several; NaN, and a warning, for samples that cannot be used.
+
+        After a fit to values of nodes a list, ``[n]`` for each graph.
+        """
+        check_is_fitted(self, "model_")
+        held = self._listed(X)
+        values = self._applied(held)
+        return self._split(values[:, 0] if self.one_dimensional_ else values, held)
+
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """R2 of the values of samples, or of nodes that have one."""
+        targets, one = self._targets(self._listed(X), y)
+        values = np.concatenate(targets.rows)
+        if targets.level == "graph":
+            return float(super().score(X, values[:, 0] if one else values, sample_weight))
+        known = ~np.isnan(values[:, 0])
+        return float(r2_score(values[known, 0], np.concatenate(self.predict(X))[known]))
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes a model folder that :meth:`load` reads. Nothing in it is pickled."""
+        check_is_fitted(self, "model_")
+        return self._write(folder, {"one_dimensional": self.one_dimensional_})
+
+    @classmethod
+    def load(cls, folder: str | Path, trust: bool = False) -> Self:
+        """The regressor in a folder made by :meth:`save`; with ``trust`` also when files were changed since.
+
+        Raises:
+            ValueError: another model; changed, damaged or missing files.
+        """
+        estimator, told = cls._stored(folder, trust, classes=False)
+        estimator.one_dimensional_ = told["one_dimensional"]
+        return estimator

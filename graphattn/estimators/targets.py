@@ -1,0 +1,174 @@
+"""What is learned of samples: a label or values of each, or of each node of each graph; and which of them choose the epoch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphattn.data import splits
+from graphattn.estimators.checking import missing
+from graphattn.models.by_name.network import Level
+
+_HELD_OUT = 0.1
+_FEWEST_TO_HOLD_OUT = 20
+_FEWEST_GROUPS = 5
+_MASKS = ("train_mask", "val_mask")
+
+
+class Targets(NamedTuple):
+    """Labels or values of each sample, a row for each graph or node, and which rows choose the epoch, where that is given."""
+
+    rows: list[NDArray]
+    level: Level = "graph"
+    choosing: list[NDArray[np.bool_]] | None = None
+
+    def of(self, positions: NDArray[np.int64]) -> Targets:
+        """Those of some of the samples."""
+        choosing = None if self.choosing is None else [self.choosing[i] for i in positions]
+        return Targets([self.rows[i] for i in positions], self.level, choosing)
+
+
+def of_nodes(graphs: Sequence[Any], y: Any, values: bool) -> list[NDArray] | None:
+    """Labels of nodes, an array of objects for each graph; None where ``y`` is of graphs.
+
+    Args:
+        graphs: as they were given.
+        y: one entry for each graph.
+        values: whether numbers are learned; a table is then one of several values of each graph.
+
+    Raises:
+        ValueError: another number of labels than a graph has nodes.
+    """
+    if not hasattr(y, "__len__") or not len(y) or len(y) != len(graphs) or not all(map(_is_row, y)):
+        return None
+    rows = [np.asarray(each.tolist() if isinstance(each, Tensor) else each, dtype=object) for each in y]
+    counts = [int(graph.num_nodes or 0) if isinstance(graph, Data) else None for graph in graphs]
+    match = [count in (None, len(row)) for row, count in zip(rows, counts, strict=True)]
+    lengths = {len(row) for row in rows}
+    table = values and (isinstance(y, np.ndarray) or not all(isinstance(each, np.ndarray | Tensor) for each in y))
+    if lengths == {1} or (len(lengths) == 1 and (table or not all(match))):
+        return None
+    if not all(match):
+        k = match.index(False)
+        raise ValueError(f"expected a label for each of the {counts[k]} nodes of graph {k}, got {len(rows[k])}")
+    return [np.array([None if label == -100 else label for label in row], dtype=object) for row in rows]
+
+
+def of_graphs_themselves(graphs: Sequence[Any]) -> tuple[list[Any], list[NDArray[np.bool_]] | None]:
+    """``y`` of graphs, and which of their nodes choose the epoch, ``val_mask``; nodes outside of both masks have no label.
+
+    Raises:
+        ValueError: a graph without ``y``; masks of several divisions.
+    """
+    y, choosing, masked = list[Any](), list[NDArray[np.bool_]](), False
+    for k, graph in enumerate(graphs):
+        held = graph.y if isinstance(graph, Data) else None
+        if held is None:
+            raise ValueError(f"expected labels as y, or in each graph, got none in graph {k}")
+        row = np.asarray(held.tolist() if isinstance(held, Tensor) else held, dtype=object)
+        row = row[0] if row.ndim == 2 and len(row) == 1 else row.reshape(-1)
+        masks = {name: graph[name].numpy().astype(bool) for name in _MASKS if name in graph}
+        for name, mask in masks.items():
+            if mask.shape != row.shape:
+                raise ValueError(f"expected {name} of {len(row)} nodes in graph {k}, got {list(mask.shape)}")
+        if "train_mask" in masks:
+            row[~np.logical_or.reduce(list(masks.values()))] = None
+        choosing.append(masks.get("val_mask", np.zeros(len(row), dtype=bool)))
+        masked |= "val_mask" in masks
+        y.append(row)
+    one = all(len(row) == 1 for row in y)
+    return [row[0] for row in y] if one else y, choosing if masked and not one else None
+
+
+def _is_row(each: Any) -> bool:
+    if isinstance(each, np.ndarray | Tensor):
+        return each.ndim == 1 and len(each) > 0
+    return isinstance(each, list | tuple) and len(each) > 0 and not any(map(_is_row, each))
+
+
+def group_keys(groups: ArrayLike | None, samples: Sequence[Any], what: str) -> list[str] | None:
+    """The group of each sample as a text; None where all are free.
+
+    Args:
+        groups: a label for each sample, or the name of an attribute that graphs have.
+        samples: as they were given.
+        what: they are called.
+
+    Raises:
+        ValueError: not as many groups as samples; a sample without one.
+    """
+    if groups is None:
+        return None
+    if isinstance(groups, str):
+        held = [sample[groups] if isinstance(sample, Data) and groups in sample else None for sample in samples]
+        held = [each.item() if isinstance(each, Tensor) and each.numel() == 1 else each for each in held]
+    else:
+        held = list(np.asarray(groups, dtype=object).tolist())
+    if len(held) != len(samples):
+        raise ValueError(f"expected as many groups as {what}, got {len(held)} groups for {len(samples)} {what}")
+    without = [position for position, group in enumerate(held) if missing(group)]
+    if without:
+        raise ValueError(f"expected a group for each of the {what}, got none at position {without[0]}")
+    return list(map(str, held))
+
+
+def together(keys: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Keys that are equal for samples of equal keys or of one group, through others as well.
+
+    >>> together(["a", "a", "b", "c"], ["1", "2", "2", "3"])
+    ['0', '0', '0', '1']
+    """
+    codes = [np.unique(each, return_inverse=True)[1] for each in (keys, groups)]
+    count, ends = int(codes[0].max(initial=-1)) + 1, (codes[0], codes[1] + int(codes[0].max(initial=-1)) + 1)
+    nodes = count + int(codes[1].max(initial=-1)) + 1
+    parts = connected_components(coo_array((np.ones(len(keys)), ends), shape=(nodes, nodes)), directed=False)[1]
+    return [str(parts[code]) for code in codes[0]]
+
+
+def hold_out(
+    keys: Sequence[str], classes: NDArray[np.int64] | None, seed: int, grouped: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions to train on and to validate on, a tenth; samples with equal keys stay together. Of very few all do both.
+
+    >>> [len(part) for part in hold_out([str(number) for number in range(40)], None, seed=0)]
+    [36, 4]
+    """
+    everything = np.arange(len(keys))
+    if few(keys, grouped):
+        return everything, everything
+    fractions = (1 - _HELD_OUT, _HELD_OUT, 0.0)
+    # Classes of one or two samples each have none to spare.
+    alike = classes is not None and max(Counter(dict(zip(keys, classes.tolist(), strict=True)).values()).values()) > 2
+    rule = splits.stratified if alike else splits.random
+    parts = rule(keys, classes, fractions=fractions, seed=seed)
+    return parts.train, parts.validation
+
+
+def few(keys: Sequence[str], grouped: bool) -> bool:
+    """Whether there are too few samples, or groups, to do without a tenth of them."""
+    different = len(set(keys))
+    return len(keys) < _FEWEST_TO_HOLD_OUT or different < (_FEWEST_GROUPS if grouped else _FEWEST_TO_HOLD_OUT)
+
+
+def nodes_held_out(
+    known: list[NDArray[np.bool_]], choosing: list[NDArray[np.bool_]] | None, seed: int
+) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]:
+    """Which nodes of each graph are trained on, and which choose the epoch: those given, or a tenth; of very few all do both."""
+    ends = np.cumsum([len(each) for each in known])[:-1]
+    flat = np.concatenate(known)
+    chosen = np.zeros(len(flat), dtype=bool) if choosing is None else np.concatenate(choosing) & flat
+    if not chosen.any():
+        rows = np.flatnonzero(flat)
+        train, validation = hold_out(list(map(str, rows)), None, seed)
+        if len(train) == len(rows):
+            return known, known
+        chosen[rows[validation]] = True
+    return np.split(flat & ~chosen, ends), np.split(chosen, ends)
