@@ -22,7 +22,7 @@ RANGES = {"ROC-AUC": (0.0, 1.0), "accuracy": (0.0, 1.0), "R2": (-np.inf, 1.0)}
 Unit = tuple[str, int]
 """Split (hash of its parts) and seed of a fit. Configurations are compared by fits of the same split and seed."""
 Kind = Literal["layer", "topology", "interaction"]
-Cells = Mapping[tuple[str, str], "ConfigurationScores"]
+Design = Mapping[tuple[str, str], "ConfigurationScores"]
 
 
 class Resampling(NamedTuple):
@@ -306,44 +306,44 @@ class _Contrast(NamedTuple):
 
 def effects(rows: Sequence[ConfigurationScores], repeated: Resampling, rope: float) -> tuple[Effect, ...]:
     """Each layer against GCN, or the first there is; each topology against the given edges; attention against GCN by topology."""
-    cells = {(row.layer, row.topology): row for row in rows if row.role == "model" and row.fits}
-    layers = names.in_order((layer for layer, _ in cells), names.LAYERS)
-    topologies = names.in_order((topology for _, topology in cells), names.TOPOLOGIES)
+    design = {(row.layer, row.topology): row for row in rows if row.role == "model" and row.fits}
+    layers = names.in_order((layer for layer, _ in design), names.LAYERS)
+    topologies = names.in_order((topology for _, topology in design), names.TOPOLOGIES)
     found: list[Effect] = []
     for contrasts in (
-        _main("layer", layers, "gcn", [cell for cell in product(layers, topologies) if cell in cells]),
-        _main("topology", topologies, "edges", [(b, a) for a, b in product(layers, topologies) if (a, b) in cells]),
-        _interactions(topologies, cells),
+        _main("layer", layers, "gcn", [factors for factors in product(layers, topologies) if factors in design]),
+        _main("topology", topologies, "edges", [(b, a) for a, b in product(layers, topologies) if (a, b) in design]),
+        _interactions(topologies, design),
     ):
-        found += _tested(contrasts, cells, repeated, rope)
+        found += _tested(contrasts, design, repeated, rope)
     return tuple(found)
 
 
-def _main(kind: Kind, values: Sequence[str], reference: str, cells: Sequence[tuple[str, str]]) -> list[_Contrast]:
-    """`cells` have the factor first."""
+def _main(kind: Kind, values: Sequence[str], reference: str, design: Sequence[tuple[str, str]]) -> list[_Contrast]:
+    """Contrasts of a factor with its reference; pairs of `design` have this factor first."""
     second = reference if reference in values else next(iter(values), "")
     found = []
     for first in (value for value in values if value != second):
-        over = tuple(other for value, other in cells if value == first and (second, other) in cells)
+        over = tuple(other for value, other in design if value == first and (second, other) in design)
         signs = {(value, other): sign / len(over) for other in over for value, sign in ((first, 1), (second, -1))}
         weights = signs if kind == "layer" else {(other, value): sign for (value, other), sign in signs.items()}
         found.append(_Contrast(kind, first, second, over, weights))
     return [contrast for contrast in found if contrast.over]
 
 
-def _interactions(topologies: Sequence[str], cells: Cells) -> list[_Contrast]:
+def _interactions(topologies: Sequence[str], design: Design) -> list[_Contrast]:
     """How much more attention changes against GCN on a topology than on the given edges."""
     pair = ("attention", "gcn")
     found = []
     for first in (value for value in topologies if value != "edges"):
         signs = {(pair[0], first): 1.0, (pair[1], first): -1.0, (pair[0], "edges"): -1.0, (pair[1], "edges"): 1.0}
-        if all(cell in cells for cell in signs):
+        if all(factors in design for factors in signs):
             found.append(_Contrast("interaction", first, "edges", pair, signs))
     return found
 
 
-def _tested(contrasts: Sequence[_Contrast], cells: Cells, repeated: Resampling, rope: float) -> list[Effect]:
-    summed = [_summed(contrast.weights, cells) for contrast in contrasts]
+def _tested(contrasts: Sequence[_Contrast], design: Design, repeated: Resampling, rope: float) -> list[Effect]:
+    summed = [_summed(contrast.weights, design) for contrast in contrasts]
     differences = [paired(list(repeated.average(each).values()), repeated.ratio, rope) for each, _ in summed]
     adjusted = holm([each.p for each in differences])
     return [
@@ -352,10 +352,10 @@ def _tested(contrasts: Sequence[_Contrast], cells: Cells, repeated: Resampling, 
     ]
 
 
-def _summed(weights: Mapping[tuple[str, str], float], cells: Cells) -> tuple[dict[Unit, float], int]:
+def _summed(weights: Mapping[tuple[str, str], float], design: Design) -> tuple[dict[Unit, float], int]:
     """Weighted sum of scores where all configurations have one, and how many places were left out."""
-    scores = {cell: cells[cell].places() for cell in weights}
+    scores = {factors: design[factors].places() for factors in weights}
     both = set.intersection(*(set(each) for each in scores.values()))
-    tried = set().union(*(cells[cell].places(tried=True) for cell in weights))
-    sums = {key: float(np.sum([weights[cell] * each[key] for cell, each in scores.items()])) for key in both}
+    tried = set().union(*(design[factors].places(tried=True) for factors in weights))
+    sums = {key: float(np.sum([weights[factors] * each[key] for factors, each in scores.items()])) for key in both}
     return sums, len(tried - both)
