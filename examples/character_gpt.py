@@ -30,7 +30,7 @@ from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_arcs
 from graphattn.models import Anew, Decoder, Joining, Nucleus, Sample, TokenEmbedding, TopK, alibi, generate, likeliest
 from graphattn.training.craft import accuracy
-from graphattn.training.fit import fit
+from graphattn.training.fitting import fit
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Curves
 

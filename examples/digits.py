@@ -32,7 +32,7 @@ from graphattn.data.images import Noisy, patches
 from graphattn.explain.image_graph import draw_on_image
 from graphattn.training.craft import cross_entropy
 from graphattn.training.finished import finished
-from graphattn.training.fit import evaluate, fit
+from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
 from graphattn.training.score_drawing import draw_scores
 

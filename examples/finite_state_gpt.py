@@ -27,7 +27,7 @@ from torch_geometric.data import Batch
 from graphattn.data.generated import chains, transition_matrix
 from graphattn.explain.attention_drawing import draw_graph, draw_heat_map
 from graphattn.models import Decoder, Sample, TokenEmbedding, generate
-from graphattn.training.fit import fit
+from graphattn.training.fitting import fit
 from graphattn.training.recipe import Recipe
 
 STATES = 5

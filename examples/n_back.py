@@ -28,7 +28,7 @@ from graphattn.data.generated import n_back
 from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import EachNode, Encoder, Recurrent, TokenEmbedding, relative, sinusoids
-from graphattn.training.fit import evaluate, fit
+from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
 
 N, SYMBOLS, RADII = 3, 4, range(7)

@@ -31,7 +31,7 @@ from graphattn.data.generated import digit_images, shifted
 from graphattn.data.images import patches
 from graphattn.data.sequences import sequence
 from graphattn.models import NOWHERE
-from graphattn.training.fit import evaluate, fit
+from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
 
 ZERO, BROKEN = 1e-12, 1e-6  # bounds: at most the first where equivariance is exact, at least the second where it is not

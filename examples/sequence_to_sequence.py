@@ -28,7 +28,7 @@ from graphattn.explain.attention import AttentionMap, attention_maps
 from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import Seq2Seq, TokenEmbedding, beam_search, greedy_search
 from graphattn.training.craft import accuracy, exact_match
-from graphattn.training.fit import fit
+from graphattn.training.fitting import fit
 from graphattn.training.recipe import Recipe
 
 START, END = "<", ">"

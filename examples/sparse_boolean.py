@@ -29,7 +29,7 @@ from graphattn.data.generated import sparse_and, two_rules
 from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_star
 from graphattn.models import Encoder, FirstNode, Hub, TokenEmbedding, learned
-from graphattn.training.fit import evaluate, fit
+from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
 
 RIGHT, WORSE, TIMES_UNIFORM = 0.99, 0.05, 5.0

@@ -30,7 +30,7 @@ from graphattn.explain.attention import attention_maps
 from graphattn.explain.attention_drawing import draw_heat_map
 from graphattn.models import Decoder, Encoder, MeanOfNodes, TokenEmbedding, learned, of_edges
 from graphattn.topology import read_sizes
-from graphattn.training.fit import evaluate, fit
+from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Curves
 

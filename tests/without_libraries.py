@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # What torch and PyG bring along or layers are made of.
-NEEDED = {"torch", "torch-geometric", "networkx", "numpy", "scipy", "filelock", "jinja2"}
+NEEDED = {"torch", "torch-geometric", "networkx", "numpy", "scipy", "filelock", "jinja2", "lazy-loader"}
 MODULES = {"scikit-learn": "sklearn", "lightning": "lightning pytorch_lightning"}
 
 HIDE = """

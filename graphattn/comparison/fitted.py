@@ -25,7 +25,7 @@ from graphattn.models.by_name.network import Level, Size, named_network
 from graphattn.models.by_name.topologies import Cell, prepared
 from graphattn.models.network import Network
 from graphattn.training.craft import Loss
-from graphattn.training.fit import fit
+from graphattn.training.fitting import fit
 from graphattn.training.former import BY_NAME, renamed
 from graphattn.training.recipe import Recipe
 

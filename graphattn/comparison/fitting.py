@@ -34,7 +34,7 @@ from graphattn.data.splits import Split
 from graphattn.models.by_name.network import Size, parameters
 from graphattn.models.by_name.topologies import Cell
 from graphattn.models.network import Network
-from graphattn.training import fit as training
+from graphattn.training import fitting as training
 from graphattn.training.craft import Loss, cross_entropy, squared_error
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Curves

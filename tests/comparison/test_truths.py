@@ -9,7 +9,7 @@ from graphattn.comparison.design import network, prepared
 from graphattn.comparison.problems import problem
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell
-from graphattn.training.fit import fit
+from graphattn.training.fitting import fit
 from graphattn.training.recipe import Recipe
 
 COUNT, TESTED = 360, 120

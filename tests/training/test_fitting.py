@@ -12,7 +12,7 @@ from graphattn.data.images import Noisy
 from graphattn.data.sequences import sequence
 from graphattn.models import EachNode, Encoder, FeatureEmbedding, TokenEmbedding, learned
 from graphattn.training.craft import accuracy, cross_entropy, exact_match, squared_error
-from graphattn.training.fit import csv_logger, evaluate, fit, fit_ensemble
+from graphattn.training.fitting import csv_logger, evaluate, fit, fit_ensemble
 from graphattn.training.module import LearningModule
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Interrupted

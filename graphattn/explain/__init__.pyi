@@ -1,0 +1,14 @@
+from .attention import AttentionMap as AttentionMap
+from .attention import attention_maps as attention_maps
+from .attention import entropy as entropy
+from .attention import mean_distance as mean_distance
+from .attention import rollout as rollout
+from .attention_drawing import draw_arcs as draw_arcs
+from .attention_drawing import draw_graph as draw_graph
+from .attention_drawing import draw_heat_map as draw_heat_map
+from .attention_drawing import draw_overlay as draw_overlay
+from .attention_drawing import draw_star as draw_star
+from .molecules import Explanation as Explanation
+from .molecules import atom_contributions as atom_contributions
+from .molecules import explain as explain
+from .topology import draw as draw
