@@ -8,6 +8,23 @@ from torch import Tensor
 _WORD = 0xFFFFFFFF
 
 
+def must_be_share(dropout: object) -> None:
+    """Refuse what is no share of messages: ``layer.dropout`` may be set by hand.
+
+    Raises:
+        ValueError: a number outside of 0 to 1, or NaN.
+        TypeError: no number.
+
+    >>> must_be_share(1.5)
+    Traceback (most recent call last):
+    ValueError: expected a dropout from 0 to 1, got 1.5
+    """
+    if not isinstance(dropout, (int, float)) or isinstance(dropout, bool):
+        raise TypeError(f"expected a number from 0 to 1 as dropout, got {dropout!r}")
+    if not 0 <= dropout <= 1:
+        raise ValueError(f"expected a dropout from 0 to 1, got {dropout}")
+
+
 def draw_seed() -> Tensor:
     """A seed for one call of one layer, from torch's generator: an integer without dimensions."""
     return torch.randint(2**31, ())
@@ -45,7 +62,8 @@ def loudness(
         word = _mixed(word ^ (part & _WORD))
     head = torch.arange(heads, device=receiver.device)
     word = _mixed(word.unsqueeze(-1) ^ head)
-    return (word >= round(dropout * 2**32)).to(dtype) / (1 - dropout)
+    kept = (word >= round(dropout * 2**32)).to(dtype)
+    return kept if dropout == 1 else kept / (1 - dropout)
 
 
 def _mixed(word: Tensor) -> Tensor:

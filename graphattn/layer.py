@@ -13,7 +13,7 @@ from torch_geometric.nn import MessagePassing
 
 from graphattn import backends
 from graphattn.binding import bind, misfit
-from graphattn.dropout import draw_seed, loudness
+from graphattn.dropout import draw_seed, loudness, must_be_share
 from graphattn.slots import Aggregation, Groups, Inputs, Message, Positions, State
 from graphattn.topology import Edges, Topology
 
@@ -37,6 +37,7 @@ class GraphLayer(MessagePassing):
     Raises:
         ValueError: an aggregation that weighs scores with a message that has none, or the other way round; a dropout outside
             0 to 1.
+        TypeError: something else in the place of a part.
 
     >>> from graphattn import Full, SelfAttention
     >>> layer = SelfAttention(16, heads=4)
@@ -61,6 +62,7 @@ class GraphLayer(MessagePassing):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(aggr=None, node_dim=0)
+        _must_be_parts(message, aggregation, update)
         if message.scored != aggregation.scored:
             raise ValueError(
                 f"expected a message and an aggregation that agree on scores, got {type(message).__name__} "
@@ -71,8 +73,7 @@ class GraphLayer(MessagePassing):
         self._hears_edges: bool | None = None
         self._alpha: Optional[Tensor] = None
         self.aggregation = aggregation
-        if not 0 <= dropout < 1:
-            raise ValueError(f"expected a dropout of at least 0 and below 1, got {dropout}")
+        must_be_share(dropout)
         self.update_function = update
         self.name = name
         self.dropout = dropout
@@ -153,6 +154,7 @@ class GraphLayer(MessagePassing):
         graph, edge = bind(message, x_j, x_i, edge_index, edge_attr)
         if isinstance(edge_attr, Tensor):
             self._check_heard(graph, edge)
+        must_be_share(self.dropout)
         seed = draw_seed() if self.training and self.dropout else None
         return x_i, graph, Inputs(*message.project(x_j, x_i, graph, position), edge, seed)
 
@@ -246,6 +248,17 @@ class GraphLayer(MessagePassing):
 
     def __repr__(self) -> str:
         return nn.Module.__repr__(self)
+
+
+def _must_be_parts(message: object, aggregation: object, update: object) -> None:
+    fits = {
+        "message": hasattr(message, "speak"),
+        "aggregation": hasattr(aggregation, "weigh"),
+        "update": callable(update),
+    }
+    for (name, fit), part in zip(fits.items(), (message, aggregation, update), strict=True):
+        if not fit:
+            raise TypeError(f"expected {name} to be one of graphattn.{name}, got {part!r}")
 
 
 def _known(size: int | None) -> int:

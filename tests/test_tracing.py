@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from graphattn.aggregation import SoftmaxSum
 from graphattn.blocks import EncoderBlock
-from graphattn.edge_terms import ALiBi, LinearBias
+from graphattn.edge_terms import ALiBi, LinearBias, RelativeValue, T5Bias
+from graphattn.layer import GraphLayer
+from graphattn.message import Attend, Heads
 from graphattn.topology import Causal, Cross, Edges, Full, Prefix, Star, Window
+from graphattn.update import Project
 from graphattn.zoo import GAT, GCN, TABLE, LinearAttention, SelfAttention
 
 # Of unequal graphs, of equal ones, of one; larger than a block of a window, and not.
@@ -22,6 +26,11 @@ TOPOLOGIES = {
 LAYERS = {
     "SelfAttention": lambda: SelfAttention(8, heads=2),
     "ALiBi": lambda: SelfAttention(8, heads=2, edge_bias=ALiBi(2)),
+    "keys and values of edges": lambda: GraphLayer(
+        Attend(8, Heads(2, 4), edge_bias=T5Bias(2), edge_key=RelativeValue(3, 2, 4), edge_value=RelativeValue(3, 2, 4)),
+        SoftmaxSum(),
+        Project(8, 8),
+    ),
     "LinearAttention": lambda: LinearAttention(8, heads=2),
     "GAT": lambda: GAT(8, 4, heads=2),
     "GCN": lambda: GCN(8, 8),
@@ -72,7 +81,15 @@ def test_attention_on_graphs_of_all_sizes_is_compiled_into_three_graphs(topology
 
 @pytest.mark.parametrize(
     ("layer", "topology"),
-    [("ALiBi", "Causal"), ("LinearAttention", "Full"), ("LinearAttention", "Causal"), ("GAT", "Full"), ("GCN", "Full")],
+    [
+        ("ALiBi", "Causal"),
+        ("keys and values of edges", "Full"),
+        ("keys and values of edges", "Prefix"),
+        ("LinearAttention", "Full"),
+        ("LinearAttention", "Causal"),
+        ("GAT", "Full"),
+        ("GCN", "Full"),
+    ],
 )
 def test_layers_on_graphs_of_all_sizes_are_compiled_into_three_graphs(layer, topology):
     assert graphs_made(LAYERS[layer](), TOPOLOGIES[topology]) <= 3
@@ -88,10 +105,24 @@ def test_a_block_that_drops_is_trained_in_three_graphs():
     assert graphs_made(block, Full, backend="aot_eager", fullgraph=False, equal=False) <= 3
 
 
-def test_prepared_graphs_are_compiled_into_three_graphs_and_one_more_for_graphs_of_one_size():
-    layer = LAYERS["SelfAttention"]()
-    assert graphs_made(layer, lambda sizes: Full(sizes).prepare()) <= 4
-    assert graphs_made(layer, lambda sizes: Window(sizes, radius=2).prepare()) <= 3
+@pytest.mark.parametrize(
+    ("layer", "topology"),
+    [
+        *(("SelfAttention", name) for name in TOPOLOGIES),
+        ("ALiBi", "Causal"),
+        ("ALiBi", "Window"),
+        ("keys and values of edges", "Full"),
+    ],
+)
+def test_prepared_graphs_are_compiled_into_three_graphs(layer, topology):
+    """For the sizes of the first batch, for all sizes, and for graphs of one size, also for a graph alone."""
+    assert graphs_made(LAYERS[layer](), lambda sizes: TOPOLOGIES[topology](sizes).prepare()) <= 3
+
+
+@pytest.mark.parametrize("fullgraph", [True, False])
+def test_a_block_is_trained_on_prepared_graphs_in_three_graphs(fullgraph):
+    block = LAYERS["EncoderBlock"]()
+    assert graphs_made(block, lambda sizes: Full(sizes).prepare(), backend="aot_eager", fullgraph=fullgraph) <= 3
 
 
 ROWS = pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in row.topologies], ids=lambda row: row.name)

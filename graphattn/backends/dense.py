@@ -20,14 +20,17 @@ from graphattn.dropout import loudness
 from graphattn.edge_terms.factored import one_at_least
 from graphattn.message import Attend
 from graphattn.score.base import dot, has_node_part, is_product, knows_matrices, matrix
-from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Score, State
+from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Message, Score, State
 from graphattn.topology import Blockwise, Tile, Topology
 from graphattn.topology.tiles import Plan
+from graphattn.traced import is_broken, is_traced
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer
 
 _LANES = 16
+# Zeros of pairs that are no edges times infinity are NaN. A list of so many edges is less than a GB; of more, NaN is let through.
+_FEW = 2**22
 _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 
 
@@ -35,8 +38,8 @@ _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 class Dense:
     """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value.
 
-    Graphs of similar size are padded together as costs least (:mod:`graphattn.topology.shares`). A window is computed in bands
-    where these are cheaper (:mod:`graphattn.topology.bands`), unless its edges have terms.
+    Graphs of similar size are padded together as costs least (:mod:`graphattn.topology.shares`). A window is computed in
+    bands where these are cheaper (:mod:`graphattn.topology.bands`), unless its edges have terms.
     """
 
     name = "dense"
@@ -54,6 +57,9 @@ class Dense:
         if not isinstance(layer.aggregation, SoftmaxSum):
             yield f"needs the aggregation SoftmaxSum, got {type(layer.aggregation).__name__}"
         yield from watched(layer)
+        # What a compiler traces has no values, and is compiled once for graphs of all sizes.
+        if not is_traced() and not _hears_all(graph) and _is_broken(message, inputs) and graph.num_edges <= _FEW:
+            yield "needs finite states where not every receiver hears all senders, got infinity or NaN"
 
     def heard(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
         message = layer.message_function
@@ -87,6 +93,17 @@ class Dense:
         return _collect(graph, plan, value, rows) + _said_on_edges(graph, alphas, number, listed)
 
 
+def _hears_all(graph: Topology) -> bool:
+    return isinstance(graph, Blockwise) and graph.complete and graph.senders.equal and graph.receivers.equal
+
+
+def _is_broken(message: Message, inputs: Inputs) -> bool:
+    # A bias is added, and may be minus infinity; keys and values of edges are multiplied.
+    multiplied = isinstance(message, Attend) and not (message.edge_key is None and message.edge_value is None)
+    edge = [feature for feature in inputs.edge.values() if multiplied and feature.is_floating_point()]
+    return is_broken(*inputs.senders.values(), *inputs.receivers.values(), *edge)
+
+
 class States(NamedTuple):
     """States of a tile's nodes: ``query [H, b, n, C]``, ``key`` and ``value [H, b, m, C]``."""
 
@@ -107,7 +124,7 @@ def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> States:
 
     def laid(state: Tensor, node: Tensor) -> Tensor:
         rows = state if tile.whole else state.index_select(0, node.flatten())
-        return rows.view(*node.shape, *state.shape[1:]).permute(2, 0, 1, 3)
+        return rows.view(tile.receiver.size(0), node.size(1), *state.shape[1:]).permute(2, 0, 1, 3)
 
     return States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
 
@@ -116,12 +133,14 @@ def _fused(tile: Tile, states: States, scale: float) -> Tensor:
     # Graphs before heads: the kernel then writes the heads of a node side by side, as the layer goes on with them.
     query, key, value = (state.transpose(0, 1) for state in states)
     # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
-    mask = None if tile.causal or (mask := _mask(tile)) is None else mask.unsqueeze(1)
+    mask = None if tile.causal or (mask := _mask(tile)) is None else mask.view(query.size(0), 1, *mask.shape[1:])
     rows = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=tile.causal, scale=scale)
     rows = differentiable(rows.transpose(0, 1), partial(gradients, tile, scale), *states)
     # On CPUs torch takes a row of fewer scores than a vector register holds for silent, where all of them are NaN.
     if query.device.type == "cpu" and (torch.compiler.is_compiling() or key.size(-2) < _LANES):
-        return torch.where(states.query.isnan().any(-1, keepdim=True), torch.nan, rows)
+        # In the order of memory, which inductor takes a result's for where it does not know how many graphs there are.
+        broken = states.query.permute(1, 2, 0, 3).isnan().any(-1, keepdim=True)
+        return torch.where(broken.permute(2, 0, 1, 3), torch.nan, rows)
     return rows
 
 
@@ -204,7 +223,8 @@ def _in_factors(term: EdgeValue, tiles: list[Tile], edge: State) -> list[Factore
     """The edges' keys or values of every tile in two factors; None if they cannot be had so."""
     if not isinstance(term, FactoredValue):
         return None
-    parts = [part for tile in tiles if (part := term.on_tile(tile, edge)) is not None]
+    laid = [term.on_tile(tile, edge) for tile in tiles]
+    parts = [part for part in laid if part is not None]
     return parts if len(parts) == len(tiles) else None
 
 

@@ -99,16 +99,12 @@ def with_one(rows: Tensor, linear: nn.Module) -> Tensor:
     return rows if getattr(linear, "bias", None) is None else torch.cat([rows, torch.ones_like(rows[..., :1])], dim=-1)
 
 
-def table_of(linear: nn.Module, rows: Tensor, heads: int) -> Tensor:
-    """A linear map of features as a table ``[F, H, C]``, its bias as the last row: what it makes of the unit vectors.
+def table_of(linear: nn.Module, heads: int) -> Tensor:
+    """A linear map of features (:func:`is_table`) as a table ``[F, H, C]``, its bias as the last row.
 
-    >>> table_of(torch.nn.Linear(2, 4), torch.zeros(1, 2), heads=2).shape
+    >>> table_of(torch.nn.Linear(2, 4), heads=2).shape
     torch.Size([3, 2, 2])
     """
-    bias = getattr(linear, "bias", None)
-    if bias is None:
-        table = linear(torch.eye(rows.size(-1), dtype=rows.dtype, device=rows.device))
-    else:
-        assert isinstance(linear.weight, Tensor)
-        table = torch.cat([linear.weight.t(), bias[None]])
+    assert isinstance(linear, (nn.Linear, Linear))
+    table = linear.weight.t() if linear.bias is None else torch.cat([linear.weight.t(), linear.bias[None]])
     return table.unflatten(-1, (heads, -1))

@@ -97,9 +97,7 @@ class LinearValue(nn.Module):
             return OfKinds(one_at_least(kind)[tile.edge], self.linear(rows).unflatten(-1, self.by_head))
         if not is_table(self.linear):
             return None
-        return OfFeatures(
-            one_at_least(with_one(rows, self.linear))[tile.edge], table_of(self.linear, rows, self.by_head[0])
-        )
+        return OfFeatures(one_at_least(with_one(rows, self.linear))[tile.edge], table_of(self.linear, self.by_head[0]))
 
     def why_not_listed(self, edge: State) -> str | None:
         """Another module in the place of the linear map."""
@@ -112,7 +110,7 @@ class LinearValue(nn.Module):
         rows, kind = feature(edge, self.name), edge.get(f"{self.name}_kind")
         if kind is not None and f"{self.name}_number" not in edge:
             return OfKinds(kind, self.linear(rows).unflatten(-1, self.by_head))
-        table = table_of(self.linear, rows, self.by_head[0])
+        table = table_of(self.linear, self.by_head[0])
         return OfFeatures(on_their_edges(with_one(rows, self.linear), self.name, graph, edge), table)
 
 

@@ -74,7 +74,7 @@ class NetworkValue(nn.Module):
             return OfFeatures(on_their_edges(rows, self.name, graph, edge), table)
         if isinstance(self.network, nn.Sequential):
             rows = self.network[:-1](rows)
-        table = table_of(last, rows, self.heads)
+        table = table_of(last, self.heads)
         return OfFeatures(on_their_edges(with_one(rows, last), self.name, graph, edge), table)
 
     def _last(self) -> nn.Module | None:

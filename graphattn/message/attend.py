@@ -7,6 +7,7 @@ from typing import NamedTuple, Self, final
 from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
+from graphattn.counts import must_be_counts
 from graphattn.edge_terms.reading import read
 from graphattn.reset import reset
 from graphattn.score import NodeScore, ScaledDot
@@ -52,7 +53,8 @@ class Attend(nn.Module):
     Shapes: ``x_j [N_j, F]``, ``x_i [N_i, F]`` -> score ``[E, H]``, value ``[E, H, C]``.
 
     Raises:
-        ValueError: receivers without a state (``x_i`` is None) have no query; shared heads that do not divide the heads.
+        ValueError: receivers without a state (``x_i`` is None) have no query; shared heads that do not divide the heads; heads
+            or channels of them fewer than 1.
 
     >>> Attend(8, Heads(4, 2, shared=2)).key
     Linear(8, 4, bias=True)
@@ -74,6 +76,7 @@ class Attend(nn.Module):
         super().__init__()
         from_sender, from_receiver = (channels, channels) if isinstance(channels, int) else channels
         self.heads = heads = Heads(*heads)
+        must_be_counts("Heads", **heads._asdict())
         self.groups = heads.shared or heads.number
         if heads.number % self.groups:
             raise ValueError(f"expected shared heads that divide the heads, got {heads}")

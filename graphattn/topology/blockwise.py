@@ -14,7 +14,7 @@ from graphattn.topology.bands import bands_of, narrow, one_form, shape_of
 from graphattn.topology.base import Topology
 from graphattn.topology.shares import alike, in_order
 from graphattn.topology.sizes import graph_of
-from graphattn.topology.tiles import Plan, graphs_of, make_plan, one_tile
+from graphattn.topology.tiles import Plan, graphs_of, make_plan, of_any_number, one_tile
 
 
 class Run(NamedTuple):
@@ -136,8 +136,9 @@ class Blockwise(Topology):
         """
         self._num_edges, self._prepared = self.num_edges, True
         with lasting(self.receivers.ptr):
-            self._plan = self._in_one_tile(even=self.receivers.equal and self.senders.equal)
-            self._bands = self._in_one_band()
+            even = self.receivers.equal and self.senders.equal
+            plan = self._in_one_tile(even=even)
+            self._plan, self._bands = of_any_number(plan) if even else plan, self._in_one_band()
         return self
 
     def plan(self) -> Plan:

@@ -6,6 +6,7 @@ from typing import final
 
 import torch
 
+from graphattn.counts import read_integer
 from graphattn.topology.lattice import Lattice, Padding, each, make_axes
 from graphattn.topology.sizes import of_equal
 
@@ -32,6 +33,7 @@ class Grid(Lattice):
 
     Raises:
         ValueError: negative sizes, a kernel size, stride or dilation below 1, or "same" with a stride.
+        TypeError: no integers.
 
     >>> Grid(4, 4)
     Grid(height=4, width=4, kernel_size=(3, 3), ..., graphs=1, receivers=16, senders=16, edges=100)
@@ -51,6 +53,8 @@ class Grid(Lattice):
         wrap: bool = False,
         images: int = 1,
     ) -> None:
+        for name, given in (("height", height), ("width", width), ("images", images)):
+            read_integer(given, name)
         if min(height, width, images) < 0:
             raise ValueError(f"expected sizes of 0 or more, got height={height}, width={width} and images={images}")
         self.height, self.width = height, width

@@ -8,6 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from graphattn.counts import read_integer
 from graphattn.topology.base import Topology
 from graphattn.topology.blockwise import Run
 from graphattn.topology.sizes import from_ptr, graph_of, spans
@@ -32,6 +33,7 @@ class WithHubs(Topology):
 
     Raises:
         ValueError: a bipartite graph, or fewer than one hub.
+        TypeError: no integer.
 
     >>> ring = Edges(torch.tensor([[0, 1], [1, 0]]))
     >>> graph = WithHubs(ring, hubs=1)
@@ -44,7 +46,7 @@ class WithHubs(Topology):
     def __init__(self, graph: Topology, hubs: int = 1) -> None:
         if graph.senders is not graph.receivers:
             raise ValueError(f"expected senders and receivers to be the same nodes for hubs, got {graph}")
-        if hubs < 1:
+        if read_integer(hubs, "hubs") < 1:
             raise ValueError(f"expected at least one hub per graph, got hubs={hubs}")
         self.graph, self.hubs = graph, hubs
         ptr = graph.receivers.ptr

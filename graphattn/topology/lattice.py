@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from graphattn.counts import read_integer
 from graphattn.slots import Sizes
 from graphattn.topology.base import Topology
 from graphattn.topology.edges import Edges
@@ -200,7 +201,11 @@ def make_axes(
 
     Raises:
         ValueError: a kernel size, stride or dilation below 1, a negative padding, or "same" with a stride.
+        TypeError: no integers.
     """
+    for name, given in (("kernel_size", kernel_size), ("stride", stride), ("dilation", dilation)):
+        for value in given:
+            read_integer(value, name)
     if min(kernel_size + stride + dilation) < 1:
         raise ValueError(
             "expected kernel_size, stride and dilation of 1 or more, "
@@ -223,12 +228,14 @@ def make_axes(
 
 
 def each(value: int | tuple[int, ...], axes: int, name: str) -> tuple[int, ...]:
-    """One number for each axis.
+    """One integer for each axis.
 
     Raises:
         ValueError: another number of them than axes.
+        TypeError: no integers.
     """
-    many = (value,) * axes if isinstance(value, int) else tuple(value)
+    given = value if isinstance(value, (tuple, list)) else (value,) * axes
+    many = tuple(read_integer(one, name) for one in given)
     if len(many) != axes:
         raise ValueError(f"expected one {name} or {axes} of them, got {list(many)}")
     return many

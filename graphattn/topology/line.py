@@ -31,6 +31,7 @@ class Line(Lattice):
 
     Raises:
         ValueError: a kernel size, stride or dilation below 1, a negative padding, or "same" with a stride.
+        TypeError: no integers.
 
     >>> line = Line([4], kernel_size=2, stride=2, padding=0)
     >>> line.edge_index(), line.edge_type()

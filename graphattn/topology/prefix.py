@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from graphattn.counts import read_integer
 from graphattn.slots import Sizes
 from graphattn.topology.base import Nodes
 from graphattn.topology.blockwise import Blockwise, Run
-from graphattn.topology.sizes import graph_of, joined, read_sizes, spans
+from graphattn.topology.sizes import graph_of, joined, must_be_integers, read_sizes, spans
 from graphattn.topology.subgraph import chosen, fewer
 
 
@@ -26,10 +27,11 @@ class Prefix(Blockwise):
 
     Args:
         source, ptr, batch, num_graphs: the sizes of the graphs, as in :class:`Full`.
-        prefix: ``p``, one for all graphs or one for each; a graph of fewer nodes is full.
+        prefix: required; ``p``, one for all graphs or one for each; a graph of fewer nodes is full.
 
     Raises:
         ValueError: a negative prefix, or another number of them than graphs.
+        TypeError: no integers; no prefix.
 
     >>> Prefix([4], prefix=2).mask().int()
     tensor([[1, 1, 0, 0],
@@ -41,16 +43,16 @@ class Prefix(Blockwise):
     def __init__(
         self,
         source: Data | Batch | Sizes | Sequence[int] | None = None,
+        prefix: int | Sequence[int] | Tensor | None = None,
         *,
         ptr: Tensor | None = None,
         batch: Tensor | None = None,
         num_graphs: int | None = None,
-        prefix: int | Sequence[int] | Tensor,
     ) -> None:
         self.receivers = self.senders = read_sizes(source, ptr=ptr, batch=batch, num_graphs=num_graphs)
         self.num_receivers = self.num_senders = int(self.receivers.ptr[-1])
         many = self.receivers.ptr.diff()
-        given = torch.as_tensor(prefix, dtype=torch.long, device=many.device)
+        given = _read(prefix).to(many.device)
         if given.dim() > 1 or (given.dim() == 1 and given.shape != many.shape) or bool((given < 0).any()):
             raise ValueError(
                 f"expected one prefix of 0 or more, or one for each of {many.numel()} graphs, got {given.tolist()}"
@@ -89,3 +91,11 @@ class Prefix(Blockwise):
     def _joined(self, graphs: Sequence[Any]) -> Prefix:
         sizes = joined([graph.receivers for graph in graphs])
         return Prefix(sizes, prefix=torch.cat([graph.prefix for graph in graphs]))
+
+
+def _read(prefix: int | Sequence[int] | Tensor | None) -> Tensor:
+    if isinstance(prefix, Tensor):
+        return must_be_integers(prefix, "prefix").long()
+    if isinstance(prefix, (list, tuple)):
+        return torch.tensor([read_integer(each, "prefix") for each in prefix], dtype=torch.long)
+    return torch.tensor(read_integer(prefix, "prefix"))

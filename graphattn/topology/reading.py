@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator import index
-
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 from torch_geometric.utils import to_edge_index
 
+from graphattn.counts import read_integer
 from graphattn.slots import Sizes
 from graphattn.topology.sizes import INTEGERS, from_ptr, graph_of, must_be_integers, of_equal
 from graphattn.traced import must_hold
@@ -98,7 +97,7 @@ def numbers_of(size: Count) -> tuple[int, int]:
     if torch.compiler.is_compiling():  # a symbol is not made a number
         return pair
     try:
-        senders, receivers = (index(each) for each in pair)
+        senders, receivers = (read_integer(each, "num_nodes") for each in pair)
     except (TypeError, ValueError):
         raise TypeError(f"expected num_nodes as an integer or as (senders, receivers), got {size}") from None
     if min(senders, receivers) < 0:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.data import Batch, Data
 
+from graphattn.counts import read_integer
 from graphattn.lasting import content
 from graphattn.slots import Sizes
 from graphattn.traced import is_traced
@@ -174,7 +174,7 @@ def joined(sizes: Sequence[Sizes]) -> Sizes:
 
 def _from_counts(counts: list[int]) -> Sizes:
     try:
-        whole = [index(count) for count in counts]
+        whole = [read_integer(count, "sizes") for count in counts]
     except TypeError:
         raise TypeError(f"expected integers as sizes of graphs, got {counts}") from None
     if any(count < 0 for count in whole):
@@ -185,7 +185,7 @@ def _from_counts(counts: list[int]) -> Sizes:
 def _from_batch(batch: Tensor, num_graphs: int | None) -> Sizes:
     if num_graphs is None:
         raise ValueError("expected num_graphs with batch: a batch vector cannot show empty graphs at its end, got None")
-    home = must_be_integers(batch, "batch").long()
+    home, num_graphs = must_be_integers(batch, "batch").long(), read_integer(num_graphs, "num_graphs")
     if home.dim() != 1 or num_graphs < 0:
         raise ValueError(
             f"expected batch of shape [N] and num_graphs of 0 or more, got {list(home.shape)} and {num_graphs}"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from graphattn.counts import read_integer
 from graphattn.slots import Sizes
 from graphattn.topology.base import Nodes
 from graphattn.topology.blockwise import Blockwise, Run, everyone
@@ -30,6 +31,7 @@ class Star(Blockwise):
 
     Raises:
         ValueError: fewer than one hub.
+        TypeError: no integer.
 
     >>> Star([2, 0, 1]).edge_index()
     tensor([[0, 1, 2],
@@ -41,13 +43,13 @@ class Star(Blockwise):
     def __init__(
         self,
         source: Data | Batch | Sizes | Sequence[int] | None = None,
+        hubs: int = 1,
         *,
         ptr: Tensor | None = None,
         batch: Tensor | None = None,
         num_graphs: int | None = None,
-        hubs: int = 1,
     ) -> None:
-        if hubs < 1:
+        if read_integer(hubs, "hubs") < 1:
             raise ValueError(f"expected at least one hub per graph, got hubs={hubs}")
         self.hubs = hubs
         self.senders = read_sizes(source, ptr=ptr, batch=batch, num_graphs=num_graphs)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch._dynamo.decorators import mark_unbacked
 
 if TYPE_CHECKING:
     from graphattn.topology.blockwise import Blockwise, Run
@@ -111,6 +112,14 @@ class Pieces(NamedTuple):
         """The pieces with these numbers."""
         receivers, senders = (Stretch(*(part[number] for part in stretch)) for stretch in self[:2])
         return Pieces(receivers, senders, self.step)
+
+
+def of_any_number(plan: Plan) -> Plan:
+    """Itself, which a compiler takes for a plan of any number of graphs: else it makes a program of its own for a graph alone."""
+    for receiver, sender, columns, *_ in () if torch.compiler.is_compiling() else plan.tiles:
+        for tensor in (receiver, sender, *columns[:3]):
+            mark_unbacked(tensor, 0)
+    return plan
 
 
 class Share(NamedTuple):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from graphattn.counts import read_integer
 from graphattn.slots import Sizes
 from graphattn.topology.base import Topology
 from graphattn.topology.blockwise import Blockwise, Run
@@ -23,12 +24,13 @@ class Window(Blockwise):
 
     Args:
         source, ptr, batch, num_graphs: the sizes of the graphs, as in :class:`Full`.
-        radius: how many nodes are heard to either side; 0 is each node alone.
+        radius: required; how many nodes are heard to either side; 0 is each node alone.
         dilation: how far these are apart.
         causal: whether only nodes before ``i`` and ``i`` itself are heard.
 
     Raises:
         ValueError: a negative radius, or a dilation below 1.
+        TypeError: no integers; no radius.
 
     >>> Window([5], radius=1, dilation=2).mask().int()
     tensor([[1, 0, 1, 0, 0],
@@ -41,14 +43,15 @@ class Window(Blockwise):
     def __init__(
         self,
         source: Data | Batch | Sizes | Sequence[int] | None = None,
+        radius: int | None = None,
         *,
         ptr: Tensor | None = None,
         batch: Tensor | None = None,
         num_graphs: int | None = None,
-        radius: int,
         dilation: int = 1,
         causal: bool = False,
     ) -> None:
+        radius, dilation = read_integer(radius, "radius"), read_integer(dilation, "dilation")
         if radius < 0 or dilation < 1:
             raise ValueError(
                 f"expected a radius of 0 or more and a dilation of 1 or more, got radius={radius} and dilation={dilation}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from graphattn.aggregation import NormalizedSum, SoftmaxSum
+from graphattn.counts import must_be_counts
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.score import EluKernel
 from graphattn.slots import EdgeTerm, EdgeValue, Rotate, Score
 from graphattn.update import Project
-from graphattn.zoo.channels import one_number
+from graphattn.zoo.channels import must_be_one_number
 
 
 def SelfAttention(  # noqa: N802  named as the field names the layer
@@ -43,8 +44,8 @@ def SelfAttention(  # noqa: N802  named as the field names the layer
     >>> SelfAttention(8, heads=2)(torch.randn(3, 8), torch.tensor([[0, 1], [1, 2]])).shape
     torch.Size([3, 8])
     """
-    one_number(channels, "SelfAttention")
-    shape = _shape(heads, channels)
+    must_be_one_number(channels, "SelfAttention")
+    shape = _shape(heads, channels, "SelfAttention")
     message = Attend(channels, shape, score, bias=bias, edge_bias=edge_bias, edge_value=edge_value, rotate=rotate)
     update = Project(shape.number * (shape.value_channels or shape.channels), channels, bias)
     return GraphLayer(message, SoftmaxSum(), update, name="SelfAttention", dropout=dropout)
@@ -85,7 +86,8 @@ def CrossAttention(  # noqa: N802
     >>> CrossAttention(8, 6, heads=2)((words, image), torch.tensor([[0, 1, 2], [0, 1, 1]])).shape
     torch.Size([2, 6])
     """
-    shape = _shape(heads, receivers)
+    must_be_counts("CrossAttention", senders=senders, receivers=receivers)
+    shape = _shape(heads, receivers, "CrossAttention")
     message = Attend((senders, receivers), shape, score, bias=bias, edge_bias=edge_bias, rotate=rotate)
     update = Project(shape.number * (shape.value_channels or shape.channels), receivers, bias)
     return GraphLayer(message, SoftmaxSum(), update, name="CrossAttention", dropout=dropout)
@@ -122,16 +124,17 @@ def LinearAttention(  # noqa: N802
     >>> performer(torch.randn(3, 8), Full([3])).shape
     torch.Size([3, 8])
     """
-    one_number(channels, "LinearAttention")
-    shape = _shape(heads, channels)
+    must_be_one_number(channels, "LinearAttention")
+    shape = _shape(heads, channels, "LinearAttention")
     message = Attend(channels, shape, EluKernel() if kernel is None else kernel, bias=bias, rotate=rotate)
     update = Project(shape.number * (shape.value_channels or shape.channels), channels, bias)
     return GraphLayer(message, NormalizedSum(), update, name="LinearAttention", dropout=dropout)
 
 
-def _shape(heads: int | Heads, channels: int) -> Heads:
+def _shape(heads: int | Heads, channels: int, layer: str) -> Heads:
     if isinstance(heads, Heads):
         return heads
+    must_be_counts(layer, heads=heads)
     if channels % heads:
         raise ValueError(f"expected channels that the heads divide, got channels={channels} and heads={heads}")
     return Heads(heads, channels // heads)

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.aggregation import Max, Mean, Multi, Sum
+from graphattn.counts import must_be_counts
 from graphattn.edge_terms import LinearValue, NetworkValue
 from graphattn.layer import GraphLayer
 from graphattn.message import AddEdge, Copy, Difference, Gated, Scale, Scaled, as_weighted, symmetric
 from graphattn.slots import Aggregation
 from graphattn.update import AddRoot, AddSelf, Project, ProjectBoth, Recur, Replace, Then
-from graphattn.zoo.channels import one_number
+from graphattn.zoo.channels import UNREAD, channels_of_both, must_be_network, must_be_one_number
 
 
 def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = symmetric) -> GraphLayer:  # noqa: N802
@@ -38,7 +39,9 @@ def GCN(in_channels: int, out_channels: int, bias: bool = True, scale: Scale = s
     >>> GCN(4, 2)(torch.randn(2, 4), graph.with_self_loops()).shape
     torch.Size([2, 2])
     """
-    one_number(in_channels, "GCN")
+    if in_channels != UNREAD:
+        must_be_one_number(in_channels, "GCN")
+    must_be_counts("GCN", out_channels=out_channels)
     message = Scaled(in_channels, out_channels, scale)
     return GraphLayer(message, Sum(), Replace(out_channels if bias else None), name="GCN")
 
@@ -68,7 +71,8 @@ def GraphSAGE(  # noqa: N802
     >>> GraphSAGE(4, 2)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 2])
     """
-    sender, receiver = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+    sender, receiver = channels_of_both(in_channels, "GraphSAGE")
+    must_be_counts("GraphSAGE", out_channels=out_channels)
     heard = sender * aggregation.times if isinstance(aggregation, Multi) else sender
     update = ProjectBoth(heard, receiver, out_channels, bias) if root_weight else Project(heard, out_channels, bias)
     update = update if last is None else Then(update, last)
@@ -88,6 +92,7 @@ def GIN(network: nn.Module, eps: float = 0.0, train_eps: bool = False) -> GraphL
     >>> GIN(torch.nn.Linear(4, 2))(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 2])
     """
+    must_be_network(network, "GIN")
     return GraphLayer(Copy(), Sum(), Then(AddSelf(eps, train_eps), network), name="GIN")
 
 
@@ -108,6 +113,7 @@ def GINE(  # noqa: N802
     >>> layer(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]]), torch.randn(2, 3)).shape
     torch.Size([2, 2])
     """
+    must_be_network(network, "GINE")
     message = AddEdge(NetworkValue("edge_attr", edge))
     return GraphLayer(message, Sum(), Then(AddSelf(eps, train_eps), network), name="GINE")
 
@@ -124,6 +130,7 @@ def EdgeConv(network: nn.Module, aggregation: Aggregation | None = None) -> Grap
     >>> EdgeConv(torch.nn.Linear(8, 3))(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 3])
     """
+    must_be_network(network, "EdgeConv")
     return GraphLayer(Difference(network), aggregation or Max(), Replace(), name="EdgeConv")
 
 
@@ -149,10 +156,11 @@ def ResGatedGraph(  # noqa: N802
     >>> ResGatedGraph(4, 2)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 2])
     """
-    receiver = in_channels if isinstance(in_channels, int) else in_channels[1]
+    both = channels_of_both(in_channels, "ResGatedGraph")
+    must_be_counts("ResGatedGraph", out_channels=out_channels, edge_channels=edge_channels)
     edges = [LinearValue("edge_attr", edge_channels, 1, out_channels) if edge_channels else None for _ in range(2)]
-    message = Gated(in_channels, out_channels, torch.sigmoid, *edges)
-    root = AddRoot(receiver, out_channels, bias) if root_weight else Replace(out_channels if bias else None)
+    message = Gated(both, out_channels, torch.sigmoid, *edges)
+    root = AddRoot(both[1], out_channels, bias) if root_weight else Replace(out_channels if bias else None)
     return GraphLayer(message, Sum(), root, name="ResGatedGraph")
 
 
@@ -170,6 +178,6 @@ def GatedGraph(channels: int, bias: bool = True) -> GraphLayer:  # noqa: N802
     >>> GatedGraph(4)(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 4])
     """
-    one_number(channels, "GatedGraph")
+    must_be_one_number(channels, "GatedGraph")
     cell = nn.GRUCell(channels, channels, bias)
     return GraphLayer(Scaled(channels, channels, as_weighted), Sum(), Recur(cell), name="GatedGraph")

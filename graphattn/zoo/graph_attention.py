@@ -6,11 +6,13 @@ from torch import nn
 from torch_geometric.nn import Linear
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.counts import must_be_counts
 from graphattn.edge_terms import LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.score import Additive, SplitAdditive
 from graphattn.update import AddRoot, Replace
+from graphattn.zoo.channels import channels_of_both
 
 
 def GraphTransformer(  # noqa: N802  named as the field names the layer
@@ -41,10 +43,11 @@ def GraphTransformer(  # noqa: N802  named as the field names the layer
     >>> GraphTransformer(8, 4, heads=2)(torch.randn(3, 8), torch.tensor([[0, 1], [1, 2]])).shape
     torch.Size([3, 8])
     """
-    shape = Heads(heads, out_channels)
+    both, shape = channels_of_both(in_channels, "GraphTransformer"), Heads(heads, out_channels)
+    must_be_counts("GraphTransformer", out_channels=out_channels, heads=heads, edge_dim=edge_dim)
     said = None if edge_dim is None else LinearValue("edge_attr", edge_dim, heads, out_channels)
-    message = Attend(in_channels, shape, bias=bias, edge_key=said, edge_value=said)
-    update = AddRoot(_both(in_channels)[1], heads * out_channels, bias) if update is None else update
+    message = Attend(both, shape, bias=bias, edge_key=said, edge_value=said)
+    update = AddRoot(both[1], heads * out_channels, bias) if update is None else update
     return GraphLayer(message, SoftmaxSum(), update, name="GraphTransformer", dropout=dropout)
 
 
@@ -80,11 +83,13 @@ def GAT(  # noqa: N802
     >>> GAT(8, 4, heads=2)(torch.randn(3, 8), torch.tensor([[0, 1, 2], [1, 2, 2]])).shape
     torch.Size([3, 8])
     """
-    key = _glorot(_both(in_channels)[0], heads * out_channels)
-    query = key if isinstance(in_channels, int) else _glorot(in_channels[1], heads * out_channels)
+    both = channels_of_both(in_channels, "GAT")
+    must_be_counts("GAT", out_channels=out_channels, heads=heads, edge_dim=edge_dim)
+    key = _glorot(both[0], heads * out_channels)
+    query = _glorot(both[1], heads * out_channels) if isinstance(in_channels, (tuple, list)) else key
     said = None if edge_dim is None else LinearValue("edge_attr", edge_dim, heads, 1)
     score = SplitAdditive(heads, out_channels, nn.LeakyReLU(negative_slope))
-    message = Attend(in_channels, Heads(heads, out_channels), score, edge_key=said).set_maps(query, key, key)
+    message = Attend(both, Heads(heads, out_channels), score, edge_key=said).set_maps(query, key, key)
     update = Replace(bias=heads * out_channels) if update is None else update
     return GraphLayer(message, SoftmaxSum(), update, name="GAT", dropout=dropout)
 
@@ -120,18 +125,15 @@ def GATv2(  # noqa: N802
     >>> GATv2(8, 4, heads=2)(torch.randn(3, 8), torch.tensor([[0, 1, 2], [1, 2, 2]])).shape
     torch.Size([3, 8])
     """
-    senders, receivers = _both(in_channels)
+    senders, receivers = channels_of_both(in_channels, "GATv2")
+    must_be_counts("GATv2", out_channels=out_channels, heads=heads, edge_dim=edge_dim)
     key = _glorot(senders, heads * out_channels, bias)
     query = key if share_weights else _glorot(receivers, heads * out_channels, bias)
     said = None if edge_dim is None else LinearValue("edge_attr", edge_dim, heads, out_channels)
     score = Additive(heads, out_channels, nn.LeakyReLU(0.2))
-    message = Attend(in_channels, Heads(heads, out_channels), score, edge_key=said).set_maps(query, key, key)
+    message = Attend((senders, receivers), Heads(heads, out_channels), score, edge_key=said).set_maps(query, key, key)
     update = Replace(bias=heads * out_channels) if update is None else update
     return GraphLayer(message, SoftmaxSum(), update, name="GATv2", dropout=dropout)
-
-
-def _both(channels: int | tuple[int, int]) -> tuple[int, int]:
-    return (channels, channels) if isinstance(channels, int) else channels
 
 
 def _glorot(in_channels: int, out_channels: int, bias: bool = False) -> Linear:

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch_geometric.nn import Linear
 
 from graphattn.aggregation import Max, Mean, Min, Multi, Scaler, Std, amplification, attenuation, identity
+from graphattn.counts import must_be_counts
 from graphattn.edge_terms import NetworkValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Concatenate, Repeat, Split, Towers
 from graphattn.slots import Aggregation
 from graphattn.update import Beside, Then
-from graphattn.zoo.channels import one_number
+from graphattn.zoo.channels import must_be_one_number
 
 
 def PNA(  # noqa: N802  named as the field names the layer
@@ -48,7 +49,8 @@ def PNA(  # noqa: N802  named as the field names the layer
     >>> layer(torch.randn(2, 4), torch.tensor([[0, 1], [1, 0]])).shape
     torch.Size([2, 2])
     """
-    one_number(in_channels, "PNA")
+    must_be_one_number(in_channels, "PNA")
+    must_be_counts("PNA", out_channels=out_channels, edge_channels=edge_channels)
     layout, listen = layout or Repeat(1), aggregations or (Min(), Max(), Mean(), Std())
     inner, outer = layout.width(in_channels), Split(layout.towers).width(out_channels)
     edge = NetworkValue("edge_attr", Linear(edge_channels, inner)) if edge_channels else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphattn.aggregation import RelationMean, Sum
+from graphattn.counts import must_be_counts
 from graphattn.layer import GraphLayer
 from graphattn.message import ByPlace, EachRelation, Kernel, Relation, RelationWeight
 from graphattn.slots import Aggregation
 from graphattn.update import AddByPlace, AddRoot, Replace
-from graphattn.zoo.channels import one_number
+from graphattn.zoo.channels import channels_of_both, must_be_one_number
 
 
 def RGCN(  # noqa: N802  named as the field names the layer
@@ -41,7 +42,8 @@ def RGCN(  # noqa: N802  named as the field names the layer
     >>> RGCN(4, 2, relations=3)(torch.randn(2, 4), edge_index, {"edge_type": edge_type}).shape
     torch.Size([2, 2])
     """
-    sender, receiver = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+    sender, receiver = channels_of_both(in_channels, "RGCN")
+    must_be_counts("RGCN", out_channels=out_channels, relations=relations)
     root = AddRoot(receiver, out_channels, bias) if root_weight else Replace(out_channels if bias else None)
     message = Relation(weight(sender, out_channels, relations))
     return GraphLayer(message, aggregation or RelationMean(relations), root, name="RGCN")
@@ -70,8 +72,10 @@ def GridConv(  # noqa: N802
     >>> layer((image.flatten(1).T, None), Grid(5, 5, kernel_size=3, stride=2, padding=1)).T.unflatten(1, (3, 3)).shape
     torch.Size([2, 3, 3])
     """
-    one_number(in_channels, "GridConv")
-    extent = (kernel_size,) if isinstance(kernel_size, int) else kernel_size
+    must_be_one_number(in_channels, "GridConv")
+    extent = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,)
+    for taps in extent:
+        must_be_counts("GridConv", out_channels=out_channels, kernel_size=taps, groups=groups)
     message = Relation(Kernel(in_channels, out_channels, extent, groups))
     return GraphLayer(message, Sum(), Replace(out_channels if bias else None), name="GridConv")
 
@@ -91,5 +95,6 @@ def TokenMixing(places: int, receiver_places: int | None = None, bias: bool = Tr
     >>> TokenMixing(3)(torch.randn(6, 4), Full([3, 3])).shape
     torch.Size([6, 4])
     """
+    must_be_counts("TokenMixing", places=places, receiver_places=receiver_places)
     update = AddByPlace(receiver_places or places) if bias else Replace()
     return GraphLayer(ByPlace(places, receiver_places), Sum(), update, name="TokenMixing")

@@ -1,10 +1,13 @@
 """Attention in blocks equals attention edge by edge on every topology that has blocks: values and gradients."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
+from torch.testing import assert_close
 
 from graphattn.aggregation import SoftmaxSum
-from graphattn.backends import dense, use_backend
+from graphattn.backends import dense, explain_backend, use_backend
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
@@ -195,3 +198,48 @@ def test_gradients_are_those_of_differences_and_gradients_have_gradients(kind):
     x = torch.randn(5, 8, dtype=F64, requires_grad=True)
     for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
         assert check(lambda x: attention(x, graph), x)
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("kind", ["Causal", "Window", "Prefix", "Full", "Star", "Causal reversed"])
+def test_a_sender_that_is_no_number_reaches_those_alone_that_hear_it(kind, number):
+    """Others hear what they heard, and gradients are those edge by edge: in another graph, too, where its node is padding."""
+    graph = KINDS[kind]([5, 8])
+    x = nodes(graph)
+    states = [part.requires_grad_() for part in (x if isinstance(x, tuple) else (x,))]
+    attention, alone = layer(), ~graph.mask()[:, 0]
+    x = tuple(states) if isinstance(x, tuple) else states[0]
+    before = attention(x, graph)
+    with torch.no_grad():
+        states[0][0] = number
+    found = []
+    for name in (None, "edgewise"):
+        with nullcontext() if name is None else use_backend(name):
+            out = attention(x, graph)
+        found.append((out, *torch.autograd.grad(out[alone].sum(), states)))
+    assert alone.any()
+    assert_close(found[0][0][alone], before[alone])
+    for ours, truth in zip(*found, strict=True):
+        assert_close(ours, truth, equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", ["Causal", "Full", "Star"])
+def test_a_feature_that_is_no_number_reaches_its_receiver_alone(kind):
+    graph = KINDS[kind]([5, 8])
+    x, bond = nodes(graph), torch.randn(graph.num_edges, 3, dtype=F64)
+    attention, alone = layer(value=LinearValue("bond", 3, 2, 4)), torch.arange(graph.num_receivers) != 0
+    before = attention(x, graph, {"bond": bond})
+    bond[0, 1] = torch.nan
+    after = attention(x, graph, {"bond": bond})
+    assert_close(after[alone], before[alone])
+    assert after[0].isnan().all()
+
+
+def test_broken_states_are_let_through_where_a_list_of_edges_would_be_large(monkeypatch):
+    graph, x = Causal([6]), nodes(Causal([6]))
+    x[5] = torch.nan
+    told = "needs finite states where not every receiver hears all senders, got infinity or NaN"
+    assert explain_backend(layer(), x, graph).reasons["dense"] == [told]
+    assert explain_backend(layer(), x, Full([6])).reasons["dense"] == []
+    monkeypatch.setattr(dense, "_FEW", 20)
+    assert explain_backend(layer(), x, graph).reasons["dense"] == []

@@ -82,7 +82,7 @@ def heard_attention(layer: GraphLayer, message: Attend, graph: Edges, inputs: In
     call, terms = _Call(layer, graph, inputs.seed, kernels), _terms(message, graph, inputs.edge, wide)
     if isinstance(message.score, Additive):
         out = _additive(message.score, states, terms, call)
-    elif not isinstance(layer.aggregation, SoftmaxSum) or _is_composed(message.score, terms):
+    elif not isinstance(layer.aggregation, SoftmaxSum) or _is_composed(message.score, terms, kernels):
         out = _composed(message.score, states, terms, call)
     elif isinstance(message.score, SplitAdditive):
         given = operator.States(*states, bias=terms.inside)
@@ -93,10 +93,12 @@ def heard_attention(layer: GraphLayer, message: Attend, graph: Edges, inputs: In
     return out.to(plain)
 
 
-def _is_composed(score: Score, terms: _Terms) -> bool:
-    """Whether no single operator computes this."""
+def _is_composed(score: Score, terms: _Terms, kernels: str) -> bool:
+    """Whether no single operator computes this, or only with products of features that no score asks for."""
     if isinstance(score, SplitAdditive):
         return terms.bias is not None or terms.value is not None or not isinstance(score.activation, nn.LeakyReLU)
+    if terms.key is None and terms.value is not None and kernels != "triton":
+        return True
     return isinstance(score, Then) or isinstance(terms.key, OfKinds) or isinstance(terms.value, OfKinds)
 
 

@@ -21,4 +21,4 @@ def dropout_of(seed: Tensor | None, rate: float, dtype: torch.dtype) -> tuple[np
     """Dropout as kernels take it: the seed, from which word on a message is kept, and its scale."""
     if seed is None:
         return np.uint32(0), np.uint64(0), real(1, dtype)
-    return np.uint32(int(seed)), np.uint64(round(rate * 2**32)), real(1 / (1 - rate), dtype)
+    return np.uint32(int(seed)), np.uint64(round(rate * 2**32)), real(1 / (1 - rate) if rate < 1 else 0, dtype)

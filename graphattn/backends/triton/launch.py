@@ -72,8 +72,8 @@ def dropout_of(seed: Tensor | None, rate: float, dtype: torch.dtype) -> Dropout:
     """Dropout as kernels take it; its scale in the precision of the layer, as on every backend."""
     if seed is None:
         return Dropout(0, 1.0)
-    scale = torch.ones((), dtype=dtype) / (1 - rate)
-    return Dropout(round(rate * 2**32), float(scale))
+    scale = float(torch.ones((), dtype=dtype) / (1 - rate)) if rate < 1 else 0.0
+    return Dropout(round(rate * 2**32), scale)
 
 
 def start(kernel: Any, grid: tuple[int, ...], given: Sequence[object], constants: Mapping[str, object]) -> None:

@@ -133,6 +133,8 @@ def _why_not_by_numba(message: Attend, edge: State) -> Iterator[str]:
             yield f"needs linear keys and values of edges, got the {name} {type(term).__name__}"
         elif term is not None and f"{term.name}_number" not in edge:
             yield f"needs keys and values of some edges, got the {name} {term.name!r} of all"
+        elif term is not None and (reason := term.why_not_listed(edge)) is not None:
+            yield reason
     score = message.score
     if message.edge_key is not None and has_node_part(score) and not score.linear_in_key:
         yield f"needs a score that is linear in the key of an edge, got {type(score).__name__}"

@@ -88,7 +88,7 @@ def values_of_edges(message: Attend, valued: Valued, alpha: Tensor, edge: State,
     alpha = alpha.narrow(0, valued.first, valued.many)
     kind, rows = _of_kinds(term, edge)
     if kind is None:
-        table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
+        table, rows = table_of(term.linear, term.by_head[0]), with_one(rows, term.linear)
         sums = alpha.new_zeros(receivers, alpha.size(1), rows.size(1))
         sums = sums.index_add(0, valued.receiver, alpha.unsqueeze(-1) * rows.unsqueeze(1))
         return torch.einsum("nhf,fhc->nhc", sums, table.to(alpha.dtype))
@@ -102,7 +102,7 @@ def _scores(term: LinearValue, query: Tensor, receiver: Tensor, edge: State) -> 
     r"""The query's product with the keys of edges, :math:`q_i \cdot W e_{ji} = (W^\top q_i) \cdot e_{ji}`, ``[K, H]``."""
     kind, rows = _of_kinds(term, edge)
     if kind is None:
-        table, rows = table_of(term.linear, rows, term.by_head[0]), with_one(rows, term.linear)
+        table, rows = table_of(term.linear, term.by_head[0]), with_one(rows, term.linear)
         products = torch.einsum("nhc,fhc->nhf", query, table.to(query.dtype))
         return (products.index_select(0, receiver) * rows.unsqueeze(1)).sum(-1)
     keys = term.linear(rows).unflatten(-1, term.by_head).to(query.dtype)

@@ -304,3 +304,23 @@ def test_nodes_without_edges_do_not_reach_the_gradient_of_a_score():
     assert found[0].isfinite().all()
     assert_close(found[0], found[2])
     assert_close(found[1], found[2])
+
+
+@pytest.mark.parametrize("backend", ["csr", "sparse"])
+def test_features_that_are_only_values_do_not_reach_scores(backend):
+    """Nor do the unit vectors that a linear map is read by: its gradient has no products with zero."""
+    layer, x, graph = attend(edge_value=linear()), torch.randn(6, 6), Edges(EDGES, 6)
+    edge = said(8)
+    edge["bond"][0, 1] = torch.inf
+    layer, x, edge = layer.double(), x.double().requires_grad_(), {"bond": edge["bond"].double()}
+    found = []
+    for name in (backend, "edgewise"):
+        with use_backend(name):
+            out = layer(x, graph, edge)
+            others = torch.arange(6) != EDGES[1, 0]
+            found.append(
+                (out, *torch.autograd.grad(out[others].sum(), [x, layer.message_function.edge_value.linear.weight]))
+            )
+    assert found[1][2].isfinite().any()
+    for ours, truth in zip(*found, strict=True):
+        assert_close(ours, truth, equal_nan=True)

@@ -288,6 +288,10 @@ def test_reasons_are_told():
     ):
         assert explain_backend(attention, x, graph, edge).reasons["small"] == [reason]
     number = {"bond": edge["bond"], "bond_number": torch.arange(36)}
+    curved = LinearValue("bond", 3, 2, 4)
+    curved.linear = torch.nn.Sequential(curved.linear, torch.nn.Tanh())
+    reasons = explain_backend(layer(edge_value=curved), x, graph, number).reasons["small"]
+    assert reasons == ["needs a plain linear map of edge features, got Sequential"]
     reasons = explain_backend(layer(score=Cosine(), edge_key=said), x, graph, number).reasons["small"]
     assert reasons == ["needs a score that is linear in the key of an edge, got Cosine"]
     window = explain_backend(layer(), x, Window([6], radius=1)).reasons["small"]
