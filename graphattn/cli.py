@@ -294,7 +294,7 @@ def warmup(debug: Debug = False) -> None:
     """Compile the kernels for this machine now, so that the first training does not wait for them."""
     from rich.progress import track
 
-    from graphattn.backends.warmup import warm_up
+    from graphattn.bench.warmup import warm_up
 
     say(str(warm_up(functools.partial(track, description="Kernels", transient=True))))
 

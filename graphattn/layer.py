@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
-from graphattn import backends
+from graphattn.backends import dispatch
 from graphattn.binding import bind, misfit
 from graphattn.dropout import draw_seed, loudness, must_be_share
 from graphattn.slots import Aggregation, Groups, Inputs, Message, Positions, State
@@ -122,7 +122,7 @@ class GraphLayer(MessagePassing):
 
     def become(self, x_i: Tensor | None, graph: Topology, inputs: Inputs) -> Tensor:
         """What every node becomes from what ``prepare`` gave, or from that and what senders said before (a KV cache)."""
-        return self.update_function(x_i, backends.choose(self, graph, inputs).heard(self, graph, inputs))
+        return self.update_function(x_i, dispatch.choose(self, graph, inputs).heard(self, graph, inputs))
 
     def attention(
         self,

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from graphattn.aggregation import SoftmaxSum
+from graphattn.backends.layout.tiles import Plan
 from graphattn.backends.twice import differentiable
 from graphattn.backends.watched import watched
 from graphattn.dropout import loudness
@@ -22,7 +23,6 @@ from graphattn.message import Attend
 from graphattn.score.base import dot, has_node_part, is_product, knows_matrices, matrix
 from graphattn.slots import EdgeValue, Factored, FactoredValue, Inputs, Message, Score, State
 from graphattn.topology import Blockwise, Tile, Topology
-from graphattn.topology.tiles import Plan
 from graphattn.traced import is_broken, is_traced
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ _BLOCKS = "Full, Causal, Window, Prefix, Cross, Star"
 class Dense:
     """Fused ``scaled_dot_product_attention``; an explicit softmax for other scores, and where edges have a bias or a value.
 
-    Graphs of similar size are padded together as costs least (:mod:`graphattn.topology.shares`). A window is computed in
-    bands where these are cheaper (:mod:`graphattn.topology.bands`), unless its edges have terms.
+    Graphs of similar size are padded together as costs least (:mod:`graphattn.backends.layout.shares`). A window is computed in
+    bands where these are cheaper (:mod:`graphattn.backends.layout.bands`), unless its edges have terms.
     """
 
     name = "dense"

@@ -4,8 +4,8 @@ The parts of a transformer are here by other names: a sequence is a graph of tok
 is no node, a KV cache is what senders said before.
 """
 
+from graphattn.blocks.cache import Cache
 from graphattn.convert.bert import BERT
-from graphattn.convert.cache import Cache
 from graphattn.convert.gpt2 import GPT2
 from graphattn.convert.masks import unpadded
 from graphattn.convert.modules import from_torch

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, final
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.convert.cache import Cache, Growth, empty, grow, hear
+from graphattn.blocks.cache import Cache, Growth, empty, grow, hear
 from graphattn.convert.copying import (
     ACTIVATIONS,
     Map,

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphattn.slots import Sizes
-from graphattn.topology import graph_of, read_sizes
+from graphattn.topology import read_sizes
 
 
 class Output(NamedTuple):
@@ -142,20 +142,6 @@ def sizes_of(real: Tensor) -> Sizes:
     """
     count = real.sum(1)
     return read_sizes(ptr=torch.cat([count.new_zeros(1), count.cumsum(0)]))
-
-
-def order_of(*sizes: Sizes) -> tuple[Tensor, Sizes]:
-    """Several parts of each graph brought together.
-
-    With all first parts one behind the other, then all second parts, ..., ``order`` are the rows graph by graph.
-
-    >>> order, sizes = order_of(read_sizes([2, 1]), read_sizes([1, 1]))
-    >>> order.tolist(), sizes.ptr.tolist()
-    ([0, 1, 3, 2, 4], [0, 3, 5])
-    """
-    graph = [graph_of(part.ptr, torch.arange(int(part.ptr[-1]), device=part.ptr.device)) for part in sizes]
-    order = torch.cat(graph).argsort(stable=True)
-    return order, read_sizes(ptr=sum((part.ptr for part in sizes[1:]), sizes[0].ptr))
 
 
 def _from_graphs(graphs: Data, first: Tensor | None) -> Tokens:

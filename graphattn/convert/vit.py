@@ -26,9 +26,10 @@ from graphattn.convert.copying import (
     norm_from,
     refuse,
 )
-from graphattn.convert.tokens import Output, order_of
+from graphattn.convert.tokens import Output
 from graphattn.slots import Sizes
 from graphattn.topology import Full, Topology, read_sizes
+from graphattn.topology.sizes import order_of
 
 
 class Frame(NamedTuple):

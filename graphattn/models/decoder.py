@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.convert.cache import Cache, after, empty, joined_by
+from graphattn.blocks.cache import Cache, after, empty, joined_by
 from graphattn.models.embedding import TokenEmbedding, out_of_order, places
 from graphattn.models.network import GraphOf
 from graphattn.models.positional import NOWHERE, Positional

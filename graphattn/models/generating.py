@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphattn.convert.cache import Cache
+from graphattn.blocks.cache import Cache
 from graphattn.models.decoder import Decoder
 from graphattn.topology import read_sizes
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphattn.convert.cache import chosen
+from graphattn.blocks.cache import chosen
 from graphattn.models.generating import token_batch
 from graphattn.models.seq2seq import Seq2Seq
 

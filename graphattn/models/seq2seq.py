@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks import DecoderBlock, Stack, feed_forward, pre_norm
-from graphattn.convert.cache import Cache, Growth, after, empty, hear, hear_across, joined_by, said_across
+from graphattn.blocks.cache import Cache, Growth, after, empty, hear, hear_across, joined_by, said_across
 from graphattn.models.embedding import TokenEmbedding
 from graphattn.models.positional import Positional, add_places, sinusoids
 from graphattn.models.reading import leave_out_of_edge_masks

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from graphattn.blocks import Around, Block, feed_forward
+from graphattn.blocks.cache import Growth, hear
 from graphattn.blocks.residual import residual
-from graphattn.convert.cache import Growth, hear
 from graphattn.layer import GraphLayer
 from graphattn.models.positional import NOWHERE, Positional, add_places
 from graphattn.models.reading import leave_out_of_edge_masks

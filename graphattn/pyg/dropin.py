@@ -20,8 +20,8 @@ from torch_geometric.nn.aggr import (
 )
 from torch_geometric.typing import Adj
 
-from graphattn import backends
 from graphattn.aggregation import Max, Mean, Min, Multi, Std, Sum, Variance
+from graphattn.backends import dispatch
 from graphattn.binding import as_edges, check
 from graphattn.dropout import draw_seed
 from graphattn.layer import GraphLayer
@@ -195,7 +195,7 @@ def must_be_listed(rows: Tensor, edges: Tensor) -> None:
 
 def heard(layer: GraphLayer, graph: Topology, inputs: Inputs) -> Tensor:
     """What every receiver hears, ``[N_i, H, C]``, by the first backend that can."""
-    return backends.choose(layer, graph, inputs).heard(layer, graph, inputs)
+    return dispatch.choose(layer, graph, inputs).heard(layer, graph, inputs)
 
 
 def kinds_of(aggregation: nn.Module) -> tuple[type, ...]:

@@ -1,10 +1,10 @@
 """Topology: who hears whom."""
 
-from graphattn.topology.base import Nodes, Topology
+from graphattn.backends.layout.compressed import Compressed
+from graphattn.backends.layout.tiles import Tile
+from graphattn.topology.base import Nodes, Topology, collate
 from graphattn.topology.blockwise import Blockwise, Run
 from graphattn.topology.causal import Causal
-from graphattn.topology.collate import collate
-from graphattn.topology.compressed import Compressed
 from graphattn.topology.cross import Cross
 from graphattn.topology.edges import Edges
 from graphattn.topology.full import Full
@@ -16,7 +16,6 @@ from graphattn.topology.pytrees import register_all
 from graphattn.topology.reversed import Reversed
 from graphattn.topology.sizes import graph_of, read_sizes
 from graphattn.topology.star import Star
-from graphattn.topology.tiles import Tile
 from graphattn.topology.union import Union
 from graphattn.topology.window import Window
 

@@ -8,13 +8,13 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from graphattn.backends.layout.bands import bands_of, narrow, one_form, shape_of
+from graphattn.backends.layout.shares import alike, in_order
+from graphattn.backends.layout.tiles import Plan, graphs_of, make_plan, of_any_number, one_tile
 from graphattn.lasting import lasting
 from graphattn.slots import Sizes
-from graphattn.topology.bands import bands_of, narrow, one_form, shape_of
 from graphattn.topology.base import Topology
-from graphattn.topology.shares import alike, in_order
 from graphattn.topology.sizes import graph_of
-from graphattn.topology.tiles import Plan, graphs_of, make_plan, of_any_number, one_tile
 
 
 class Run(NamedTuple):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphattn.backends.layout.compressed import Compressed, compress, rows_of, turned
 from graphattn.lasting import lasting, mark
 from graphattn.topology.base import Nodes, Topology
-from graphattn.topology.compressed import Compressed, compress, rows_of, turned
 from graphattn.topology.reading import (
     check_graphs,
     check_range,
@@ -23,8 +23,7 @@ from graphattn.topology.reading import (
     read_ptr,
     read_types,
 )
-from graphattn.topology.sizes import joined
-from graphattn.topology.subgraph import chosen, fewer
+from graphattn.topology.sizes import chosen, fewer, joined
 
 
 @final

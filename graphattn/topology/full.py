@@ -12,8 +12,7 @@ from torch_geometric.data import Batch, Data
 from graphattn.slots import Sizes
 from graphattn.topology.base import Nodes
 from graphattn.topology.blockwise import Blockwise, Run, everyone
-from graphattn.topology.sizes import joined, read_sizes
-from graphattn.topology.subgraph import fewer
+from graphattn.topology.sizes import fewer, joined, read_sizes
 
 
 @final

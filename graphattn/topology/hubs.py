@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphattn.counts import read_integer
-from graphattn.topology.base import Topology
+from graphattn.topology.base import Topology, collate
 from graphattn.topology.blockwise import Run
 from graphattn.topology.sizes import from_ptr, graph_of, spans
 
@@ -126,8 +126,6 @@ class WithHubs(Topology):
         return {"graph": type(self.graph).__name__, "hubs": self.hubs}
 
     def _joined(self, graphs: Sequence[Any]) -> WithHubs:
-        from graphattn.topology.collate import collate
-
         return WithHubs(collate([graph.graph for graph in graphs]), self.hubs)
 
 

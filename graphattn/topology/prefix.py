@@ -13,8 +13,7 @@ from graphattn.counts import read_integer
 from graphattn.slots import Sizes
 from graphattn.topology.base import Nodes
 from graphattn.topology.blockwise import Blockwise, Run
-from graphattn.topology.sizes import graph_of, joined, must_be_integers, read_sizes, spans
-from graphattn.topology.subgraph import chosen, fewer
+from graphattn.topology.sizes import chosen, fewer, graph_of, joined, must_be_integers, read_sizes, spans
 
 
 @final

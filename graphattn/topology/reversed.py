@@ -7,7 +7,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from graphattn.topology.base import Nodes, Topology
+from graphattn.topology.base import Nodes, Topology, collate
 from graphattn.topology.blockwise import Blockwise, Run
 
 
@@ -55,6 +55,4 @@ class Reversed(Blockwise):
         return {"graph": type(self.graph).__name__}
 
     def _joined(self, graphs: Sequence[Any]) -> Topology:
-        from graphattn.topology.collate import collate
-
         return collate([graph.graph for graph in graphs]).reverse()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from graphattn.counts import read_integer
 from graphattn.lasting import content
 from graphattn.slots import Sizes
 from graphattn.traced import is_traced
+
+if TYPE_CHECKING:
+    from graphattn.topology.base import Nodes, Topology
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 """What may name a node, an edge or a kind: not bool, which torch would take for a mask."""
@@ -172,6 +176,43 @@ def joined(sizes: Sequence[Sizes]) -> Sizes:
     return from_ptr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
 
 
+def order_of(*sizes: Sizes) -> tuple[Tensor, Sizes]:
+    """Several parts of each graph brought together.
+
+    With all first parts one behind the other, then all second parts, ..., ``order`` are the rows graph by graph.
+
+    >>> order, sizes = order_of(read_sizes([2, 1]), read_sizes([1, 1]))
+    >>> order.tolist(), sizes.ptr.tolist()
+    ([0, 1, 3, 2, 4], [0, 3, 5])
+    """
+    graph = [graph_of(part.ptr, torch.arange(int(part.ptr[-1]), device=part.ptr.device)) for part in sizes]
+    order = torch.cat(graph).argsort(stable=True)
+    return order, read_sizes(ptr=sum((part.ptr for part in sizes[1:]), sizes[0].ptr))
+
+
+def chosen(graph: Topology, nodes: Nodes) -> tuple[Tensor, Tensor]:
+    """Which senders and which receivers are chosen, bool ``([N_j], [N_i])``.
+
+    Raises:
+        ValueError: numbers that do not rise, or that are not there; one tensor where two are needed.
+    """
+    if graph.senders is graph.receivers:
+        if isinstance(nodes, tuple):
+            raise ValueError("expected one tensor of nodes where senders and receivers are the same, got a pair")
+        same = _as_mask(nodes, graph.num_senders)
+        return same, same
+    if not isinstance(nodes, tuple):
+        raise ValueError("expected (senders, receivers) where these are different nodes, got one tensor")
+    return _as_mask(nodes[0], graph.num_senders), _as_mask(nodes[1], graph.num_receivers)
+
+
+def fewer(graph: Topology, nodes: Nodes) -> tuple[Sizes, Sizes]:
+    """How many of the chosen senders and receivers are in each graph."""
+    senders, receivers = chosen(graph, nodes)
+    listening = _count(graph.receivers, receivers)
+    return listening if senders is receivers else _count(graph.senders, senders), listening
+
+
 def _from_counts(counts: list[int]) -> Sizes:
     try:
         whole = [read_integer(count, "sizes") for count in counts]
@@ -197,3 +238,18 @@ def _from_batch(batch: Tensor, num_graphs: int | None) -> Sizes:
         )
     counts = torch.bincount(home, minlength=num_graphs)
     return from_ptr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
+
+
+def _as_mask(nodes: Tensor, count: int) -> Tensor:
+    if nodes.dtype == torch.bool:
+        if nodes.shape != (count,):
+            raise ValueError(f"expected a mask of shape [{count}] for {count} nodes, got {list(nodes.shape)}")
+        return nodes
+    if nodes.numel() and (bool((nodes.diff() <= 0).any()) or int(nodes[0]) < 0 or int(nodes[-1]) >= count):
+        raise ValueError(f"expected rising node numbers from 0 to {count - 1}, got {nodes.tolist()}")
+    return torch.zeros(count, dtype=torch.bool, device=nodes.device).index_fill(0, nodes.long(), True)
+
+
+def _count(sizes: Sizes, chosen: Tensor) -> Sizes:
+    before = torch.cat([chosen.new_zeros(1, dtype=torch.long), chosen.cumsum(0)])
+    return from_ptr(before[sizes.ptr])

@@ -14,8 +14,7 @@ from graphattn.slots import Sizes
 from graphattn.topology.base import Nodes
 from graphattn.topology.blockwise import Blockwise, Run, everyone
 from graphattn.topology.cross import Cross
-from graphattn.topology.sizes import joined, of_equal, read_sizes
-from graphattn.topology.subgraph import fewer
+from graphattn.topology.sizes import fewer, joined, of_equal, read_sizes
 
 
 @final

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from graphattn.topology.base import Nodes, Topology
+from graphattn.topology.base import Nodes, Topology, collate
 
 
 @final
@@ -93,8 +93,6 @@ class Union(Topology):
         return {"parts": " | ".join(type(part).__name__ for part in self.parts)}
 
     def _joined(self, graphs: Sequence[Any]) -> Union:
-        from graphattn.topology.collate import collate
-
         return Union(*(collate(parts) for parts in zip(*(graph.parts for graph in graphs), strict=True)))
 
 

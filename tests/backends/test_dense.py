@@ -8,11 +8,12 @@ from torch.testing import assert_close
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends import dense, explain_backend, use_backend
+from graphattn.backends.layout import bands
 from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads
 from graphattn.testing import assert_backends_agree
-from graphattn.topology import Blockwise, Causal, Cross, Full, Prefix, Star, Window, bands
+from graphattn.topology import Blockwise, Causal, Cross, Full, Prefix, Star, Window
 from graphattn.update import Replace
 
 F64 = torch.float64

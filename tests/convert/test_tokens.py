@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from graphattn.convert.tokens import lay_out, order_of, read_mask, read_tokens, sizes_of, token_graphs
-from graphattn.topology import read_sizes
+from graphattn.convert.tokens import lay_out, read_mask, read_tokens, sizes_of, token_graphs
 
 IDS = torch.tensor([[5, 6, 7], [8, 9, 0]])
 REAL = torch.tensor([[1, 1, 1], [1, 1, 0]])
@@ -57,10 +56,7 @@ def test_one_graph_need_not_be_a_batch():
     assert read_tokens(Data(input_ids=torch.tensor([3, 4]), num_nodes=2), places=2).sizes.ptr.tolist() == [0, 2]
 
 
-def test_parts_of_graphs_are_brought_together():
-    order, sizes = order_of(read_sizes([2, 0, 1]), read_sizes([0, 1, 2]))
-    assert order.tolist() == [0, 1, 3, 2, 4, 5]
-    assert sizes.ptr.tolist() == [0, 2, 3, 6]
+def test_sizes_are_those_of_what_is_no_padding():
     assert sizes_of(torch.tensor([[True, False], [False, False]])).ptr.tolist() == [0, 1, 1]
 
 

@@ -7,7 +7,7 @@ from torch_geometric.data import Batch, Data
 
 from graphattn.slots import Sizes
 from graphattn.topology import Causal, Cross, Full, Grid, Line, Star, Window, graph_of, read_sizes, with_hubs
-from graphattn.topology.sizes import of_equal
+from graphattn.topology.sizes import of_equal, order_of
 from graphattn.zoo import SelfAttention
 
 
@@ -155,3 +155,9 @@ def test_equal_graphs_of_no_nodes_and_no_graphs():
     for graphs, nodes in ((0, 3), (2, 0), (3, 2)):
         sizes, right = of_equal(graphs, nodes, torch.device("cpu")), read_sizes([nodes] * graphs)
         assert (sizes.ptr.tolist(), *sizes[1:]) == (right.ptr.tolist(), *right[1:])
+
+
+def test_parts_of_graphs_are_brought_together():
+    order, sizes = order_of(read_sizes([2, 0, 1]), read_sizes([0, 1, 2]))
+    assert order.tolist() == [0, 1, 3, 2, 4, 5]
+    assert sizes.ptr.tolist() == [0, 2, 3, 6]

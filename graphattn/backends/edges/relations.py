@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from graphattn.aggregation import RelationMean, Sum
+from graphattn.backends.layout.compressed import Compressed, compress
 from graphattn.backends.operators.scaled_sum import add_up, scale
 from graphattn.backends.tiles import why_no_sizes
 from graphattn.lasting import remembered
@@ -26,7 +27,6 @@ from graphattn.message import Relation
 from graphattn.message.relation import by_type
 from graphattn.slots import Inputs
 from graphattn.topology import Edges
-from graphattn.topology.compressed import Compressed, compress
 
 if TYPE_CHECKING:
     from graphattn.layer import GraphLayer

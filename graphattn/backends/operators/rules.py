@@ -20,7 +20,7 @@ Mapping = Callable[[Operator], Rule]
 
 
 class Order(NamedTuple):
-    """A graph, grouped by receiver and by sender: :class:`~graphattn.topology.compressed.Compressed` twice."""
+    """A graph, grouped by receiver and by sender: :class:`~graphattn.backends.layout.compressed.Compressed` twice."""
 
     ptr: Tensor
     sender: Tensor

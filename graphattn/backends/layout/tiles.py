@@ -141,8 +141,8 @@ def make_plan(graph: Blockwise, pieces: Pieces, shares: Callable[[Pieces, Tensor
     Args:
         graph: the batch.
         pieces: its graphs, or parts of them.
-        shares: who shares a tile with whom, :func:`~graphattn.topology.shares.alike` or
-            :func:`~graphattn.topology.shares.in_order`; given the numbers of the pieces that are not empty.
+        shares: who shares a tile with whom, :func:`~graphattn.backends.layout.shares.alike` or
+            :func:`~graphattn.backends.layout.shares.in_order`; given the numbers of the pieces that are not empty.
     """
     run = graph.heard()
     busy = ((pieces.receivers.many > 0) & (pieces.senders.many > 0)).nonzero().flatten()

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from graphattn.convert.tokens import order_of
 from graphattn.layer import GraphLayer
 from graphattn.slots import Sizes, State
 from graphattn.topology import Causal, Cross, Edges, Full, Topology, read_sizes
+from graphattn.topology.sizes import order_of
 
 
 class Cache(NamedTuple):

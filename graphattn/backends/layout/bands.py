@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from graphattn.topology.tiles import Pieces, Stretch
+from graphattn.backends.layout.tiles import Pieces, Stretch
 from graphattn.traced import smaller
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from graphattn.backends import warmup
 from graphattn.backends.edges.backend import NUMBA, OnEdges
 from graphattn.backends.numba.compiling import KERNELS
 from graphattn.backends.numba.usable import SWITCH
+from graphattn.bench import warmup
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphattn.topology.tiles import Pieces, Share
+from graphattn.backends.layout.tiles import Pieces, Share
 
 # On a CPU a tile takes about 0.25 ms besides its pairs, forward and backward, and a pair of 8 heads of 32 about 70 ns.
 # 48 graphs of 30 to 400 nodes: 24 tiles with 1 % padding, 1.7 times as fast as one padded block; 1,024 and 16,384 do no better.

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from graphattn.topology import Edges, compressed
-from graphattn.topology.compressed import compress
+from graphattn.backends.layout import compressed
+from graphattn.backends.layout.compressed import compress
+from graphattn.topology import Edges
 
 
 @pytest.mark.parametrize(("edges", "rows", "others"), [(1, 1, 1), (50, 7, 3), (500, 5, 900), (6, 1000, 2)])

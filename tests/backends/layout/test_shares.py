@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphattn.backends.layout.shares import alike, cheapest
+from graphattn.backends.layout.tiles import graphs_of
 from graphattn.topology import Cross, Full
-from graphattn.topology.shares import alike, cheapest
-from graphattn.topology.tiles import graphs_of
 
 
 def cost(sizes, many, starts, call):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from graphattn.convert.cache import Cache, chosen, grow, hear
+from graphattn.blocks.cache import Cache, chosen, grow, hear
 from graphattn.topology import Causal, Cross, Edges, read_sizes
 from graphattn.zoo import SelfAttention
 
