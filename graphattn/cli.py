@@ -267,13 +267,14 @@ def compare(
     smiles: Smiles = None,
     target: Annotated[str | None, typer.Option(help="Column to learn; guessed if not given.")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; guessed if not given.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column of groups; rows of one group stay in one part.")] = None,
     debug: Debug = False,
 ) -> None:
     """Compare layers on graphs on the same data and budget: attention or a GCN? Writes a report."""
     from graphattn.comparison import command, settings
 
     options = command.ComparisonOptions(
-        data, smiles, target, task, count, command.names(layers), command.names(topologies)
+        data, smiles, target, task, group, count, command.names(layers), command.names(topologies)
     )
     given = settings.Settings(repeats, seeds, split, trials=trials, epochs=epochs, seed=seed, rope=rope)
     command.run(options, given, out, jobs, quick, say)

@@ -32,6 +32,7 @@ class ComparisonOptions:
     Args:
         data: a name or a file.
         smiles, target, task: columns of a file and the kind of target; inferred if not given.
+        group: column of a file; rows of one group stay in one part.
         count: maximum number of graphs.
         layers, topologies: names.
     """
@@ -40,6 +41,7 @@ class ComparisonOptions:
     smiles: str | None
     target: str | None
     task: str | None
+    group: str | None
     count: int | None
     layers: Sequence[str]
     topologies: Sequence[str]
@@ -69,7 +71,12 @@ def run(
     """
     count = min(QUICK, options.count or QUICK) if fast else options.count
     posed = problem(
-        options.data, target=options.target, smiles=options.smiles, task=cast(Target | None, options.task), count=count
+        options.data,
+        target=options.target,
+        smiles=options.smiles,
+        task=cast(Target | None, options.task),
+        groups=options.group,
+        count=count,
     )
     if fast:
         posed = replace(posed, notes=(*posed.notes, SMALL))

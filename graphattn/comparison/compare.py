@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from numpy.typing import ArrayLike
 from rich.console import Console
 
 from graphattn import files
@@ -114,6 +115,7 @@ def compare(
     layers: Sequence[str] = LAYERS,
     topologies: Sequence[str] = TOPOLOGIES,
     *,
+    groups: ArrayLike | None = None,
     settings: Settings | None = None,
     out: str | Path | None = None,
     jobs: int = 0,
@@ -131,6 +133,8 @@ def compare(
             :func:`~graphattn.comparison.problems.problem` makes with more options.
         layers: names; see :data:`~graphattn.models.by_name.layers.LAYERS`.
         topologies: names; see :data:`~graphattn.models.by_name.topologies.TOPOLOGIES`.
+        groups: a column of a file, an attribute of PyG graphs, or a label for each graph; graphs of one group (a patient) are in
+            one part.
         settings: parts, budget, size, tuning; the same for all layers.
         out: folder of results, table, log, verdict and report; nothing is written if not given.
         jobs: processes that take fits; 0 for this process alone. Timings are steadiest with 0 or 1.
@@ -153,7 +157,7 @@ def compare(
     """
     if jobs < 0:
         raise ValueError(f"expected jobs of 0 or more, got {jobs}")
-    posed, given = problem(data, layers=layers), settings or Settings()
+    posed, given = problem(data, groups=groups, layers=layers), settings or Settings()
     if given.trials:
         library()  # an error before the first fit, not in each of them
     planned = plan(posed, layers, topologies, given)

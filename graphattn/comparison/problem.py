@@ -32,15 +32,16 @@ class Problem:
         target: ``binary``, ``multiclass`` or ``regression``.
         classes: their names, in order of their numbers; none for regression.
         level: whether whole graphs or nodes are asked.
-        groups: graphs of one group stay in one part (a scaffold); none if all are free.
+        groups: graphs of one group stay in one part (a patient); none if all are free.
         smiles: of the molecules, for fingerprints; none if the graphs are something else.
         splits: given parts, numbers of graphs (of nodes where :attr:`transductive`); none if parts are drawn.
         notes: what a reader has to know: rows that were set aside and why, where the data come from.
 
     Raises:
-        ValueError: no graph; another number of answers, groups or SMILES than of graphs; fewer classes than two, a class of which
-            there is none, a number that is no class; a regression with classes or with one value only; a given part that is
-            empty, that shares something with another, or that names what there is not.
+        ValueError: no graph; another number of answers, groups or SMILES than of graphs; groups of one graph whose nodes are
+            divided; fewer classes than two, a class of which there is none, a number that is no class; a regression with classes
+            or with one value only; a given part that is empty, that shares something with another, or that names what there is
+            not.
 
     >>> pair = torch.tensor([[0, 1], [1, 0]])
     >>> graphs = [Data(x=torch.rand(2, 3), edge_index=pair, y=torch.tensor([k % 2])) for k in range(4)]
@@ -65,6 +66,10 @@ class Problem:
         for what, held in (("groups", self.groups), ("SMILES", self.smiles)):
             if held is not None and len(held) != len(self.graphs):
                 raise ValueError(f"expected as many {what} as graphs, got {len(held)} for {len(self.graphs)}")
+        if self.transductive and self.groups is not None:
+            raise ValueError(
+                f"expected graphs to keep together in groups, got one graph, {self.name}, whose nodes are divided"
+            )
         labels = self.labels()
         if self.level == "graph" and len(labels) != len(self.graphs):
             raise ValueError(f"expected one y for each of {len(self.graphs)} graphs, got {len(labels)}")

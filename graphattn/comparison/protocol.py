@@ -18,6 +18,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphattn.comparison.problem import Problem
+from graphattn.data.groups import together
 from graphattn.data.splits import PARTS, SPLITS, Fractions, Split
 from graphattn.data.wording import listed
 
@@ -42,7 +43,8 @@ def rule_of(problem: Problem, split: str | None = None) -> str:
     if split is None:
         stratified = problem.target != "regression" and (problem.level == "graph" or problem.transductive)
         free = "stratified" if stratified else "random"
-        return GIVEN if problem.splits else "scaffold_balanced" if problem.smiles is not None else free
+        scaffolds = problem.smiles is not None and problem.groups is None
+        return GIVEN if problem.splits else "scaffold_balanced" if scaffolds else free
     if split not in (*SPLITS, GIVEN):
         raise ValueError(f"expected the split to be {listed([*SPLITS, GIVEN], 'or')}, got {split!r}")
     if split == GIVEN and not problem.splits:
@@ -51,6 +53,8 @@ def rule_of(problem: Problem, split: str | None = None) -> str:
         )
     if split.startswith("scaffold") and problem.smiles is None:
         raise ValueError(f"expected molecules for the split {split!r}, got {problem.name}, which has no SMILES")
+    if split.startswith("scaffold") and problem.groups is not None:
+        raise ValueError(f"expected the split 'random' or 'stratified' for {problem.name} with groups, got {split!r}")
     if split == "stratified" and (problem.target == "regression" or not (_per_row(problem))):
         raise ValueError(f"expected one class for each row for the split 'stratified', got {problem.name}")
     return split
@@ -88,6 +92,7 @@ def parts(
         given = list(problem.splits or ())
         for number, each in enumerate(given):
             _check(problem, each, f"the given part {number}")
+            _check_groups(problem, each, number)
         # Networks answer for nodes in the order of the graph.
         return [Split(*map(np.sort, each)) for each in given] if problem.transductive else given
     seeds = [int(each.generate_state(1)[0]) for each in np.random.SeedSequence([seed, 6]).spawn(repeats)]
@@ -134,8 +139,8 @@ def _keys(problem: Problem) -> tuple[list[str], NDArray[np.int64]]:
     if problem.transductive:
         rows = np.flatnonzero(label_mask(problem, problem.labels()))
         return [str(row) for row in rows], rows
-    kept = problem.smiles if problem.smiles is not None else problem.groups
-    return (list(kept) if kept is not None else [str(row) for row in rows]), rows
+    kept = [list(each) for each in (problem.smiles, problem.groups) if each is not None]
+    return (together(*kept) if len(kept) == 2 else kept[0] if kept else [str(row) for row in rows]), rows
 
 
 def label_mask(problem: Problem, labels: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -153,6 +158,21 @@ def _check(problem: Problem, split: Split, what: str) -> None:
             raise ValueError(
                 f"expected classes or values that differ in every part, but {what} leaves {only} in the {name} part"
             )
+
+
+def _check_groups(problem: Problem, split: Split, number: int) -> None:
+    """Raises `ValueError` if graphs of one group are in two given parts."""
+    groups = problem.groups
+    if groups is None:
+        return
+    part_of: dict[str, str] = {}
+    for name, rows in zip(PARTS, split, strict=True):
+        for group in (groups[int(row)] for row in rows):
+            if part_of.setdefault(group, name) != name:
+                raise ValueError(
+                    f"expected graphs of one group in one part, got group {group!r} in the {part_of[group]} and the {name} part "
+                    f"of the given split {number}; another split, such as 'random', keeps groups together"
+                )
 
 
 def part_labels(problem: Problem, split: Split) -> list[NDArray[np.float64]]:

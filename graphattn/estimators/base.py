@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from graphattn.data.groups import together
 from graphattn.data.wording import list_problems
-from graphattn.estimators.targets import Targets, few, hold_out, nodes_held_out, together
+from graphattn.estimators.targets import Targets, few, hold_out, nodes_held_out
 from graphattn.models.by_name.network import Level
 
 

@@ -11,10 +11,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from graphattn.data.groups import group_keys
 from graphattn.data.wording import list_problems
 from graphattn.estimators.base import Estimator
 from graphattn.estimators.checking import classes_of, column, missing
-from graphattn.estimators.targets import Targets, group_keys
+from graphattn.estimators.targets import Targets
 
 _LARGEST = float(np.finfo(np.float32).max)
 

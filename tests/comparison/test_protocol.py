@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -100,6 +102,36 @@ def test_groups_stay_together():
     groups = [str(k // 4) for k in range(40)]
     for split in parts(classes(groups=groups), "random", repeats=3):
         assert all(len({int(row) // 4 for row in part}) * 4 == len(part) for part in split)
+
+
+def test_groups_of_molecules_stay_together_and_so_do_equal_molecules():
+    posed = molecules()
+    count = len(posed.graphs)
+    groups = [str(k % 7) for k in range(count)]
+    grouped = replace(posed, groups=groups)
+    assert rule_of(grouped) == "stratified"
+    for rule in ("random", "stratified"):
+        for split in parts(grouped, rule, repeats=3, fractions=(0.5, 0.25, 0.25)):
+            found = [{groups[row] for row in part} for part in split]
+            assert sum(map(len, found)) == 7
+    with pytest.raises(
+        ValueError, match=r"expected the split 'random' or 'stratified' for .* with groups, got 'scaffold'"
+    ):
+        rule_of(grouped, "scaffold")
+    twins = replace(grouped, smiles=["C"] * count)
+    with pytest.raises(ValueError, match="1 different molecule"):
+        parts(twins, "random", repeats=1)
+
+
+def test_given_parts_that_divide_a_group_are_refused():
+    split = Split(np.array([0, 1, 2]), np.array([3, 4]), np.array([5, 6]))
+    groups = [f"patient {k}" for k in range(40)]
+    assert len(parts(classes(splits=[split], groups=groups))) == 1
+    groups[6] = "patient 1"
+    with pytest.raises(
+        ValueError, match="got group 'patient 1' in the training and the test part of the given split 0"
+    ):
+        parts(classes(splits=[split], groups=groups))
 
 
 def test_given_parts_are_used():

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -14,6 +15,7 @@ from graphattn.comparison.problem import Problem, Target
 from graphattn.comparison.problems.answers import answers
 from graphattn.data import splits
 from graphattn.data.graphs import READ_BY_SOME, Form, gaps, misfits, plain, set_aside
+from graphattn.data.groups import group_keys
 from graphattn.data.splits import Split
 
 _WEIGHTS = (
@@ -29,6 +31,7 @@ def problem_of_graphs(
     target: int | None = None,
     task: Target | None = None,
     reads: Collection[str] = READ_BY_SOME,
+    groups: ArrayLike | None = None,
 ) -> Problem:
     """The problem that graphs pose by their ``y``. Single graphs that cannot be used are set aside and named in the notes.
 
@@ -40,6 +43,7 @@ def problem_of_graphs(
         target: which of several targets in ``y``, from 0.
         task: what they are, see :func:`~graphattn.comparison.problems.answers.answers`.
         reads: what the layers read of edges (:attr:`~graphattn.models.by_name.topologies.Cell.reads`); the rest is not demanded.
+        groups: a label for each graph, or the name of an attribute of graphs; graphs of one group stay in one part.
 
     Raises:
         ValueError: half of the graphs or more cannot be used, and as :class:`Problem` and ``answers`` do.
@@ -51,6 +55,7 @@ def problem_of_graphs(
     held = list(graphs)
     if not held:
         raise ValueError("expected graphs to learn from, got none")
+    keys = group_keys(groups, held, "graphs")
     common, problems = misfits(held)
     if problems:
         common, problems = misfits(held, reads=reads)
@@ -67,7 +72,11 @@ def problem_of_graphs(
     given, more = (), ()
     if asked.level == "node" and len(copies) == 1:
         given, more = _given(next(iter(usable.values())), asked.y[next(iter(asked.y))])
-    return Problem(name, copies, asked.target, asked.classes, asked.level, splits=given or None, notes=notes + more)
+    kept_groups = None if keys is None else [keys[position] for position in asked.y]
+    parts = given or None
+    return Problem(
+        name, copies, asked.target, asked.classes, asked.level, kept_groups, splits=parts, notes=notes + more
+    )
 
 
 def lacking(common: Form | None) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from torch_geometric.data import Data
 
 from graphattn.comparison.problem import Problem, Target
 from graphattn.comparison.problems.graphs import completed
+from graphattn.data.columns import pick
 from graphattn.data.embedded import open_table
 from graphattn.data.prepare import Molecules, Rejected, collect, summary
-from graphattn.data.splits import Split, from_column, scaffold_key
+from graphattn.data.splits import Split, from_column
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import guess_task
 
@@ -20,21 +21,26 @@ _MOST_LINES = 20
 
 
 def problem_of_molecules(
-    data: str | Path, target: str | None = None, smiles: str | None = None, task: Target | None = None
+    data: str | Path,
+    target: str | None = None,
+    smiles: str | None = None,
+    task: Target | None = None,
+    group: str | None = None,
 ) -> Problem:
     """The problem that a CSV, TSV or SDF file of molecules poses, or an embedded data set, for one target.
 
-    Rows that cannot be used are named in the notes with their lines. Groups are Bemis-Murcko scaffolds. A column of parts (train,
+    Rows that cannot be used are named in the notes with their lines. A column of parts (train,
     validation, test) gives the split.
 
     Args:
         data: a file, ``"bbb"`` or ``"solubility"``.
         target, smiles: columns; guessed if not given.
         task: guessed if not given, see :func:`~graphattn.data.tasks.guess_task`.
+        group: column of groups, such as patients or batches, that stay in one part.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: several targets; and as reading, guessing and :class:`Problem` do.
+        ValueError: several targets; a row without a group; and as reading, guessing and :class:`Problem` do.
     """
     table = open_table(data, smiles=smiles, targets=target)
     if len(table.target_columns) != 1:
@@ -45,9 +51,17 @@ def problem_of_molecules(
     graphs = [_plain(graph, kind) for graph in molecules.graphs]
     given, notes = _given(table, molecules)
     notes = (*table.notes, sentence, *_rejected(molecules.rejected, len(table.frame)), *notes)
-    groups = [scaffold_key(text) for text in molecules.smiles]
+    groups = None if group is None else _groups(table, group, molecules, data)
     name = Path(data).name.partition(".")[0]
     return Problem(name, graphs, kind, posed.classes, "graph", groups, molecules.smiles, given, notes)
+
+
+def _groups(table: MoleculeTable, column: str, molecules: Molecules, data: str | Path) -> list[str]:
+    cells = table.frame[pick({str(name): () for name in table.frame.columns}, column, Path(data))].iloc[molecules.row]
+    for row, cell in zip(molecules.row.tolist(), cells, strict=True):
+        if not str(cell).strip():
+            raise ValueError(f"expected a group in column {column!r} of each row, got none in line {table.line[row]}")
+    return [str(cell).strip() for cell in cells]
 
 
 def _plain(graph: Data, kind: Target) -> Data:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.utils import remove_self_loops
 
@@ -18,6 +19,7 @@ from graphattn.comparison.problems.molecules import problem_of_molecules
 from graphattn.data import embedded
 from graphattn.data.generated import digit_images, distant, motif, shuffled_edges, sparse_and
 from graphattn.data.graphs import plain
+from graphattn.data.groups import group_keys
 from graphattn.data.images import patches
 from graphattn.models.by_name.layers import LAYERS
 from graphattn.models.by_name.topologies import cells
@@ -30,6 +32,7 @@ def problem(
     target: str | int | None = None,
     smiles: str | None = None,
     task: Target | None = None,
+    groups: ArrayLike | None = None,
     layers: Sequence[str] | None = None,
     count: int | None = None,
     seed: int = 0,
@@ -42,6 +45,8 @@ def problem(
         target: a column of a file by name, one of several targets in ``y`` by number; not needed where there is one.
         smiles: the column of SMILES in a file; guessed if not given.
         task: ``binary``, ``multiclass`` or ``regression``; guessed if not given.
+        groups: a column of a file, an attribute of PyG graphs, or a label for each graph; what has one label (a patient, a batch)
+            is in one part. All are free if not given.
         layers: names of those that will be compared; features of edges are demanded of all PyG graphs only where one of them
             reads these. All if not given.
         count: at most so many graphs, drawn by ``seed``; data made by rule are so many.
@@ -59,9 +64,9 @@ def problem(
     if count is not None and count < 1:
         raise ValueError(f"expected a count of 1 or more, got {count}")
     if isinstance(data, Problem):
-        return _fewer(data, count, seed)
+        return _fewer(data if groups is None else _grouped(replace(data, groups=_labels(data, groups))), count, seed)
     if isinstance(data, str | Path):
-        return _by_name(data, target, smiles, task, count, seed)
+        return _by_name(data, target, smiles, task, groups, count, seed)
     if isinstance(data, Data):
         data = data.to_data_list() if isinstance(data, Batch) else [data]
     if not isinstance(data, Iterable):
@@ -69,24 +74,47 @@ def problem(
     if isinstance(target, str) or smiles is not None:
         raise ValueError(f"expected a target by number and no smiles for PyG graphs, got {target=} and {smiles=}")
     name = str(getattr(data, "name", type(data).__name__)) if isinstance(data, Dataset) else "graphs"
-    reads = [cell.reads for cell in cells(LAYERS if layers is None else layers, ["edges", "full"])]
-    return _fewer(problem_of_graphs(data, name, target, task, frozenset().union(*reads)), count, seed)
+    reads = frozenset().union(*(each.reads for each in cells(LAYERS if layers is None else layers, ["edges", "full"])))
+    return _fewer(_grouped(problem_of_graphs(data, name, target, task, reads, groups)), count, seed)
 
 
 def _by_name(
-    data: str | Path, target: str | int | None, smiles: str | None, task: Target | None, count: int | None, seed: int
+    data: str | Path,
+    target: str | int | None,
+    smiles: str | None,
+    task: Target | None,
+    groups: ArrayLike | None,
+    count: int | None,
+    seed: int,
 ) -> Problem:
     name = str(data)
     if isinstance(target, int):
         raise ValueError(f"expected a target by name, such as 'label', for {name!r}, got {target}")
+    if not isinstance(groups, str | None):
+        raise ValueError(f"expected groups as the name of a column of {name!r}, got {type(groups).__name__}")
     if name in _MADE and not Path(data).exists():
-        if (target, smiles, task) != (None, None, None):
-            raise ValueError(f"{name!r} has one target and no columns; got {target=}, {smiles=} and {task=}")
+        if (target, smiles, task, groups) != (None, None, None, None):
+            asked = f"{target=}, {smiles=}, {task=} and {groups=}"
+            raise ValueError(f"{name!r} has one target and no columns; got {asked}")
         return _MADE[name](count, seed)
     try:
-        return _fewer(problem_of_molecules(data, target, smiles, task), count, seed)
+        return _fewer(_grouped(problem_of_molecules(data, target, smiles, task, groups)), count, seed)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error} (made by rule: {', '.join(_MADE)})") from None
+
+
+def _labels(made: Problem, groups: ArrayLike) -> list[str] | None:
+    if isinstance(groups, str):
+        raise ValueError(f"expected a group for each graph of the problem {made.name!r}, got the name {groups!r}")
+    return group_keys(groups, made.graphs, "graphs")
+
+
+def _grouped(made: Problem) -> Problem:
+    """The problem, with a note about its groups."""
+    if made.groups is None:
+        return made
+    note = f"what is of one group stays in one part: {len(set(made.groups)):,} groups of {len(made.graphs):,} graphs"
+    return replace(made, notes=(*made.notes, note))
 
 
 def _digits(count: int | None, seed: int) -> Problem:

@@ -24,7 +24,7 @@ def test_a_file_of_molecules(table):
     assert (found.name, found.target, found.classes) == ("small", "binary", ("no", "yes"))
     assert found.labels().tolist() == [1, 0, 1, 0]
     assert list(found.smiles) == ["CCO", "CCN", "CCC", "c1ccccc1"]
-    assert list(found.groups) == ["", "", "", "c1ccccc1"]
+    assert found.groups is None
     assert found.splits is None
     assert sorted(found.graphs[0].keys()) == ["distance", "edge_attr", "edge_index", "x", "y"]
     assert found.graphs[0].y.dtype == torch.long
@@ -81,7 +81,7 @@ def test_files_that_pose_no_problem_are_refused(tmp_path, rows, message):
 
 def test_embedded_molecules():
     found = problem("solubility", count=60)
-    assert (found.target, len(found.graphs), len(found.smiles), len(found.groups)) == ("multiclass", 60, 60, 60)
+    assert (found.target, len(found.graphs), len(found.smiles)) == ("multiclass", 60, 60)
     assert sorted(row for part in found.splits[0] for row in part) == list(range(60))
     assert problem("solubility", count=60).smiles == found.smiles != problem("solubility", count=60, seed=1).smiles
 
@@ -121,7 +121,7 @@ def test_data_made_by_rule_are_so_many_of_a_seed(name):
 def test_a_problem_is_left_as_it_is(table):
     found = problem(table)
     assert problem(found) is found
-    fewer = problem(found, count=3, seed=5)
+    fewer = problem(found, groups=["a", "b", "c", "d"], count=3, seed=5)
     assert (len(fewer.graphs), len(fewer.smiles), len(fewer.groups)) == (3, 3, 3)
     assert fewer.notes[-1] == "3 of 4 graphs, drawn by seed 5"
 
@@ -158,3 +158,47 @@ def test_what_is_not_there_is_said_with_what_is():
 def test_options_that_do_not_fit_are_refused(data, options, error, message):
     with pytest.raises(error, match=re.escape(message)):
         problem(data, **options)
+
+
+def test_groups_are_a_column_of_a_file(tmp_path):
+    path = tmp_path / "batches.csv"
+    path.write_text("smiles,label,batch\nCCO,yes,a\nC1CC,no,b\nCCN,no, b \nCCC,yes,a\n")
+    found = problem(path, target="label", groups="batch")
+    assert found.groups == ["a", "b", "a"]
+    assert found.notes[-1] == "what is of one group stays in one part: 2 groups of 3 graphs"
+    with pytest.raises(ValueError, match=r"batches\.csv .*'patient'"):
+        problem(path, target="label", groups="patient")
+    path.write_text("smiles,label,batch\nCCO,yes,a\nCCN,no,\nCCC,yes,b\nCC,no,b\n")
+    with pytest.raises(ValueError, match="expected a group in column 'batch' of each row, got none in line 3"):
+        problem(path, target="label", groups="batch")
+
+
+def test_groups_are_an_attribute_of_graphs_or_a_label_of_each():
+    graphs = [Data(x=torch.rand(2, 1), patient=f"p{k // 2}", y=torch.tensor([k % 2])) for k in range(6)]
+    broken = [*graphs, Data(x=torch.zeros(0, 1), patient="p9", y=torch.tensor([0]))]
+    for groups in ("patient", [f"p{k // 2}" for k in range(6)] + ["p9"]):
+        found = problem(broken, groups=groups)
+        assert found.groups == ["p0", "p0", "p1", "p1", "p2", "p2"]
+    assert problem(found, groups=list("abcdef")).groups == list("abcdef")
+
+
+@pytest.mark.parametrize(
+    ("data", "groups", "message"),
+    [
+        ("motif", "patient", "'motif' has one target and no columns; got .*groups='patient'"),
+        ("bbb", ["a"], "expected groups as the name of a column of 'bbb', got list"),
+        ([Data(num_nodes=1, y=torch.tensor([k])) for k in (0, 1)], ["a"], "got 1 groups for 2 graphs"),
+        ([Data(num_nodes=1, y=torch.tensor([k])) for k in (0, 1)], "patient", "got none at position 0"),
+        (Data(num_nodes=4, y=torch.tensor([0, 1, 0, 1])), ["a"], "got one graph, graphs, whose nodes are divided"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(data, groups, message):
+    with pytest.raises(ValueError, match=message):
+        problem(data, groups=groups)
+
+
+def test_a_problem_has_no_columns(table):
+    with pytest.raises(
+        ValueError, match="expected a group for each graph of the problem 'small', got the name 'batch'"
+    ):
+        problem(problem(table), groups="batch")
