@@ -36,9 +36,9 @@ from graphattn.models.by_name.topologies import Cell
 from graphattn.models.network import Network
 from graphattn.training import fitting as training
 from graphattn.training.craft import Loss, cross_entropy, squared_error
+from graphattn.training.model_folder import versions
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Curves
-from graphattn.training.saved import versions
 
 MEASURED = 64
 """Graphs of the test part on which it is measured what a network costs and what it learned; labels play no part in it."""

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch_geometric.data import Batch, Data
 
-from graphattn.comparison.fitted import FittedNetwork, Training
 from graphattn.data.graphs import Form, gaps, misfits, weighted
 from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import positive, share, whole
@@ -25,6 +24,7 @@ from graphattn.estimators.targets import Targets, of_graphs_themselves, of_nodes
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.topologies import Cell, cells
 from graphattn.training.craft import cross_entropy, squared_error
+from graphattn.training.fitted_graphs import FittedNetwork, Training
 from graphattn.training.recipe import Recipe
 
 _HEADS = 4

@@ -38,6 +38,35 @@ def card(described: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def graph_card(described: Mapping[str, Any]) -> str:
+    """Markdown from what `FittedNetwork.save` describes: what is predicted, by which network, how it is used."""
+    described = _escaped(described)
+    layer, topology = described["cell"]
+    classes, of = described.get("classes"), "each graph" if described["level"] == "graph" else "each node"
+    predicts = f"a class: {', '.join(map(str, classes))}" if classes else f"{described['outputs']} value(s)"
+    lines = [
+        f"# Graph {'classification' if classes else 'regression'} model",
+        "",
+        f"Predicts, of {of}, {predicts}. Made by graphattn {described['versions']['graphattn']}.",
+        "",
+        "## How it was made",
+        "",
+        f"- Network: {layer} on {topology}, {_pairs(described['size'])}.",
+        f"- Parameters of the estimator: {_pairs(described.get('parameters', {}))}.",
+        f"- Versions: {_pairs(described['versions'])}.",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import graphattn",
+        "",
+        f"model = graphattn.Graph{'Classifier' if classes else 'Regressor'}.load(THIS_FOLDER)",
+        "model.predict(graphs)",
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _escaped(value: Any) -> Any:
     """Names of columns and classes are texts, whatever they look like."""
     if isinstance(value, str):

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from graphattn.backends import BACKENDS
 from graphattn.data.embedded import names
-from graphattn.training.saved import versions
+from graphattn.training.model_folder import versions
 
 
 def environment() -> Table:

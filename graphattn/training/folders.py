@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import graphattn
 from graphattn import files
@@ -14,7 +14,15 @@ DESCRIPTION = "model.json"
 FORMAT = 2
 """Of `model.json`: 1 had other names of weights, and files of graph models of another name."""
 CHECKPOINTS = "training"
-FIELDS = ("task", "architecture", "recipe", "target", "features", "weights")
+Kind = Literal["molecules", "graphs"]
+FIELDS: dict[Kind, tuple[str, ...]] = {
+    "molecules": ("task", "architecture", "recipe", "target", "features", "weights"),
+    "graphs": ("cell", "size", "form", "features", "outputs", "scales"),
+}
+_MADE_BY: dict[Kind, str] = {
+    "molecules": "made by 'graphattn train'",
+    "graphs": "that GraphClassifier or GraphRegressor saved",
+}
 
 
 def check_folder(out: Path, resume: bool) -> None:
@@ -57,14 +65,22 @@ def check_file(out: Path, data: str) -> None:
         raise ValueError(f"{out} is the input; name another file with --out")
 
 
-def read_description(folder: str | Path) -> dict[str, Any]:
-    """What `model.json` in a model folder says.
+def description_of(folder: str | Path, kind: Kind) -> str:
+    """Name of the file that describes the model in a folder; graph models of format 1 had one of their own."""
+    former = "graph_model.json"
+    alone = not (Path(folder) / DESCRIPTION).exists() and (Path(folder) / former).is_file()
+    return former if kind == "graphs" and alone else DESCRIPTION
 
-    Raises `ValueError`, naming the file, when it is missing or damaged, or is of another format than this version's.
+
+def read_description(folder: str | Path, kind: Kind = "molecules") -> dict[str, Any]:
+    """What `model.json` in the folder of a model of this kind says.
+
+    Raises `ValueError`, naming the file, when it is missing or damaged, describes a model of another kind, or is of another
+    format than this version's.
     """
-    path = Path(folder) / DESCRIPTION
+    path = Path(folder) / description_of(folder, kind)
     if not path.is_file():
-        raise ValueError(f"{folder} holds no model: expected a folder made by 'graphattn train', with model.json in it")
+        raise ValueError(f"{folder} holds no model: expected a folder {_MADE_BY[kind]}, with {DESCRIPTION} in it")
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -73,12 +89,10 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     if found not in range(1, FORMAT + 1) or isinstance(found, bool):
         reads = f"graphattn {graphattn.__version__} reads formats 1 to {FORMAT}"
         raise ValueError(f"{path} has format {found!r}, {reads}; {retrain(described)}")
-    if described.get("kind", "molecules") != "molecules":
-        raise ValueError(
-            f"{path} describes a model of {described['kind']}: expected one of molecules; "
-            "GraphClassifier.load and GraphRegressor.load read it"
-        )
-    if missing := [name for name in FIELDS if name not in described]:
+    held = described.get("kind", kind)
+    if held != kind:
+        raise ValueError(f"{path} describes a model of {held}: expected one of {kind}, in a folder {_MADE_BY[kind]}")
+    if missing := [name for name in FIELDS[kind] if name not in described]:
         raise ValueError(f"{path} is damaged: it lacks {', '.join(missing)}")
     return described
 

@@ -1,9 +1,11 @@
 """The folder of a trained model: `model.json`, weights as safetensors, a card as `README.md`, and a manifest of their SHA-256."""
 
 import json
+import platform
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+import graphattn
 from graphattn import files
 from graphattn.training.folders import DESCRIPTION
 
-Kind = Literal["molecules", "graphs"]
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def write_folder(folder: str | Path, described: Mapping[str, Any], members: Sequence[nn.Module], card: str) -> Path:
@@ -54,7 +57,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def filled(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], path: Path) -> nn.Module:
+def filled(make: Callable[[], Net], weights: Mapping[str, Tensor], path: Path) -> Net:
     """The network that `make` builds with the weights from `path`, in evaluation mode.
 
     It is built without memory first, and only if its weights have the names, shapes and types of the file's it is built in
@@ -98,3 +101,10 @@ def plain(value: Any) -> Any:
 
 def _form(weight: Tensor) -> str:
     return f"{str(weight.dtype).removeprefix('torch.')} {list(weight.shape)}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages a model depends on."""
+    packages = ("torch", "torch-geometric", "rdkit", "lightning", "scikit-learn", "numpy")
+    own = {"graphattn": graphattn.__version__, "python": platform.python_version()}
+    return own | {package: metadata.version(package) for package in packages}

@@ -1,10 +1,8 @@
 """A trained model, in memory and as a folder: weights in safetensors, the rest in `model.json`. Nothing is pickled."""
 
 import dataclasses
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from graphattn.training.card import card
 from graphattn.training.folders import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
 from graphattn.training.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.inputs import Chemistry
-from graphattn.training.model_folder import filled, plain, read_weights, weight_files, write_folder
+from graphattn.training.model_folder import filled, plain, read_weights, versions, weight_files, write_folder
 from graphattn.training.objective import SCORES, predictions
 from graphattn.training.packed import Packed, Standardiser
 from graphattn.training.recipe import MoleculeRecipe
@@ -122,7 +120,7 @@ def load(folder: str | Path, trust: bool = False) -> FittedModel:
             raise ValueError(f"{folder / DESCRIPTION}: {text}")
     try:
         model = _described(described)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
     model.members = [_member(model, path) for path in weight_files(described, folder)]
     return model
@@ -142,7 +140,7 @@ def _described(described: Mapping[str, Any]) -> FittedModel:
     names = tuple(known["names"]) if known else ()
     if standardiser is not None and (len(names) != standardiser.width or not all(isinstance(n, str) for n in names)):
         raise ValueError(f"expected names of {standardiser.width} descriptors, got {len(names)}")
-    own = {"format", "kind", "versions", "seed", "parameters", "descriptors", *FIELDS}
+    own = {"format", "kind", "versions", "seed", "parameters", "descriptors", *FIELDS["molecules"]}
     record = {name: value for name, value in described.items() if name not in own}
     _check_record(record, task)
     recipe, architecture = MoleculeRecipe(**described["recipe"]), dict(described["architecture"])
@@ -164,13 +162,6 @@ def _check_record(record: Mapping[str, Any], task: Task) -> None:
     seen = record.get("seen", [])
     if not isinstance(seen, list) or not all(isinstance(each, str) for each in seen):
         raise ValueError("expected a list of texts as seen")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages a model depends on."""
-    packages = ("torch", "torch-geometric", "rdkit", "lightning", "scikit-learn", "numpy")
-    own = {"graphattn": graphattn.__version__, "python": platform.python_version()}
-    return own | {package: metadata.version(package) for package in packages}
 
 
 def feature_tables() -> dict[str, dict[str, list[str]]]:

@@ -206,9 +206,12 @@ def test_other_folders_are_refused(classifier, regressor, tmp_path):
     folder = classifier.save(tmp_path / "classes")
     with pytest.raises(ValueError, match="holds a classifier; expected a regressor"):
         GraphRegressor.load(folder)
-    with pytest.raises(ValueError, match=r"holds no graph model: .*graph_model\.json"):
+    with pytest.raises(
+        ValueError,
+        match=r"holds no model: expected a folder that GraphClassifier or GraphRegressor saved",
+    ):
         GraphClassifier.load(tmp_path)
-    described = json.loads((folder / "graph_model.json").read_text())
+    described = json.loads((folder / "model.json").read_text())
     (folder / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"model\.safetensors was changed since the model was saved"):
         GraphClassifier.load(folder)
@@ -217,12 +220,45 @@ def test_other_folders_are_refused(classifier, regressor, tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(ValueError, match=r"is incomplete: model\.safetensors is missing"):
         GraphClassifier.load(folder, trust=True)
-    (folder / "graph_model.json").write_text(json.dumps(described | {"format": 7}))
-    with pytest.raises(ValueError, match=r"graph_model\.json is damaged .*format 7, and this version reads 1"):
+    (folder / "model.json").write_text(json.dumps(described | {"format": 7}))
+    with pytest.raises(ValueError, match=r"model\.json has format 7, graphattn .* reads formats 1 to 2"):
         GraphClassifier.load(folder, trust=True)
-    (folder / "graph_model.json").write_text("{")
-    with pytest.raises(ValueError, match=r"graph_model\.json is damaged"):
+    (folder / "model.json").write_text("{")
+    with pytest.raises(ValueError, match=r"model\.json is damaged"):
         GraphClassifier.load(folder, trust=True)
+
+
+def test_a_folder_saved_as_graph_model_json_is_read(classifier, tmp_path, caplog):
+    folder = classifier.save(tmp_path)
+    described = json.loads((folder / "model.json").read_text())
+    for name in ("kind", "versions", "weights"):
+        del described[name]
+    (folder / "graph_model.json").write_text(json.dumps(described | {"format": 1}))
+    for name in ("model.json", "manifest.json", "README.md"):
+        (folder / name).unlink()
+    assert np.array_equal(GraphClassifier.load(folder).predict_proba(GRAPHS), classifier.predict_proba(GRAPHS))
+    assert "was saved without manifest.json, by an earlier version" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"outputs": 10**9}, "expected outputs from 1 to 1,000,000, got 1000000000"),
+        ({"size": {"width": 8, "hidden": 10**12, "depth": 1, "heads": 4}}, "expected hidden as a whole number up to"),
+        ({"size": {"width": 8, "hidden": 16, "depth": 10**7, "heads": 4}}, "expected depth as a whole number up to"),
+        ({"cell": ["gcn", "bonds"]}, "expected topologies of"),
+        ({"level": "edge"}, "expected the level graph or node, got 'edge'"),
+        ({"scales": {"y": [[0.0], [0.0]]}}, "expected 2 means and positive deviations"),
+        ({"features": [[10**9, []], None, 0, 1.0]}, "expected counts of columns up to 1,000,000"),
+        ({"features": [[5, []], None, 0, 1.0]}, "is damaged or of another network: expected embedding"),
+        ({"kind": "molecules"}, "describes a model of molecules: expected one of graphs, in a folder that Graph"),
+    ],
+)
+def test_a_description_of_what_there_is_not_is_refused_in_words(classifier, tmp_path, changes, words):
+    path = classifier.save(tmp_path) / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(ValueError, match=words):
+        GraphClassifier.load(tmp_path, trust=True)
 
 
 INFINITE = ring(4, 0)

@@ -163,7 +163,7 @@ def test_labels_that_graphs_hold_are_learned_where_none_are_given():
 
 
 def test_graphs_of_a_patient_are_held_out_together(monkeypatch):
-    from graphattn.comparison import fitted
+    from graphattn.training import fitted_graphs as fitted
 
     seen = []
     monkeypatch.setattr(

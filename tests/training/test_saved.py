@@ -232,7 +232,10 @@ def test_no_file_outside_the_folder_is_read(make_model, tmp_path):
         ({"seen": "abc"}, "expected a list of texts as seen"),
         ({"recipe": {"epochs": 0}}, "epochs must be a whole number from 1 up, got 0"),
         ({"task": {"kind": "binary", "names": ["a"], "classes": ["b"]}}, "a binary task has two classes"),
-        ({"kind": "graphs"}, "describes a model of graphs: expected one of molecules; GraphClassifier.load"),
+        (
+            {"kind": "graphs"},
+            "describes a model of graphs: expected one of molecules, in a folder made by 'graphattn train'",
+        ),
         ({"format": True}, "has format True"),
     ],
 )

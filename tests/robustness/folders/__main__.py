@@ -30,12 +30,13 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
+from torch_geometric.data import Data
 
-from graphattn import MoleculeClassifier, MoleculeRegressor
+from graphattn import GraphClassifier, MoleculeClassifier, MoleculeRegressor
 from graphattn.data.table import MoleculeTable
 from graphattn.explain.molecules import explain
 from graphattn.training.prediction import predict_table
-from graphattn.training.saved import FittedModel, load
+from graphattn.training.saved import load
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 9) for end in "ON"]
 VALUES = [
@@ -58,17 +59,20 @@ VALUES = [
 ]
 TABLE = MoleculeTable(pd.DataFrame({"smiles": SMILES[:4]}), np.arange(2, 6), "smiles")
 
+GRAPHS = [Data(x=torch.randn(n, 3), edge_index=torch.tensor([[0, 1], [1, 0]])) for n in range(2, 14)]
+
 Damage = Callable[[random.Random, Path], str]
 
 
 def models(folder: Path) -> list[Path]:
-    """Two trained models: an ensemble that classifies, and a regression with descriptors."""
+    """Three trained models: an ensemble that classifies molecules, a regression with descriptors, and a classifier of graphs."""
     sizes = {"channels": 8, "layers": 1, "epochs": 1}
     classifier = MoleculeClassifier(**sizes, descriptors=False, ensemble=2)
     regressor = MoleculeRegressor(**sizes)
     return [
         classifier.fit(SMILES, ["O" in text for text in SMILES]).save(folder / "classifier"),
         regressor.fit(SMILES, [float(len(text)) for text in SMILES]).save(folder / "regressor"),
+        GraphClassifier(channels=8, layers=1, epochs=1).fit(GRAPHS, [0, 1] * 6).save(folder / "graphs"),
     ]
 
 
@@ -156,8 +160,13 @@ def content(folder: Path) -> dict[str, bytes | None]:
     return {path.name: path.read_bytes() if path.is_file() else None for path in folder.iterdir()}
 
 
-def asked(model: FittedModel) -> None:
+def asked(folder: Path, trust: bool) -> None:
     """What commands do with a model; an assertion fails where a class is told without a probability."""
+    if folder.name == "graphs":
+        model = GraphClassifier.load(folder, trust)
+        assert model.predict_proba(GRAPHS).shape == (len(GRAPHS), len(model.classes_))
+        return
+    model = load(folder, trust)
     frame, _ = predict_table(model, TABLE)
     told = [name for name in frame.columns if name.startswith("predicted_")]
     assert told
@@ -172,16 +181,15 @@ def case(source: Path, seed: int) -> str:
     """What is wrong after the damage of a seed; nothing if all is as it should be."""
     draw, words = random.Random(seed), list[str]()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
+        folder = Path(temporary) / source.name
         shutil.copytree(source, folder)
         words.append(draw.choice(DAMAGES)(draw, folder))
         damaged = content(folder) != content(source)
         for trust in (False, True):
             try:
-                model = load(folder, trust)
+                asked(folder, trust)
                 if damaged and not trust:
                     return f"{words}: loaded without trust"
-                asked(model)
             except ValueError as error:
                 if not damaged or not str(error):
                     return f"{words}: {error!r}"

@@ -1,9 +1,8 @@
-"""A trained network of the comparison with all that turns graphs into answers, in memory and as a folder. Nothing is pickled."""
+"""A trained network by name with all that turns PyG graphs into answers, in memory and as a folder. Nothing is pickled."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,6 @@ from typing import Any, NamedTuple, Self, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
@@ -22,16 +19,18 @@ from graphattn import files
 from graphattn.data.graphs import Form, plain
 from graphattn.models.by_name.features import Columns, Features
 from graphattn.models.by_name.network import Level, Size, named_network
-from graphattn.models.by_name.topologies import Cell, prepared
+from graphattn.models.by_name.topologies import Cell, cells, prepared
 from graphattn.models.network import Network
+from graphattn.training.card import graph_card
 from graphattn.training.craft import Loss
 from graphattn.training.fitting import fit
+from graphattn.training.folders import FORMAT, description_of, read_description
 from graphattn.training.former import BY_NAME, renamed
+from graphattn.training.model_folder import filled, read_weights, versions, weight_files, write_folder
 from graphattn.training.recipe import Recipe
 
-FORMAT = 1
-_DESCRIPTION, _WEIGHTS = "graph_model.json", "model.safetensors"
-_MISSING = "expected a folder that GraphClassifier or GraphRegressor saved"
+_MOST = {"width": 65_536, "hidden": 1_000_000, "depth": 1_000, "heads": 4_096}
+_MOST_COLUMNS = 1_000_000
 
 
 class Scale(NamedTuple):
@@ -137,13 +136,11 @@ class FittedNetwork:
         return last.out_features
 
     def save(self, folder: str | Path, more: Mapping[str, Any]) -> Path:
-        """Writes ``model.safetensors``, ``graph_model.json`` with ``more`` in it, and ``manifest.json``."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.contiguous().clone() for name, value in self.network.state_dict().items()}
-        files.write(folder / _WEIGHTS, save(weights))
+        """Writes a model folder with ``more`` in its description."""
         described = {
             "format": FORMAT,
+            "kind": "graphs",
+            "versions": versions(),
             "cell": self.cell,
             "size": dataclasses.asdict(self.size),
             "form": self.form,
@@ -153,44 +150,32 @@ class FittedNetwork:
             "level": self.level,
             **more,
         }
-        files.write(folder / _DESCRIPTION, json.dumps(described, indent=1, allow_nan=False) + "\n")
-        files.seal(folder, [_WEIGHTS, _DESCRIPTION])
-        return folder
+        return write_folder(folder, described, [self.network], graph_card(described))
 
     @classmethod
-    def load(cls, folder: str | Path, trust: bool = False) -> tuple[Self, dict[str, Any]]:
+    def load(cls, folder: str | Path, trust: bool = False) -> tuple[FittedNetwork, dict[str, Any]]:
         """The network in a folder, and all that its description holds; with `trust` also when files were changed since.
 
         Raises:
             ValueError: a folder without a model, a changed, damaged or missing file, another format.
         """
-        path = Path(folder) / _DESCRIPTION
-        if not path.is_file():
-            raise ValueError(f"{folder} holds no graph model: {_MISSING}, with {path.name} in it")
+        folder = Path(folder)
+        described = read_description(folder, "graphs")
         if not trust:
-            files.verify(Path(folder))
+            files.verify(folder, required=described["format"] > 1)
         try:
-            described = json.loads(path.read_text(encoding="utf-8"))
-            if described["format"] != FORMAT:
-                raise ValueError(f"format {described['format']!r}, and this version reads {FORMAT}")
-            nodes, edges, *places = described["features"]
-            features = Features(_columns(nodes), edges and _columns(edges), *places)
-            cell = Cell(*described["cell"])
-            form = Form(*described["form"]).read(cell.reads)
-            scales = {name: Scale(*each) for name, each in described["scales"].items()}
-            size = Size(**described["size"])
-            level = described.get("level", "graph")
-            network = named_network(cell, size, features, described["outputs"], level)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged or of another version: {type(error).__name__} {error}") from error
-        weights = Path(folder) / _WEIGHTS
-        try:
-            network.load_state_dict(renamed(load_file(weights), BY_NAME))
-        except FileNotFoundError as error:
-            raise ValueError(f"{folder} is incomplete: {weights.name} is missing") from error
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise ValueError(f"{weights} is damaged: {str(error).splitlines()[0]}") from error
-        return cls(network.eval(), cell, size, form, features, scales, level), described
+            empty = _described(described)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
+            path = folder / description_of(folder, "graphs")
+            raise ValueError(f"{path} is damaged: {type(error).__name__} {error}") from error
+        (path,) = weight_files({"weights": ["model.safetensors"], **described}, folder)[:1]
+        weights = renamed(read_weights(path), BY_NAME)
+        network = filled(lambda: empty.build(int(described["outputs"])), weights, path)
+        return dataclasses.replace(empty, network=network), described
+
+    def build(self, outputs: int) -> Network:
+        """A network like this one, with fresh weights."""
+        return named_network(self.cell, self.size, self.features, outputs, self.level)
 
 
 class Training(NamedTuple):
@@ -205,6 +190,38 @@ class Training(NamedTuple):
     level: Level = "graph"
 
 
+def _described(described: Mapping[str, Any]) -> FittedNetwork:
+    """The model without its weights; raises whatever a value raises that no model of this version has."""
+    size = Size(**described["size"])
+    for name, most in _MOST.items():
+        value = getattr(size, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value > most:
+            raise ValueError(f"expected {name} as a whole number up to {most:,}, got {value!r}")
+    outputs, level = described["outputs"], described.get("level", "graph")
+    if isinstance(outputs, bool) or not isinstance(outputs, int) or not 1 <= outputs <= _MOST_COLUMNS:
+        raise ValueError(f"expected outputs from 1 to {_MOST_COLUMNS:,}, got {outputs!r}")
+    if level not in ("graph", "node"):
+        raise ValueError(f"expected the level graph or node, got {level!r}")
+    nodes, edges, *places = described["features"]
+    features = Features(_columns(nodes), edges and _columns(edges), *places)
+    cell = Cell(*described["cell"])
+    cells([cell.layer], [cell.topology])
+    scales = {name: Scale(*each) for name, each in described["scales"].items()}
+    for scale in scales.values():
+        mean, deviation = torch.tensor(scale.mean), torch.tensor(scale.deviation)
+        finite = bool((mean.isfinite() & deviation.isfinite() & (deviation > 0)).all())
+        if mean.shape != (outputs,) or deviation.shape != (outputs,) or not finite:
+            raise ValueError(f"expected {outputs} means and positive deviations, got {scale}")
+    form = Form(*described["form"]).read(cell.reads)
+    with torch.device("meta"):
+        network = named_network(cell, size, features, outputs, level)
+    return FittedNetwork(network, cell, size, form, features, scales, level)
+
+
 def _columns(stored: Sequence[Any]) -> Columns:
     missing = tuple(stored[4]) if len(stored) > 4 else ()
-    return Columns(stored[0], tuple(stored[1]), missing=missing)
+    columns = Columns(stored[0], tuple(stored[1]), missing=missing)
+    counts = (columns.numbers, len(columns.categories), *columns.categories, *columns.missing)
+    if any(isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= _MOST_COLUMNS for n in counts):
+        raise ValueError(f"expected counts of columns up to {_MOST_COLUMNS:,}, got {counts[:20]}")
+    return columns
