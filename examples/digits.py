@@ -30,11 +30,11 @@ from graphattn import Full, models
 from graphattn.data.generated import digit_images, mnist_images
 from graphattn.data.images import Noisy, patches
 from graphattn.explain.image_graph import draw_on_image
+from graphattn.explain.score_drawing import draw_scores
 from graphattn.training.craft import cross_entropy
 from graphattn.training.finished import finished
 from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
-from graphattn.training.score_drawing import draw_scores
 
 BOUND, MOST = 0.01, 0.5  # below what is known; the share of what places add that 8 neighbours have, known: 0.81
 # Patches of so many quarters of the image (0: pixels), joined up to a radius; what is known with places and without.

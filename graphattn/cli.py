@@ -284,7 +284,7 @@ def compare(
 @friendly
 def info(debug: Debug = False) -> None:
     """Show versions, devices, backends and embedded data sets."""
-    from graphattn.training.environment import environment
+    from graphattn.environment import environment
 
     say(environment())
 

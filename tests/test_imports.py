@@ -44,19 +44,20 @@ MAY_IMPORT = {
     "testing": "backends layer pyg slots topology",
     "data": "encoding topology",
     "models": "aggregation blocks data edge_terms encoding layer message reset slots topology update zoo",
-    "training": "backends data files graphattn models",
+    "training": "data files graphattn models",
     "explain": "layer topology training",
-    "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms graphattn layer message models "
-    "pyg slots topology update zoo",
+    "memory": "",
+    "environment": "backends data graphattn training",
+    "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment layer memory "
+    "message models pyg slots topology update zoo",
     "reports": "",
-    "comparison": "bench data encoding explain files layer models reports slots topology training",
-    "estimators": "comparison data models training",
-    "cli": "bench comparison data explain graphattn stopping training",
+    "comparison": "data encoding environment explain files layer memory models reports slots topology training",
+    "estimators": "data models training",
+    "cli": "bench comparison data environment explain graphattn stopping training",
 }
 
 DOORS = {
     "topology": "explain",  # Topology.draw, which imports what draws when it is called
-    "training": "explain",  # score_drawing, which serves one example
 }
 """The arrows that point down the table, and would be circles if there were more of them: each is one import of one file."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import sides
 from benchmarks.records import ROOT
 from benchmarks.sides import Side
-from graphattn.bench import records
+from graphattn import environment
 from graphattn.bench.suite import ALLOCATORS, TUNED
 
 BEFORE, AFTER = "before", "after"
@@ -139,9 +139,15 @@ def measure(before: str, plan: Plan) -> Iterator[Compared]:
 
 
 def _compared(pair: Sequence[Side], case: str, commit: str, allocator: str, plan: Plan) -> Iterator[Compared]:
-    around: dict[str, Any] = records.surroundings()
+    around: dict[str, Any] = environment.surroundings()
     commits = {BEFORE: commit, AFTER: around.pop("commit")}
-    head = {"label": plan.label, "date": records.now(), "case": case, "allocator": allocator, "threads": plan.threads}
+    head = {
+        "label": plan.label,
+        "date": environment.now(),
+        "case": case,
+        "allocator": allocator,
+        "threads": plan.threads,
+    }
     about = {side.name: side.ask(json.dumps({"case": case})) for side in pair}
     errors = [f"{name}: {each['error']}" for name, each in about.items() if "error" in each]
     if errors:

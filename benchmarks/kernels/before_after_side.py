@@ -39,8 +39,8 @@ from graphattn import (
     explain_backend,
 )
 from graphattn.aggregation import NormalizedSum
-from graphattn.bench.memory import peak, tensors
 from graphattn.edge_terms import LinearBias, LinearValue, NetworkValue
+from graphattn.memory import peak, tensors
 from graphattn.score import EluKernel, LearnedTemperature, ScaledDot, SoftCap, Temperature, Then
 
 FORWARD, BOTH, TRAINING = "forward", "forward and backward", "training step"

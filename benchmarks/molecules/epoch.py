@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks import sides
 from benchmarks.molecules import report
 from benchmarks.records import ROOT
-from graphattn.bench import records
+from graphattn import environment
 from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
 
@@ -49,7 +49,7 @@ class Plan:
 
 def measure(before: str, plan: Plan) -> list[Record]:
     """A record of each side, that of before first. Raises `ValueError` for a commit that cannot be trained."""
-    commit, date, around = sides.full(before), records.now(), records.surroundings()
+    commit, date, around = sides.full(before), environment.now(), environment.surroundings()
     with ExitStack() as stack:
         trees = {commit: sides.files_of(commit), OURS: ROOT}
         running, about, first = {}, {}, {}

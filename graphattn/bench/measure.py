@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graphattn.bench.comparison import OURS, Comparison, Result, Step, difference
-from graphattn.bench.memory import highest, peak
 from graphattn.bench.timing import interleaved
+from graphattn.memory import highest, peak
 
 BOUND = 1e-3
 Tell = Callable[[str], None]

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-
-PACKAGES = ("graphattn", "torch", "torch-geometric", "numba", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -86,49 +79,6 @@ def append(path: Path, records: Iterable[Record]) -> None:
         path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
     with path.open("a", encoding="utf-8") as file:
         file.write(text)
-
-
-def now() -> str:
-    """The time, to the second, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def surroundings() -> dict[str, object]:
-    """Versions, machine, load and commit, as :class:`Record` has them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    versions = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
-    machine = f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
-    return {"versions": versions, "machine": machine, "load": load, "commit": _commit()}
-
-
-def _version(name: str) -> str:
-    if name == "graphattn":
-        import graphattn
-
-        return graphattn.__version__
-    return metadata.version(name)
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"
-
-
-def _commit() -> str:
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return ""
-
-    def git(*words: str) -> str:
-        try:
-            return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
-        except OSError:
-            return ""
-
-    return git("rev-parse", "--short", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "graphattn") else "")
 
 
 def _short(value: object) -> object:

@@ -41,7 +41,7 @@ def work(order: Order) -> None:
     _print({"at": "starting"})
     import torch
 
-    from graphattn.bench import records
+    from graphattn import environment
     from graphattn.bench.cases import CASES
     from graphattn.bench.comparison import COMPILED
     from graphattn.bench.compiling import why_no_compiler
@@ -49,12 +49,12 @@ def work(order: Order) -> None:
 
     torch.manual_seed(0)
     torch.set_num_threads(order.threads)
-    reason, around = why_no_compiler(), records.surroundings()
+    reason, around = why_no_compiler(), environment.surroundings()
     without = {COMPILED: reason} | order.without if reason else order.without
     for comparison in CASES[order.case].make(order.shrink):
         if comparison.step in order.done:
             continue
-        date = records.now()
+        date = environment.now()
         found = measure(
             comparison, order.rounds, without, lambda text, step=comparison.step: _print({"at": f"{step}: {text}"})
         )

@@ -17,8 +17,6 @@ from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
-from graphattn.bench.memory import tensors
-from graphattn.bench.records import now, surroundings
 from graphattn.comparison.cost import cost
 from graphattn.comparison.design import network
 from graphattn.comparison.learned import learned
@@ -31,6 +29,8 @@ from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import digest
 from graphattn.comparison.tuning import Chosen, tune
 from graphattn.data.splits import Split
+from graphattn.environment import now, surroundings
+from graphattn.memory import tensors
 from graphattn.models.by_name.network import Size, parameters
 from graphattn.models.by_name.topologies import Cell
 from graphattn.models.network import Network

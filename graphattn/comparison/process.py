@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from graphattn.bench.memory import peak
+from graphattn.memory import peak
 
 
 @contextmanager

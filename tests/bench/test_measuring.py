@@ -5,10 +5,11 @@ import sys
 import pytest
 import torch
 
-from graphattn.bench import interleaved, memory, timing
+from graphattn import memory
+from graphattn.bench import interleaved, timing
 from graphattn.bench.comparison import BOTH, OURS, Comparison
 from graphattn.bench.measure import measure
-from graphattn.bench.records import now
+from graphattn.environment import now
 
 
 def quiet(text):

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from graphattn.backends import use_backend
-from graphattn.bench.memory import tensors
+from graphattn.memory import tensors
 from graphattn.topology import Edges
 from graphattn.zoo import SelfAttention
 

@@ -6,6 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
+from graphattn import environment
 from graphattn.bench import plot, records, table
 from graphattn.bench.comparison import BOTH, FORWARD, OURS, TRAINING
 from graphattn.bench.records import Record
@@ -38,7 +39,7 @@ def test_records_come_back_as_they_went(tmp_path):
     records.append(path, PAIR[:1])
     records.append(path, PAIR[1:])
     assert records.read(path) == PAIR
-    given = Record(label="é", date=records.now(), **records.surroundings(), **_places())
+    given = Record(label="é", date=environment.now(), **environment.surroundings(), **_places())
     assert given.versions["torch"]
     assert given.versions["graphattn"]
     records.append(path, [given])

@@ -14,6 +14,7 @@ from graphattn.bench.comparison import BOTH, COMPILED, FORWARD, OURS
 from graphattn.bench.suite import Outcome, Plan, environment, quick, run
 from graphattn.bench.worker import Order, work
 from graphattn.cli import app
+from graphattn.environment import now
 
 GRID = "grid of 64 x 64"
 PLAN = Plan((GRID,), ("default",), threads=1, rounds=2, label="a", shrink=16)
@@ -25,7 +26,7 @@ def console():
 
 def record(step, side=OURS, **more):
     given = {"label": "a", "case": GRID, "sizes": "", "allocator": "default", "threads": 1} | more
-    return records.Record(date=records.now(), step=step, side=side, ms=[1.0, 2.0], **given)
+    return records.Record(date=now(), step=step, side=side, ms=[1.0, 2.0], **given)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import torch
 from matplotlib.figure import Figure
 
-from graphattn.training.score_drawing import draw_scores
+from graphattn.explain.score_drawing import draw_scores
 
 
 def test_every_run_is_a_dot_and_what_is_known_a_bar_beside_them():
