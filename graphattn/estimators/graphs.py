@@ -122,7 +122,12 @@ class _Graphs(Estimator):
         if ("classes" in described) is not classes:
             held, expected = ("a regressor", "a classifier") if classes else ("a classifier", "a regressor")
             raise ValueError(f"{folder} holds {held}; expected {expected}")
-        estimator = cls(**described["parameters"])
+        given, known = described.get("parameters"), set(cls().get_params())
+        if not isinstance(given, dict) or set(given) != known:
+            raise ValueError(f"{folder} is damaged: expected the parameters {', '.join(sorted(known))}, got {given!r}")
+        if classes and (not isinstance(described["classes"], list) or len(described["classes"]) != model.outputs):
+            raise ValueError(f"{folder} is damaged: expected {model.outputs} classes, got {described['classes']!r}")
+        estimator = cls(**given)
         estimator.model_ = model
         return estimator, described
 

@@ -251,6 +251,8 @@ def test_a_folder_saved_as_graph_model_json_is_read(classifier, tmp_path, caplog
         ({"scales": {"y": [[0.0], [0.0]]}}, "expected 2 means and positive deviations"),
         ({"features": [[10**9, []], None, 0, 1.0]}, "expected counts of columns up to 1,000,000"),
         ({"features": [[5, []], None, 0, 1.0]}, "is damaged or of another network: expected embedding"),
+        ({"parameters": -1}, "is damaged: expected the parameters channels, dropout, .* got -1"),
+        ({"classes": ["red"]}, r"is damaged: expected 2 classes, got \['red'\]"),
         ({"kind": "molecules"}, "describes a model of molecules: expected one of graphs, in a folder that Graph"),
     ],
 )
