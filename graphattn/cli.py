@@ -1,8 +1,6 @@
-"""The command line: `graphattn train`, `predict`, `evaluate`, `explain`, `info`, `bench`,
-`compare`, `warmup`.
+"""The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``info``, ``bench``, ``compare``, ``warmup``.
 
-Only options and messages live here; the work is in `graphattn.training`, `graphattn.explain`, `graphattn.data`,
-`graphattn.comparison` and `graphattn.backends`, which the commands import when they run, so that `--help` answers at once.
+Only options and messages are here. Each command imports what does its work when it runs, so that ``--help`` answers at once.
 """
 
 import functools
@@ -21,28 +19,28 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 DATA = "CSV, TSV or SDF file (also .gz), or an embedded set: bbb, solubility."
 PROBLEM = f"{DATA[:-1]}, digits, sparse_and, motif, distant, shuffled_edges."
-KINDS = "binary, multiclass, multilabel or regression; guessed if not given."
+KINDS = "binary, multiclass, multilabel or regression; inferred if not given."
 RULES = "scaffold_balanced, scaffold, random, stratified, or a column that names the parts."
-SEVERAL = "Column to learn; may be repeated; guessed if not given."
+SEVERAL = "Target column; may be repeated; inferred if not given."
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder made by 'graphattn train'.")]
-Smiles = Annotated[str | None, typer.Option(help="Column of SMILES; guessed if not given.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder written by 'graphattn train'.")]
+Smiles = Annotated[str | None, typer.Option(help="SMILES column; inferred if not given.")]
 Targets = Annotated[list[str] | None, typer.Option("--target", help=SEVERAL)]
 Kind = Annotated[str | None, typer.Option(help=KINDS)]
 Rule = Annotated[str | None, typer.Option(help=RULES)]
-Seed = Annotated[int, typer.Option(help="Of the split, the weights and the order.")]
-Epochs = Annotated[int | None, typer.Option(help="Most passes over the training part.")]
-Ensemble = Annotated[int | None, typer.Option(help="Number of models whose predictions are averaged.")]
-Accelerator = Annotated[str, typer.Option(help="Passed on to Lightning: auto, cpu, gpu, ...")]
-Devices = Annotated[str, typer.Option(help="One device: 1, or the number of a GPU in brackets, as [1].")]
-Precision = Annotated[str, typer.Option(help="Passed on to Lightning: 32-true, bf16-mixed, ...")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training in --out.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop if a row cannot be used, instead of setting it aside.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.")]
+Ensemble = Annotated[int | None, typer.Option(help="Number of ensemble members; their predictions are averaged.")]
+Accelerator = Annotated[str, typer.Option(help="Lightning accelerator: auto, cpu, gpu, ...")]
+Devices = Annotated[str, typer.Option(help="One device: 1, or the index of a GPU in brackets, as [1].")]
+Precision = Annotated[str, typer.Option(help="Lightning precision: 32-true, bf16-mixed, ...")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume the interrupted training in --out.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at unusable rows instead of setting them aside.")]
 Fragment = Annotated[bool, typer.Option("--largest-fragment", help="Keep the largest fragment of salts and mixtures.")]
 Baselines = Annotated[bool, typer.Option(help="Compare with random forests on the same split.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Load a model whose files were changed since it was saved.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show Python's traceback of an error.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Load a model whose files were changed after saving.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the Python traceback of an error.")]
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
@@ -87,7 +85,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Classify molecules, and see which atoms mattered. Attention is message passing; choose the graph."""
+    """Train, explain and compare graph models: attention is message passing on a graph of your choice."""
 
 
 @app.command()
@@ -111,7 +109,7 @@ def train(
     baselines: Baselines = True,
     debug: Debug = False,
 ) -> None:
-    """Train a model on DATA, test it beside two random forests, and save it in a folder."""
+    """Train a model on DATA, test it against two random forests and save it in a folder."""
     from graphattn.training import folders
 
     folders.check_folder(out, resume)
@@ -151,7 +149,7 @@ def predict(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Predict the molecules in DATA: all its rows and columns in their order, predictions in columns behind."""
+    """Predict the molecules in DATA; writes all rows and columns in their order, followed by the predictions."""
     from graphattn.training import folders
 
     folders.check_file(out, data)
@@ -180,7 +178,7 @@ def evaluate(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Compare predictions for DATA with its labels; tells apart molecules that MODEL was trained on."""
+    """Compare predictions for DATA with its labels; molecules of the training set are scored separately."""
     from graphattn.training import folders
 
     folders.read_description(model)
@@ -200,13 +198,13 @@ def evaluate(
 @friendly
 def explain(
     model: Model,
-    smiles: Annotated[list[str], typer.Argument(metavar="SMILES...", help="Molecules to draw.")],
+    smiles: Annotated[list[str], typer.Argument(metavar="SMILES...", help="SMILES of the molecules to draw.")],
     out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("atoms"),
     target: Annotated[str | None, typer.Option(help="Target or class to explain.")] = None,
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Draw which atoms of each molecule mattered (SVG and PNG)."""
+    """Draw the contribution of each atom to the prediction (SVG and PNG)."""
     from graphattn.training import folders
 
     folders.read_description(model)
@@ -220,24 +218,26 @@ def explain(
 @app.command()
 @friendly
 def bench(
-    case: Annotated[list[str] | None, typer.Option("--case", help="One case by name; may be repeated.")] = None,
+    case: Annotated[list[str] | None, typer.Option("--case", help="Name of a case; may be repeated.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few cases and rounds: under two minutes on two cores.")
     ] = False,
-    large: Annotated[bool, typer.Option("--large", help="Only a million nodes, 16 million edges: about 8 GB.")] = False,
-    rounds: Annotated[int, typer.Option(help="Times that each side is timed.")] = 9,
-    threads: Annotated[int, typer.Option(help="Threads of torch and of the kernels.")] = 2,
+    large: Annotated[
+        bool, typer.Option("--large", help="Only the graph of 1 million nodes and 16 million edges: about 8 GB.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(help="Number of timed rounds per side.")] = 9,
+    threads: Annotated[int, typer.Option(help="Number of threads of torch and of the kernels.")] = 2,
     allocator: Annotated[
-        list[str] | None, typer.Option(help="default, tuned (keeps memory); both if not given.")
+        list[str] | None, typer.Option(help="default or tuned (keeps memory); both if not given.")
     ] = None,
     label: Annotated[
-        str, typer.Option(help="Names this attempt in the records.")
+        str, typer.Option(help="Label of this run in the records.")
     ] = f"graphattn {graphattn.__version__}",
-    json: Annotated[Path | None, typer.Option(help="File of records, one a line; goes on where it stopped.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture to draw: .svg, .png.")] = None,
+    json: Annotated[Path | None, typer.Option(help="JSON-lines file of records; an interrupted run resumes.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="File for the plot: .svg or .png.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Time kernels and layers against PyG and torch on this machine, after comparing their results."""
+    """Time kernels and layers against PyG and torch on this machine, after checking that their results agree."""
     from graphattn.bench import command, suite
     from graphattn.bench.cases import LARGE
 
@@ -251,26 +251,28 @@ def bench(
 @friendly
 def compare(
     data: Annotated[str, typer.Argument(metavar="DATA", help=PROBLEM)],
-    layers: Annotated[str, typer.Option(help="Names between commas.")] = "attention,gcn,edgeconv,gin,gat,mlp",
-    topologies: Annotated[str, typer.Option(help="Names between commas.")] = "edges,full,edges+hub",
-    out: Annotated[Path, typer.Option(help="Folder of results; a stopped run goes on.")] = Path("comparison"),
-    repeats: Annotated[int, typer.Option(help="Times that the data are divided anew.")] = 10,
-    seeds: Annotated[int | None, typer.Option(help="Fits of each layer on each division.")] = None,
-    trials: Annotated[int, typer.Option(help="Of tuning, as many for each layer, in each training part.")] = 0,
-    epochs: Annotated[int, typer.Option(help="Most passes over the training part.")] = 60,
+    layers: Annotated[str, typer.Option(help="Comma-separated layer names.")] = "attention,gcn,edgeconv,gin,gat,mlp",
+    topologies: Annotated[str, typer.Option(help="Comma-separated topology names.")] = "edges,full,edges+hub",
+    out: Annotated[Path, typer.Option(help="Folder of results; an interrupted run resumes.")] = Path("comparison"),
+    repeats: Annotated[int, typer.Option(help="Number of random splits.")] = 10,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds per split.")] = None,
+    trials: Annotated[int, typer.Option(help="Number of tuning trials per configuration and split.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Maximum number of epochs.")] = 60,
     split: Annotated[str | None, typer.Option(help="scaffold_balanced, random, stratified, ..., given.")] = None,
-    rope: Annotated[float, typer.Option(help="Differences of scores up to this are none in practice.")] = 0.01,
+    rope: Annotated[float, typer.Option(help="Largest score difference that counts as practically equivalent.")] = 0.01,
     seed: Seed = 0,
-    jobs: Annotated[int | None, typer.Option(help="Fits at a time: 1, or 2 in a quick run, if not given.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small version, about three minutes.")] = False,
-    count: Annotated[int | None, typer.Option(help="At most so many graphs, drawn at random.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of parallel fits; default 1, with --quick 2.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small version of the comparison, about three minutes.")
+    ] = False,
+    count: Annotated[int | None, typer.Option(help="Maximum number of graphs, drawn at random.")] = None,
     smiles: Smiles = None,
-    target: Annotated[str | None, typer.Option(help="Column to learn; guessed if not given.")] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; guessed if not given.")] = None,
-    group: Annotated[str | None, typer.Option(help="Column of groups; rows of one group stay in one part.")] = None,
+    target: Annotated[str | None, typer.Option(help="Target column; inferred if not given.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; inferred if not given.")] = None,
+    group: Annotated[str | None, typer.Option(help="Group column; rows of one group stay in one part.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Compare layers on graphs on the same data and budget: attention or a GCN? Writes a report."""
+    """Compare layers and topologies on the same data and budget, and write a report."""
     from graphattn.comparison import command, settings
 
     options = command.ComparisonOptions(
@@ -292,7 +294,7 @@ def info(debug: Debug = False) -> None:
 @app.command()
 @friendly
 def warmup(debug: Debug = False) -> None:
-    """Compile the kernels for this machine now, so that the first training does not wait for them."""
+    """Compile the kernels for this machine now, so that the first training need not wait."""
     from rich.progress import track
 
     from graphattn.bench.warmup import warm_up
