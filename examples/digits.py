@@ -31,8 +31,8 @@ from graphattn.data.generated import digit_images, mnist_images
 from graphattn.data.images import Noisy, patches
 from graphattn.explain.image_graph import draw_on_image
 from graphattn.explain.score_drawing import draw_scores
+from graphattn.json_lines import finished
 from graphattn.training.craft import cross_entropy
-from graphattn.training.finished import finished
 from graphattn.training.fitting import evaluate, fit
 from graphattn.training.recipe import Recipe
 

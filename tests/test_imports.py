@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "dropout": "",
     "files": "",
     "stopping": "",
+    "json_lines": "files",
     "backends.numba.usable": "",
     "backends.numba.compiling": "",
     "backends.numba.checksum": "backends.numba.compiling",
@@ -48,10 +49,10 @@ MAY_IMPORT = {
     "explain": "layer topology training",
     "memory": "",
     "environment": "backends data graphattn training",
-    "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment layer memory "
-    "message models pyg slots topology update zoo",
+    "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment json_lines layer "
+    "memory message models pyg slots topology update zoo",
     "reports": "",
-    "comparison": "data encoding environment explain files layer memory models reports slots topology training",
+    "comparison": "data encoding environment explain files json_lines layer memory models reports slots topology training",
     "estimators": "data models training",
     "cli": "bench comparison data environment explain graphattn stopping training",
 }

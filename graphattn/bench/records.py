@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+from graphattn.json_lines import JsonLines
 
 
 @dataclass(frozen=True)
@@ -47,38 +49,29 @@ class Record:
     load: float | None = None
     commit: str = ""
 
-    def line(self) -> str:
-        """The record as one line of JSON, numbers to six digits."""
-        return json.dumps({name: _short(value) for name, value in asdict(self).items()}, ensure_ascii=False)
-
 
 def read(path: Path) -> list[Record]:
-    """The records of a file; a last line that was cut off is left out.
+    """Records of a file; a last line that was cut off is left out.
 
     Raises:
         ValueError: a line that is no record, with its number.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            records.append(Record(**json.loads(line)))
-        except (json.JSONDecodeError, TypeError) as error:
-            if number == len(lines):
-                break
-            raise ValueError(f"expected a record in line {number} of {path}, got {line[:60]!r}") from error
-    return records
+    lines = JsonLines(path, _record)
+    for number, _, text, cut in lines.damaged:
+        if not cut:
+            raise ValueError(f"expected a record in line {number} of {path}, got {text[:60]!r}")
+    return lines.values
 
 
 def append(path: Path, records: Iterable[Record]) -> None:
-    """Add records to the end of a file, behind a line that was cut off if there is one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(record.line() + "\n" for record in records)
-    if path.exists() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
-        kept = path.read_text(encoding="utf-8").splitlines()[:-1]
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+    """Append records to a file, behind a line that was cut off if there is one, which is set aside."""
+    lines = JsonLines(path, _record)
+    lines.mend()
+    lines.append({name: _short(value) for name, value in asdict(record).items()} for record in records)
+
+
+def _record(found: dict[str, Any]) -> Record:
+    return Record(**found)
 
 
 def _short(value: object) -> object:

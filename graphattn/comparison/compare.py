@@ -21,10 +21,11 @@ from graphattn.comparison.protocol import rule_of
 from graphattn.comparison.record import FitRecord, table
 from graphattn.comparison.running import Bench, run
 from graphattn.comparison.settings import Settings
-from graphattn.comparison.store import Damaged, Store
+from graphattn.comparison.store import Store
 from graphattn.comparison.summary import Summary, summary
 from graphattn.comparison.tuning import library
 from graphattn.comparison.verdict import verdict
+from graphattn.json_lines import DamagedLine
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -62,7 +63,7 @@ class ComparisonResult:
     records: list[FitRecord]
     settings: Settings
     notes: list[str] = field(default_factory=list)
-    damaged: list[Damaged] = field(default_factory=list)
+    damaged: list[DamagedLine] = field(default_factory=list)
     command: str = ""
     rule: str = ""
     row_names: Sequence[str] = ()
@@ -166,7 +167,8 @@ def compare(
     bench = Bench(posed, given, None if folder is None else folder / JOURNALS)
     with nullcontext() if folder is None else files.alone(folder / LOCK, "comparison"):
         store = Store(None if folder is None else folder / RESULTS)
-        store.mend()
+        if store.lines:
+            store.lines.mend()
         try:
             _fill(store, planned, bench, jobs, shown)
         finally:
@@ -191,7 +193,7 @@ def _fill(store: Store, planned: ComparisonPlan, bench: Bench, jobs: int, shown:
     """All fits that the store does not know, each in it as soon as it has ended."""
     known = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
     waiting = [order for order in planned.orders if store.find(order.fit) is None]
-    log = None if store.path is None else store.path.with_name(LOG)
+    log = store.lines.path.with_name(LOG) if store.lines else None
     with Watch(planned.orders, known, jobs, shown, log) as watch:
         _open(watch, planned.notes, store, known)
         for event in run(bench, waiting, jobs):
@@ -211,7 +213,12 @@ def _open(watch: Watch, notes: Sequence[str], store: Store, known: Sequence[FitR
     """Lines before the first fit: the protocol, damaged lines, fits that are known."""
     for note in notes:
         watch.say(note)
-    for each in store.damaged:
-        watch.say(f"line {each.number} of {store.path} is damaged and was set aside in {store.aside}: {each.reason}")
-    if known:
-        watch.say(f"{len(known)} of {len(watch.orders)} fits are known from {store.path} and are not repeated")
+    if store.lines:
+        for each in store.damaged:
+            watch.say(
+                f"line {each.number} of {store.lines.path} is damaged and was set aside in {store.lines.aside}: {each.reason}"
+            )
+        if known:
+            watch.say(
+                f"{len(known)} of {len(watch.orders)} fits are known from {store.lines.path} and are not repeated"
+            )

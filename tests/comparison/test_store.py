@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from graphattn.comparison.record import Fit, FitRecord
-from graphattn.comparison.store import Damaged, Store, key
+from graphattn.comparison.store import Store, key
 
 
 def fit(split=0, **more):
@@ -30,7 +30,7 @@ def test_records_come_back_as_they_were(tmp_path):
     assert again.damaged == []
     found = again.find(fit(1))
     assert json.dumps(found.to_json()) == json.dumps(record(1).to_json())
-    assert not again.aside.exists()
+    assert not again.lines.aside.exists()
 
 
 def test_fits_are_equal_by_all_they_depend_on():
@@ -69,12 +69,12 @@ def test_damaged_lines_are_named_and_set_aside_and_the_rest_is_used(tmp_path):
     assert len(again) == 2
     aside = tmp_path / "results.damaged.jsonl"
     assert not aside.exists()
-    again.mend()
+    again.lines.mend()
     assert [json.loads(line)["line"] for line in aside.read_text().splitlines()] == [2, 3, 4, 6, 7, 9]
     assert json.loads(aside.read_text().splitlines()[1])["text"] == "[1]"
     assert path.read_text().count("\n") == 2
     third = Store(path)
-    assert third.damaged == list[Damaged]()
+    assert third.damaged == []
     assert len(third) == 2
 
 
@@ -93,18 +93,17 @@ def test_reading_a_file_that_is_being_written_changes_nothing(tmp_path):
 
 def test_mending_twice_or_what_is_whole_changes_nothing(tmp_path):
     path = tmp_path / "results.jsonl"
-    Store().mend()
-    Store(path).mend()
+    Store(path).lines.mend()
     assert not path.exists()
     Store(path).add(record(0))
     before = path.stat()
-    Store(path).mend()
+    Store(path).lines.mend()
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     path.write_bytes(b"[1]\n" + path.read_bytes())
     store = Store(path)
-    store.mend()
-    store.mend()
-    assert store.aside.read_text().count("\n") == 1
+    store.lines.mend()
+    store.lines.mend()
+    assert store.lines.aside.read_text().count("\n") == 1
 
 
 def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path, monkeypatch):
@@ -120,7 +119,7 @@ def test_a_whole_line_without_its_end_is_a_record(tmp_path):
     Store(path).add(record(0))
     path.write_text(path.read_text().rstrip("\n"))
     store = Store(path)
-    store.mend()
+    store.lines.mend()
     store.add(record(1))
     assert store.damaged == []
     assert len(Store(path)) == 2
