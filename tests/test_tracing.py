@@ -119,10 +119,18 @@ def test_prepared_graphs_are_compiled_into_three_graphs(layer, topology):
     assert graphs_made(LAYERS[layer](), lambda sizes: TOPOLOGIES[topology](sizes).prepare()) <= 3
 
 
-@pytest.mark.parametrize("fullgraph", [True, False])
-def test_a_block_is_trained_on_prepared_graphs_in_three_graphs(fullgraph):
-    block = LAYERS["EncoderBlock"]()
-    assert graphs_made(block, lambda sizes: Full(sizes).prepare(), backend="aot_eager", fullgraph=fullgraph) <= 3
+@pytest.mark.parametrize(
+    ("layer", "fullgraph"),
+    [("EncoderBlock", True), ("EncoderBlock", False), ("ALiBi", True), ("keys and values of edges", True)],
+)
+def test_layers_are_trained_on_prepared_graphs_in_three_graphs(layer, fullgraph):
+    made = graphs_made(LAYERS[layer](), lambda sizes: Full(sizes).prepare(), backend="aot_eager", fullgraph=fullgraph)
+    assert made <= 3
+
+
+def test_a_block_that_drops_is_trained_on_prepared_graphs_in_three_graphs():
+    block = LAYERS["EncoderBlock that drops"]().train()
+    assert graphs_made(block, lambda sizes: Full(sizes).prepare(), backend="aot_eager", equal=False) <= 3
 
 
 ROWS = pytest.mark.parametrize("row", [row for row in TABLE if "Edges" in row.topologies], ids=lambda row: row.name)

@@ -124,6 +124,11 @@ def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> States:
 
     def laid(state: Tensor, node: Tensor) -> Tensor:
         rows = state if tile.whole else state.index_select(0, node.flatten())
+        if tile.whole and torch.compiler.is_compiling():
+            # A number of rows that is not known: else gradients of a graph alone, which has them all, are a program of their own.
+            rows = rows.narrow(0, 0, node.numel())
+        if tile.whole and torch.compiler.is_compiling():
+            rows = state.narrow(0, 0, node.numel())
         return rows.view(tile.receiver.size(0), node.size(1), *state.shape[1:]).permute(2, 0, 1, 3)
 
     return States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
