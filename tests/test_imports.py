@@ -43,10 +43,10 @@ MAY_IMPORT = {
     "pyg": "aggregation backends binding dropout edge_terms lasting layer message score slots topology update",
     "convert": "aggregation blocks layer message pyg slots topology update zoo",
     "testing": "backends layer pyg slots topology",
-    "data": "encoding topology",
+    "data": "encoding files topology",
     "models": "aggregation blocks data edge_terms encoding layer message reset slots topology update zoo",
     "training": "data files graphattn models",
-    "explain": "layer topology training",
+    "explain": "data layer topology training",
     "memory": "",
     "environment": "backends data graphattn training",
     "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment json_lines layer "

@@ -18,6 +18,8 @@ from .rdkit2d import descriptors as descriptors
 from .splits import SPLITS as SPLITS
 from .splits import Split as Split
 from .splits import scaffold_key as scaffold_key
+from .stored import load_graphs as load_graphs
+from .stored import save_graphs as save_graphs
 from .table import MoleculeTable as MoleculeTable
 from .table import read_table as read_table
 from .tasks import Task as Task

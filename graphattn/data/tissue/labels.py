@@ -1,0 +1,183 @@
+"""Labels of images from a table: image, patient, y."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PureWindowsPath
+
+from torch_geometric.data import Data
+
+from graphattn.data.columns import pick
+from graphattn.data.reading import read_records
+from graphattn.data.tissue.cells import SetAside, Tissue, with_labels
+from graphattn.data.tissue.numbers import MISSING, plain_header
+from graphattn.data.tissue.tables import IMAGES, PATIENTS
+from graphattn.data.wording import listed
+
+_LABELS = ("y", "label", "labels", "class", "target", "outcome", "diagnosis", "grade", "status", "response")
+_SUFFIXES = re.compile(
+    r"(?:\.(?:ome|tiff?|svs|ndpi|mrxs|czi|scn|qptiff|png|jpe?g|geojson|json|csv|tsv|gz|h5ad|h5|im3|vsi|bif|dcm))+$"
+)
+
+
+def label_images(
+    graphs: Sequence[Data],
+    labels: str | Path,
+    *,
+    image: str | None = None,
+    label: str | None = None,
+    patient: str | None = None,
+    mixed_patients: bool = False,
+) -> Tissue:
+    """Graphs with the labels and patients of a table, one row an image; those without a label are set aside.
+
+    Names of images match exactly, or else without case, folder and suffix; never by a part of the name. A name that reaches two
+    images, two rows that reach one image with different values, and patients whose images have different labels are set aside.
+
+    Args:
+        graphs: of :func:`read`, each with its ``image``.
+        labels: a table (CSV, TSV) with columns of images and labels, and of patients.
+        image: column of images, by its name if not given.
+        label: column of labels.
+        patient: column of patients; without one each image is a patient of its own.
+        mixed_patients: whether a patient's images may have different labels.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+        ValueError: it is no table, or lacks a column.
+    """
+    path = Path(labels)
+    records = read_records(path)
+    columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
+    names = _columns(columns, {"image": image, "y": label, "patient": patient}, path)
+    notes, set_aside = [f"{path.name}: {note}" for note in records.notes], []
+    rows = _rows(columns, names, records.lines, path, set_aside)
+    matched = _match([str(graph["image"]) for graph in graphs], rows, path, set_aside)
+    if names["patient"] is None:
+        notes.append(
+            f"{path.name} has no column of patients: each image is a patient of its own, so images of one patient may fall on "
+            "both sides of a split"
+        )
+    elif not mixed_patients:
+        _drop_mixed(matched, path, set_aside)
+    kept = []
+    for at, graph in enumerate(graphs):
+        if at in matched:
+            kept.append((graph, matched[at]))
+        elif not any(f"image {graph['image']!r}" == each.place for each in set_aside):
+            set_aside.append(SetAside(path.name, f"image {graph['image']!r}", "it has no label"))
+    labelled = with_labels([graph for graph, _ in kept], [row.label for _, row in kept])
+    for graph, (_, row) in zip(labelled, kept, strict=True):
+        graph.patient = row.patient or str(graph["image"])
+    return Tissue(labelled, set_aside, notes)
+
+
+class _Row:
+    """A row of the table: its line, the image it names, and what it says of it."""
+
+    def __init__(self, line: int, image: str, label: str, patient: str) -> None:
+        self.line, self.image, self.label, self.patient = line, image, label, patient
+
+    @property
+    def says(self) -> tuple[str, str]:
+        return self.label, self.patient
+
+
+def _columns(
+    columns: Mapping[str, Sequence[str]], given: Mapping[str, str | None], path: Path
+) -> dict[str, str | None]:
+    plain = {name: plain_header(name).name for name in columns}
+    found: dict[str, str | None] = {}
+    for what, words in (("image", IMAGES), ("patient", PATIENTS), ("y", _LABELS)):
+        wanted = given[what]
+        free = {name: header for name, header in plain.items() if name not in found.values()}
+        found[what] = (
+            pick(columns, wanted, path)
+            if wanted
+            else next((name for word in words for name in free if free[name] == word), None)
+        )
+    for what in ("image", "y"):
+        if found[what] is None:
+            raise ValueError(f"{path} has no column {what!r}; it has {listed(columns)}")
+    return found
+
+
+def _rows(
+    columns: Mapping[str, Sequence[str]],
+    names: Mapping[str, str | None],
+    lines: Sequence[int],
+    path: Path,
+    set_aside: list[SetAside],
+) -> list[_Row]:
+    rows = []
+    cells = [columns[name] if name else [""] * len(lines) for name in (names["image"], names["y"], names["patient"])]
+    for line, image, label, patient in zip(lines, *cells, strict=True):
+        if not image.strip():
+            set_aside.append(SetAside(path.name, f"line {line}", "it names no image"))
+        elif label.strip().lower() in MISSING:
+            set_aside.append(SetAside(path.name, f"line {line}", f"it has no label for image {image.strip()!r}"))
+        else:
+            rows.append(_Row(line, image.strip(), label.strip(), patient.strip()))
+    return rows
+
+
+def stem(name: str) -> str:
+    r"""Name of an image without case, folder and suffixes.
+
+    >>> stem("C:\\scans\\P02_a.OME.TIF"), stem("P02_a.ndpi")
+    ('p02_a', 'p02_a')
+    """
+    return _SUFFIXES.sub("", (PureWindowsPath(name).name or name).lower())
+
+
+def _match(images: Sequence[str], rows: Sequence[_Row], path: Path, set_aside: list[SetAside]) -> dict[int, _Row]:
+    """The row of each image that has one: an exact name first, else the only one of its stem."""
+    exact: dict[str, list[int]] = defaultdict(list)
+    loose: dict[str, list[int]] = defaultdict(list)
+    for at, name in enumerate(images):
+        exact[name].append(at)
+        loose[stem(name)].append(at)
+    reached: dict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found = exact.get(row.image) or loose.get(stem(row.image)) or []
+        if len(found) > 1:
+            set_aside.append(
+                SetAside(
+                    path.name,
+                    f"line {row.line}",
+                    f"{row.image!r} is the name of {len(found)} images: {listed(images[at] for at in found)}",
+                )
+            )
+        elif found:
+            reached[found[0]].append(row)
+        else:
+            set_aside.append(SetAside(path.name, f"line {row.line}", f"there is no image {row.image!r}"))
+    matched = {}
+    for at, several in reached.items():
+        of_exact = [row for row in several if row.image == images[at]] or several
+        if len({row.says for row in of_exact}) > 1:
+            written = "; ".join(
+                f"line {row.line}, {row.image!r}: y {row.label!r}, patient {row.patient!r}" for row in of_exact
+            )
+            set_aside.append(
+                SetAside(path.name, f"image {images[at]!r}", f"its rows contradict each other ({written})")
+            )
+        else:
+            matched[at] = of_exact[0]
+    return matched
+
+
+def _drop_mixed(matched: dict[int, _Row], path: Path, set_aside: list[SetAside]) -> None:
+    """Patients whose images have different labels are set aside."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for row in matched.values():
+        labels[row.patient].add(row.label)
+    for patient, different in labels.items():
+        if patient and len(different) > 1:
+            ours = [at for at, row in matched.items() if row.patient == patient]
+            reason = f"its images have different labels: {listed(sorted(different))}; mixed_patients=True keeps them"
+            set_aside.append(SetAside(path.name, f"patient {patient!r}", reason))
+            left = [matched.pop(at).image for at in ours]
+            set_aside += [SetAside(path.name, f"image {name!r}", f"it is of patient {patient!r}") for name in left]

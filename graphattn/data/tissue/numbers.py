@@ -1,0 +1,147 @@
+"""Headers and numbers of tables of cells, in whatever alphabet, unit and decimal mark a program wrote them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MISSING = frozenset(
+    (
+        "",
+        "nan",
+        "na",
+        "n/a",
+        "#n/a",
+        "#na",
+        "null",
+        "none",
+        "-",
+        "--",
+        "?",
+        ".",
+        "#div/0!",
+        "#value!",
+        "#num!",
+        "<na>",
+        "nil",
+    )
+)
+_UNITS = {
+    "um": "um",
+    "micron": "um",
+    "microns": "um",
+    "micrometer": "um",
+    "micrometers": "um",
+    "micrometre": "um",
+    "micrometres": "um",
+    "px": "px",
+    "pixel": "px",
+    "pixels": "px",
+    "pxl": "px",
+}
+_COMMA = re.compile(r"\s*[-+\u2212]?\d+,\d+(?:[eE][-+]?\d+)?\s*%?\s*")
+_POINT = re.compile(r"\s*[-+\u2212]?\d*\.\d+(?:[eE][-+]?\d+)?\s*%?\s*")
+_LOOKED_AT = 2000
+_SHARE = 0.9
+
+
+class Header(NamedTuple):
+    """Name of a column in plain words, and the unit at its end (``""`` if there is none)."""
+
+    name: str
+    unit: str
+
+
+def plain_header(text: str) -> Header:
+    r"""A header in lower case, without punctuation, with one spelling of the micrometre.
+
+    >>> [" in ".join(plain_header(text)) for text in ("Centroid X \u00b5m", "Centroid.X.\u03bcm", "Centroid X \u00c2\u00b5m")]
+    ['centroid x in um', 'centroid x in um', 'centroid x in um']
+    """
+    text = (
+        unicodedata.normalize("NFKC", text.replace("\u00c2\u00b5", "\u00b5"))
+        .replace("\u03bc", "u")
+        .replace("\ufffdm", "um")
+    )
+    words = re.sub(r"[\W_]+", " ", text.lower()).split()
+    unit = _UNITS.get(words[-1], "") if len(words) > 1 else ""
+    return Header(" ".join(words[:-1] if unit else words), unit)
+
+
+class Numbers(NamedTuple):
+    """A column as numbers, NaN where there is none, and the cells that are neither numbers nor missing (``row: text``)."""
+
+    values: NDArray[np.float64]
+    strange: dict[int, str]
+
+
+def decimal_comma(columns: Iterable[Sequence[str]]) -> bool:
+    """Whether a table writes ``40,5`` for 40.5: some cell does, and more do than have a decimal point.
+
+    >>> decimal_comma([["40,5", "38"], ["Tumor", "Stroma"]]), decimal_comma([["1,204", "40.5", "3.25"]])
+    (True, False)
+    """
+    commas = points = 0
+    for cells in columns:
+        head = cells[:_LOOKED_AT]
+        commas += sum(_COMMA.fullmatch(cell) is not None for cell in head)
+        points += sum(_POINT.fullmatch(cell) is not None for cell in head)
+    return commas > points
+
+
+def to_numbers(cells: Sequence[str], *, comma: bool = False) -> Numbers | None:
+    """A column of text as numbers, or None if it is none: nine tenths of what is there must be numbers.
+
+    Args:
+        cells: the text of each cell; per cent signs are left out, and words for missing values are NaN.
+        comma: whether the decimal mark is a comma.
+
+    >>> to_numbers(["1.5", "", "NaN", "7"]).values.tolist()
+    [1.5, nan, nan, 7.0]
+    >>> to_numbers(["40,5", "3"], comma=True).values.tolist()
+    [40.5, 3.0]
+    >>> to_numbers(["Tumor", "Stroma"]) is None
+    True
+    """
+    texts = [cell.strip() for cell in cells]
+    if len(texts) > _LOOKED_AT and to_numbers(texts[:_LOOKED_AT], comma=comma) is None:
+        return None
+    values = np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64).copy()
+    missing = 0
+    strange: dict[int, str] = {}
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        text = texts[row]
+        if text.lower() in MISSING:
+            missing += 1
+        elif (value := _number(text, comma=comma)) is not None:
+            values[row] = value
+        else:
+            strange[row] = text
+    if comma:
+        _read_thousands(texts, values)
+    return None if len(strange) > (1 - _SHARE) * (len(values) - missing) else Numbers(values, strange)
+
+
+def _read_thousands(texts: Sequence[str], values: NDArray[np.float64]) -> None:
+    """Where commas are decimal marks, points are marks of thousands: 1.204 is 1204, unless a cell has a point elsewhere."""
+    points = [row for row, text in enumerate(texts) if "." in text and "," not in text]
+    if all(re.fullmatch(r"[-+]?\d{1,3}(?:\.\d{3})+", texts[row]) for row in points):
+        for row in points:
+            values[row] = float(texts[row].replace(".", ""))
+
+
+def _number(text: str, *, comma: bool) -> float | None:
+    text = text.replace("\u2212", "-").replace("\u00a0", "").replace("\u202f", "").removesuffix("%").strip()
+    if comma:
+        text = text.replace(".", "").replace(",", ".") if "," in text else text
+    elif re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", text):
+        text = text.replace(",", "")
+    if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", text):
+        return float(text)
+    return {"inf": np.inf, "+inf": np.inf, "infinity": np.inf, "-inf": -np.inf, "-infinity": -np.inf}.get(text.lower())
