@@ -114,8 +114,8 @@ def train(
 
     folders.check_folder(out, resume)
 
+    from graphattn.data.chemistry import Chemistry
     from graphattn.training import workflow
-    from graphattn.training.inputs import Chemistry
     from graphattn.training.recipe import Hardware, MoleculeRecipe
 
     table, rule = workflow.open_divided(data, smiles, target, split)

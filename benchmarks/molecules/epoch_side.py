@@ -18,9 +18,9 @@ from torch_geometric.data import Data
 
 import graphattn
 from graphattn.data import embedded
+from graphattn.data.chemistry import attach, describe, label, read
 from graphattn.data.splits import scaffold_balanced
 from graphattn.data.tasks import Task
-from graphattn.training.inputs import graphs_of, read
 from graphattn.training.module import LearningModule
 from graphattn.training.molecules import fit_molecules
 from graphattn.training.recipe import Hardware, MoleculeRecipe
@@ -52,7 +52,10 @@ def bbb(most: int | None = None) -> Parts:
     """Training and validation part of the scaffold-balanced split with seed 0, with descriptors."""
     frame = embedded.load("bbb").frame[:most]
     smiles, labels = frame["smiles"].tolist(), np.asarray(frame["permeable"], dtype=np.float64)
-    graphs = graphs_of(read(smiles)[0], labels[:, None], with_descriptors=True)
+    found = read(smiles)
+    graphs = found.graphs
+    label(graphs, labels[:, None])
+    attach(graphs, describe(found.molecules))
     split = scaffold_balanced(smiles, seed=0)
     return [graphs[i] for i in split.train], [graphs[i] for i in split.validation]
 

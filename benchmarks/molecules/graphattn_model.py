@@ -8,10 +8,10 @@ from torch_geometric.data import Data
 
 from benchmarks.molecules.model import Outcome, Problem
 from benchmarks.records import Spent, timed, versions
+from graphattn.data.chemistry import attach, read
 from graphattn.data.rdkit2d import descriptors
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
-from graphattn.training.inputs import attach, graphs_of, read
 from graphattn.training.molecules import fit_molecules
 from graphattn.training.recipe import MoleculeRecipe
 
@@ -45,8 +45,7 @@ class Graphattn:
     def _graphs(self, smiles: list[str]) -> tuple[list[Data], Spent]:
         if self._known is None or self._known[0] != smiles:
             with timed() as spent:
-                molecules = read(smiles)[0]
-                graphs = graphs_of(molecules, with_descriptors=False)
+                molecules, graphs, _, _ = read(smiles)
                 attach(graphs, descriptors(molecules))
             self._known = (smiles, graphs, spent)
         return self._known[1:]

@@ -1,3 +1,5 @@
+from .chemistry import Chemistry as Chemistry
+from .chemistry import read as read
 from .embedded import load as load
 from .embedded import names as names
 from .embedded import open_table as open_table

@@ -18,6 +18,7 @@ from graphattn.data.features import (
     bond_sizes,
 )
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES, descriptors
+from graphattn.data.wording import shortened
 from graphattn.encoding import random_walk
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "BOND_FEATURES",
     "DESCRIPTOR_NAMES",
     "FARTHEST",
+    "MOST_ATOMS",
     "UNREACHABLE",
     "WALK_STEPS",
+    "UnreadableError",
     "atom_sizes",
     "bond_sizes",
     "descriptors",
@@ -38,39 +41,64 @@ __all__ = [
 ]
 
 WALK_STEPS = 16
+MOST_ATOMS = 1000
+"""Distances of a molecule of n atoms are n x n numbers: of 1,000 atoms 8 MB, of 20,000 atoms 3 GB."""
 FARTHEST = 20
 UNREACHABLE = FARTHEST + 1
 _SYMBOLS = re.compile(r"(?:Cl|Br|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)*")
 
 
-def parse_smiles(text: str, *, largest_fragment: bool = False, explicit_hydrogens: bool = False) -> Chem.Mol:
+class UnreadableError(ValueError):
+    """A text that is no molecule: the message holds the text, ``reason`` is what a table of texts says."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def parse_smiles(
+    text: str, *, largest_fragment: bool = False, explicit_hydrogens: bool = False, max_atoms: int = MOST_ATOMS
+) -> Chem.Mol:
     """The molecule that a SMILES names; RDKit's own log lines are kept off the terminal.
 
     Args:
         text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine.
         largest_fragment: of a salt or mixture keep only the fragment that `keep_largest_fragment` chooses.
         explicit_hydrogens: make every hydrogen an atom.
+        max_atoms: largest number of atoms of a molecule that is read.
 
     Raises:
         TypeError: `text` is not a string.
-        ValueError: `text` is empty or names no atoms, or RDKit cannot read it.
+        UnreadableError: `text` is empty or names no atoms or too many, or RDKit cannot read it; a `ValueError`.
 
     >>> parse_smiles("CC(=O)[O-].[Na+]", largest_fragment=True).GetNumAtoms()
     4
-    >>> parse_smiles("CN(C)(C)C")
+    >>> parse_smiles("C1CCO")
     Traceback (most recent call last):
-    ValueError: RDKit cannot read SMILES 'CN(C)(C)C': Explicit valence for atom # 1 N, 4, is greater than permitted
+    graphattn.data.molecules.UnreadableError: RDKit cannot read SMILES 'C1CCO': ring 1 is not closed
     """
     if not isinstance(text, str):
         raise TypeError(f"a SMILES is a string; got {text!r} of type {type(text).__name__}")
     with rdBase.BlockLogs():
+        if len(text) > max_atoms:
+            # Before RDKit checks the chemistry, which takes minutes of a long chain.
+            _check_size(Chem.MolFromSmiles(text.strip(), sanitize=False), text, max_atoms)
         molecule = Chem.MolFromSmiles(text.strip())
         if molecule is None:
-            raise ValueError(f"RDKit cannot read SMILES {text!r}: {smiles_problem(text.strip())}")
+            problem = smiles_problem(text.strip())
+            raise UnreadableError(f"RDKit cannot read SMILES {text!r}: {problem}", f"unreadable SMILES: {problem}")
         if not molecule.GetNumAtoms():
-            raise ValueError(f"SMILES {text!r} has no atoms")
+            raise UnreadableError(f"SMILES {text!r} has no atoms", "empty SMILES")
         molecule = keep_largest_fragment(molecule) if largest_fragment else molecule
-        return Chem.AddHs(molecule) if explicit_hydrogens else molecule
+        molecule = Chem.AddHs(molecule) if explicit_hydrogens else molecule
+        _check_size(molecule, text, max_atoms)
+        return molecule
+
+
+def _check_size(molecule: Chem.Mol | None, text: str, most: int) -> None:
+    if molecule is not None and (atoms := molecule.GetNumAtoms()) > most:
+        problem = f"{atoms:,} atoms, more than {most:,} (--max-atoms)"
+        raise UnreadableError(f"SMILES {shortened(text)!r} has {problem}", f"too large a molecule: {problem}")
 
 
 def keep_largest_fragment(molecule: Chem.Mol) -> Chem.Mol:

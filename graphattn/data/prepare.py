@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 from rich.table import Table
 from rich.text import Text
 from torch_geometric.data import Data
 
-from graphattn.data.molecules import parse_smiles, smiles_problem, to_data
+from graphattn.data.chemistry import AS_WRITTEN, Chemistry, Read, label, parse, read
+from graphattn.data.molecules import UnreadableError
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Task
 
@@ -64,14 +64,13 @@ def collect(
     table: MoleculeTable,
     task: Task | None = None,
     *,
-    largest_fragment: bool = False,
-    explicit_hydrogens: bool = False,
+    chemistry: Chemistry = AS_WRITTEN,
     conflicts: Literal["reject", "keep"] = "reject",
 ) -> Molecules:
     """The graphs of a table. A row that cannot be used is set aside with its line and the reason; no label shifts.
 
-    Without a `task` there is no `y`, as for a prediction. `largest_fragment` and `explicit_hydrogens` are those of
-    `parse_smiles`. `conflicts="keep"` keeps rows that contradict each other, as for an evaluation.
+    Without a `task` there is no `y`, as for a prediction. `conflicts="keep"` keeps rows that contradict each other, as
+    for an evaluation.
 
     Raises `ValueError` when no row can be used, or the table lacks a target of the task.
 
@@ -82,9 +81,9 @@ def collect(
     (['CCO', 'CCO'], [Rejected(line=3, reason='unreadable SMILES: ring 1 is not closed', text='C1CC', row=1)])
     """
     labels, faulty = task.encode(table.frame) if task else (None, [])
-    mols, unreadable = _parse(table, largest_fragment, explicit_hydrogens)
-    reasons = {**dict(faulty), **unreadable}
-    graphs = {row: to_data(molecule) for row, molecule in mols.items() if row not in reasons}
+    found, reasons = _read(table, dict(faulty), chemistry)
+    rows = found.positions.tolist()
+    graphs = dict(zip(rows, found.graphs, strict=True))
     if task and labels is not None and conflicts == "reject":
         reasons |= _contradictions(table, task, graphs, labels)
     kept = {row: graph for row, graph in graphs.items() if row not in reasons}
@@ -92,13 +91,15 @@ def collect(
     rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
     if not kept:
         raise ValueError(_nothing(rejected))
+    assert len(kept) + len(rejected) == len(table.frame), f"{len(table.frame)} rows: {len(kept)} + {len(rejected)}"
     for row, graph in kept.items():
         graph.row, graph.line = row, lines[row]
-        if labels is not None:
-            graph.y = torch.from_numpy(labels[row : row + 1])
+    used = np.fromiter(kept, dtype=np.int64)
+    if labels is not None:
+        label(list(kept.values()), labels[used])
     smiles = [graph.smiles for graph in kept.values()]
-    rows = np.fromiter(kept, dtype=np.int64)
-    return Molecules(list(kept.values()), smiles, [mols[row] for row in kept], rows, task, rejected)
+    mols = [molecule for row, molecule in zip(rows, found.molecules, strict=True) if row in kept]
+    return Molecules(list(kept.values()), smiles, mols, used, task, rejected)
 
 
 def summary(rejected: Sequence[Rejected]) -> str:
@@ -135,18 +136,19 @@ def write_rejected(rejected: Sequence[Rejected], path: str | Path) -> None:
         writer.writerows((one.line, one.reason, one.text) for one in rejected)
 
 
-def _parse(table: MoleculeTable, fragment: bool, hydrogens: bool) -> tuple[dict[int, Chem.Mol], dict[int, str]]:
-    """Molecules by row, and why there is none for the other rows."""
-    mols: dict[int, Chem.Mol] = {}
-    reasons = dict(table.faults)
-    for row, text in enumerate(table.smiles):
-        if row not in reasons:
-            try:
-                mols[row] = parse_smiles(text, largest_fragment=fragment, explicit_hydrogens=hydrogens)
-            except ValueError:
-                problem = smiles_problem(text.strip())
-                reasons[row] = f"unreadable SMILES: {problem}" if text.strip() else "empty SMILES"
-    return mols, reasons
+def _read(table: MoleculeTable, faulty: Mapping[int, str], chemistry: Chemistry) -> tuple[Read, dict[int, str]]:
+    """What can be used, by row, and why the other rows cannot. Only rows without a fault become graphs."""
+    texts, reasons = table.smiles, dict(table.faults)
+    for row in faulty.keys() - reasons.keys():
+        try:
+            parse(texts[row], chemistry)
+            reasons[row] = faulty[row]
+        except UnreadableError as error:
+            reasons[row] = error.reason
+    rows = np.array([row for row in range(len(texts)) if row not in reasons], dtype=np.int64)
+    found = read([texts[row] for row in rows], chemistry)
+    reasons |= {int(rows[position]): error.reason for position, error in found.problems.items()}
+    return found._replace(positions=rows[found.positions]), reasons
 
 
 def _contradictions(table: MoleculeTable, task: Task, graphs: Mapping[int, Data], labels: Labels) -> dict[int, str]:

@@ -17,6 +17,15 @@ def listed(names: Iterable[str], last: str = "and", most: int = 20) -> str:
     return f" {last} ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a long text.
+
+    >>> shortened("CCCCCC", most=4)
+    'CCCC...'
+    """
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def list_problems(problems: dict[int, str], most: int = 5) -> str:
     """Positions and reasons in one line, the first `most` of them.
 

@@ -10,18 +10,20 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
+from torch_geometric.data import Data
 
+from graphattn.data.chemistry import attach, describe, label, read
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Kind, Task
 from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import column, positive, share, whole
 from graphattn.estimators.kinds import Classifier, Regressor
 from graphattn.training import saved
-from graphattn.training.inputs import graphs_of, read
 from graphattn.training.molecules import fit_molecules
 from graphattn.training.recipe import Architecture, MoleculeRecipe
 from graphattn.training.saved import FittedModel
 
+_Sample = tuple[Chem.Mol, Data]
 _RECIPE, _ARCHITECTURE = MoleculeRecipe(), Architecture()
 
 
@@ -65,7 +67,9 @@ class _Molecules(Estimator):
         return list(column(given, self.words.label))
 
     def _read(self, samples: Sequence[Any], model: FittedModel | None = None) -> Usable:
-        return Usable(*(read(samples) if model is None else read(samples, model.chemistry)))
+        found = read(samples) if model is None else read(samples, model.chemistry)
+        pairs = list(zip(found.molecules, found.graphs, strict=True))
+        return Usable(pairs, found.positions, {position: str(error) for position, error in found.problems.items()})
 
     def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, None]:
         if y is None:
@@ -75,12 +79,13 @@ class _Molecules(Estimator):
     def _nodes(self, model: FittedModel, samples: Sequence[Any]) -> None:
         return None
 
-    def _keys(self, samples: Sequence[Chem.Mol]) -> list[str]:
-        return [Chem.MolToSmiles(molecule) for molecule in samples]
+    def _keys(self, samples: Sequence[_Sample]) -> list[str]:
+        return [graph["smiles"] for _, graph in samples]
 
     def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedModel:
         y = np.stack([row.reshape(-1) for row in lesson.y]).astype(np.float32)
-        graphs = graphs_of(lesson.samples, y, with_descriptors=parameters["descriptors"])
+        graphs = _graphs(lesson.samples, parameters["descriptors"])
+        label(graphs, y)
         architecture = replace(_ARCHITECTURE, **{name: parameters[name] for name in ("channels", "layers", "dropout")})
         schedule = {name: parameters[name] for name in ("epochs", "learning_rate", "seed")}
         model = fit_molecules(
@@ -94,7 +99,7 @@ class _Molecules(Estimator):
         return model
 
     def _answers(self, model: FittedModel, samples: list[Any]) -> NDArray[np.float64]:
-        graphs = graphs_of(samples, with_descriptors=model.standardiser is not None)
+        graphs = _graphs(samples, model.standardiser is not None)
         return model.predict(graphs) if model.task.kind == "regression" else model.probabilities(graphs)
 
     def _write(self, folder: str | Path, told: dict[str, Any]) -> Path:
@@ -114,6 +119,13 @@ class _Molecules(Estimator):
         estimator.model_ = model
         one = model.record.get("one_dimensional", model.task.outputs == 1)
         return estimator, {"classes": model.record.get("labels", model.task.classes), "one_dimensional": one}
+
+
+def _graphs(samples: Sequence[_Sample], described: bool) -> list[Data]:
+    graphs = [graph for _, graph in samples]
+    if described:
+        attach(graphs, describe([molecule for molecule, _ in samples]))
+    return graphs
 
 
 def _task(classes: tuple[str, ...], columns: int) -> Task:

@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 from torch_geometric.data import Data
 
+from graphattn.data.chemistry import attach, describe, read
 from graphattn.explain.drawing import draw
-from graphattn.training.inputs import graphs_of, read
 from graphattn.training.saved import FittedModel
 
 WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
@@ -53,10 +53,12 @@ def explain(model: FittedModel, smiles: str, target: str | None = None) -> Expla
 
     Raises `ValueError` when RDKit cannot read `smiles` or the model has no such `target`.
     """
-    molecules, _, problems = read([smiles], model.chemistry)
+    molecules, graphs, _, problems = read([smiles], model.chemistry)
     if problems:
-        raise ValueError(problems[0])
-    (graph,) = graphs_of(molecules, with_descriptors=model.standardiser is not None)
+        raise problems[0]
+    if model.standardiser is not None:
+        attach(graphs, describe(molecules))
+    (graph,) = graphs
     found = model.predict([graph, *masked(graph)], batch_size=16)
     values, meaning = _pick(model, found, target)
     return Explanation(molecules[0], values[0] - values[1:], float(values[0]), meaning, tuple(_notes(model)))
@@ -79,7 +81,7 @@ def explain_all(
 
     Raises `ValueError` when no molecule can be read, and as `explain` does for `target`.
     """
-    _, positions, problems = read(smiles, model.chemistry)
+    _, _, positions, problems = read(smiles, model.chemistry)
     for reason in problems.values():
         say(f"left out: {reason}")
     if not len(positions):

@@ -1,14 +1,14 @@
 """A saved model at work on a table: predictions beside the input, or figures where the truth is known."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphattn.data.chemistry import attach, describe
 from graphattn.data.prepare import Molecules, Rejected, collect
 from graphattn.data.table import MoleculeTable
-from graphattn.training.inputs import attach, describe
 from graphattn.training.metrics import Figure, figures
 from graphattn.training.saved import FittedModel
 from graphattn.training.workflow import fingerprint, labels_of
@@ -24,7 +24,7 @@ def predict_table(model: FittedModel, table: MoleculeTable) -> tuple[pd.DataFram
 
     Raises `ValueError` when no row can be read.
     """
-    molecules = collect(table, None, **asdict(model.chemistry))
+    molecules = collect(table, None, chemistry=model.chemistry)
     found = _six_digits(_predict(model, molecules))
     known = np.isfinite(found).all(1)
     frame = table.frame.copy()
@@ -57,7 +57,7 @@ def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, 
     renamed = {given: name for given, name in zip(table.target_columns, names, strict=True) if given != name}
     kept = table.frame.drop(columns=[name for name in renamed.values() if name in table.frame])
     table = replace(table, frame=kept.rename(columns=renamed), target_columns=names)
-    molecules = collect(table, model.task, **asdict(model.chemistry), conflicts="keep")
+    molecules = collect(table, model.task, chemistry=model.chemistry, conflicts="keep")
     prediction, truth = _predict(model, molecules), labels_of(molecules).astype(float)
     seen = set(model.record.get("seen", ()))
     new = np.array([fingerprint(smiles) not in seen for smiles in molecules.smiles])

@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 
 import graphattn
 from graphattn import files
+from graphattn.data.chemistry import Chemistry
 from graphattn.data.molecules import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
 from graphattn.training.batches import by_size
@@ -21,7 +22,6 @@ from graphattn.training.build import build
 from graphattn.training.card import card
 from graphattn.training.folders import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
 from graphattn.training.former import MOLECULE_TRANSFORMER, renamed
-from graphattn.training.inputs import Chemistry
 from graphattn.training.model_folder import filled, plain, read_weights, versions, weight_files, write_folder
 from graphattn.training.objective import SCORES, predictions
 from graphattn.training.packed import Packed, Standardiser
@@ -150,8 +150,11 @@ def _described(described: Mapping[str, Any]) -> FittedModel:
 def _check_record(record: Mapping[str, Any], task: Task) -> None:
     """What later commands read of it."""
     chemistry = Chemistry(**record.get("chemistry", {}))
-    if not all(isinstance(value, bool) for value in dataclasses.asdict(chemistry).values()):
-        raise ValueError(f"expected true or false as options of the chemistry, got {record['chemistry']}")
+    kinds = {name: type(value) for name, value in dataclasses.asdict(Chemistry()).items()}
+    if not all(type(value) is kinds[name] for name, value in dataclasses.asdict(chemistry).items()):
+        raise ValueError(
+            f"expected true, false or a number of atoms as options of the chemistry, got {record['chemistry']}"
+        )
     validation, labels = record.get("validation"), record.get("labels", task.classes)
     if validation is not None and (
         validation["name"] not in SCORES.values() or not isinstance(validation["value"], float | int | None)

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
+from graphattn.data.chemistry import Chemistry, attach, describe
 from graphattn.data.embedded import open_table
 from graphattn.data.prepare import Molecules, Rejected, collect, report, write_rejected
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
@@ -24,7 +25,6 @@ from graphattn.data.tasks import Kind, guess_task
 from graphattn.training.baselines import TREES, baselines
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folders import check_folder, writing
-from graphattn.training.inputs import Chemistry, attach, describe
 from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.molecules import fit_molecules
 from graphattn.training.objective import SCORES, score
@@ -115,7 +115,7 @@ def labelled(table: MoleculeTable, plan: Plan, say: Say) -> Molecules:
     """
     task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind))
     say(sentence)
-    molecules = collect(table, task, **dataclasses.asdict(plan.chemistry))
+    molecules = collect(table, task, chemistry=plan.chemistry)
     tell_rejected(molecules.rejected, say)
     check_strict(molecules.rejected, plan.strict)
     return molecules

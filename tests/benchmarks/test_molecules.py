@@ -21,8 +21,8 @@ from benchmarks.molecules.model import HoldOut, Outcome, Problem
 from benchmarks.records import ROOT, Results, Spent, provenance, timed
 from graphattn.bench import records as kept
 from graphattn.bench.records import Record
+from graphattn.data.chemistry import label, read
 from graphattn.data.splits import Split
-from graphattn.training.inputs import graphs_of, read
 from graphattn.training.module import LearningModule
 from graphattn.training.recipe import MoleculeRecipe
 
@@ -305,7 +305,8 @@ def test_the_table_has_all_attempts(tmp_path):
 
 
 def test_an_epoch_is_trained_when_it_is_asked_for(monkeypatch):
-    graphs = graphs_of(read(SMILES)[0], PROBLEM.labels[:, None], with_descriptors=False)
+    graphs = read(SMILES).graphs
+    label(graphs, PROBLEM.labels[:, None])
     answers = io.StringIO()
     with pytest.raises(SystemExit):
         epoch_side.train((graphs[:12], graphs[12:]), 3, 1, epoch_side.OnRequest(io.StringIO("\n\n"), answers))

@@ -108,7 +108,7 @@ def test_a_killed_process_is_begun_anew_with_half_the_batch(crew, least, batch, 
     assert {record.status for record in found.values()} == {"ok"}
 
 
-class Unreadable:
+class UnreadableError:
     """Cannot be read by the processes."""
 
     def __init__(self):
@@ -120,7 +120,7 @@ class Unreadable:
 
 def test_processes_that_cannot_begin_are_said(crew):
     with pytest.raises(ChildProcessError, match=r"ended with status 1 before it answered; a script .* '__main__'"):
-        list(run(Unreadable(), orders(), jobs=1))
+        list(run(UnreadableError(), orders(), jobs=1))
 
 
 class Slow:

@@ -7,6 +7,7 @@ import pytest
 from rdkit import Chem
 from rich.console import Console
 
+from graphattn.data.chemistry import Chemistry
 from graphattn.data.prepare import Rejected, collect, report, summary, write_rejected
 from graphattn.data.table import MoleculeTable, read_table
 from graphattn.data.tasks import Task, guess_task
@@ -98,7 +99,7 @@ def test_stereo_isomers_do_not_contradict_each_other():
 def test_what_is_left_of_salts_may_contradict():
     table = table_of(["CCN", "CCN.Cl", "C"], y=["1", "0", "1"])
     assert len(collect(table, BINARY).graphs) == 3
-    assert collect(table, BINARY, largest_fragment=True).smiles == ["C"]
+    assert collect(table, BINARY, chemistry=Chemistry(largest_fragment=True)).smiles == ["C"]
 
 
 def test_only_rows_of_one_part_contradict():
@@ -116,7 +117,7 @@ def test_several_targets_contradict_in_one_and_are_masked_where_missing():
 
 
 def test_explicit_hydrogens_reach_the_graphs():
-    assert collect(table_of(["C"]), explicit_hydrogens=True).graphs[0].num_nodes == 5
+    assert collect(table_of(["C"]), chemistry=Chemistry(explicit_hydrogens=True)).graphs[0].num_nodes == 5
 
 
 def test_the_broken_row_comes_before_its_other_faults():
