@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 DATA = "CSV, TSV or SDF file (also .gz), or an embedded set: bbb, solubility."
 PROBLEM = f"{DATA[:-1]}, digits, sparse_and, motif, distant, shuffled_edges."
 KINDS = "binary, multiclass, multilabel or regression; inferred if not given."
-RULES = "scaffold_balanced, scaffold, random, stratified, or a column that names the parts."
+RULES = "scaffold_balanced, scaffold, random, stratified, or a column of parts, folds, years or groups."
 SEVERAL = "Target column; may be repeated; inferred if not given."
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
@@ -38,6 +38,10 @@ Precision = Annotated[str, typer.Option(help="Lightning precision: 32-true, bf16
 Resume = Annotated[bool, typer.Option("--resume", help="Resume the interrupted training in --out.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at unusable rows instead of setting them aside.")]
 Fragment = Annotated[bool, typer.Option("--largest-fragment", help="Keep the largest fragment of salts and mixtures.")]
+Most = Annotated[int | None, typer.Option(min=1, help="Maximum number of atoms of a molecule; 1000 if not given.")]
+Formulas = Annotated[
+    bool, typer.Option("--escape-formulas", help="Write an apostrophe before cells that a spreadsheet would compute.")
+]
 Baselines = Annotated[bool, typer.Option(help="Compare with random forests on the same split.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a model whose files were changed after saving.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the Python traceback of an error.")]
@@ -106,6 +110,12 @@ def train(
     resume: Resume = False,
     strict: Strict = False,
     largest_fragment: Fragment = False,
+    positive: Annotated[str | None, typer.Option(help="Label of the positive class; inferred and reported.")] = None,
+    flat_duplicates: Annotated[
+        bool, typer.Option("--flat-duplicates", help="Stereoisomers count as one molecule.")
+    ] = False,
+    max_atoms: Most = None,
+    escape_formulas: Formulas = False,
     baselines: Baselines = True,
     debug: Debug = False,
 ) -> None:
@@ -115,13 +125,15 @@ def train(
     folders.check_folder(out, resume)
 
     from graphattn.data.chemistry import Chemistry
+    from graphattn.data.molecules import MOST_ATOMS
     from graphattn.training import workflow
     from graphattn.training.recipe import Hardware, MoleculeRecipe
 
     table, rule = workflow.open_divided(data, smiles, target, split)
     given = {"seed": seed, "epochs": epochs, "members": ensemble}
     recipe = MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
-    hardware, chemistry = Hardware(accelerator, devices, precision), Chemistry(largest_fragment)
+    hardware = Hardware(accelerator, devices, precision)
+    chemistry = Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS)
     plan = workflow.Plan(
         out,
         data,
@@ -133,6 +145,9 @@ def train(
         compare=baselines,
         strict=strict,
         resume=resume,
+        escape_formulas=escape_formulas,
+        positive=positive,
+        flat_duplicates=flat_duplicates,
     )
     workflow.train(table, plan, say)
     say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")
@@ -145,6 +160,8 @@ def predict(
     data: Data,
     out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
     smiles: Smiles = None,
+    max_atoms: Most = None,
+    escape_formulas: Formulas = False,
     strict: Strict = False,
     trust: Trust = False,
     debug: Debug = False,
@@ -153,17 +170,17 @@ def predict(
     from graphattn.training import folders
 
     folders.check_file(out, data)
-    folders.read_description(model)
+    described = folders.read_description(model)
 
-    from graphattn.data.embedded import open_table
+    from graphattn.data.writing import write_csv
     from graphattn.training import prediction, saved, workflow
 
-    table = open_table(data, smiles=smiles, targets=())
+    table = prediction.open_for(described, data, smiles, (), say)
     fitted = saved.load(model, trust)
-    frame, rejected = prediction.predict_table(fitted, table)
+    frame, rejected = prediction.predict_table(fitted, table, max_atoms)
     workflow.tell_rejected(rejected, say)
     workflow.check_strict(rejected, strict)
-    frame.to_csv(out, index=False)
+    write_csv(list(frame.columns), frame.itertuples(index=False, name=None), out, escape_formulas)
     say(f"{len(frame) - len(rejected):,} of {len(frame):,} rows predicted, written to {out}")
 
 
@@ -174,6 +191,7 @@ def evaluate(
     data: Data,
     smiles: Smiles = None,
     target: Targets = None,
+    max_atoms: Most = None,
     strict: Strict = False,
     trust: Trust = False,
     debug: Debug = False,
@@ -181,14 +199,13 @@ def evaluate(
     """Compare predictions for DATA with its labels; molecules of the training set are scored separately."""
     from graphattn.training import folders
 
-    folders.read_description(model)
+    described = folders.read_description(model)
 
-    from graphattn.data.embedded import open_table
     from graphattn.training import prediction, saved, workflow
 
     fitted = saved.load(model, trust)
-    table = open_table(data, smiles=smiles, targets=target or fitted.task.names)
-    found, rejected = prediction.evaluate_table(fitted, table)
+    table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
+    found, rejected = prediction.evaluate_table(fitted, table, max_atoms)
     workflow.tell_rejected(rejected, say)
     workflow.check_strict(rejected, strict)
     workflow.tell_figures(found, f"{model} on {data}", say)
@@ -207,11 +224,12 @@ def explain(
     """Draw the contribution of each atom to the prediction (SVG and PNG)."""
     from graphattn.training import folders
 
-    folders.read_description(model)
+    described = folders.read_description(model)
 
     from graphattn.explain.molecules import explain_all
-    from graphattn.training import saved
+    from graphattn.training import prediction, saved
 
+    prediction.tell_versions(described, say)
     explain_all(saved.load(model, trust), smiles, out, target, say)
 
 

@@ -49,7 +49,8 @@ def open_table(
     *,
     smiles: str | None = None,
     targets: str | Sequence[str] | None = None,
-    split: str | None = None,
+    split: str | Sequence[str] | None = None,
+    trained: str | None = None,
 ) -> MoleculeTable:
     """The table that `data` names: a file (see `read_table`), or an embedded data set if there is no such file.
 
@@ -61,10 +62,13 @@ def open_table(
     name = str(data)
     if Path(data).exists() or name not in _COLUMNS:
         try:
-            return read_table(data, smiles=smiles, targets=targets, split=split)
+            return read_table(data, smiles=smiles, targets=targets, split=split, trained=trained)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{error} (embedded data sets: {', '.join(names())})") from None
     target, part = _COLUMNS[name]
     return read_table(
-        path(name), smiles=smiles or "smiles", targets=target if targets is None else targets, split=split or part
+        path(name),
+        smiles=smiles or "smiles",
+        targets=target if targets is None else targets,
+        split=(part or ()) if split is None else split,
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ __all__ = [
     "atom_sizes",
     "bond_sizes",
     "descriptors",
+    "flat_smiles",
     "keep_largest_fragment",
     "molecule_problem",
     "parse_smiles",
@@ -62,7 +64,7 @@ def parse_smiles(
     """The molecule that a SMILES names; RDKit's own log lines are kept off the terminal.
 
     Args:
-        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine.
+        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine. InChI is converted.
         largest_fragment: of a salt or mixture keep only the fragment that `keep_largest_fragment` chooses.
         explicit_hydrogens: make every hydrogen an atom.
         max_atoms: largest number of atoms of a molecule that is read.
@@ -83,12 +85,15 @@ def parse_smiles(
         if len(text) > max_atoms:
             # Before RDKit checks the chemistry, which takes minutes of a long chain.
             _check_size(Chem.MolFromSmiles(text.strip(), sanitize=False), text, max_atoms)
-        molecule = Chem.MolFromSmiles(text.strip())
+        molecule = None if is_selfies(text.strip()) else _reader(text)(text.strip())
         if molecule is None:
             problem = smiles_problem(text.strip())
             raise UnreadableError(f"RDKit cannot read SMILES {text!r}: {problem}", f"unreadable SMILES: {problem}")
         if not molecule.GetNumAtoms():
             raise UnreadableError(f"SMILES {text!r} has no atoms", "empty SMILES")
+        # Numbers of atoms in a reaction are no part of the molecule: two that differ in them alone are one.
+        for atom in molecule.GetAtoms() if ":" in text else ():
+            atom.SetAtomMapNum(0)
         molecule = keep_largest_fragment(molecule) if largest_fragment else molecule
         molecule = Chem.AddHs(molecule) if explicit_hydrogens else molecule
         _check_size(molecule, text, max_atoms)
@@ -155,16 +160,49 @@ def to_data(molecule: Chem.Mol) -> Data:
     )
 
 
+def is_selfies(text: str) -> bool:
+    """Whether a text is SELFIES, all of whose symbols are in brackets; RDKit reads some of them as radicals.
+
+    >>> is_selfies("[C][C][O]"), is_selfies("[C][=Branch1]"), is_selfies("[Na+].[Cl-]"), is_selfies("[Fe][Fe]")
+    (True, True, False, False)
+    """
+    if not re.fullmatch(r"(\[[^\[\]]+\]){2,}", text):
+        return False
+    symbols = re.findall(r"\[([^\[\]]+)\]", text)
+    plain = "C" in symbols and set(symbols) <= {"B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I"}
+    return plain or any(re.match(r"[=#/\\]?(Branch|Ring)\d|[=#][A-Z]", symbol) for symbol in symbols)
+
+
+def _reader(text: str) -> Callable[[str], Chem.Mol | None]:
+    return Chem.MolFromInchi if text.lstrip().startswith("InChI=") else Chem.MolFromSmiles
+
+
+def flat_smiles(molecule: Chem.Mol) -> str:
+    """Canonical SMILES without stereo, the same for all stereoisomers; isotopes stay.
+
+    >>> flat_smiles(Chem.MolFromSmiles("C[C@H](F)[13CH3]"))
+    'CC([13CH3])F'
+    """
+    flat = Chem.Mol(molecule)
+    Chem.RemoveStereochemistry(flat)
+    return Chem.MolToSmiles(flat)
+
+
 def smiles_problem(text: str) -> str:
     """Why RDKit refuses a SMILES: in its own words for chemistry, by what is left open for syntax.
 
     >>> smiles_problem("C1CCO")
     'ring 1 is not closed'
     """
+    if kind := _other_language(text):
+        return kind
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text, sanitize=False)
         if molecule is not None:
             return molecule_problem(molecule)
+        before, mark, extension = text.partition(" |")
+        if mark and Chem.MolFromSmiles(before) is not None:
+            return f"its CXSMILES extension {shortened(mark.strip() + extension)!r} is not valid"
     bare = re.sub(r"\[[^\]]*\]", "", text)
     if re.search(r"[\[\]]", bare):
         return "a square bracket is not closed"
@@ -175,6 +213,15 @@ def smiles_problem(text: str) -> str:
     rings = Counter(re.findall(r"%\d\d|\d", bare))
     left_open = [ring for ring, count in rings.items() if count % 2]
     return f"ring {left_open[0]} is not closed" if left_open else "not SMILES syntax"
+
+
+def _other_language(text: str) -> str:
+    if is_selfies(text):
+        return "SELFIES, not SMILES; selfies.decoder converts them"
+    if text.startswith("InChI="):
+        return "InChI that RDKit cannot convert"
+    bare = re.sub(r"\[[^\]]*\]|->|<-| .*", "", text)
+    return "a reaction, not a molecule" if bare.count(">") == 2 else ""
 
 
 def molecule_problem(molecule: Chem.Mol) -> str:

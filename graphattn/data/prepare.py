@@ -7,7 +7,6 @@ belongs to, only rows of one part can contradict each other. Rows of one molecul
 measured values that differ: a regression averages them.
 """
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,14 @@ from rich.text import Text
 from torch_geometric.data import Data
 
 from graphattn.data.chemistry import AS_WRITTEN, Chemistry, Read, label, parse, read
-from graphattn.data.molecules import UnreadableError
+from graphattn.data.molecules import UnreadableError, flat_smiles
+from graphattn.data.split_columns import has_part_words
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Task
+from graphattn.data.wording import shortened
+from graphattn.data.writing import write_csv
 
+_MOST_SHOWN = 200
 Labels = NDArray[np.float32]
 
 
@@ -46,6 +49,7 @@ class Molecules:
         graphs: one graph per molecule (see `to_data`), with its `row`, `line` and, given a task, `y` float32
             `[1, targets]`.
         smiles: canonical SMILES of what was kept of each molecule.
+        keys: equal for rows that are one molecule: canonical SMILES, or those without stereo.
         mols: RDKit's molecules.
         row: position of each molecule in the table.
         task: the task, if there is one.
@@ -54,6 +58,7 @@ class Molecules:
 
     graphs: list[Data]
     smiles: list[str]
+    keys: list[str]
     mols: list[Chem.Mol]
     row: NDArray[np.int64]
     task: Task | None
@@ -66,11 +71,12 @@ def collect(
     *,
     chemistry: Chemistry = AS_WRITTEN,
     conflicts: Literal["reject", "keep"] = "reject",
+    flat: bool = False,
 ) -> Molecules:
     """The graphs of a table. A row that cannot be used is set aside with its line and the reason; no label shifts.
 
     Without a `task` there is no `y`, as for a prediction. `conflicts="keep"` keeps rows that contradict each other, as
-    for an evaluation.
+    for an evaluation. With `flat`, stereoisomers are one molecule.
 
     Raises `ValueError` when no row can be used, or the table lacks a target of the task.
 
@@ -84,8 +90,12 @@ def collect(
     found, reasons = _read(table, dict(faulty), chemistry)
     rows = found.positions.tolist()
     graphs = dict(zip(rows, found.graphs, strict=True))
+    named = (
+        [flat_smiles(molecule) for molecule in found.molecules] if flat else [graph.smiles for graph in found.graphs]
+    )
+    keys = dict(zip(rows, named, strict=True))
     if task and labels is not None and conflicts == "reject":
-        reasons |= _contradictions(table, task, graphs, labels)
+        reasons |= _contradictions(table, task, keys, labels)
     kept = {row: graph for row, graph in graphs.items() if row not in reasons}
     lines, texts = table.line.tolist(), table.smiles
     rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
@@ -99,7 +109,7 @@ def collect(
         label(list(kept.values()), labels[used])
     smiles = [graph.smiles for graph in kept.values()]
     mols = [molecule for row, molecule in zip(rows, found.molecules, strict=True) if row in kept]
-    return Molecules(list(kept.values()), smiles, mols, used, task, rejected)
+    return Molecules(list(kept.values()), smiles, [keys[row] for row in kept], mols, used, task, rejected)
 
 
 def summary(rejected: Sequence[Rejected]) -> str:
@@ -122,18 +132,15 @@ def report(rejected: Sequence[Rejected], *, most: int = 30) -> Table:
     table.add_column("SMILES", overflow="fold")
     # As Text: square brackets of SMILES are no markup.
     for one in rejected[:most]:
-        table.add_row(f"{one.line:,}", Text(one.reason), Text(one.text))
+        table.add_row(f"{one.line:,}", Text(one.reason), Text(shortened(one.text, _MOST_SHOWN)))
     if len(rejected) > most:
         table.add_row("...", f"and {len(rejected) - most:,} more", "")
     return table
 
 
-def write_rejected(rejected: Sequence[Rejected], path: str | Path) -> None:
-    """Write line, reason and SMILES of every row that was set aside as a CSV file."""
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("line", "reason", "smiles"))
-        writer.writerows((one.line, one.reason, one.text) for one in rejected)
+def write_rejected(rejected: Sequence[Rejected], path: str | Path, escape: bool = False) -> None:
+    """Write line, reason and SMILES of every row that was set aside as a CSV file, see `write_csv`."""
+    write_csv(("line", "reason", "smiles"), ((one.line, one.reason, one.text) for one in rejected), path, escape)
 
 
 def _read(table: MoleculeTable, faulty: Mapping[int, str], chemistry: Chemistry) -> tuple[Read, dict[int, str]]:
@@ -151,14 +158,15 @@ def _read(table: MoleculeTable, faulty: Mapping[int, str], chemistry: Chemistry)
     return found._replace(positions=rows[found.positions]), reasons
 
 
-def _contradictions(table: MoleculeTable, task: Task, graphs: Mapping[int, Data], labels: Labels) -> dict[int, str]:
+def _contradictions(table: MoleculeTable, task: Task, keys: Mapping[int, str], labels: Labels) -> dict[int, str]:
     """Rows of one molecule, and one part, that are in different classes."""
     if not task.classes:
         return {}
-    part = table.frame[table.split_column].tolist() if table.split_column else [""] * len(table.frame)
+    part = table.frame[table.split_column].tolist() if table.split_column else []
+    part = part if has_part_words(part) else [""] * len(table.frame)
     groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, graph in graphs.items():
-        groups[graph.smiles, part[row]].append(row)
+    for row, key in keys.items():
+        groups[key, part[row]].append(row)
     reasons: dict[int, str] = {}
     for rows in groups.values():
         for column, name in enumerate(task.names):
@@ -175,5 +183,5 @@ def _nothing(rejected: Sequence[Rejected]) -> str:
     first = rejected[0]
     return (
         f"none of the {len(rejected):,} rows can be used: {summary(rejected)}; "
-        f"the first is {first.text!r} on line {first.line} ({first.reason})"
+        f"the first is {shortened(first.text)!r} on line {first.line} ({first.reason})"
     )

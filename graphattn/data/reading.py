@@ -1,25 +1,23 @@
 """Files to records of text: CSV, TSV and SDF, also compressed, in whatever encoding and shape people keep them."""
 
-import csv
 import difflib
-import gzip
 import io
-import itertools
-import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rdkit import Chem, rdBase
+from graphattn.data.columns import smiles_share
+from graphattn.data.delimited import Row, delimiter_of, nothing_below, rejoined, rows_of, start_of, unique
+from graphattn.data.sdf import is_sdf, read_sdf
 
-from graphattn.data.molecules import molecule_problem
-from graphattn.data.wording import listed
-
-# The comma last: of two that cut alike, it is the one inside numbers and names.
-_DELIMITERS = ("\t", ";", "|", ",")
 _SPREADSHEET = b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_STRUCTURES = (".sdf", ".sd", ".mol")
+_LINES_OF_SMILES = (".smi", ".smiles", ".ism")
+_TABLES = (".csv", ".tsv", ".tab", *_LINES_OF_SMILES)
+_LARGEST_UNPACKED = 256 * 2**20
+_DENSEST = 100
+_STEP = 2**20
 
 
 class Records(NamedTuple):
@@ -33,19 +31,22 @@ class Records(NamedTuple):
 
 
 def read_records(path: Path) -> Records:
-    """The records of a CSV, TSV or SDF file, which may be gzipped.
+    """The records of a CSV, TSV, SMILES or SDF file, which may be gzipped.
 
-    A row with too many cells, a quote that never closes or a mol block that RDKit cannot read is a fault of that row;
-    the others are read. Raises `FileNotFoundError` for a missing file and `ValueError` when the file is a folder,
-    empty, not text, a spreadsheet or a damaged gzip, or has column names but no rows.
+    The suffix says which of them a file is; without a known one, its structure does. A row with too many cells, a quote
+    that never closes or a mol block that RDKit cannot read is a fault of that row; the others are read. Raises
+    `FileNotFoundError` for a missing file and `ValueError` when the file is a folder, empty, not text, a spreadsheet, a
+    damaged gzip or one that unpacks to more than a table does, or has column names but no rows.
     """
     text, notes = _text(path)
     if not text.replace('"', "").strip():
         raise ValueError(f"{path} is empty")
-    structures = {".sdf", ".sd", ".mol"} & {suffix.lower() for suffix in path.suffixes}
-    records = _sdf(text) if structures or "\n$$$$" in text else _table(text, path)
+    suffix = next((each.lower() for each in reversed(path.suffixes) if each.lower() != ".gz"), "")
+    if suffix in _STRUCTURES or (suffix not in _TABLES and is_sdf(text)):
+        return Records(*read_sdf(text), notes)
+    records = _table(list(io.StringIO(text, newline="")), suffix, path)
     if not records.cells:
-        raise ValueError(f"{path} has column names ({listed(records.columns)}) but no rows")
+        raise ValueError(f"{path} {nothing_below(records.columns)}")
     return records._replace(notes=notes + records.notes)
 
 
@@ -70,23 +71,69 @@ def _bytes(path: Path) -> bytes:
         near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*")], n=1)
         raise FileNotFoundError(f"there is no file {path}" + (f"; did you mean {near[0]}?" if near else ""))
     raw = path.read_bytes()
-    if not raw.startswith(b"\x1f\x8b"):
-        return raw
+    return _unpacked(raw, path) if raw.startswith(b"\x1f\x8b") else raw
+
+
+def _unpacked(raw: bytes, path: Path) -> bytes:
+    """What a gzip file holds, read in steps, so that a small file cannot fill the memory."""
+    parts, size, rest = list[bytes](), 0, raw
     try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
+        while rest.startswith(b"\x1f\x8b"):
+            stream = zlib.decompressobj(wbits=31)
+            while not stream.eof:
+                part = stream.decompress(rest, _STEP)
+                rest = stream.unconsumed_tail
+                if not part and not rest and not stream.eof:
+                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+                parts.append(part)
+                size += len(part)
+                if size > max(_LARGEST_UNPACKED, _DENSEST * len(raw)):
+                    limit = f"{_LARGEST_UNPACKED >> 20} MiB and {_DENSEST} times its size"
+                    raise ValueError(f"{path} unpacks to more than {limit}, which no table does; unpack it yourself")
+            rest = stream.unused_data
+    except (EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged gzip file: {error}") from None
+    return b"".join(parts)
 
 
-def _table(text: str, path: Path) -> Records:
-    lines = list(io.StringIO(text, newline=""))
-    rows = _rows(lines, _delimiter(lines, path))
-    columns, notes = _unique([cell.strip() for cell in next(rows)[1]])
-    records = Records(columns, [], [], {}, notes)
+def _table(lines: list[str], suffix: str, path: Path) -> Records:
+    start = start_of(lines)
+    if start.header == len(lines):
+        raise ValueError(f"{path} has nothing but comments: expected column names and rows")
+    headless = suffix in _LINES_OF_SMILES and smiles_share([lines[start.header].split()[0]], least=1) == 1
+    delimiter = start.delimiter or delimiter_of(lines[start.header :], suffix)
+    if headless:
+        delimiter = "\t" if "\t" in lines[start.header] or " " in lines[start.header].strip() else delimiter
+    rows = list(rows_of(lines, delimiter, start.header))
+    notes = list(start.notes)
+    if headless:
+        width = max(len(row.cells) for row in rows)
+        names = ["smiles", "name", *(f"column {number}" for number in range(3, width + 1))][:width]
+        notes.append(f"the first line is a molecule: columns are called {', '.join(names)}")
+    else:
+        names = [cell.strip() for cell in rows[0].cells]
+        names[0] = names[0].lstrip("# ") or names[0]
+        rows = rows[1:]
+    return _records(names, rows, delimiter, notes)
+
+
+def _records(names: list[str], rows: list[Row], delimiter: str, notes: list[str]) -> Records:
+    rows = _counted(rows, len(names))
+    if delimiter == ",":
+        joined = [row._replace(cells=rejoined(row.cells, len(names))) for row in rows]
+        changed = sum(new != old for new, old in zip(joined, rows, strict=True))
+        if changed:
+            rows = joined
+            notes.append(f"commas inside the CXSMILES of {changed:,} rows do not separate cells")
+    if _lacks_a_name(names, rows):
+        names = ["row names", *names]
+        notes.append("the column names are one fewer than the cells of each row, as R writes: the first are row names")
+    columns, repeats = unique(names)
+    records = Records(columns, [], [], {}, notes + repeats)
     for line, cells, fault in rows:
         surplus = cells[len(columns) :]
-        if any(cell.strip() for cell in surplus):
-            fault = fault or f"too many cells: {len(cells)} where the header has {len(columns)}"
+        if not fault and any(cell.strip() for cell in surplus):
+            fault = f"too many cells: {len(cells)} where the header has {len(columns)}"
         if fault:
             records.faults[len(records.cells)] = fault
         records.cells.append((cells + [""] * len(columns))[: len(columns)])
@@ -94,105 +141,16 @@ def _table(text: str, path: Path) -> Records:
     return records
 
 
-def _delimiter(lines: list[str], path: Path) -> str:
-    """The separator that cuts the most rows into as many cells as the header, of equal ones that of the most cells."""
-    head = list(itertools.islice(filter(str.strip, lines), 20))
-    if {".tsv", ".tab"} & set(path.suffixes) and "\t" in head[0]:
-        return "\t"
-
-    def score(delimiter: str) -> tuple[int, int]:
-        counts = [len(cells) for cells in csv.reader(head, delimiter=delimiter)]
-        return (counts.count(counts[0]), counts[0]) if counts[0] > 1 else (0, 1)
-
-    return max(_DELIMITERS, key=score)
+def _counted(rows: list[Row], width: int) -> list[Row]:
+    """Rows without blank lines; where there is one column only, a blank line between rows is an empty cell."""
+    last = max((number for number, row in enumerate(rows) if row.cells), default=-1)
+    return [row for number, row in enumerate(rows) if row.cells or (width == 1 and number < last)]
 
 
-def _rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Line, cells and fault of each row that is not blank. After a quote that never closes, the next line goes on."""
-    start = 0
-    while start < len(lines):
-        reader = csv.reader(lines[start:], delimiter=delimiter)
-        begin = start
-        try:
-            for cells in reader:
-                end = start + reader.line_num
-                _check_quotes(lines[begin:end], delimiter, is_last=end == len(lines))
-                if len(cells) > 1 or "".join(cells).strip():
-                    yield begin + 1, cells, ""
-                begin = end
-            return
-        except csv.Error:
-            cells = next(csv.reader([lines[begin]], delimiter=delimiter, quoting=csv.QUOTE_NONE))
-            yield begin + 1, cells, "stray quote: it opens a cell and does not close it"
-            start = begin + 1
-
-
-def _check_quotes(lines: list[str], delimiter: str, *, is_last: bool) -> None:
-    """Raise `csv.Error` when a stray quote has joined lines, up to the next stray quote or the end of the file."""
-    if len(lines) > 1 or is_last:
-        try:
-            list(csv.reader(lines, delimiter=delimiter, strict=True))
-        except csv.Error as error:
-            if len(lines) > 1 or "end of data" in str(error):
-                raise
-
-
-def _unique(names: list[str]) -> tuple[list[str], list[str]]:
-    """Names with a number behind each repeated one, and a note about it."""
-    unique: list[str] = []
-    for name in names:
-        count = 0
-        while (candidate := f"{name}.{count}" if count else name) in unique:
-            count += 1
-        unique.append(candidate)
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    return unique, [
-        f"column {name!r} is there more than once; the repeats are called {name}.1, ..." for name in repeated
-    ]
-
-
-def _sdf(text: str) -> Records:
-    blocks: list[list[str]] = [[]]
-    starts = [1]
-    for number, line in enumerate(io.StringIO(text), start=1):
-        if line.startswith("$$$$"):
-            blocks.append([])
-            starts.append(number + 1)
-        else:
-            blocks[-1].append(line.rstrip("\r\n"))
-    kept = [(start, block) for start, block in zip(starts, blocks, strict=True) if any(map(str.strip, block))]
-    fields = [_fields(block) for _, block in kept]
-    names = list(dict.fromkeys(name for field in fields for name in field))
-    columns, _ = _unique(["smiles", "name", *names])
-    smiles, problems = zip(*(_smiles(block) for _, block in kept), strict=True)
-    cells = [
-        [text, block[0].strip(), *(field.get(name, "") for name in names)]
-        for text, (_, block), field in zip(smiles, kept, fields, strict=True)
-    ]
-    faults = {row: f"unreadable mol block: record {row + 1}, {why}" for row, why in enumerate(problems) if why}
-    return Records(columns, cells, [start for start, _ in kept], faults, [])
-
-
-def _fields(block: list[str]) -> dict[str, str]:
-    """The data items of an SDF record: `> <NAME>`, the lines of the value, a blank line."""
-    fields: dict[str, str] = {}
-    name = ""
-    for line in block:
-        if title := re.match(r">.*?<(.+)>", line):
-            name = title[1]
-            fields[name] = ""
-        elif name:
-            fields[name] = f"{fields[name]}\n{line}".strip()
-            name = name if line.strip() else ""
-    return fields
-
-
-def _smiles(block: list[str]) -> tuple[str, str]:
-    """Canonical SMILES of a mol block, or why there is none."""
-    text = "\n".join(block)
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromMolBlock(text)
-        if molecule is not None:
-            return Chem.MolToSmiles(molecule), "" if molecule.GetNumAtoms() else "no atoms"
-        unchecked = Chem.MolFromMolBlock(text, sanitize=False)
-        return "", molecule_problem(unchecked) if unchecked is not None else "not a mol block"
+def _lacks_a_name(names: list[str], rows: list[Row]) -> bool:
+    """Whether all rows have one cell more than there are names, and the first cell of each is another and no molecule."""
+    sound = [row.cells for row in rows if not row.fault]
+    if not sound or any(len(cells) != len(names) + 1 or not cells[-1].strip() for cells in sound):
+        return False
+    first = [cells[0] for cells in sound]
+    return len(set(first)) == len(first) and smiles_share(first) < 0.5

@@ -51,7 +51,8 @@ def read_table(
     *,
     smiles: str | None = None,
     targets: str | Sequence[str] | None = None,
-    split: str | None = None,
+    split: str | Sequence[str] | None = None,
+    trained: str | None = None,
 ) -> MoleculeTable:
     """The table in a CSV, TSV or SDF file, which may be gzipped.
 
@@ -61,7 +62,8 @@ def read_table(
         path: the file; its suffix matters only for an SDF (.sdf, .sd, .mol).
         smiles: column of SMILES; guessed if not given. An SDF has its SMILES, made from the mol blocks, in "smiles".
         targets: column or columns of targets; guessed if not given, `()` for none.
-        split: column that names the parts; guessed if not given.
+        split: column that names the parts; guessed if not given, `()` for none.
+        trained: column of SMILES that a model was trained on, which is taken where it is there.
 
     Raises `FileNotFoundError` when there is no such file, and `ValueError` when the file is no table, lacks a column
     (the message lists those it has), or a column that has to be guessed is not obvious.
@@ -70,18 +72,40 @@ def read_table(
     records = read_records(path)
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
     notes = list(records.notes)
-    smiles_column = pick(columns, smiles, path) if smiles else guess_smiles(columns, path)
-    split_column = pick(columns, split, path) if split else guess_split(columns)
+    smiles_column, how = _smiles_column(columns, smiles, trained, path)
+    split_column = _split_column(columns, split, records.lines, path)
     if targets is None:
         target_columns = guess_targets(columns, {smiles_column, split_column}, path)
         notes.append(f"the target is {', '.join(map(repr, target_columns))}")
     else:
         wanted = (targets,) if isinstance(targets, str) else targets
         target_columns = tuple(pick(columns, name, path) for name in wanted)
-    if not smiles:
-        notes.insert(len(records.notes), f"SMILES are in column {smiles_column!r}")
-    if split_column and not split:
+    if how:
+        notes.insert(len(records.notes), how)
+    if split_column and split is None:
         notes.append(f"column {split_column!r} says which rows are for training and for testing")
     line = np.array(records.lines, dtype=np.int64)
     frame = pd.DataFrame(columns, dtype=str)
     return MoleculeTable(frame, line, smiles_column, target_columns, split_column, tuple(notes), records.faults)
+
+
+def _smiles_column(
+    columns: Mapping[str, Sequence[str]], smiles: str | None, trained: str | None, path: Path
+) -> tuple[str, str]:
+    """The column of SMILES, and a sentence about it where it was not told."""
+    if smiles:
+        return pick(columns, smiles, path), ""
+    if trained is not None and any(name.lower() == trained.lower() for name in columns):
+        found = pick(columns, trained, path)
+        return found, f"SMILES are in column {found!r}, as in training"
+    found = guess_smiles(columns, path)
+    other = f", though the model was trained on column {trained!r}, which is not there" if trained is not None else ""
+    return found, f"SMILES are in column {found!r}{other}"
+
+
+def _split_column(
+    columns: Mapping[str, Sequence[str]], split: str | Sequence[str] | None, lines: Sequence[int], path: Path
+) -> str | None:
+    if split is None:
+        return guess_split(columns, lines, path)
+    return pick(columns, split, path) if isinstance(split, str) else None

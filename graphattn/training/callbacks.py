@@ -126,17 +126,23 @@ class ProgressBar(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Adds the figures of the epoch; in a log file, where no line can move, writes some of them down."""
         rows, done, epochs = self.keeper.epochs, trainer.current_epoch + 1, trainer.max_epochs or 1
-        text = self._figures([row.get("val_score" if self.score else "val_loss", math.nan) for row in rows])
+        name = self._name(rows)
+        text = self._figures([row.get("val_score" if name else "val_loss", math.nan) for row in rows], name)
         self.progress.update(self.line, completed=done, epoch=done, figures=text)
         if not self.progress.console.is_terminal and done % max(1, epochs // 10) == 0:
             self.progress.console.print(f"epoch {done} of {epochs}: loss {rows[-1]['loss']:.3f}, {text}".rstrip(", "))
 
-    def _figures(self, values: list[float]) -> str:
+    def _name(self, rows: list[dict[str, float]]) -> str:
+        """Of the score, where it is defined."""
+        return self.score if any(not math.isnan(row.get("val_score", math.nan)) for row in rows) else ""
+
+    def _figures(self, values: list[float], name: str) -> str:
         known = [value for value in values if not math.isnan(value)]
         if not known:
             return ""
-        best = max(known) if self.score else min(known)
-        return f"validation {self.score or 'loss'} {values[-1]:.3f}, best {best:.3f}"
+        best = max(known) if name else min(known)
+        undefined = f"validation {self.score} undefined, " if self.score and not name else ""
+        return f"{undefined}validation {name or 'loss'} {values[-1]:.3f}, best {best:.3f}"
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the line."""

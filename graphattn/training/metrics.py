@@ -75,10 +75,15 @@ def _sampled(task: Task, prediction: Floats, y: Floats, resamples: int, seed: in
 
 
 def _bases(task: Task, y: Floats) -> dict[str, float]:
-    """The PR-AUC of chance: the mean share of the positive class."""
+    """The PR-AUC of chance: the mean share of the positive class over the classes or targets that have a PR-AUC."""
+    if task.kind == "regression":
+        return {}
     if task.kind == "multiclass":
-        return {"PR-AUC": 1 / task.outputs}
-    return {"PR-AUC": float(np.nanmean(np.nanmean(y, axis=0)))} if np.isfinite(y).any(0).all() else {}
+        shares = np.array([np.mean(y[:, 0] == k) for k in range(task.outputs)])
+    else:
+        known = ~np.isnan(y)
+        shares = np.array([y[known[:, t], t].mean() if known[:, t].any() else 0 for t in range(y.shape[1])])
+    return {"PR-AUC": float(shares[shares > 0].mean())} if (shares > 0).any() else {}
 
 
 def roc_auc(score: Floats, positive: NDArray, weight: Floats) -> Floats:

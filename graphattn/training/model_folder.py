@@ -103,6 +103,17 @@ def _form(weight: Tensor) -> str:
     return f"{str(weight.dtype).removeprefix('torch.')} {list(weight.shape)}"
 
 
+def other_versions(described: Mapping[str, Any]) -> list[str]:
+    """Sentences about the packages that make graphs and predictions, where a model was made by others than those here."""
+    stored, here = described.get("versions"), versions()
+    known = stored if isinstance(stored, Mapping) else {}
+    return [
+        f"the model was made with {name} {known[name]}; here is {here[name]}: predictions may differ"
+        for name in ("graphattn", "rdkit")
+        if name in known and known[name] != here[name]
+    ]
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages a model depends on."""
     packages = ("torch", "torch-geometric", "rdkit", "lightning", "scikit-learn", "numpy")

@@ -1,30 +1,63 @@
 """A saved model at work on a table: predictions beside the input, or figures where the truth is known."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphattn.data.chemistry import attach, describe
+from graphattn.data.chemistry import Chemistry, attach, describe
+from graphattn.data.embedded import open_table
 from graphattn.data.prepare import Molecules, Rejected, collect
 from graphattn.data.table import MoleculeTable
 from graphattn.training.metrics import Figure, figures
+from graphattn.training.model_folder import other_versions
 from graphattn.training.saved import FittedModel
-from graphattn.training.workflow import fingerprint, labels_of
+from graphattn.training.workflow import Say, fingerprint, labels_of
 
 
-def predict_table(model: FittedModel, table: MoleculeTable) -> tuple[pd.DataFrame, list[Rejected]]:
+def open_for(
+    described: Mapping[str, Any], data: str, smiles: str | None, targets: Sequence[str], say: Say
+) -> MoleculeTable:
+    """The table that a model is asked about, its SMILES in the column of training if that is there; says what is inferred.
+
+    Args:
+        described: what `model.json` holds.
+        data, smiles, targets: as in `open_table`.
+        say: receives sentences.
+    """
+    tell_versions(described, say)
+    known = described.get("data")
+    trained = known.get("smiles") if isinstance(known, Mapping) else None
+    table = open_table(
+        data, smiles=smiles, targets=targets, split=(), trained=trained if isinstance(trained, str) else None
+    )
+    for note in table.notes:
+        say(note)
+    return table
+
+
+def tell_versions(described: Mapping[str, Any], say: Say) -> None:
+    """Says which packages are others than those that a model was made with."""
+    for note in other_versions(described):
+        say(note)
+
+
+def predict_table(
+    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
+) -> tuple[pd.DataFrame, list[Rejected]]:
     """All rows and columns of `table` in their order, with the predictions in columns of their own behind.
 
     `predicted_<target>` holds the class or the value and `probability_<class>` (or, of several targets,
     `probability_<target>`, of the positive class) the probabilities. A row that cannot be read, or for which the model
     gives no finite number, has them empty, and the reason in `rejected`. No column of the input is overwritten: where it
-    has such a name, ours ends in `_2`.
+    has such a name, ours ends in `_2`. `max_atoms` overrides the limit that the model was trained with.
 
     Raises `ValueError` when no row can be read.
     """
-    molecules = collect(table, None, chemistry=model.chemistry)
+    molecules = collect(table, None, chemistry=_chemistry(model, max_atoms))
     found = _six_digits(_predict(model, molecules))
     known = np.isfinite(found).all(1)
     frame = table.frame.copy()
@@ -37,10 +70,13 @@ def predict_table(model: FittedModel, table: MoleculeTable) -> tuple[pd.DataFram
     for row in rejected:
         reasons[row.row] = row.reason
     frame[_free("rejected", frame)] = reasons
+    assert len(frame) == known.sum() + len(rejected), f"{len(frame)} rows: {known.sum()} + {len(rejected)}"
     return frame, sorted(rejected, key=lambda row: row.row)
 
 
-def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
+def evaluate_table(
+    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
+) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
     """Figures of `model` by the group of molecules they are for, and the rows that were left out.
 
     `table.target_columns` stand for the model's targets, in that order. The groups are all molecules and, if the model
@@ -57,7 +93,7 @@ def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, 
     renamed = {given: name for given, name in zip(table.target_columns, names, strict=True) if given != name}
     kept = table.frame.drop(columns=[name for name in renamed.values() if name in table.frame])
     table = replace(table, frame=kept.rename(columns=renamed), target_columns=names)
-    molecules = collect(table, model.task, chemistry=model.chemistry, conflicts="keep")
+    molecules = collect(table, model.task, chemistry=_chemistry(model, max_atoms), conflicts="keep")
     prediction, truth = _predict(model, molecules), labels_of(molecules).astype(float)
     seen = set(model.record.get("seen", ()))
     new = np.array([fingerprint(smiles) not in seen for smiles in molecules.smiles])
@@ -67,6 +103,10 @@ def evaluate_table(model: FittedModel, table: MoleculeTable) -> tuple[dict[str, 
     elif not new.any():
         groups = {f"{len(new):,} molecules, ALL TRAINED ON": next(iter(groups.values()))}
     return groups, molecules.rejected
+
+
+def _chemistry(model: FittedModel, max_atoms: int | None) -> Chemistry:
+    return model.chemistry if max_atoms is None else replace(model.chemistry, max_atoms=max_atoms)
 
 
 def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64]) -> list[Rejected]:

@@ -153,7 +153,7 @@ def _check_record(record: Mapping[str, Any], task: Task) -> None:
     kinds = {name: type(value) for name, value in dataclasses.asdict(Chemistry()).items()}
     if not all(type(value) is kinds[name] for name, value in dataclasses.asdict(chemistry).items()):
         raise ValueError(
-            f"expected true, false or a number of atoms as options of the chemistry, got {record['chemistry']}"
+            f"expected true or false as options of the chemistry and a whole number of atoms, got {record['chemistry']}"
         )
     validation, labels = record.get("validation"), record.get("labels", task.classes)
     if validation is not None and (

@@ -10,18 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from rich.table import Table
 
 from graphattn.data.chemistry import Chemistry, attach, describe
 from graphattn.data.embedded import open_table
+from graphattn.data.molecules import flat_smiles
 from graphattn.data.prepare import Molecules, Rejected, collect, report, write_rejected
 from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
-from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random, stratified
+from graphattn.data.split_columns import split_by_column
+from graphattn.data.splits import PARTS, SPLITS, Split, random, stratified
 from graphattn.data.table import MoleculeTable
-from graphattn.data.tasks import Kind, guess_task
+from graphattn.data.tasks import Kind, guess_task, is_told_by_words
+from graphattn.data.wording import listed
 from graphattn.training.baselines import TREES, baselines
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folders import check_folder, writing
@@ -29,7 +34,7 @@ from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.molecules import fit_molecules
 from graphattn.training.objective import SCORES, score
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
-from graphattn.training.runs import Interrupted, clear
+from graphattn.training.runs import Interrupted, clear, quiet
 from graphattn.training.saved import FittedModel
 
 Say = Callable[[Any], None]
@@ -57,6 +62,9 @@ class Plan:
     compare: bool = True
     strict: bool = False
     resume: bool = False
+    escape_formulas: bool = False
+    positive: str | None = None
+    flat_duplicates: bool = False
 
 
 def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> FittedModel:
@@ -66,11 +74,13 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     `plan.strict`, for rows that cannot be used; `Interrupted`, with a usable model saved, on Ctrl-C and SIGTERM.
     """
     check_folder(plan.out, plan.resume)
+    check_hardware(plan.hardware)
     for note in table.notes:
         say(note)
     molecules = labelled(table, plan, say)
     split, rule = divide(molecules, table, plan)
     check_classes(molecules, split)
+    tell_lacking(molecules, split, say)
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in zip(PARTS, split, strict=True))
     say(f"split: {rule}, seed {plan.recipe.seed}: {sizes}")
     values = None
@@ -93,6 +103,17 @@ def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> F
     return model
 
 
+def check_hardware(hardware: Hardware) -> None:
+    """Raises `ValueError` for an accelerator that is not there, or words that Lightning does not know."""
+    words = {name: value for name, value in dataclasses.asdict(hardware).items() if name != "threads"}
+    try:
+        with quiet():
+            pl.Trainer(**words, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        asked = ", ".join(f"{name} {value}" for name, value in words.items())
+        raise ValueError(f"cannot train with {asked}: {str(error).splitlines()[0]}") from None
+
+
 def open_divided(
     data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None
 ) -> tuple[MoleculeTable, str]:
@@ -101,8 +122,7 @@ def open_divided(
     `split` is one of `SPLITS` or a column; None means the table's own column if it has one, else the default rule.
     Raises as `open_table` does.
     """
-    column = None if split is None or split in SPLITS else split
-    table = open_table(data, smiles=smiles, targets=targets or None, split=column)
+    table = open_table(data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split)
     if split in SPLITS:
         return table, str(split)
     return table, "column" if table.split_column else Plan.split
@@ -113,12 +133,32 @@ def labelled(table: MoleculeTable, plan: Plan, say: Say) -> Molecules:
 
     Raises `ValueError` for labels that cannot be learned, if no row can be used and, if `plan.strict`, if one cannot.
     """
-    task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind))
+    task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind), plan.positive)
     say(sentence)
-    molecules = collect(table, task, chemistry=plan.chemistry)
+    if (
+        len(task.classes) == 2
+        and task.kind != "multiclass"
+        and not plan.positive
+        and not is_told_by_words(task.classes)
+    ):
+        say(
+            f"{task.classes[1]!r} is positive only because it comes last in the alphabet; --positive names the positive class"
+        )
+    for gap in task.gaps(table.targets):
+        say(gap)
+    molecules = collect(table, task, chemistry=plan.chemistry, flat=plan.flat_duplicates)
+    tell_stereo(molecules, plan.flat_duplicates, say)
     tell_rejected(molecules.rejected, say)
     check_strict(molecules.rejected, plan.strict)
     return molecules
+
+
+def tell_stereo(molecules: Molecules, flat: bool, say: Say) -> None:
+    """Says how many molecules are another one but for stereo, if any are, and whether these count as one."""
+    different, without = set(molecules.smiles), {flat_smiles(molecule) for molecule in molecules.mols}
+    if twins := len(different) - len(without):
+        so = "count as one molecule" if flat else "count as different; with --flat-duplicates they are one"
+        say(f"molecules that differ from another in stereo only: {twins:,}; they {so}")
 
 
 def tell_rejected(rejected: Sequence[Rejected], say: Say) -> None:
@@ -146,14 +186,15 @@ def divide(molecules: Molecules, table: MoleculeTable, plan: Plan) -> tuple[Spli
     if plan.split != "column":
         if plan.split not in SPLITS:
             raise ValueError(f"there is no split {plan.split!r}: expected a column of the data or {', '.join(SPLITS)}")
-        return SPLITS[plan.split](molecules.smiles, y, seed=seed), plan.split
-    rule = f"column {table.split_column!r}"
-    split = from_column(table.frame[table.split_column].iloc[molecules.row])
+        return SPLITS[plan.split](molecules.keys, y, seed=seed), plan.split
+    cells = [str(cell) for cell in table.frame[table.split_column].iloc[molecules.row]]
+    split, how = split_by_column(cells, table.line[molecules.row].tolist(), molecules.keys, seed)
+    rule = f"column {table.split_column!r}" + (f" ({how})" if how != "as it says" else "")
     if len(split.validation):
         return split, rule
     single = molecules.task is not None and molecules.task.kind in ("binary", "multiclass")
     hold_out = stratified if single else random
-    smiles = [molecules.smiles[i] for i in split.train]
+    smiles = [molecules.keys[i] for i in split.train]
     inner = hold_out(smiles, y[split.train], fractions=(0.9, 0.1, 0.0), seed=seed)
     return Split(split.train[inner.train], split.train[inner.validation], split.test), f"{rule}, validation at random"
 
@@ -168,6 +209,23 @@ def check_classes(molecules: Molecules, split: Split) -> None:
         if len(found) < 2:
             only = f"one class only, {task.classes[found[0]]!r}" if len(found) else "no labels"
             raise ValueError(f"target {name!r}: the training part ({len(y)} molecules) has {only}; try another --split")
+
+
+def tell_lacking(molecules: Molecules, split: Split, say: Say) -> None:
+    """Says which classes the validation and test parts lack: ROC-AUC is then undefined, or of the other classes alone."""
+    task, y = molecules.task, labels_of(molecules)
+    if task is None or task.kind == "regression":
+        return
+    for part, rows in zip(PARTS[1:], split[1:], strict=True):
+        for column, name in enumerate(task.names if len(rows) else ()):
+            found = set(y[rows, column].tolist())
+            lacking = [label for number, label in enumerate(task.classes) if number not in found]
+            if lacking:
+                say(
+                    f"warning: the {part} part has no {listed(lacking, 'or')} of target {name!r}: ROC-AUC is "
+                    f"{'undefined' if len(lacking) > len(task.classes) - 2 else 'that of the other classes'} there; "
+                    "--split stratified has all classes in all parts"
+                )
 
 
 def labels_of(molecules: Molecules) -> NDArray[np.float32]:
@@ -231,9 +289,12 @@ def compare(
 def tell_figures(found: dict[str, dict[str, Figure]], title: str, say: Say) -> None:
     """Says the figures of several models, or of several groups of molecules, side by side."""
     table = Table("", *found)
-    for measure, figure in next(iter(found.values())).items():
-        base = f"\n(base rate {figure.base:.3f})" if figure.base is not None else ""
-        table.add_row(measure + base, *(_cell(column[measure]) for column in found.values()))
+    for measure in next(iter(found.values())):
+        row = [column[measure] for column in found.values()]
+        bases = {f"{figure.base:.3f}" for figure in row if figure.base is not None}
+        common = f"\n(base rate {bases.pop()})" if len(bases) == 1 else ""
+        each = [f"\n(base rate {figure.base:.3f})" if figure.base is not None and not common else "" for figure in row]
+        table.add_row(measure + common, *(_cell(figure) + base for figure, base in zip(row, each, strict=True)))
     say(title)
     say(table)
     say("in brackets: 95 % bootstrap interval over the molecules")
@@ -251,7 +312,7 @@ def _fit(
     assert molecules.task is not None
     graphs = molecules.graphs
     if molecules.rejected:
-        write_rejected(molecules.rejected, plan.out / "rejected.csv")
+        write_rejected(molecules.rejected, plan.out / "rejected.csv", plan.escape_formulas)
         say(f"the rows set aside are listed in {plan.out / 'rejected.csv'}")
     names = DESCRIPTOR_NAMES if plan.descriptors else ()
     try:

@@ -90,9 +90,13 @@ def test_targets_that_are_not_obvious(table, message):
 
 
 def test_split_by_name_and_words():
-    assert guess_split(columns(y=["test"], Split=["train", " Test ", "valid"])) == "Split"
-    assert guess_split(columns(split=["train", "1"])) is None
-    assert guess_split(columns(y=["train", "test"])) is None
+    assert guess_split(columns(y=["test"], Split=["train", " Test ", "valid"]), [2, 3, 4], "x.csv") == "Split"
+    assert guess_split(columns(fold=["0", "1", "2"]), [2, 3, 4], "x.csv") == "fold"
+    assert guess_split(columns(y=["train", "test"]), [2, 3], "x.csv") is None
+    with pytest.raises(
+        ValueError, match=r"x.csv: column 'split' should say .*, but says 'train_val' in line 3; expected"
+    ):
+        guess_split(columns(split=["train", "train_val"]), [2, 3], "x.csv")
 
 
 def test_pick_prefers_the_exact_name():

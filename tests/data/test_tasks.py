@@ -190,7 +190,7 @@ def test_encode_numbers():
         (2, "unusable label: 'inf' of label is not a finite number"),
         (3, "unusable label: '-inf' of label is not a finite number"),
         (4, "unusable label: '1e300' of label is too large a number"),
-        (5, "unusable label: '<5' of label is not a number"),
+        (5, "unusable label: '<5' of label is not a number (a qualifier)"),
         (6, "unusable label: '0,5' of label is not a number (decimals take a point)"),
         (7, "no label"),
     ]
@@ -204,12 +204,12 @@ def test_encode_classes_and_values_that_are_no_text():
     assert Task("binary", ("label",), ("False", "True")).encode(frame(True, False))[0].tolist() == [[1], [0]]
 
 
-def test_one_bad_label_of_several_sets_the_row_aside():
+def test_one_bad_label_of_several_is_a_gap():
     task = Task("multilabel", ("a", "b"), ("0", "1"))
     assert task.outputs == 2
-    assert task.encode(pd.DataFrame({"a": ["1", "1"], "b": ["2", ""]}))[1] == [
-        (0, "unusable label: '2' of b is none of the classes 0, 1")
-    ]
+    labels, faulty = task.encode(pd.DataFrame({"a": ["1", "1", ""], "b": ["2", "", "2"]}))
+    np.testing.assert_array_equal(labels, [[1, np.nan], [1, np.nan], [np.nan, np.nan]])
+    assert faulty == [(2, "unusable label: '2' of b is none of the classes 0, 1")]
 
 
 def test_encode_needs_the_targets():

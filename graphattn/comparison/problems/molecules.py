@@ -13,7 +13,8 @@ from graphattn.comparison.problems.graphs import completed
 from graphattn.data.columns import pick
 from graphattn.data.embedded import open_table
 from graphattn.data.prepare import Molecules, Rejected, collect, summary
-from graphattn.data.splits import Split, from_column
+from graphattn.data.split_columns import split_by_column
+from graphattn.data.splits import Split
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import guess_task
 
@@ -83,5 +84,7 @@ def _given(table: MoleculeTable, molecules: Molecules) -> tuple[tuple[Split, ...
     """The parts that a column names, as numbers of molecules."""
     if table.split_column is None:
         return None, ()
-    split, notes = completed(from_column(table.frame[table.split_column].iloc[molecules.row]), molecules.smiles)
+    cells = [str(cell) for cell in table.frame[table.split_column].iloc[molecules.row]]
+    lines = table.line[molecules.row].tolist()
+    split, notes = completed(split_by_column(cells, lines, molecules.smiles, seed=0)[0], molecules.smiles)
     return (split,), notes

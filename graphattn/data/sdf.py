@@ -1,0 +1,79 @@
+"""SDF to rows: one for each record, with the SMILES of its mol block, its name and its data items."""
+
+import io
+import re
+from typing import NamedTuple
+
+from rdkit import Chem, rdBase
+
+from graphattn.data.delimited import unique
+from graphattn.data.molecules import molecule_problem
+
+
+class Sdf(NamedTuple):
+    """Columns, cells, line of each record, and why a record cannot be read, by row."""
+
+    columns: list[str]
+    cells: list[list[str]]
+    lines: list[int]
+    faults: dict[int, str]
+
+
+def is_sdf(text: str) -> bool:
+    """Whether a text has the structure of an SDF: mol blocks with their end, records with theirs."""
+    return bool(re.search(r"^M  END\s*$", text, re.MULTILINE) and re.search(r"^\$\$\$\$", text, re.MULTILINE))
+
+
+def read_sdf(text: str) -> Sdf:
+    """Every record is a row, also an empty one; the lines after the last ``$$$$`` are a record unless they are blank."""
+    blocks: list[list[str]] = [[]]
+    starts = [1]
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if line.startswith("$$$$"):
+            blocks.append([])
+            starts.append(number + 1)
+        else:
+            blocks[-1].append(line.rstrip("\r\n"))
+    if not any(map(str.strip, blocks[-1])):
+        blocks, starts = blocks[:-1], starts[:-1]
+    fields = [_fields(block) for block in blocks]
+    names = list(dict.fromkeys(name for field in fields for name in field))
+    columns, _ = unique(["smiles", "name", *names])
+    cells, faults = list[list[str]](), dict[int, str]()
+    for row, (block, field) in enumerate(zip(blocks, fields, strict=True)):
+        smiles, why = _smiles(block)
+        cells.append([smiles, (block[0] if block else "").strip(), *(field.get(name, "") for name in names)])
+        if why:
+            faults[row] = f"unreadable mol block: record {row + 1}, {why}"
+    return Sdf(columns, cells, starts, faults)
+
+
+def _fields(block: list[str]) -> dict[str, str]:
+    """The data items of an SDF record: `> <NAME>`, the lines of the value, a blank line."""
+    fields: dict[str, str] = {}
+    name = ""
+    for line in block:
+        if title := re.match(r">.*?<(.+)>", line):
+            name = title[1]
+            fields[name] = ""
+        elif name:
+            fields[name] = f"{fields[name]}\n{line}".strip()
+            name = name if line.strip() else ""
+    return fields
+
+
+def _smiles(block: list[str]) -> tuple[str, str]:
+    """Canonical SMILES of a mol block, or why there is none."""
+    text = "\n".join(block)
+    if not text.strip():
+        return "", "empty"
+    try:
+        with rdBase.BlockLogs():
+            molecule = Chem.MolFromMolBlock(text)
+            if molecule is not None:
+                return Chem.MolToSmiles(molecule), "" if molecule.GetNumAtoms() else "no atoms"
+            unchecked = Chem.MolFromMolBlock(text, sanitize=False)
+            return "", molecule_problem(unchecked) if unchecked is not None else "not a mol block"
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return "", ": ".join((type(error).__name__, *lines[:2]))
