@@ -16,7 +16,7 @@ from .blocks import Mixer as Mixer
 from .blocks import Perceiver as Perceiver
 from .blocks import Readout as Readout
 from .blocks import Stack as Stack
-from .comparison.compare import compare as compare
+from .comparison.experiment import compare as compare
 from .convert import from_torch as from_torch
 from .convert import from_transformers as from_transformers
 from .estimators import GraphClassifier as GraphClassifier

@@ -259,7 +259,7 @@ def bench(
     from graphattn.bench import command, suite
     from graphattn.bench.cases import LARGE
 
-    plan = suite.Plan(
+    plan = suite.BenchPlan(
         LARGE if large else tuple(case or ()), tuple(allocator or suite.ALLOCATORS), threads, rounds, label
     )
     command.bench(plan, json, plot, fast=quick)

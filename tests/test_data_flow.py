@@ -10,7 +10,7 @@ from graphattn.data.images import patches
 from graphattn.data.molecules import parse_smiles, to_data
 from graphattn.models.by_name.features import Features
 from graphattn.models.by_name.network import Size, named_network
-from graphattn.models.by_name.topologies import Cell, prepared
+from graphattn.models.by_name.topologies import Configuration, prepared
 from graphattn.training import Interrupted, Recipe, fit
 from graphattn.training.module import LearningModule
 
@@ -64,12 +64,14 @@ def test_an_estimator_learns_saves_loads_and_predicts(kind, layer, topology, tmp
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_that_was_interrupted_goes_on_to_the_same_bits(kind, tmp_path, monkeypatch):
-    graphs, cell = kind(), Cell("attention", "full")
-    ready = [prepared(data, [cell]).update({"y": torch.tensor([y])}) for data, y in zip(graphs, LABELS, strict=True)]
+    graphs, configuration = kind(), Configuration("attention", "full")
+    ready = [
+        prepared(data, [configuration]).update({"y": torch.tensor([y])}) for data, y in zip(graphs, LABELS, strict=True)
+    ]
     parts, recipe = (ready[:16], ready[16:]), Recipe(epochs=3, batch_size=8, patience=3, average=0.9)
 
     def network():
-        return named_network(cell, Size(8, 16, depth=1, dropout=0.2), Features.of(ready), outputs=2)
+        return named_network(configuration, Size(8, 16, depth=1, dropout=0.2), Features.of(ready), outputs=2)
 
     whole = network()
     curves = fit(whole, *parts, recipe)

@@ -30,7 +30,7 @@ LAYERS = sorted(
     for name, module in PUBLIC.items()
     if module in {"topology", "message", "score", "aggregation", "update", "layer", "zoo", "blocks", "backends"}
 )
-DOORS = ("graphattn", "graphattn.data", "graphattn.training", "graphattn.explain", "graphattn.estimators")
+DOORS = tuple(f"graphattn{room}" for room in ("", ".data", ".training", ".explain", ".estimators", ".comparison"))
 
 
 def loaded_after(code: str) -> set[str]:

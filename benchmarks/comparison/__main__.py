@@ -14,11 +14,11 @@ import typer
 
 from benchmarks.comparison.figure import draw
 from benchmarks.comparison.report import section
-from graphattn.comparison.compare import RESULTS, ComparisonResult, compare
+from graphattn.comparison.experiment import RESULTS, ComparisonResult, compare
 from graphattn.comparison.problems import problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.store import Store
-from graphattn.comparison.summary import summary
+from graphattn.comparison.verdict.summary import summary
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Of those in RUNS; all if not given.")]

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from graphattn.comparison import names
-from graphattn.comparison.summary import ConfigurationScores, Summary
+from graphattn.comparison.verdict import titles
+from graphattn.comparison.verdict.summary import ConfigurationScores, Summary
 
 # Those of the report.
 COLOURS = {
@@ -79,12 +79,12 @@ def _ordered(rows: Sequence[ConfigurationScores]) -> list[ConfigurationScores]:
 def _legend(figure: Figure, models: Sequence[ConfigurationScores]) -> None:
     layers, topologies = {row.layer for row in models}, {row.topology for row in models}
     swatches = [
-        Line2D([], [], color=colour, linewidth=3, label=names.layer(name))
+        Line2D([], [], color=colour, linewidth=3, label=titles.layer(name))
         for name, colour in COLOURS.items()
         if name in layers
     ]
     marks = [
-        Line2D([], [], color=GREY, marker=shape, linestyle="", label=names.topology(name))
+        Line2D([], [], color=GREY, marker=shape, linestyle="", label=titles.topology(name))
         for name, shape in SHAPES.items()
         if name in topologies
     ]

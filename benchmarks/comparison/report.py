@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from graphattn.comparison.record import FitRecord
 from graphattn.comparison.report import drawings
-from graphattn.comparison.summary import ConfigurationScores, Summary, summary
-from graphattn.comparison.verdict import verdict
+from graphattn.comparison.verdict.sentences import verdict
+from graphattn.comparison.verdict.summary import ConfigurationScores, Summary, summary
 
 HEAD = "| | fits | {measure} | 95 % | parameters | MFLOP | s per epoch | graphs per s | MiB |\n" + "|---" * 9 + "|"
 

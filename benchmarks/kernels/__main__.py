@@ -11,7 +11,7 @@ from benchmarks import sides
 from benchmarks.kernels import before_after, before_after_side, first, limits, profiled, report
 from graphattn.bench import command, plot, records
 from graphattn.bench.cases import CASES
-from graphattn.bench.suite import ALLOCATORS, Plan
+from graphattn.bench.suite import ALLOCATORS, BenchPlan
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 Results = Annotated[Path, typer.Option("--results", help="Folder for kernels.jsonl, kernels.md and kernels.svg.")]
@@ -32,7 +32,7 @@ def measure(
     results: Results = RUNS,
 ) -> None:
     """Each case in a fresh process; what has been measured under this label is not measured again. Then `tables`."""
-    plan = Plan(tuple(case or ()), tuple(allocator or ALLOCATORS), threads, rounds, label)
+    plan = BenchPlan(tuple(case or ()), tuple(allocator or ALLOCATORS), threads, rounds, label)
     try:
         command.bench(plan, results / "kernels.jsonl")
     finally:

@@ -10,7 +10,7 @@ from graphattn.bench.cases.layers import CACHED
 from graphattn.bench.cases.molecules import GPS
 from graphattn.bench.comparison import BOTH, COMPILED, FORWARD, OURS, TRAINING
 from graphattn.bench.records import Record
-from graphattn.bench.rows import Row, attempts, latest, rows
+from graphattn.bench.rows import TimingRow, attempts, latest, rows
 
 _COLUMNS = (
     "case",
@@ -73,7 +73,7 @@ def summary(records: Sequence[Record]) -> str:
     return f"{_markdown(columns, lines)}\n\n{_where(records)}\n"
 
 
-def _ratio(row: Row | None) -> str:
+def _ratio(row: TimingRow | None) -> str:
     return "" if row is None else f"{row.ratio:.1f} ({row.least:.1f} to {row.most:.1f})"
 
 

@@ -6,9 +6,9 @@ Names are resolved when they are first used: topologies import :mod:`graphattn.b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from graphattn.backends.dispatch import BACKENDS, Explanation, choose, explain_backend, use_backend
+    from graphattn.backends.dispatch import BACKENDS, BackendExplanation, choose, explain_backend, use_backend
 
-__all__ = ["BACKENDS", "Explanation", "choose", "explain_backend", "use_backend"]
+__all__ = ["BACKENDS", "BackendExplanation", "choose", "explain_backend", "use_backend"]
 
 
 def __getattr__(name: str) -> object:

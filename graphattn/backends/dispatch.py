@@ -110,7 +110,7 @@ def use_backend(name: str) -> Iterator[None]:
         _forced.backends.pop()
 
 
-class Explanation(NamedTuple):
+class BackendExplanation(NamedTuple):
     """Every backend in order of preference, with its reasons for not being usable."""
 
     chosen: str
@@ -126,7 +126,7 @@ class Explanation(NamedTuple):
 
 def explain_backend(
     layer: GraphLayer, x: Tensor | tuple[Tensor, Tensor | None], graph: Topology, edge_attr: State | None = None
-) -> Explanation:
+) -> BackendExplanation:
     """Which backend computes ``layer(x, graph)``, and why the others do not.
 
     >>> from graphattn import Edges, GCN
@@ -144,4 +144,4 @@ def explain_backend(
     """
     _, graph, inputs = layer.prepare(x, graph, edge_attr)
     reasons = {backend.name: list(backend.unsupported(layer, graph, inputs)) for backend in BACKENDS}
-    return Explanation(choose(layer, graph, inputs).name, reasons)
+    return BackendExplanation(choose(layer, graph, inputs).name, reasons)

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from graphattn.bench import records, table
-from graphattn.bench.suite import Outcome, Plan, quick, run
+from graphattn.bench.suite import BenchPlan, Outcome, quick, run
 
 
-def bench(plan: Plan, file: Path | None = None, picture: Path | None = None, fast: bool = False) -> None:
+def bench(plan: BenchPlan, file: Path | None = None, picture: Path | None = None, fast: bool = False) -> None:
     """Measure what ``file`` has not yet, then print all of it, also when it is stopped.
 
     Args:

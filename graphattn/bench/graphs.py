@@ -57,7 +57,7 @@ def neighbours(nodes: int, nearest: int = 8) -> Tensor:
     return by_receiver(torch.stack([sender, torch.arange(nodes).repeat_interleave(nearest)]))
 
 
-class Molecules(NamedTuple):
+class MoleculeBatch(NamedTuple):
     """A batch of real molecules.
 
     Args:
@@ -75,7 +75,7 @@ class Molecules(NamedTuple):
     kinds: int
 
 
-def molecules(count: int) -> Molecules:
+def molecules(count: int) -> MoleculeBatch:
     """The first molecules of the embedded data set bbb."""
     from torch_geometric.data import Batch
 
@@ -90,4 +90,4 @@ def molecules(count: int) -> Molecules:
     sender, receiver = batch.edge_index
     first = UNREACHABLE + 1
     pair_kind = batch.distance.index_copy(0, Full(batch).edge_number(receiver, sender), first + kind)
-    return Molecules(batch, batch.ptr, by_receiver(batch.edge_index), pair_kind, first + rows.size(0))
+    return MoleculeBatch(batch, batch.ptr, by_receiver(batch.edge_index), pair_kind, first + rows.size(0))

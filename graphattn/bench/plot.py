@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from graphattn.bench.comparison import FORWARD
 from graphattn.bench.records import Record
-from graphattn.bench.rows import Row, latest, rows
+from graphattn.bench.rows import TimingRow, latest, rows
 
 COLOURS = {"default": "tab:blue", "tuned": "tab:orange"}
 PANELS = ("forward", "forward and backward, or training step")
@@ -48,11 +48,11 @@ def draw(records: Iterable[Record], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def _label(row: Row) -> str:
+def _label(row: TimingRow) -> str:
     return f"{row.side.case} / {row.peer.side}"
 
 
-def _bars(panel: Any, found: list[Row], labels: list[str], allocator: str, place: tuple[int, int]) -> None:
+def _bars(panel: Any, found: list[TimingRow], labels: list[str], allocator: str, place: tuple[int, int]) -> None:
     number, of = place
     height = 0.8 / of
     heights = [labels.index(_label(row)) + (number - (of - 1) / 2) * height for row in found]

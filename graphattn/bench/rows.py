@@ -11,7 +11,7 @@ from graphattn.bench.comparison import OURS
 from graphattn.bench.records import Record
 
 
-class Row(NamedTuple):
+class TimingRow(NamedTuple):
     """One side beside one peer: their records, and how many times as fast it is by medians, at least and at most in a round."""
 
     side: Record
@@ -52,7 +52,7 @@ def _place(record: Record) -> tuple[int, int]:
     return list(CASES).index(record.case), case.steps.index(record.step) if record.step in case.steps else -1
 
 
-def rows(group: Sequence[Record], side: str = OURS) -> list[Row]:
+def rows(group: Sequence[Record], side: str = OURS) -> list[TimingRow]:
     """A row for each peer of a side in one attempt; none where either has no time."""
     by_side = {each.side: each for each in group}
     ours = by_side.get(side)
@@ -67,6 +67,6 @@ def median(record: Record) -> float:
     return statistics.median(record.ms)
 
 
-def _row(side: Record, peer: Record) -> Row:
+def _row(side: Record, peer: Record) -> TimingRow:
     ratios = [theirs / ours for theirs, ours in zip(peer.ms, side.ms, strict=True)]
-    return Row(side, peer, median(peer) / median(side), min(ratios), max(ratios))
+    return TimingRow(side, peer, median(peer) / median(side), min(ratios), max(ratios))

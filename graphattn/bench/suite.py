@@ -21,14 +21,14 @@ from graphattn.bench import records
 from graphattn.bench.cases import CASES, LARGE, QUICK
 from graphattn.bench.comparison import COMPILED, OURS
 from graphattn.bench.records import Record
-from graphattn.bench.worker import MARK, Order
+from graphattn.bench.worker import MARK, CaseOrder
 
 TUNED = "glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184"
 ALLOCATORS = ("default", "tuned")
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """What is measured, and how.
 
     Args:
@@ -67,7 +67,7 @@ class Plan:
         return self.cases or tuple(name for name in CASES if name not in LARGE)
 
 
-def quick(plan: Plan) -> Plan:
+def quick(plan: BenchPlan) -> BenchPlan:
     """Fewer cases, five rounds, one allocator, nothing compiled by torch: under two minutes on two cores."""
     reason = "left out of a quick run"
     short = {"rounds": min(plan.rounds, 5), "allocators": plan.allocators[:1], "without": {COMPILED: reason}}
@@ -82,7 +82,7 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def run(plan: Plan, outcome: Outcome, file: Path | None, console: Console) -> None:
+def run(plan: BenchPlan, outcome: Outcome, file: Path | None, console: Console) -> None:
     """Measure what ``outcome`` has not yet; adds to it and to ``file``. It may be stopped at any time."""
     orders = [order for order in _orders(plan) if order.allocator == "default" or _glibc()]
     if len(orders) < len(list(_orders(plan))):
@@ -108,15 +108,15 @@ def _keep(outcome: Outcome, found: Sequence[Record], file: Path | None) -> None:
         records.append(file, found)
 
 
-def _orders(plan: Plan) -> Iterator[Order]:
+def _orders(plan: BenchPlan) -> Iterator[CaseOrder]:
     for case in plan.chosen:
         for allocator in plan.allocators:
-            yield Order(
+            yield CaseOrder(
                 case, plan.label, allocator, plan.threads, plan.rounds, without=plan.without, shrink=plan.shrink
             )
 
 
-def _done(found: Sequence[Record], order: Order) -> tuple[str, ...]:
+def _done(found: Sequence[Record], order: CaseOrder) -> tuple[str, ...]:
     """Steps of the case that have been measured."""
     same = (order.label, order.case, order.allocator, order.threads)
     return tuple(
@@ -129,7 +129,7 @@ def _done(found: Sequence[Record], order: Order) -> tuple[str, ...]:
     )
 
 
-def _events(order: Order) -> Iterator[dict[str, Any]]:
+def _events(order: CaseOrder) -> Iterator[dict[str, Any]]:
     """What a worker says while it works.
 
     Raises:
@@ -155,7 +155,7 @@ def _events(order: Order) -> Iterator[dict[str, Any]]:
             raise ChildProcessError(said[-1] if said else f"the process ended with status {status}")
 
 
-def environment(order: Order) -> dict[str, str]:
+def environment(order: CaseOrder) -> dict[str, str]:
     """The worker's environment: threads and allocator as ordered, and torch's threads wait as torch lets them."""
     kept = {name: value for name, value in os.environ.items() if name not in ("GLIBC_TUNABLES", "OMP_WAIT_POLICY")}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(order.threads))

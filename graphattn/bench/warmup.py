@@ -49,7 +49,7 @@ class Step(NamedTuple):
             out.sum().backward()
 
 
-class Report(NamedTuple):
+class WarmUpReport(NamedTuple):
     """How many variants of kernels were compiled and how many found, in how many seconds; where they are, None if nowhere."""
 
     compiled: int
@@ -79,7 +79,7 @@ def steps(widths: Iterable[int] = WIDTHS, precisions: Iterable[torch.dtype] = PR
                 yield Step(f"{name} of {width} channels, {str(dtype)[6:]}", layer, x, _edge(name, dtype))
 
 
-def warm_up(follow: Callable[[list[Step]], Iterable[Step]] = iter) -> Report:
+def warm_up(follow: Callable[[list[Step]], Iterable[Step]] = iter) -> WarmUpReport:
     """Compile what is not on disk yet.
 
     Args:
@@ -100,7 +100,7 @@ def warm_up(follow: Callable[[list[Step]], Iterable[Step]] = iter) -> Report:
     compiled, loaded = (now - then for now, then in zip(_counts(KERNELS), before, strict=True))
     folders = {kernel.stats.cache_path for kernel in KERNELS}
     folder = None if None in folders else ", ".join(sorted(folders))
-    return Report(compiled, loaded, time.perf_counter() - start, folder)
+    return WarmUpReport(compiled, loaded, time.perf_counter() - start, folder)
 
 
 def _counts(kernels: list) -> tuple[int, int]:

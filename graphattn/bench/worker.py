@@ -14,7 +14,7 @@ MARK = "@"
 
 
 @dataclass(frozen=True)
-class Order:
+class CaseOrder:
     """What a worker is asked for.
 
     Args:
@@ -36,7 +36,7 @@ class Order:
     shrink: int = 1
 
 
-def work(order: Order) -> None:
+def work(order: CaseOrder) -> None:
     """Measure the case, and print its records comparison by comparison."""
     _print({"at": "starting"})
     import torch
@@ -70,4 +70,4 @@ def _print(event: dict[str, object]) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    work(Order(**json.loads(sys.argv[1])))
+    work(CaseOrder(**json.loads(sys.argv[1])))

@@ -13,11 +13,11 @@ from typing import TextIO, cast, final
 from rich.console import Console
 from rich.table import Table
 
-from graphattn.comparison.compare import LOG, REPORT, RESULTS, TABLE, VERDICT, ComparisonResult, compare
-from graphattn.comparison.problem import Target
+from graphattn.comparison.experiment import LOG, REPORT, RESULTS, TABLE, VERDICT, ComparisonResult, compare
 from graphattn.comparison.problems import problem
+from graphattn.comparison.problems.base import Target
 from graphattn.comparison.settings import Settings, quick
-from graphattn.comparison.summary import ConfigurationScores
+from graphattn.comparison.verdict.summary import ConfigurationScores
 from graphattn.reports.numbers import large
 
 QUICK = 600

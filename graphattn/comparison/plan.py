@@ -6,24 +6,24 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graphattn.comparison.baselines import baselines
-from graphattn.comparison.fitting import Order
-from graphattn.comparison.problem import Problem
-from graphattn.comparison.protocol import data_hash, part_labels, parts, relabelled, rule_of, split_hash
+from graphattn.comparison.fits.baselines import baselines
+from graphattn.comparison.fits.fitting import FitOrder
+from graphattn.comparison.fits.networks import matched
+from graphattn.comparison.fits.scoring import chance
+from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.record import Fit
-from graphattn.comparison.scoring import chance
 from graphattn.comparison.settings import Settings
-from graphattn.comparison.widths import matched
+from graphattn.comparison.splitting import data_hash, part_labels, parts, relabelled, rule_of, split_hash
 from graphattn.data.splits import Split
 from graphattn.models.by_name.network import Size
-from graphattn.models.by_name.topologies import Cell, cells
+from graphattn.models.by_name.topologies import Configuration, configurations
 from graphattn.reports.numbers import count
 
 
 class ComparisonPlan(NamedTuple):
     """Fits in their order, and in words what is equal for all of them and what a reader has to know."""
 
-    orders: list[Order]
+    orders: list[FitOrder]
     notes: list[str]
 
 
@@ -32,13 +32,13 @@ def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], set
 
     Args:
         problem: what is learned.
-        layers, topologies: names; see :func:`~graphattn.models.by_name.topologies.cells`.
+        layers, topologies: names; see :func:`~graphattn.models.by_name.topologies.configurations`.
         settings: what is equal for all.
 
     Raises:
         ValueError: unknown names; too few rows for the parts; a size that cannot be matched.
     """
-    chosen = cells(layers, topologies)
+    chosen = configurations(layers, topologies)
     rule = rule_of(problem, settings.split)
     divisions = parts(problem, rule, settings.repeats, settings.seed, settings.fractions)
     reference = Size(settings.width, settings.hidden, settings.depth, settings.heads, settings.dropout)
@@ -55,8 +55,8 @@ def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], set
             # A forest differs by seed; what else is cheap is repeated where seeds are all that is repeated.
             if each == 0 or len(divisions) == 1:
                 orders += [made.order(name, "", seed, "baseline") for name in baselines(problem)]
-            orders += [made.order(*cell, seed, "model", sizes[cell]) for cell in chosen]
-            orders += [made.order(*cell, seed, "permuted", sizes[cell]) for cell in controls]
+            orders += [made.order(*configuration, seed, "model", sizes[configuration]) for configuration in chosen]
+            orders += [made.order(*configuration, seed, "permuted", sizes[configuration]) for configuration in controls]
     return ComparisonPlan(orders, _notes(problem, rule, divisions, seeds, settings, orders))
 
 
@@ -70,27 +70,27 @@ class _Maker(NamedTuple):
     data_hash: str
     settings: Mapping[str, Any]
 
-    def order(self, layer: str, topology: str, seed: int, role: Any, size: Size | None = None) -> Order:
+    def order(self, layer: str, topology: str, seed: int, role: Any, size: Size | None = None) -> FitOrder:
         fit = Fit(
             self.problem, layer, topology, self.number, seed, role, self.split_hash, self.data_hash, dict(self.settings)
         )
-        return Order(fit, self.split, None if size is None else Cell(layer, topology), size)
+        return FitOrder(fit, self.split, None if size is None else Configuration(layer, topology), size)
 
 
-def _reference(chosen: Sequence[Cell]) -> Cell:
-    return next((cell for cell in chosen if cell.layer == "attention"), chosen[0])
+def _reference(chosen: Sequence[Configuration]) -> Configuration:
+    return next((configuration for configuration in chosen if configuration.layer == "attention"), chosen[0])
 
 
-def _controls(chosen: Sequence[Cell]) -> list[Cell]:
+def _controls(chosen: Sequence[Configuration]) -> list[Configuration]:
     """The first graph of each layer."""
-    first: dict[str, Cell] = {}
-    for cell in chosen:
-        first.setdefault(cell.layer, cell)
+    first: dict[str, Configuration] = {}
+    for configuration in chosen:
+        first.setdefault(configuration.layer, configuration)
     return list(first.values())
 
 
 def _notes(
-    problem: Problem, rule: str, divisions: Sequence[Split], seeds: int, settings: Settings, orders: Sequence[Order]
+    problem: Problem, rule: str, divisions: Sequence[Split], seeds: int, settings: Settings, orders: Sequence[FitOrder]
 ) -> list[str]:
     """The protocol in words, with the bound for chance, before any fit."""
     train, validation, test = map(len, part_labels(problem, divisions[0]))

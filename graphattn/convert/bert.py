@@ -24,7 +24,7 @@ from graphattn.topology import Full, Topology
 
 
 @final
-class TokenEmbedding(nn.Module):
+class BertEmbedding(nn.Module):
     r"""A token's first state, from tables: :math:`x_i = \text{norm}(W_{id(i)} + P_{place(i)} + T_{kind(i)})`.
 
     Args:
@@ -64,7 +64,7 @@ class BERT(nn.Module):
     Shapes: ``input_ids [B, L] -> [B, L, F]``, zero where padded; a batch of ``N`` tokens ``-> [N, F]``; pooled ``[B, F]``.
     """
 
-    def __init__(self, embedding: TokenEmbedding, encoder: Stack, pooler: nn.Module | None) -> None:
+    def __init__(self, embedding: BertEmbedding, encoder: Stack, pooler: nn.Module | None) -> None:
         super().__init__()
         self.embedding = embedding
         self.encoder = encoder
@@ -106,7 +106,7 @@ def bert_from(model: Any) -> BERT:
         "add_cross_attention": (False,),
     }
     refuse("BertModel", config, supported)
-    embedding = TokenEmbedding(
+    embedding = BertEmbedding(
         embedding_from(tables.word_embeddings),
         embedding_from(tables.position_embeddings),
         embedding_from(tables.token_type_embeddings),

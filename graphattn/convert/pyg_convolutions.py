@@ -27,7 +27,7 @@ from graphattn.aggregation import (
 from graphattn.convert.copying import Map, fill, map_of, put, weight_of
 from graphattn.convert.loops import WithLoops, remaining
 from graphattn.layer import GraphLayer
-from graphattn.message import Bases, Blocks, Repeat, Split, as_weighted, symmetric
+from graphattn.message import Bases, Blocks, Repeat, SplitHeads, as_weighted, symmetric
 from graphattn.slots import Aggregation
 from graphattn.zoo import GCN, GIN, GINE, PNA, RGCN, EdgeConv, GraphSAGE, ResGatedGraph
 
@@ -129,7 +129,7 @@ def pna_conv(conv: Any) -> GraphLayer:
     if unknown:
         raise ValueError(f"expected aggregators {', '.join(AGGREGATIONS)} to convert PNAConv, got {', '.join(unknown)}")
     listen, scalers = [AGGREGATIONS[name]() for name in names], [SCALERS[name] for name in many.scaler]
-    layout = (Split if conv.divide_input else Repeat)(conv.towers)
+    layout = (SplitHeads if conv.divide_input else Repeat)(conv.towers)
     once = torch.tensor([0, 1])
     layer: Any = PNA(conv.in_channels, conv.out_channels, once, listen, scalers, conv.edge_dim, layout)
     message, update, average = layer.message_function, layer.update_function, layer.aggregation

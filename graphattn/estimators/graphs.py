@@ -22,7 +22,7 @@ from graphattn.estimators.checking import positive, share, whole
 from graphattn.estimators.kinds import Classifier, Regressor
 from graphattn.estimators.targets import Targets, of_graphs_themselves, of_nodes
 from graphattn.models.by_name.network import Size
-from graphattn.models.by_name.topologies import Cell, cells
+from graphattn.models.by_name.topologies import Configuration, configurations
 from graphattn.training.craft import cross_entropy, squared_error
 from graphattn.training.fitted_graphs import FittedNetwork, Training
 from graphattn.training.recipe import Recipe
@@ -52,7 +52,7 @@ class _Graphs(Estimator):
         self.dropout, self.epochs, self.learning_rate, self.seed = dropout, epochs, learning_rate, seed
 
     def _parameters(self) -> dict[str, Any]:
-        self._cell()
+        self._configuration()
         return {
             "layer": self.layer,
             "topology": self.topology,
@@ -64,11 +64,11 @@ class _Graphs(Estimator):
             "seed": whole("seed", self.seed, least=0),
         }
 
-    def _cell(self) -> Cell:
+    def _configuration(self) -> Configuration:
         if self.topology == "shuffled":
             raise ValueError("expected a topology of the data, got 'shuffled', which is drawn anew for other graphs")
-        (cell,) = cells([self.layer], [self.topology])
-        return cell
+        (configuration,) = configurations([self.layer], [self.topology])
+        return configuration
 
     def _listed(self, given: Any) -> list[Any]:
         if isinstance(given, Batch):
@@ -78,11 +78,11 @@ class _Graphs(Estimator):
         return list(given)
 
     def _read(self, samples: Sequence[Any], model: FittedNetwork | None = None) -> Usable:
-        cell = self._cell() if model is None else model.cell
-        form, problems = misfits(samples, None if model is None else model.form, cell.reads)
+        configuration = self._configuration() if model is None else model.configuration
+        form, problems = misfits(samples, None if model is None else model.form, configuration.reads)
         positions = np.array([i for i in range(len(samples)) if i not in problems], dtype=np.int64)
         usable = [samples[i] for i in positions]
-        _tell(usable, cell, form)
+        _tell(usable, configuration, form)
         return Usable(usable, positions, problems)
 
     def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, Targets | None]:
@@ -99,8 +99,8 @@ class _Graphs(Estimator):
         return [str(number) for number in range(len(samples))]
 
     def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedNetwork:
-        cell = self._cell()
-        form, _ = misfits(lesson.samples, reads=cell.reads)
+        configuration = self._configuration()
+        form, _ = misfits(lesson.samples, reads=configuration.reads)
         assert form is not None
         width, epochs = parameters["channels"], parameters["epochs"]
         size = Size(width, 2 * width, parameters["layers"], _HEADS, parameters["dropout"])
@@ -108,7 +108,7 @@ class _Graphs(Estimator):
         loss = cross_entropy() if lesson.classes else squared_error
         training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss, lesson.level)
         y = [torch.from_numpy(row) for row in lesson.y]
-        return FittedNetwork.learned(lesson.samples, y, form, cell, size, training)
+        return FittedNetwork.learned(lesson.samples, y, form, configuration, size, training)
 
     def _answers(self, model: FittedNetwork, samples: list[Any]) -> NDArray[np.float64]:
         return model(samples)
@@ -132,13 +132,17 @@ class _Graphs(Estimator):
         return estimator, described
 
 
-def _tell(graphs: Sequence[Data], cell: Cell, form: Form | None) -> None:
+def _tell(graphs: Sequence[Data], configuration: Configuration, form: Form | None) -> None:
     """Warns of values that are missing and of weights that are not used."""
-    if told := gaps(graphs, cell.reads):
+    if told := gaps(graphs, configuration.reads):
         more = (f"and {len(told) - _MOST_TOLD} more features",) if len(told) > _MOST_TOLD else ()
         warnings.warn("; ".join(told[:_MOST_TOLD] + more), stacklevel=5)
     if (form is None or not form.edge_weight) and any(map(weighted, graphs)):
-        why = f"{cell.layer} on {cell.topology} does not read it" if not cell.reads else "no graph of the fit had it"
+        why = (
+            f"{configuration.layer} on {configuration.topology} does not read it"
+            if not configuration.reads
+            else "no graph of the fit had it"
+        )
         warnings.warn(f"edge_weight is not used: {why}", stacklevel=5)
 
 

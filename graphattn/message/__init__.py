@@ -14,7 +14,7 @@ from graphattn.message.relation import Relation, RelationWeight
 from graphattn.message.relation_weights import Bases, Blocks, EachRelation, Kernel
 from graphattn.message.say import Copy
 from graphattn.message.scaled import Scale, Scaled, as_weighted, by_row, symmetric
-from graphattn.message.towers import Repeat, Split, Towers
+from graphattn.message.towers import Repeat, SplitHeads, Towers
 
 __all__ = [
     "AddEdge",
@@ -35,7 +35,7 @@ __all__ = [
     "Repeat",
     "Scale",
     "Scaled",
-    "Split",
+    "SplitHeads",
     "Towers",
     "as_weighted",
     "by_row",

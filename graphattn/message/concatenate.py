@@ -25,7 +25,7 @@ class Concatenate(nn.Module):
         network: ``h``, on tensors ``[E, H, 2 F + D]``.
         edge_value: ``u``, ``[E, 1, D]`` (:class:`~graphattn.edge_terms.NetworkValue`); the network hears no edges if not given.
         layout: lays the channels of a node out for the heads, ``[N, F'] -> [N, H, F]``
-            (:class:`~graphattn.message.Split`, :class:`~graphattn.message.Repeat`); one head if not given.
+            (:class:`~graphattn.message.SplitHeads`, :class:`~graphattn.message.Repeat`); one head if not given.
 
     Shapes: ``x_j [N_j, F']``, ``x_i [N_i, F']`` -> value ``[E, H, C]``.
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 @final
-class Split:
+class SplitHeads:
     """The channels of a node divided among the towers, ``[N, T F] -> [N, T, F]``.
 
-    >>> Split(2)(torch.arange(4)[None])
+    >>> SplitHeads(2)(torch.arange(4)[None])
     tensor([[[0, 1],
              [2, 3]]])
     """

@@ -13,7 +13,7 @@ from torch_geometric.loader.dataloader import Collater
 from graphattn.training.module import LearningModule, seed
 
 
-class Order(Protocol):
+class BatchOrder(Protocol):
     """Positions of one training batch after the other; a function of its seed and of ``epoch`` alone."""
 
     epoch: int
@@ -102,7 +102,7 @@ class BatchData(pl.LightningDataModule):
     def __init__(
         self,
         train: Dataset,
-        order: Order,
+        order: BatchOrder,
         validation: Dataset | None = None,
         checked: Sequence[Sequence[int] | np.ndarray] = (),
     ) -> None:
@@ -127,7 +127,7 @@ class _EpochOf(Sampler):
     the iterator of a resumed run before it restores the counters.
     """
 
-    def __init__(self, order: Order, trainer: pl.Trainer) -> None:
+    def __init__(self, order: BatchOrder, trainer: pl.Trainer) -> None:
         self.order, self.trainer = order, trainer
         self.rank, self.world = trainer.global_rank, trainer.world_size
 

@@ -17,9 +17,9 @@ from torch_geometric.loader import DataLoader
 
 from graphattn import files
 from graphattn.data.graphs import Form, plain
-from graphattn.models.by_name.features import Columns, Features
+from graphattn.models.by_name.features import FeatureColumns, Features
 from graphattn.models.by_name.network import Level, Size, named_network
-from graphattn.models.by_name.topologies import Cell, cells, prepared
+from graphattn.models.by_name.topologies import Configuration, configurations, prepared
 from graphattn.models.network import Network
 from graphattn.training.card import graph_card
 from graphattn.training.craft import Loss
@@ -68,7 +68,7 @@ class FittedNetwork:
 
     Args:
         network: of :mod:`graphattn.models.by_name.network`.
-        cell, size: the layer and topology, and how large.
+        configuration, size: the layer and topology, and how large.
         form: what its graphs consist of.
         features: how many columns and categories these have.
         scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
@@ -76,7 +76,7 @@ class FittedNetwork:
     """
 
     network: Network
-    cell: Cell
+    configuration: Configuration
     size: Size
     form: Form
     features: Features
@@ -85,7 +85,13 @@ class FittedNetwork:
 
     @classmethod
     def learned(
-        cls, graphs: Sequence[Data], y: Sequence[Tensor], form: Form, cell: Cell, size: Size, given: Training
+        cls,
+        graphs: Sequence[Data],
+        y: Sequence[Tensor],
+        form: Form,
+        configuration: Configuration,
+        size: Size,
+        given: Training,
     ) -> Self:
         """Trains a network on graphs of one form.
 
@@ -93,18 +99,18 @@ class FittedNetwork:
             graphs: to train on and to choose the epoch by.
             y: of each graph classes ``[1]`` or ``[n]``, -100 where there is none, or values ``[1, T]`` or ``[n, 1]``.
             form: of the graphs.
-            cell, size: the layer and topology, and how large.
+            configuration, size: the layer and topology, and how large.
             given: how it is trained.
         """
         every = torch.cat(list(y))
         values = every.is_floating_point()
-        copies = [plain(graph, form, cell.reads) for graph in graphs]
+        copies = [plain(graph, form, configuration.reads) for graph in graphs]
         scales = {"y": Scale.of(every)} if values else {}
         features = Features.of(copies)
         outputs = every.size(1) if values else int(every.max()) + 1
-        network = named_network(cell, size, features, outputs, given.level, seed=given.recipe.seed)
-        fitted = cls(network, cell, size, form, features, scales, given.level)
-        asked = [prepared(graph, [cell]) for graph in copies]
+        network = named_network(configuration, size, features, outputs, given.level, seed=given.recipe.seed)
+        fitted = cls(network, configuration, size, form, features, scales, given.level)
+        asked = [prepared(graph, [configuration]) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer) if values else answer
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
@@ -113,7 +119,7 @@ class FittedNetwork:
 
     def heard(self, graph: Data) -> Data:
         """A copy with what the network hears."""
-        return prepared(plain(graph, self.form, self.cell.reads), [self.cell])
+        return prepared(plain(graph, self.form, self.configuration.reads), [self.configuration])
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
@@ -141,7 +147,7 @@ class FittedNetwork:
             "format": FORMAT,
             "kind": "graphs",
             "versions": versions(),
-            "cell": self.cell,
+            "cell": self.configuration,
             "size": dataclasses.asdict(self.size),
             "form": self.form,
             "features": self.features,
@@ -175,7 +181,7 @@ class FittedNetwork:
 
     def build(self, outputs: int) -> Network:
         """A network like this one, with fresh weights."""
-        return named_network(self.cell, self.size, self.features, outputs, self.level)
+        return named_network(self.configuration, self.size, self.features, outputs, self.level)
 
 
 class Training(NamedTuple):
@@ -204,23 +210,23 @@ def _described(described: Mapping[str, Any]) -> FittedNetwork:
         raise ValueError(f"expected the level graph or node, got {level!r}")
     nodes, edges, *places = described["features"]
     features = Features(_columns(nodes), edges and _columns(edges), *places)
-    cell = Cell(*described["cell"])
-    cells([cell.layer], [cell.topology])
+    configuration = Configuration(*described["cell"])
+    configurations([configuration.layer], [configuration.topology])
     scales = {name: Scale(*each) for name, each in described["scales"].items()}
     for scale in scales.values():
         mean, deviation = torch.tensor(scale.mean), torch.tensor(scale.deviation)
         finite = bool((mean.isfinite() & deviation.isfinite() & (deviation > 0)).all())
         if mean.shape != (outputs,) or deviation.shape != (outputs,) or not finite:
             raise ValueError(f"expected {outputs} means and positive deviations, got {scale}")
-    form = Form(*described["form"]).read(cell.reads)
+    form = Form(*described["form"]).read(configuration.reads)
     with torch.device("meta"):
-        network = named_network(cell, size, features, outputs, level)
-    return FittedNetwork(network, cell, size, form, features, scales, level)
+        network = named_network(configuration, size, features, outputs, level)
+    return FittedNetwork(network, configuration, size, form, features, scales, level)
 
 
-def _columns(stored: Sequence[Any]) -> Columns:
+def _columns(stored: Sequence[Any]) -> FeatureColumns:
     missing = tuple(stored[4]) if len(stored) > 4 else ()
-    columns = Columns(stored[0], tuple(stored[1]), missing=missing)
+    columns = FeatureColumns(stored[0], tuple(stored[1]), missing=missing)
     counts = (columns.numbers, len(columns.categories), *columns.categories, *columns.missing)
     if any(isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= _MOST_COLUMNS for n in counts):
         raise ValueError(f"expected counts of columns up to {_MOST_COLUMNS:,}, got {counts[:20]}")

@@ -18,7 +18,7 @@ from graphattn.training.batches import BatchData, Collated, ShuffledBatches, in_
 from graphattn.training.craft import Loss, Measure, accuracy, cross_entropy, mean_probabilities
 from graphattn.training.module import LearningModule, MeansOverBatches
 from graphattn.training.recipe import Hardware, Recipe
-from graphattn.training.runs import Curves, Interrupted, Run, digest, seeded
+from graphattn.training.runs import Curves, Interrupted, TrainingRun, digest, seeded
 
 
 def fit(
@@ -72,7 +72,7 @@ def fit(
         )
     measures = {"accuracy": accuracy} if measures is None else measures
     loss = loss or cross_entropy()
-    run = Run(
+    run = TrainingRun(
         Path(folder) if folder is not None else None,
         hardware or Hardware(threads=None),
         loggers,

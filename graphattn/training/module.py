@@ -20,7 +20,7 @@ Augment = Callable[[Data], Data]
 """A training batch, changed at random by torch's generator; the given one stays as it is."""
 
 
-class Tally(Protocol):
+class EpochTally(Protocol):
     """Figures of validation, of one batch after the other; ``means`` has ``loss`` and, if there is one, ``score``."""
 
     def add(self, out: Tensor, batch: Data) -> None: ...
@@ -81,7 +81,7 @@ class LearningModule(pl.LightningModule):
         model: nn.Module,
         loss: Loss,
         recipe: Recipe,
-        tally: Callable[[], Tally],
+        tally: Callable[[], EpochTally],
         augment: Augment | None = None,
         member: int = 0,
     ) -> None:

@@ -18,7 +18,7 @@ from graphattn.training.module import LearningModule
 from graphattn.training.objective import SCORES, Objective, predictions, score
 from graphattn.training.packed import Packed, Standardiser, raw_descriptors
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
-from graphattn.training.runs import Curves, Interrupted, Run, digest, seeded
+from graphattn.training.runs import Curves, Interrupted, TrainingRun, digest, seeded
 from graphattn.training.saved import FittedModel
 
 
@@ -52,7 +52,7 @@ def fit_molecules(
     data = _batches(*packed, recipe)
     assert packed[0].y is not None
     objective = Objective(task, packed[0].y, recipe.balance)
-    run = Run(
+    run = TrainingRun(
         Path(folder) if folder is not None else None, hardware or Hardware(), score=SCORES[task.kind] if verbose else ""
     )
     run.prepare(_settings(words, recipe, task, packed), resume)
@@ -75,7 +75,7 @@ def fit_molecules(
 
 @final
 class WholeValidation:
-    """The loss and the score of all validation molecules together, :class:`~graphattn.training.module.Tally`."""
+    """The loss and the score of all validation molecules together, :class:`~graphattn.training.module.EpochTally`."""
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective

@@ -60,7 +60,7 @@ class Curves(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """Where one training writes, on what it computes, and what it shows.
 
     Args:

@@ -1,6 +1,6 @@
 """Update: what a node becomes, from its own state and what it heard."""
 
-from graphattn.update.combined import AddByPlace, AddSelf, Beside, ProjectBoth, Recur, Then
+from graphattn.update.combined import AddByPlace, AddSelf, Beside, ProjectBoth, Recur, UpdateThen
 from graphattn.update.gated import GatedRoot
 from graphattn.update.mean_heads import MeanHeads
 from graphattn.update.plain import AddRoot, Project, Replace
@@ -16,5 +16,5 @@ __all__ = [
     "ProjectBoth",
     "Recur",
     "Replace",
-    "Then",
+    "UpdateThen",
 ]

@@ -14,7 +14,7 @@ from graphattn.reset import reset
 
 
 @final
-class Then(nn.Module):
+class UpdateThen(nn.Module):
     r"""A function of another update's result, :math:`x_i' = f(\text{update}(x_i, h_i))`.
 
     Args:
@@ -23,7 +23,7 @@ class Then(nn.Module):
 
     Shapes: those of the other update, and of the function.
 
-    >>> Then(AddSelf(), torch.nn.Linear(4, 3))(torch.randn(2, 4), torch.randn(2, 1, 4)).shape
+    >>> UpdateThen(AddSelf(), torch.nn.Linear(4, 3))(torch.randn(2, 4), torch.randn(2, 1, 4)).shape
     torch.Size([2, 3])
     """
 

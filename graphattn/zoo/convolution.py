@@ -13,7 +13,7 @@ from graphattn.edge_terms import LinearValue, NetworkValue
 from graphattn.layer import GraphLayer
 from graphattn.message import AddEdge, Copy, Difference, Gated, Scale, Scaled, as_weighted, symmetric
 from graphattn.slots import Aggregation
-from graphattn.update import AddRoot, AddSelf, Project, ProjectBoth, Recur, Replace, Then
+from graphattn.update import AddRoot, AddSelf, Project, ProjectBoth, Recur, Replace, UpdateThen
 from graphattn.zoo.channels import UNREAD, channels_of_both, must_be_network, must_be_one_number
 
 
@@ -75,7 +75,7 @@ def GraphSAGE(  # noqa: N802
     must_be_counts("GraphSAGE", out_channels=out_channels)
     heard = sender * aggregation.times if isinstance(aggregation, Multi) else sender
     update = ProjectBoth(heard, receiver, out_channels, bias) if root_weight else Project(heard, out_channels, bias)
-    update = update if last is None else Then(update, last)
+    update = update if last is None else UpdateThen(update, last)
     return GraphLayer(Copy(project), aggregation or Mean(), update, name="GraphSAGE")
 
 
@@ -93,7 +93,7 @@ def GIN(network: nn.Module, eps: float = 0.0, train_eps: bool = False) -> GraphL
     torch.Size([2, 2])
     """
     must_be_network(network, "GIN")
-    return GraphLayer(Copy(), Sum(), Then(AddSelf(eps, train_eps), network), name="GIN")
+    return GraphLayer(Copy(), Sum(), UpdateThen(AddSelf(eps, train_eps), network), name="GIN")
 
 
 def GINE(  # noqa: N802
@@ -115,7 +115,7 @@ def GINE(  # noqa: N802
     """
     must_be_network(network, "GINE")
     message = AddEdge(NetworkValue("edge_attr", edge))
-    return GraphLayer(message, Sum(), Then(AddSelf(eps, train_eps), network), name="GINE")
+    return GraphLayer(message, Sum(), UpdateThen(AddSelf(eps, train_eps), network), name="GINE")
 
 
 def EdgeConv(network: nn.Module, aggregation: Aggregation | None = None) -> GraphLayer:  # noqa: N802

@@ -11,9 +11,9 @@ from graphattn.aggregation import Max, Mean, Min, Multi, Scaler, Std, amplificat
 from graphattn.counts import must_be_counts
 from graphattn.edge_terms import NetworkValue
 from graphattn.layer import GraphLayer
-from graphattn.message import Concatenate, Repeat, Split, Towers
+from graphattn.message import Concatenate, Repeat, SplitHeads, Towers
 from graphattn.slots import Aggregation
-from graphattn.update import Beside, Then
+from graphattn.update import Beside, UpdateThen
 from graphattn.zoo.channels import must_be_one_number
 
 
@@ -24,7 +24,7 @@ def PNA(  # noqa: N802  named as the field names the layer
     aggregations: Sequence[Aggregation] | None = None,
     scalers: Sequence[Scaler] = (identity, amplification, attenuation),
     edge_channels: int | None = None,
-    layout: Split | Repeat | None = None,
+    layout: SplitHeads | Repeat | None = None,
     layers: tuple[int, int] = (1, 1),
 ) -> GraphLayer:
     r"""Principal neighbourhood aggregation (Corso et al. 2020): several aggregations, scaled by degree, in towers.
@@ -39,7 +39,7 @@ def PNA(  # noqa: N802  named as the field names the layer
         aggregations: minimum, maximum, mean and standard deviation if not given.
         scalers: factors by degree (:class:`~graphattn.aggregation.Multi`).
         edge_channels: channels of ``edge["edge_attr"]``, if there is one.
-        layout: PyG's ``towers=4`` is ``Repeat(4)``; with ``divide_input=True`` it is ``Split(4)``.
+        layout: PyG's ``towers=4`` is ``Repeat(4)``; with ``divide_input=True`` it is ``SplitHeads(4)``.
         layers: linear layers in ``h`` and ``g``, a ReLU between each two; PyG's ``pre_layers`` and ``post_layers``.
 
     Raises:
@@ -52,12 +52,14 @@ def PNA(  # noqa: N802  named as the field names the layer
     must_be_one_number(in_channels, "PNA")
     must_be_counts("PNA", out_channels=out_channels, edge_channels=edge_channels)
     layout, listen = layout or Repeat(1), aggregations or (Min(), Max(), Mean(), Std())
-    inner, outer = layout.width(in_channels), Split(layout.towers).width(out_channels)
+    inner, outer = layout.width(in_channels), SplitHeads(layout.towers).width(out_channels)
     edge = NetworkValue("edge_attr", Linear(edge_channels, inner)) if edge_channels else None
     said = (2 + (edge is not None)) * inner
     heard = (1 + len(listen) * len(scalers)) * inner
     message = Concatenate(_towers(layout.towers, said, inner, layers[0]), edge, layout)
-    update = Then(Beside(_towers(layout.towers, heard, outer, layers[1]), layout), Linear(out_channels, out_channels))
+    update = UpdateThen(
+        Beside(_towers(layout.towers, heard, outer, layers[1]), layout), Linear(out_channels, out_channels)
+    )
     return GraphLayer(message, Multi(listen, scalers, degrees), update, name="PNA")
 
 

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from graphattn.bench import command, records, suite
 from graphattn.bench.cases import CASES, LARGE, QUICK
 from graphattn.bench.comparison import BOTH, COMPILED, FORWARD, OURS
-from graphattn.bench.suite import Outcome, Plan, environment, quick, run
-from graphattn.bench.worker import Order, work
+from graphattn.bench.suite import BenchPlan, Outcome, environment, quick, run
+from graphattn.bench.worker import CaseOrder, work
 from graphattn.cli import app
 from graphattn.environment import now
 
 GRID = "grid of 64 x 64"
-PLAN = Plan((GRID,), ("default",), threads=1, rounds=2, label="a", shrink=16)
+PLAN = BenchPlan((GRID,), ("default",), threads=1, rounds=2, label="a", shrink=16)
 
 
 def console():
@@ -58,7 +58,7 @@ def test_a_worker_measures_a_case_in_a_process_of_its_own(tmp_path):
 
 
 def test_a_worker_prints_its_records_line_by_line(capsys):
-    work(Order(GRID, "a", "default", 1, rounds=1, done=(FORWARD,), shrink=16))
+    work(CaseOrder(GRID, "a", "default", 1, rounds=1, done=(FORWARD,), shrink=16))
     lines = [json.loads(line[1:]) for line in capsys.readouterr().out.splitlines() if line.startswith("@")]
     (found,) = [line["records"] for line in lines if "records" in line]
     assert {each["step"] for each in found} == {BOTH}
@@ -109,8 +109,8 @@ def test_a_case_that_fails_is_told_and_the_others_go_on(monkeypatch):
 
 
 def test_a_plan_without_names_is_everything_but_the_large_case():
-    assert set(Plan().chosen) == set(CASES) - set(LARGE)
-    assert Plan(label="x").allocators == ("default", "tuned")
+    assert set(BenchPlan().chosen) == set(CASES) - set(LARGE)
+    assert BenchPlan(label="x").allocators == ("default", "tuned")
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ def test_a_plan_without_names_is_everything_but_the_large_case():
 )
 def test_plans_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
-        Plan(**options)
+        BenchPlan(**options)
 
 
 def test_a_quick_run_has_few_cases_and_rounds_and_compiles_nothing(ordered):
-    plan = quick(Plan())
+    plan = quick(BenchPlan())
     assert (plan.cases, plan.rounds, plan.allocators) == (QUICK, 5, ("default",))
     assert COMPILED in plan.without
-    assert quick(Plan((GRID,), rounds=3)).cases == (GRID,)
-    assert quick(Plan(rounds=3)).rounds == 3
+    assert quick(BenchPlan((GRID,), rounds=3)).cases == (GRID,)
+    assert quick(BenchPlan(rounds=3)).rounds == 3
     result = CliRunner().invoke(app, ["bench", "--quick", "--threads", "1"])
     assert result.exit_code == 0, result.output
     assert [order.case for order in ordered] == list(QUICK)

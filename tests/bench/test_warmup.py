@@ -34,8 +34,8 @@ def test_a_second_run_compiles_nothing(short):
 
 
 def test_the_report_says_where_kernels_are():
-    assert str(warmup.Report(3, 4, 12.4, "/cache")) == "3 kernels compiled and 4 found in 12 s, kept in /cache"
-    assert "not kept: no folder for them can be written" in str(warmup.Report(3, 0, 1.0, None))
+    assert str(warmup.WarmUpReport(3, 4, 12.4, "/cache")) == "3 kernels compiled and 4 found in 12 s, kept in /cache"
+    assert "not kept: no folder for them can be written" in str(warmup.WarmUpReport(3, 0, 1.0, None))
 
 
 def test_without_numba_there_is_nothing_to_compile(monkeypatch):

@@ -11,15 +11,15 @@ from benchmarks.comparison.__main__ import RUNS, application, compared
 from benchmarks.comparison.report import section
 from graphattn.comparison.record import Fit, FitRecord
 from graphattn.comparison.store import Store
-from graphattn.models.by_name.topologies import cells
+from graphattn.models.by_name.topologies import configurations
 
 
 def records():
     scores = {("gcn", "edges"): 0.7, ("attention", "full"): 0.9}
-    fits = [(cell, split, score) for cell, score in scores.items() for split in range(4)]
+    fits = [(configuration, split, score) for configuration, score in scores.items() for split in range(4)]
     return [
         FitRecord(
-            Fit("motif", *cell, split, 0, split_hash=str(split)),
+            Fit("motif", *configuration, split, 0, split_hash=str(split)),
             "ok",
             "ROC-AUC",
             score=score + split / 100,
@@ -27,20 +27,20 @@ def records():
             train_size=80,
             test_size=10,
             seconds=900,
-            learned={"dirichlet": [1.0, 0.5]} if cell == ("gcn", "edges") else {},
+            learned={"dirichlet": [1.0, 0.5]} if configuration == ("gcn", "edges") else {},
             date="2026-01-02T03:04:05",
         )
-        for cell, split, score in fits
+        for configuration, split, score in fits
     ]
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_four_layers_stand_on_three_graphs(name):
     run = RUNS[name]
-    chosen = cells(run.layers, run.topologies)
-    on_graphs = {cell.layer for cell in chosen if cell.topology != "none"}
+    chosen = configurations(run.layers, run.topologies)
+    on_graphs = {configuration.layer for configuration in chosen if configuration.topology != "none"}
     assert len(on_graphs) >= 3
-    assert {cell.topology for cell in chosen} == {*run.topologies, "none"}
+    assert {configuration.topology for configuration in chosen} == {*run.topologies, "none"}
     assert len(run.topologies) == 3
     assert run.settings.repeats == 10
 

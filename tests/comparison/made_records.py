@@ -30,19 +30,19 @@ def record(layer, topology, split, score, *, seed=0, role="model", status="ok", 
 
 
 def of_scores(**scores):
-    """A cell on the given edges for each name, a split for each score."""
+    """A configuration on the given edges for each name, a split for each score."""
     return [
         record(layer, "edges", split, each) for layer, values in scores.items() for split, each in enumerate(values)
     ]
 
 
 def made(layers=LAYERS, topologies=TOPOLOGIES, splits=10, seeds=1, noise=0.008, better=None, seed=0, problem="bbb"):
-    """A whole comparison: cells, an MLP, baselines and a control; difficult splits are difficult for all."""
+    """A whole comparison: configurations, an MLP, baselines and a control; difficult splits are difficult for all."""
     draw = np.random.default_rng(seed)
     ease = draw.normal(0, 0.025, splits)
-    cells = [*((layer, topology) for layer in layers for topology in topologies), ("mlp", "none")]
+    configurations = [*((layer, topology) for layer in layers for topology in topologies), ("mlp", "none")]
     found = []
-    for layer, topology in cells:
+    for layer, topology in configurations:
         expected = 0.9 + {**BETTER, **(better or {})}.get(layer, 0.0) + FURTHER.get(topology, 0.0)
         for split in range(splits):
             for number in range(seeds):

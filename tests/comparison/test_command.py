@@ -8,9 +8,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from graphattn.cli import app
-from graphattn.comparison import command, fitting
-from graphattn.comparison.compare import ComparisonResult, compare
-from graphattn.comparison.running import Bench
+from graphattn.comparison import command
+from graphattn.comparison.experiment import ComparisonResult, compare
+from graphattn.comparison.fits import fitting
+from graphattn.comparison.fits.running import FitRunner
 from graphattn.comparison.settings import Settings
 from tests.comparison.made_records import failed, made, record
 
@@ -30,7 +31,7 @@ def works(monkeypatch):
             record, status="ok", score=score, validation=score, seconds=1.0, seconds_per_epoch=0.25, parameters=99
         )
 
-    monkeypatch.setattr(Bench, "work", work)
+    monkeypatch.setattr(FitRunner, "work", work)
     # In this process, where fits can be watched.
     monkeypatch.setattr(command, "compare", lambda *given, jobs, **more: compare(*given, jobs=0, **more))
     return done
@@ -99,7 +100,7 @@ def test_where_every_fit_failed_no_file_is_promised(works, tmp_path, monkeypatch
     def fails(bench, order):
         return replace(fitting.started(bench.problem, order, bench.settings), reason="it diverged")
 
-    monkeypatch.setattr(Bench, "work", fails)
+    monkeypatch.setattr(FitRunner, "work", fails)
     result = asked("motif", "--layers", "gcn", "--topologies", "edges", "--count", "60", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert "No fit has a score: there is no report." in result.stdout
@@ -131,7 +132,7 @@ def test_ctrl_c_says_how_to_go_on(works, tmp_path, monkeypatch):
     def pressed(bench, order):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Bench, "work", pressed)
+    monkeypatch.setattr(FitRunner, "work", pressed)
     result = asked("sparse_and", "--layers", "gcn", "--count", "60", "--out", str(tmp_path))
     assert result.exit_code == 130
     assert f"Stopped. What is finished is in {tmp_path}; the same command goes on from there." in result.stdout

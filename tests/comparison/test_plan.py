@@ -6,11 +6,11 @@ import torch
 from torch_geometric.data import Data
 
 from graphattn.comparison import plan as module
+from graphattn.comparison.fits.scoring import chance
 from graphattn.comparison.plan import plan
-from graphattn.comparison.problem import Problem
-from graphattn.comparison.protocol import part_labels, relabelled
-from graphattn.comparison.scoring import chance
+from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.settings import Settings
+from graphattn.comparison.splitting import part_labels, relabelled
 
 SETTINGS = Settings(repeats=2, width=8, hidden=8, depth=1, heads=2)
 PAIR = torch.tensor([[0, 1], [1, 0]])

@@ -5,10 +5,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch_geometric.data import Batch
 
-from graphattn.comparison.design import network, prepared
+from graphattn.comparison.fits.networks import network, prepared
 from graphattn.comparison.problems import problem
 from graphattn.models.by_name.network import Size
-from graphattn.models.by_name.topologies import Cell
+from graphattn.models.by_name.topologies import Configuration
 from graphattn.training.fitting import fit
 from graphattn.training.recipe import Recipe
 
@@ -19,9 +19,9 @@ CHANCE = 0.5 + 3.5 * 0.053
 
 def area(name, layer, topology, epochs=8):
     """Under the curve on graphs that a network of two layers has not learned from."""
-    cell = Cell(layer, topology)
-    posed = prepared(problem(name, count=COUNT), [cell])
-    model = network(posed, cell, Size(width=32, hidden=64, depth=2), seed=0)
+    configuration = Configuration(layer, topology)
+    posed = prepared(problem(name, count=COUNT), [configuration])
+    model = network(posed, configuration, Size(width=32, hidden=64, depth=2), seed=0)
     recipe = Recipe(epochs, batch_size=16, learning_rate=0.01)
     fit(model, posed.graphs[:-TESTED], None, recipe, measures={})
     batch = Batch.from_data_list(list(posed.graphs[-TESTED:]))

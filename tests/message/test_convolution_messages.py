@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from graphattn.aggregation import Mean, Sum
 from graphattn.edge_terms import LinearValue, NetworkValue
 from graphattn.layer import GraphLayer
-from graphattn.message import AddEdge, ByPlace, Concatenate, Copy, Gated, Repeat, Split, Towers, by_row, symmetric
+from graphattn.message import AddEdge, ByPlace, Concatenate, Copy, Gated, Repeat, SplitHeads, Towers, by_row, symmetric
 from graphattn.topology import Edges, Full, Star
 from graphattn.update import Replace
 
@@ -73,7 +73,7 @@ def test_receiver_sender_and_edge_lie_side_by_side():
     assert layer((x_j, x_i), torch.tensor([[1], [0]]), edge).tolist() == [[5, 2, 7]]
 
 
-@pytest.mark.parametrize(("layout", "width"), [(Split(2), 4), (Repeat(2), 8)])
+@pytest.mark.parametrize(("layout", "width"), [(SplitHeads(2), 4), (Repeat(2), 8)])
 def test_towers_hear_their_channels(layout, width):
     networks = [nn.Linear(2 * width, 3) for _ in range(2)]
     layer = GraphLayer(Concatenate(Towers(networks), layout=layout), Sum(), Replace())

@@ -4,7 +4,7 @@ from torch_geometric.data import Data
 from graphattn.models import MoleculeTransformer
 from graphattn.models.by_name.features import Features
 from graphattn.models.by_name.network import Size, named_network
-from graphattn.models.by_name.topologies import Cell
+from graphattn.models.by_name.topologies import Configuration
 from graphattn.training.former import BY_NAME, MOLECULE_TRANSFORMER, renamed
 
 ATOM = ["atom.table", "bond.table", "distance.weight", "random_walk.weight", "random_walk.bias"]
@@ -24,7 +24,9 @@ def test_weights_of_molecule_models_of_before_have_their_names_of_today():
 def test_weights_of_networks_by_name_of_before_have_their_names_of_today():
     graph = Data(x=torch.randn(2, 3), pos=torch.randn(2, 2), edge_index=torch.zeros(2, 0).long())
     names = {"nodes.start.map.weight", "nodes.place.map.bias", "norm.bias", "hubs", "pairs.edges.same", "head.3.bias"}
-    today = named_network(Cell("edge_attention", "edges+hub"), Size(8, 8), Features.of([graph]), 1).state_dict()
+    today = named_network(
+        Configuration("edge_attention", "edges+hub"), Size(8, 8), Features.of([graph]), 1
+    ).state_dict()
     assert set(renamed(dict.fromkeys(names, torch.ones(1)), BY_NAME)) <= set(today)
 
 

@@ -4,13 +4,13 @@ from torch import nn
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
-from graphattn.update import AddByPlace, AddSelf, Beside, ProjectBoth, Recur, Replace, Then
+from graphattn.update import AddByPlace, AddSelf, Beside, ProjectBoth, Recur, Replace, UpdateThen
 
 X, HEARD = torch.randn(4, 6), torch.randn(4, 2, 3)
 
 
 def test_then_applies_a_function_to_another_update():
-    assert_close(Then(Replace(), normalize)(X, HEARD).norm(dim=1), torch.ones(4))
+    assert_close(UpdateThen(Replace(), normalize)(X, HEARD).norm(dim=1), torch.ones(4))
 
 
 @pytest.mark.parametrize("learned", [False, True])
@@ -65,7 +65,7 @@ def test_receivers_without_a_state_are_refused(update, need):
     "update",
     [
         ProjectBoth(6, 6, 4),
-        Then(AddSelf(), nn.Sequential(nn.Linear(6, 4), nn.ReLU())),
+        UpdateThen(AddSelf(), nn.Sequential(nn.Linear(6, 4), nn.ReLU())),
         Beside(nn.Linear(9, 4)),
         Recur(nn.GRUCell(6, 6)),
     ],

@@ -27,7 +27,7 @@ from graphattn.aggregation import (
     inverse_linear,
     linear,
 )
-from graphattn.message import Bases, Blocks, Repeat, Split, as_weighted, by_row, symmetric
+from graphattn.message import Bases, Blocks, Repeat, SplitHeads, as_weighted, by_row, symmetric
 from graphattn.topology import Edges, Full
 from graphattn.zoo import GCN, GIN, GINE, PNA, RGCN, TABLE, EdgeConv, GatedGraph, GraphSAGE, ResGatedGraph, TokenMixing
 
@@ -251,7 +251,7 @@ def test_rgcn_on_one_kind_of_nodes_is_rgcn_conv(graph, root):
 LAYOUTS = {
     "one": (None, {}),
     "repeat": (Repeat(2), {"towers": 2}),
-    "split": (Split(2), {"towers": 2, "divide_input": True}),
+    "split": (SplitHeads(2), {"towers": 2, "divide_input": True}),
 }
 SCALERS = {
     "identity": identity,
@@ -293,7 +293,7 @@ def test_pna_listens_as_the_paper_does():
 @pytest.mark.parametrize(("channels", "got"), [((9, 4), "9 channels, 2 towers"), ((8, 5), "5 channels, 2 towers")])
 def test_towers_must_divide_channels(channels, got):
     with pytest.raises(ValueError, match=f"channels that the towers divide, got {got}"):
-        PNA(*channels, DEGREES, layout=Split(2))
+        PNA(*channels, DEGREES, layout=SplitHeads(2))
 
 
 @ON_GRAPHS

@@ -95,7 +95,7 @@ def model(shrink: int = 1) -> Iterator[Comparison]:
     yield Comparison(TRAINING, sizes, {OURS: step, DENSE: dense})
 
 
-def _batch(shrink: int) -> tuple[graphs.Molecules, Full, peers.Padded, Tensor]:
+def _batch(shrink: int) -> tuple[graphs.MoleculeBatch, Full, peers.Padded, Tensor]:
     """The molecules, their complete graphs, their layout with padding, and the kind of each pair there."""
     batch = graphs.molecules(max(256 // shrink, 4))
     graph, padded = Full(ptr=batch.ptr), peers.Padded(batch.ptr)

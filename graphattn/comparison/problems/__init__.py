@@ -1,4 +1,4 @@
-"""From names, files and PyG data to a :class:`~graphattn.comparison.problem.Problem`."""
+"""From names, files and PyG data to a :class:`~graphattn.comparison.problems.base.Problem`."""
 
 from graphattn.comparison.problems.named import NAMES, problem
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphattn.comparison.problem import Problem, Target
-from graphattn.comparison.problems.answers import answers
+from graphattn.comparison.problems.base import Problem, Target
+from graphattn.comparison.problems.targets import read_targets
 from graphattn.data import splits
 from graphattn.data.graphs import READ_BY_SOME, Form, gaps, misfits, plain, set_aside
 from graphattn.data.groups import group_keys
@@ -41,12 +41,13 @@ def problem_of_graphs(
         graphs: a list, or a PyG dataset. They are not changed.
         name: as in tables.
         target: which of several targets in ``y``, from 0.
-        task: what they are, see :func:`~graphattn.comparison.problems.answers.answers`.
-        reads: what the layers read of edges (:attr:`~graphattn.models.by_name.topologies.Cell.reads`); the rest is not demanded.
+        task: what they are, see :func:`~graphattn.comparison.problems.targets.read_targets`.
+        reads: what the layers read of edges, and so what is demanded of graphs, see
+            :attr:`~graphattn.models.by_name.topologies.Configuration.reads`.
         groups: a label for each graph, or the name of an attribute of graphs; graphs of one group stay in one part.
 
     Raises:
-        ValueError: half of the graphs or more cannot be used, and as :class:`Problem` and ``answers`` do.
+        ValueError: half of the graphs or more cannot be used, and as :class:`Problem` and ``read_targets`` do.
 
     >>> graphs = [Data(x=torch.rand(2, 3), y=torch.tensor([k % 2])) for k in range(4)]
     >>> problem_of_graphs(graphs).notes
@@ -62,7 +63,7 @@ def problem_of_graphs(
     else:
         reads = READ_BY_SOME
     usable = {position: cast(Data, graph) for position, graph in enumerate(held) if position not in problems}
-    asked = answers(usable, target, task)
+    asked = read_targets(usable, target, task)
     problems = dict(sorted((problems | asked.problems).items()))
     kept = [usable[position] for position in asked.y]
     notes = set_aside(problems, len(held)) + lacking(common) + gaps(kept, reads)

@@ -8,7 +8,7 @@ from typing import cast
 
 from torch_geometric.data import Data
 
-from graphattn.comparison.problem import Problem, Target
+from graphattn.comparison.problems.base import Problem, Target
 from graphattn.comparison.problems.graphs import completed
 from graphattn.data.columns import pick
 from graphattn.data.embedded import open_table

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.utils import remove_self_loops
 
-from graphattn.comparison.problem import Problem, Target
+from graphattn.comparison.problems.base import Problem, Target
 from graphattn.comparison.problems.graphs import problem_of_graphs
 from graphattn.comparison.problems.molecules import problem_of_molecules
 from graphattn.data import embedded
@@ -22,7 +22,7 @@ from graphattn.data.graphs import plain
 from graphattn.data.groups import group_keys
 from graphattn.data.images import patches
 from graphattn.models.by_name.layers import LAYERS
-from graphattn.models.by_name.topologies import cells
+from graphattn.models.by_name.topologies import configurations
 from graphattn.topology import Line
 
 
@@ -74,7 +74,9 @@ def problem(
     if isinstance(target, str) or smiles is not None:
         raise ValueError(f"expected a target by number and no smiles for PyG graphs, got {target=} and {smiles=}")
     name = str(getattr(data, "name", type(data).__name__)) if isinstance(data, Dataset) else "graphs"
-    reads = frozenset().union(*(each.reads for each in cells(LAYERS if layers is None else layers, ["edges", "full"])))
+    reads = frozenset().union(
+        *(each.reads for each in configurations(LAYERS if layers is None else layers, ["edges", "full"]))
+    )
     return _fewer(_grouped(problem_of_graphs(data, name, target, task, reads, groups)), count, seed)
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from graphattn.comparison import names
-from graphattn.comparison.findings import FEWEST, Finding
-from graphattn.comparison.statistics import PairedDifference
-from graphattn.comparison.summary import ConfigurationScores
+from graphattn.comparison.verdict import titles
+from graphattn.comparison.verdict.findings import FEWEST, Finding
+from graphattn.comparison.verdict.statistics import PairedDifference
+from graphattn.comparison.verdict.summary import ConfigurationScores
 from graphattn.reports.axes import PlotAxis, around, decades, lowest_shown, together
 
 FIGURES = {
@@ -38,7 +38,7 @@ def colour(layer: str) -> str:
     >>> colour("gcn"), colour("random forest")
     ('gcn', 'other')
     """
-    return layer if layer in names.LAYERS else "other"
+    return layer if layer in titles.LAYERS else "other"
 
 
 def shape(topology: str) -> str:
@@ -189,7 +189,7 @@ def average(row: ConfigurationScores, figure: str) -> list[float]:
     """Mean of a figure over fits: one number, or one for each layer; empty where no fit has it.
 
     >>> from graphattn.comparison.record import Fit, FitRecord
-    >>> from graphattn.comparison.statistics import Interval
+    >>> from graphattn.comparison.verdict.statistics import Interval
     >>> def fit(seed):
     ...     return FitRecord(Fit("p", "gcn", "edges", 0, seed), "ok", "R2", score=0.5, learned={"dirichlet": [seed, 0.0]})
     >>> fits = (fit(1), fit(3))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphattn.comparison.record import FitRecord
-from graphattn.comparison.summary import ConfigurationScores, Summary
+from graphattn.comparison.verdict.summary import ConfigurationScores, Summary
 from graphattn.reports.axes import PlotAxis, around, decades, polyline
 
 MOST_POINTS = 300

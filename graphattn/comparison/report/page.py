@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from graphattn import files
-from graphattn.comparison import names
-from graphattn.comparison.findings import ATTENTION, FEWEST, Findings, finding
 from graphattn.comparison.record import FitRecord
 from graphattn.comparison.report import drawings, fits, protocol, tables
 from graphattn.comparison.report.drawings import DifferenceLine
-from graphattn.comparison.statistics import ROPE
-from graphattn.comparison.summary import Summary, summary
-from graphattn.comparison.verdict import Verdict, contrast, undecided, verdict
+from graphattn.comparison.verdict import titles
+from graphattn.comparison.verdict.findings import ATTENTION, FEWEST, Findings, finding
+from graphattn.comparison.verdict.sentences import Verdict, contrast, undecided, verdict
+from graphattn.comparison.verdict.statistics import ROPE
+from graphattn.comparison.verdict.summary import Summary, summary
 from graphattn.reports.axes import polyline
 from graphattn.reports.numbers import large, seconds
 from graphattn.reports.page import environment
@@ -46,11 +46,11 @@ def write_report(
         classes: names of classes; numbers if not given.
 
     Raises:
-        ValueError: what :func:`~graphattn.comparison.summary.summary` refuses.
+        ValueError: what :func:`~graphattn.comparison.verdict.summary.summary` refuses.
     """
     path = Path(path)
     found = environment(Path(__file__).parent / "templates")
-    found.globals.update(colour=drawings.colour, shape=drawings.shape, names=names, few=FEWEST)
+    found.globals.update(colour=drawings.colour, shape=drawings.shape, titles=titles, few=FEWEST)
     found.globals.update(polyline=polyline, steps=drawings.steps)
     macros: Any = found.get_template("drawings.html").module
     context = _context(summary(records, rope), macros) | {"notes": notes, "command": command}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphattn.comparison.record import FitRecord
-from graphattn.comparison.summary import Summary
+from graphattn.comparison.verdict.summary import Summary
 from graphattn.reports.numbers import listed
 
 SAME = (

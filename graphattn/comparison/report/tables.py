@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from graphattn.comparison import names
-from graphattn.comparison.findings import FEWEST
 from graphattn.comparison.report import fits
 from graphattn.comparison.report.drawings import FIGURES, average, steps
-from graphattn.comparison.statistics import PairedDifference
-from graphattn.comparison.summary import ConfigurationScores, Pair, Summary
+from graphattn.comparison.verdict import titles
+from graphattn.comparison.verdict.findings import FEWEST
+from graphattn.comparison.verdict.statistics import PairedDifference
+from graphattn.comparison.verdict.summary import ConfigurationScores, Pair, Summary
 from graphattn.reports.axes import lowest_shown
 from graphattn.reports.numbers import count, ends, large, number, odds, seconds, signed, significance
 from graphattn.reports.tables import ReportTable, TableColumn, TableEntry
@@ -223,8 +223,8 @@ def _prediction(value: float, classes: Sequence[str], values: bool) -> TableEntr
 def by_factors(summary: Summary) -> dict[str, dict[str, tuple[ConfigurationScores | None, float]]]:
     """Networks by layer and topology with their share of the shade: the better the score, the stronger."""
     cells = {(row.layer, row.topology): row for row in summary.rows if row.role == "model"}
-    layers = names.in_order((layer for layer, _ in cells), names.LAYERS)
-    topologies = names.in_order((topology for _, topology in cells), names.TOPOLOGIES)
+    layers = titles.in_order((layer for layer, _ in cells), titles.LAYERS)
+    topologies = titles.in_order((topology for _, topology in cells), titles.TOPOLOGIES)
     means = [row.score.mean for row in cells.values() if row.fits]
     low, high = max(min(means, default=0.0), lowest_shown(means)), max(means, default=0.0)
 

@@ -21,7 +21,7 @@ MOST_CATEGORIES = 1000
 """Each category has a vector of its own; a column of larger integers is one of numbers."""
 
 
-class Columns(NamedTuple):
+class FeatureColumns(NamedTuple):
     """What stands in the columns of a feature: so many numbers, or categories, each column with so many.
 
     Of numbers also ``mean`` and ``deviation`` of each column, by which networks standardise them; 0 and 1 if not given.
@@ -35,15 +35,15 @@ class Columns(NamedTuple):
     missing: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, features: Sequence[Tensor]) -> Columns:
+    def of(cls, features: Sequence[Tensor]) -> FeatureColumns:
         """Read from the features of all graphs, ``[..., columns]`` or ``[...]``.
 
         Raises:
             ValueError: graphs that differ in columns, or in whether these are numbers; a negative category, or one that is so
                 large that it must be a number.
 
-        >>> Columns.of([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])])
-        Columns(numbers=0, categories=(3, 5), mean=(), deviation=(), missing=())
+        >>> FeatureColumns.of([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])])
+        FeatureColumns(numbers=0, categories=(3, 5), mean=(), deviation=(), missing=())
         """
         rows = [as_rows(each) for each in features]
         seen = {(each.is_floating_point(), each.size(1)) for each in rows}
@@ -73,17 +73,17 @@ class Features(NamedTuple):
     ``extent`` is how far nodes stand from the middle of their graph, root mean square.
     """
 
-    nodes: Columns
-    edges: Columns | None = None
+    nodes: FeatureColumns
+    edges: FeatureColumns | None = None
     places: int = 0
     extent: float = 1.0
 
     @classmethod
     def of(cls, graphs: Sequence[Data]) -> Features:
         """Read from all graphs; labels are not looked at."""
-        nodes = Columns.of([data["x"] for data in graphs])
+        nodes = FeatureColumns.of([data["x"] for data in graphs])
         joined = all("edge_attr" in data for data in graphs)
-        edges = Columns.of([data["edge_attr"] for data in graphs]) if joined else None
+        edges = FeatureColumns.of([data["edge_attr"] for data in graphs]) if joined else None
         if not all("pos" in data for data in graphs):
             return cls(nodes, edges)
         apart = torch.cat([data["pos"] - data["pos"].mean(0) for data in graphs if len(data["pos"])])
@@ -94,7 +94,7 @@ class Features(NamedTuple):
 
         >>> graphs = [Data(x=torch.tensor([[1.0], [3.0]])), Data(x=torch.tensor([[100.0]]))]
         >>> Features.of(graphs).standardised(graphs[:1]).nodes
-        Columns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,), missing=())
+        FeatureColumns(numbers=1, categories=(), mean=(2.0,), deviation=(1.0,), missing=())
         """
         of, edges = Features.of(graphs), self.edges
         if edges is not None and of.edges is not None:
@@ -121,7 +121,7 @@ def _standard(rows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(mean.tolist()), tuple(torch.where(deviation > 1e-9, deviation, 1.0).tolist())
 
 
-def encoder(columns: Columns, channels: int) -> Categories | Numbers:
+def encoder(columns: FeatureColumns, channels: int) -> Categories | Numbers:
     """A linear map of numbers, or the sum of a learned vector for each category: ``[N, columns] -> [N, F]``."""
     return Categories(columns.categories, channels) if columns.categories else Numbers(columns, channels)
 
@@ -141,7 +141,7 @@ class NodeEncoder(nn.Module):
         super().__init__()
         self.start = encoder(features.nodes, channels)
         flat = (0.0,) * features.places, (features.extent,) * features.places
-        self.place = Numbers(Columns(features.places, (), *flat), channels) if features.places else None
+        self.place = Numbers(FeatureColumns(features.places, (), *flat), channels) if features.places else None
         self.middle = MeanOfNodes(channels, heads=1)
 
     def forward(self, data: Data) -> Tensor:
@@ -177,7 +177,7 @@ class Numbers(nn.Module):
 
     Each column of which values were missing in training has a second one beside it, 1 where the value is missing.
 
-    >>> columns = Columns.of([torch.tensor([[1.0], [3.0], [torch.nan]])])
+    >>> columns = FeatureColumns.of([torch.tensor([[1.0], [3.0], [torch.nan]])])
     >>> map = Numbers(columns, channels=4).map
     >>> columns.mean, map.in_features
     ((2.0,), 2)
@@ -187,7 +187,7 @@ class Numbers(nn.Module):
     deviation: Tensor
     missing: Tensor
 
-    def __init__(self, columns: Columns, channels: int) -> None:
+    def __init__(self, columns: FeatureColumns, channels: int) -> None:
         super().__init__()
         self.map = nn.Linear(columns.numbers + len(columns.missing), channels)
         self.register_buffer("mean", torch.tensor(columns.mean or (0.0,) * columns.numbers))

@@ -17,11 +17,11 @@ from graphattn.edge_terms import LinearBias, LinearValue
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
 from graphattn.topology import Edges, Topology
-from graphattn.update import Replace, Then
+from graphattn.update import Replace, UpdateThen
 from graphattn.zoo import GAT, GCN, GIN, EdgeConv, GATv2, GraphSAGE, SelfAttention
 
 
-class Work(NamedTuple):
+class LayerWork(NamedTuple):
     """What one layer computed with in one pass.
 
     ``sums`` are the senders that are added up where a receiver's own state changes nothing of what it hears: all edges of a
@@ -67,7 +67,7 @@ class LayerKind:
     """
 
     make: Callable[[int, int], GraphLayer]
-    flops: Callable[[Work], int]
+    flops: Callable[[LayerWork], int]
     paper: str
     graph: Callable[[Topology], Topology] = as_it_is
     pairs: bool = False
@@ -92,7 +92,7 @@ def token_wise(channels: int) -> GraphLayer:
     MLP(
       ...
     """
-    return GraphLayer(Copy(), Sum(), Then(Replace(), _network(channels, channels)), name="MLP")
+    return GraphLayer(Copy(), Sum(), UpdateThen(Replace(), _network(channels, channels)), name="MLP")
 
 
 def _network(in_channels: int, channels: int) -> nn.Sequential:
@@ -100,38 +100,38 @@ def _network(in_channels: int, channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(in_channels, channels), nn.ReLU(), nn.Linear(channels, channels))
 
 
-def _attention(work: Work) -> int:
+def _attention(work: LayerWork) -> int:
     return 8 * work.nodes * work.channels**2 + 4 * work.edges * work.channels
 
 
-def _edge_attention(work: Work) -> int:
+def _edge_attention(work: LayerWork) -> int:
     said = 2 * work.kinds * work.channels * (work.heads + work.channels)
     return _attention(work) + said + work.edges * work.heads + 2 * work.spoken * work.channels
 
 
-def _gat(work: Work) -> int:
+def _gat(work: LayerWork) -> int:
     nodes = 2 * work.nodes * work.channels**2 + 4 * work.nodes * work.channels
     return nodes + work.edges * (work.heads + 2 * work.channels)
 
 
-def _gatv2(work: Work) -> int:
+def _gatv2(work: LayerWork) -> int:
     return 4 * work.nodes * work.channels**2 + 5 * work.edges * work.channels
 
 
-def _edge_conv(work: Work) -> int:
+def _edge_conv(work: LayerWork) -> int:
     # The first linear map is one of receivers and one of senders, as the kernels compute it.
     return 4 * work.nodes * work.channels**2 + work.edges * (work.channels + 2 * work.channels**2)
 
 
-def _gcn(work: Work) -> int:
+def _gcn(work: LayerWork) -> int:
     return 2 * work.nodes * work.channels**2 + 2 * work.sums * work.channels
 
 
-def _copying(work: Work) -> int:
+def _copying(work: LayerWork) -> int:
     return 4 * work.nodes * work.channels**2 + work.sums * work.channels
 
 
-def _mlp(work: Work) -> int:
+def _mlp(work: LayerWork) -> int:
     return 4 * work.nodes * work.channels**2
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from graphattn.blocks import Block, feed_forward
 from graphattn.models.by_name.features import Features, NodeEncoder, edge_weights, encoder
-from graphattn.models.by_name.topologies import Cell
+from graphattn.models.by_name.topologies import Configuration
 from graphattn.models.network import EdgesOf, Network
 from graphattn.models.pairs import AllPairs, EdgeEncoder, ListedPairs
 from graphattn.models.reading import EachNode, MeanOfNodes
@@ -49,7 +49,7 @@ class Size:
 
 
 def named_network(
-    cell: Cell, size: Size, features: Features, outputs: int, level: Level = "graph", seed: int = 0
+    configuration: Configuration, size: Size, features: Features, outputs: int, level: Level = "graph", seed: int = 0
 ) -> Network:
     r"""Blocks of one kind of layer on one topology; embedding, token-wise networks, norms, readout and head are the same for all.
 
@@ -63,7 +63,7 @@ def named_network(
     read.
 
     Args:
-        cell: the layer and the topology.
+        configuration: the layer and the topology.
         size: how large.
         features: columns of the graphs' features (:meth:`~graphattn.models.by_name.features.Features.of`).
         outputs: numbers for each graph or node.
@@ -74,23 +74,23 @@ def named_network(
 
     Raises:
         ValueError: in ``forward``, graphs without what :func:`~graphattn.models.by_name.topologies.prepared` computes for the
-            cell.
+            configuration.
 
     >>> from torch_geometric.data import Data
     >>> graph = Data(x=torch.randn(3, 5), edge_index=torch.tensor([[0, 1], [1, 0]]))
-    >>> named_network(Cell("gcn", "edges"), Size(width=8, hidden=16), Features.of([graph]), 1, "node")(graph).shape
+    >>> named_network(Configuration("gcn", "edges"), Size(width=8, hidden=16), Features.of([graph]), 1, "node")(graph).shape
     torch.Size([3, 1])
     """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        # What cells share comes first, so that equal seeds and widths draw it equal.
+        # What configurations share comes first, so that equal seeds and widths draw it equal.
         nodes = NodeEncoder(features, size.width)
         readout = (MeanOfNodes if level == "graph" else EachNode)(size.width, size.heads)
         head = _head(size, outputs)
-        blocks = [_block(cell, size) for _ in range(size.depth)]
-        edges = _edges(cell, features, size.width)
-        trunk = Trunk(blocks, size.width, nn.Dropout(size.dropout), hubs=cell.topology_kind.hubs)
-    return Network(nodes, trunk, readout, head, cell, edges)
+        blocks = [_block(configuration, size) for _ in range(size.depth)]
+        edges = _edges(configuration, features, size.width)
+        trunk = Trunk(blocks, size.width, nn.Dropout(size.dropout), hubs=configuration.topology_kind.hubs)
+    return Network(nodes, trunk, readout, head, configuration, edges)
 
 
 def parameters(model: nn.Module) -> int:
@@ -108,17 +108,17 @@ def _head(size: Size, outputs: int) -> nn.Sequential:
     )
 
 
-def _block(cell: Cell, size: Size) -> Block:
-    layer = cell.layer_kind.make(size.width, size.heads)
+def _block(configuration: Configuration, size: Size) -> Block:
+    layer = configuration.layer_kind.make(size.width, size.heads)
     return Block(layer, size.width, feed_forward(size.width, size.hidden, size.dropout), size.dropout)
 
 
-def _edges(cell: Cell, features: Features, channels: int) -> EdgesOf | None:
-    """What edges say, as the layer of the cell hears it."""
-    if "edge_weight" in cell.reads:
-        return partial(edge_weights, hubs=cell.topology_kind.hubs)
-    if "edge_attr" not in cell.reads:
+def _edges(configuration: Configuration, features: Features, channels: int) -> EdgesOf | None:
+    """What edges say, as the layer of the configuration hears it."""
+    if "edge_weight" in configuration.reads:
+        return partial(edge_weights, hubs=configuration.topology_kind.hubs)
+    if "edge_attr" not in configuration.reads:
         return None
     columns = features.edges
     edges = EdgeEncoder(None if columns is None else encoder(columns, channels), channels)
-    return AllPairs(edges, channels) if cell.topology_kind.whole else ListedPairs(edges)
+    return AllPairs(edges, channels) if configuration.topology_kind.whole else ListedPairs(edges)

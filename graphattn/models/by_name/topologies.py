@@ -21,12 +21,12 @@ from graphattn.topology import Edges, Full, Topology, read_sizes
 _GIVEN = ("x", "edge_index", "edge_attr", "edge_weight", "pos", "y", "true_edge")
 
 
-class Cell(NamedTuple):
-    """One cell of the design: a layer on a topology, by name.
+class Configuration(NamedTuple):
+    """A layer on a topology, by name.
 
     Called with a batch it is the graph of that layer, self-loops included where the layer has them.
 
-    >>> Cell("gcn", "edges")(Data(x=torch.zeros(2, 1), edge_index=torch.tensor([[0], [1]]))).edge_index()
+    >>> Configuration("gcn", "edges")(Data(x=torch.zeros(2, 1), edge_index=torch.tensor([[0], [1]]))).edge_index()
     tensor([[0, 0, 1],
             [1, 0, 1]])
     """
@@ -46,7 +46,7 @@ class Cell(NamedTuple):
     def reads(self) -> frozenset[str]:
         """What the layer reads of edges beside their ends: ``edge_attr`` or ``edge_weight``, or nothing.
 
-        >>> [set(Cell("gcn", topology).reads) for topology in ("edges", "full")]
+        >>> [set(Configuration("gcn", topology).reads) for topology in ("edges", "full")]
         [{'edge_weight'}, set()]
         """
         weighted = self.layer_kind.weights and self.topology_kind.listed
@@ -95,7 +95,7 @@ def of_shuffled_edges(data: Data) -> Edges:
     """
     if "shuffled_index" not in data:
         raise ValueError(
-            f"expected graphs made by prepared(data, cells), with shuffled_index, got {sorted(data.keys())}"
+            f"expected graphs made by prepared(data, configurations), with shuffled_index, got {sorted(data.keys())}"
         )
     return Edges(data["shuffled_index"], ptr=read_sizes(data).ptr)
 
@@ -114,8 +114,8 @@ TOPOLOGIES: dict[str, TopologyKind] = {
 """By name."""
 
 
-def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
-    """Every layer on every topology, in this order.
+def configurations(layers: Iterable[str], topologies: Iterable[str]) -> list[Configuration]:
+    """All pairs of a layer and a topology, in this order.
 
     ``mlp`` hears nobody and stands on ``none`` alone, whatever is asked; ``edge_attention`` is left out there, where no pair
     could say anything.
@@ -123,12 +123,12 @@ def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
     Raises:
         ValueError: names that are not there or given twice, with those that are; nothing that is left.
 
-    >>> cells(["gcn", "mlp"], ["edges", "full"])
-    [Cell(layer='gcn', topology='edges'), Cell(layer='gcn', topology='full'), Cell(layer='mlp', topology='none')]
+    >>> [tuple(each) for each in configurations(["gcn", "mlp"], ["edges", "full"])]
+    [('gcn', 'edges'), ('gcn', 'full'), ('mlp', 'none')]
     """
     layers, topologies = _named("layers", layers, LAYERS), _named("topologies", topologies, TOPOLOGIES)
     chosen = [
-        Cell(layer, topology)
+        Configuration(layer, topology)
         for layer in layers
         for topology in (("none",) if layer == "mlp" else topologies)
         if not (LAYERS[layer].pairs and topology == "none")
@@ -138,22 +138,22 @@ def cells(layers: Iterable[str], topologies: Iterable[str]) -> list[Cell]:
     return chosen
 
 
-def prepared(data: Data, cells: Iterable[Cell], seed: Sequence[int] = (0,)) -> Data:
-    """A graph that holds what these cells read and nothing else; the given one is not changed.
+def prepared(data: Data, configurations: Iterable[Configuration], seed: Sequence[int] = (0,)) -> Data:
+    """A graph that holds what these configurations read and nothing else; the given one is not changed.
 
     Beside ``x``, ``edge_index``, ``edge_attr``, ``edge_weight``, ``pos``, ``y`` and ``true_edge`` these are ``distance [n n]``
     (edges on the shortest path, as ``to_data`` of molecules has it) for the pairs of a full graph, and
     ``shuffled_index [2, K]`` for the topology ``shuffled``, a permutation that ``seed`` draws.
 
     >>> ring = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]))
-    >>> prepared(ring, [Cell("edge_attention", "full")]).distance
+    >>> prepared(ring, [Configuration("edge_attention", "full")]).distance
     tensor([0, 2, 1, 1, 0, 2, 2, 1, 0])
     """
     made = Data.from_dict({name: data[name] for name in _GIVEN if name in data})
-    for cell in cells:
-        if LAYERS[cell.layer].pairs and TOPOLOGIES[cell.topology].whole and "distance" not in made:
+    for configuration in configurations:
+        if LAYERS[configuration.layer].pairs and TOPOLOGIES[configuration.topology].whole and "distance" not in made:
             made.distance = distance(data)
-        if cell.topology == "shuffled" and "shuffled_index" not in made:
+        if configuration.topology == "shuffled" and "shuffled_index" not in made:
             made.shuffled_index = _shuffled(data["edge_index"], np.random.default_rng(seed))
     return made
 

@@ -3,15 +3,15 @@
 import pytest
 
 from graphattn.comparison.report.drawings import cost_plot, depth_plot, differences_axis, front, scores_axis
-from graphattn.comparison.summary import summary
+from graphattn.comparison.verdict.summary import summary
 from graphattn.reports.numbers import seconds
 from tests.comparison.made_records import record
 
 
-def rows(**cells):
+def rows(**configurations):
     fits = [
         record(layer, "edges", split, score, seconds_per_epoch=cost)
-        for layer, (score, cost) in cells.items()
+        for layer, (score, cost) in configurations.items()
         for split in range(2)
     ]
     return summary(fits).models
@@ -26,13 +26,13 @@ def drawn(plot):
 
 
 def test_the_front_is_what_nothing_beats_at_its_cost_or_less():
-    cells = rows(gcn=(0.8, 1.0), gin=(0.7, 2.0), gat=(0.9, 2.0), sage=(0.9, 3.0), attention=(0.95, 9.0))
-    assert [row.layer for row in front(cells, "seconds_per_epoch")] == ["gcn", "gat", "attention"]
+    configurations = rows(gcn=(0.8, 1.0), gin=(0.7, 2.0), gat=(0.9, 2.0), sage=(0.9, 3.0), attention=(0.95, 9.0))
+    assert [row.layer for row in front(configurations, "seconds_per_epoch")] == ["gcn", "gat", "attention"]
 
 
 def test_unknown_cost_is_on_no_front():
-    cells = rows(gcn=(0.8, 0.0), gin=(0.7, 2.0))
-    assert [row.layer for row in front(cells, "seconds_per_epoch")] == ["gin"]
+    configurations = rows(gcn=(0.8, 0.0), gin=(0.7, 2.0))
+    assert [row.layer for row in front(configurations, "seconds_per_epoch")] == ["gin"]
     assert plotted(rows(gcn=(0.8, 0.0))) is None
 
 
@@ -92,8 +92,8 @@ def test_a_baseline_far_above_leaves_the_networks_their_room():
 
 
 def test_one_outlier_in_cost_leaves_the_others_their_room():
-    cells = rows(gcn=(0.88, 1.0), gin=(0.89, 1.2), gat=(0.9, 1.5), sage=(0.9, 1.4), attention=(0.91, 400.0))
-    plot = plotted(cells)
+    configurations = rows(gcn=(0.88, 1.0), gin=(0.89, 1.2), gat=(0.9, 1.5), sage=(0.9, 1.4), attention=(0.91, 400.0))
+    plot = plotted(configurations)
     assert [(row.layer, cost) for row, cost in plot.beside] == [("attention", 400.0)]
     places = {row.layer: plot.across.at(cost) for row, cost in plot.points}
     assert places["attention"] == 100

@@ -6,7 +6,7 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from graphattn.comparison.report.fits import GRID, always_wrong, confusion, learning_curves, predictions, roc
 from graphattn.comparison.report.tables import always_wrong as table
-from graphattn.comparison.summary import summary
+from graphattn.comparison.verdict.summary import summary
 from tests.comparison.made_records import record
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphattn.comparison import names
+from graphattn.comparison.verdict import titles
 from graphattn.reports import page
 
 STYLE = (Path(page.__file__).parent / "templates" / "style.css").read_text()
@@ -32,6 +32,6 @@ def seen(colour, eye):
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("style", [LIGHT, DARK], ids=["light", "dark"])
 def test_no_two_layers_look_alike(style, eye):
-    colours = {name: re.search(rf"--{name}: #([0-9a-f]{{6}})", style)[1] for name in (*names.LAYERS, "other")}
+    colours = {name: re.search(rf"--{name}: #([0-9a-f]{{6}})", style)[1] for name in (*titles.LAYERS, "other")}
     apart = {(a, b): np.linalg.norm(seen(colours[a], eye) - seen(colours[b], eye)) for a, b in combinations(colours, 2)}
     assert min(apart.values()) > 20, min(apart, key=apart.get)

@@ -7,7 +7,7 @@ from graphattn.data.molecules import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
 from graphattn.models.by_name.features import (
     Categories,
-    Columns,
+    FeatureColumns,
     Features,
     NodeEncoder,
     Numbers,
@@ -31,15 +31,15 @@ def path(**more):
 @pytest.mark.parametrize(
     ("features", "columns"),
     [
-        ([torch.randn(2, 3), torch.randn(0, 3)], Columns(3, ())),
-        ([torch.randn(4)], Columns(1, ())),
-        ([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])], Columns(0, (3, 5))),
-        ([torch.tensor([True, False])], Columns(0, (2,))),
-        ([torch.zeros(0, 2, dtype=torch.long)], Columns(0, (1, 1))),
+        ([torch.randn(2, 3), torch.randn(0, 3)], FeatureColumns(3, ())),
+        ([torch.randn(4)], FeatureColumns(1, ())),
+        ([torch.tensor([[0, 4]]), torch.tensor([[2, 1]])], FeatureColumns(0, (3, 5))),
+        ([torch.tensor([True, False])], FeatureColumns(0, (2,))),
+        ([torch.zeros(0, 2, dtype=torch.long)], FeatureColumns(0, (1, 1))),
     ],
 )
 def test_columns_are_read_from_all_graphs(features, columns):
-    assert Columns.of(features)[:2] == columns[:2]
+    assert FeatureColumns.of(features)[:2] == columns[:2]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_columns_are_read_from_all_graphs(features, columns):
 )
 def test_columns_that_do_not_fit_are_refused(features, words):
     with pytest.raises(ValueError, match=words):
-        Columns.of(features)
+        FeatureColumns.of(features)
 
 
 def test_features_are_those_that_all_graphs_have():
@@ -70,14 +70,14 @@ def test_features_are_those_that_all_graphs_have():
 
     x, far = torch.zeros(3, 2), torch.tensor([[0.0, 0], [0, 0], [3, 0]])
     bare, told = {"x": x}, {"x": x, "edge_attr": KINDS, "pos": far}
-    still = Columns(2, (), (0.0, 0.0), (1.0, 1.0))
+    still = FeatureColumns(2, (), (0.0, 0.0), (1.0, 1.0))
     assert Features.of(problem(bare, told)) == Features(still)
-    assert Features.of(problem(told, told)) == Features(still, Columns(0, (2, 3)), 2, pytest.approx(1.0))
+    assert Features.of(problem(told, told)) == Features(still, FeatureColumns(0, (2, 3)), 2, pytest.approx(1.0))
     assert Features.of(problem({"x": x, "pos": x}, {"x": x, "pos": x})).extent == 1
 
 
 def test_places_count_from_the_middle_of_the_graph():
-    encode = NodeEncoder(Features(Columns(1, ()), places=2, extent=2.0), 4)
+    encode = NodeEncoder(Features(FeatureColumns(1, ()), places=2, extent=2.0), 4)
     data = path(pos=torch.tensor([[0.0, 0], [0, 0], [3, 0]]))
     apart = torch.tensor([[-0.5, 0], [-0.5, 0], [1, 0]])
     assert encode(data).allclose(encode.start(data.x) + encode.place.map(apart))
@@ -85,19 +85,19 @@ def test_places_count_from_the_middle_of_the_graph():
 
 def test_numbers_are_standardised_by_column():
     rows = torch.tensor([[1000.0, 5.0], [3000.0, 5.0]])
-    columns = Columns.of([rows[:1], rows[1:]])
-    assert columns == Columns(2, (), (2000.0, 5.0), (1000.0, 1.0))
+    columns = FeatureColumns.of([rows[:1], rows[1:]])
+    assert columns == FeatureColumns(2, (), (2000.0, 5.0), (1000.0, 1.0))
     encode = Numbers(columns, 4)
     assert encode(rows).allclose(encode.map(torch.tensor([[-1.0, 0.0], [1.0, 0.0]])))
-    again = Numbers(Columns(2, ()), 4)
+    again = Numbers(FeatureColumns(2, ()), 4)
     again.load_state_dict(encode.state_dict())
     assert again(rows).equal(encode(rows)), "weights that were saved know the numbers they were made for"
 
 
 def test_numbers_are_mapped_and_categories_looked_up():
-    assert isinstance(encoder(Columns(3, ()), 4), Numbers)
-    assert encoder(Columns(3, ()), 4)(torch.zeros(2, 3, dtype=torch.float64)).dtype == torch.float32
-    known = encoder(Columns(0, (2, 3)), 4)
+    assert isinstance(encoder(FeatureColumns(3, ()), 4), Numbers)
+    assert encoder(FeatureColumns(3, ()), 4)(torch.zeros(2, 3, dtype=torch.float64)).dtype == torch.float32
+    known = encoder(FeatureColumns(0, (2, 3)), 4)
     assert isinstance(known, Categories)
     table = known.embedding.table
     assert known(torch.tensor([[1, 2]])).allclose(table[1] + table[3 + 2])
@@ -107,10 +107,10 @@ def test_numbers_are_mapped_and_categories_looked_up():
 @pytest.mark.parametrize(
     ("more", "columns", "rows", "kind"),
     [
-        ({"edge_attr": KINDS}, Columns.of([KINDS]), 2, [0, 0, 1, 1]),
-        ({"edge_attr": torch.randn(4, 3)}, Columns(3, ()), 4, [0, 1, 2, 3]),
-        ({"edge_attr": torch.randn(4)}, Columns(1, ()), 4, [0, 1, 2, 3]),
-        ({"edge_attr": torch.ones(4, 30).long()}, Columns(0, (5,) * 30), 4, [0, 1, 2, 3]),
+        ({"edge_attr": KINDS}, FeatureColumns.of([KINDS]), 2, [0, 0, 1, 1]),
+        ({"edge_attr": torch.randn(4, 3)}, FeatureColumns(3, ()), 4, [0, 1, 2, 3]),
+        ({"edge_attr": torch.randn(4)}, FeatureColumns(1, ()), 4, [0, 1, 2, 3]),
+        ({"edge_attr": torch.ones(4, 30).long()}, FeatureColumns(0, (5,) * 30), 4, [0, 1, 2, 3]),
         ({}, None, 1, [0, 0, 0, 0]),
     ],
 )
@@ -121,7 +121,7 @@ def test_edges_are_of_kinds(more, columns, rows, kind):
 
 def test_pairs_are_edges_or_so_far_apart():
     data = path(edge_attr=KINDS, distance=torch.tensor([0, 1, 2, 1, 0, 1, 2, 1, 0]))
-    state = AllPairs(edge_encoder(Columns.of([KINDS])), 8)(data, Full([3]))
+    state = AllPairs(edge_encoder(FeatureColumns.of([KINDS])), 8)(data, Full([3]))
     assert state["pair"].shape == (24, 8)
     assert state["pair_kind"].view(3, 3).tolist() == [[0, 22, 2], [22, 0, 23], [2, 23, 0]]
     assert state["bond_number"].tolist() == [1, 3, 5, 7]
@@ -130,7 +130,7 @@ def test_pairs_are_edges_or_so_far_apart():
 
 def test_pairs_of_a_batch_are_those_of_its_graphs():
     data = path(edge_attr=KINDS, distance=torch.tensor([0, 1, 2, 1, 0, 1, 2, 1, 0]))
-    encode = AllPairs(edge_encoder(Columns.of([KINDS])), 8)
+    encode = AllPairs(edge_encoder(FeatureColumns.of([KINDS])), 8)
     batch = Batch.from_data_list([data, data])
     alone, both = encode(data, Full([3])), encode(batch, Full(batch))
     assert both["pair_kind"].equal(alone["pair_kind"].repeat(2))
@@ -165,12 +165,12 @@ def test_on_a_list_of_edges_only_those_of_the_data_say_something():
 def test_missing_numbers_are_the_mean_and_flagged():
     nan = torch.nan
     rows = torch.tensor([[1.0, 4.0, nan], [3.0, nan, nan], [nan, 8.0, nan]])
-    columns = Columns.of([rows[:1], rows[1:]])
-    assert columns == Columns(3, (), (2.0, 6.0, 0.0), (1.0, 2.0, 1.0), (0, 1, 2))
+    columns = FeatureColumns.of([rows[:1], rows[1:]])
+    assert columns == FeatureColumns(3, (), (2.0, 6.0, 0.0), (1.0, 2.0, 1.0), (0, 1, 2))
     encode = Numbers(columns, 4)
     given = torch.tensor([[-1.0, -1, 0, 0, 0, 1], [1.0, 0, 0, 0, 1, 1], [0.0, 1, 0, 1, 0, 1]])
     assert encode(rows).allclose(encode.map(given))
-    never = Numbers(Columns(1, (), (5.0,), (2.0,)), 4)
+    never = Numbers(FeatureColumns(1, (), (5.0,), (2.0,)), 4)
     assert never(torch.tensor([[nan]])).equal(never(torch.tensor([[5.0]])))
 
 
@@ -178,4 +178,4 @@ def test_gaps_are_those_of_the_training_part():
     graphs = [Data(x=torch.tensor([[1.0, 2.0]])), Data(x=torch.tensor([[torch.nan, 4.0]]))]
     features = Features.of(graphs)
     assert features.nodes.missing == (0,)
-    assert features.standardised(graphs[:1]).nodes == Columns(2, (), (1.0, 2.0), (1.0, 1.0))
+    assert features.standardised(graphs[:1]).nodes == FeatureColumns(2, (), (1.0, 2.0), (1.0, 1.0))

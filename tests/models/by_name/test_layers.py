@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from graphattn.models.by_name.layers import LAYERS, Work
+from graphattn.models.by_name.layers import LAYERS, LayerWork
 from graphattn.topology import Edges
 
 PATH = Edges(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
@@ -35,5 +35,5 @@ def test_loops_are_of_those_layers_that_do_not_know_the_node_itself_apart():
     ],
 )
 def test_operations_of_ten_nodes_that_all_hear_each_other(name, operations):
-    work = Work(nodes=10, edges=100, sums=10, channels=8, heads=2, kinds=3, spoken=20)
+    work = LayerWork(nodes=10, edges=100, sums=10, channels=8, heads=2, kinds=3, spoken=20)
     assert LAYERS[name].flops(work) == operations

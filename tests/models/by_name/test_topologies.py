@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from graphattn.comparison.design import prepared
-from graphattn.comparison.problem import Problem
+from graphattn.comparison.fits.networks import prepared
+from graphattn.comparison.problems.base import Problem
 from graphattn.models.by_name import topologies
 from graphattn.models.by_name.layers import LAYERS
-from graphattn.models.by_name.topologies import TOPOLOGIES, Cell, cells, distance, shuffled_ends
+from graphattn.models.by_name.topologies import TOPOLOGIES, Configuration, configurations, distance, shuffled_ends
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 0], [1, 0, 2, 1, 3, 2, 0, 3]])
 
@@ -25,10 +25,10 @@ def ring_problem(**more):
 
 
 def test_every_layer_stands_on_every_topology_but_two():
-    every = cells(LAYERS, TOPOLOGIES)
+    every = configurations(LAYERS, TOPOLOGIES)
     assert len(every) == (len(LAYERS) - 1) * len(TOPOLOGIES) + 1 - 1
-    assert [cell for cell in every if cell.layer == "mlp"] == [Cell("mlp", "none")]
-    assert Cell("edge_attention", "none") not in every
+    assert [configuration for configuration in every if configuration.layer == "mlp"] == [Configuration("mlp", "none")]
+    assert Configuration("edge_attention", "none") not in every
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_every_layer_stands_on_every_topology_but_two():
 )
 def test_wrong_names_are_told_with_those_that_there_are(layers, topologies, words):
     with pytest.raises(ValueError, match=words):
-        cells(layers, topologies)
+        configurations(layers, topologies)
 
 
 def test_who_hears_whom():
@@ -79,27 +79,28 @@ def test_shuffling_ends_where_nothing_better_can_be_had(edge_index):
 
 def test_graphs_are_prepared_with_what_cells_hear_and_the_given_ones_stay():
     given = ring_problem(random_walk=torch.zeros(4, 16))
-    assert sorted(prepared(given, [Cell("gcn", "full")]).graphs[0].keys()) == ["edge_index", "x", "y"]
-    cell = Cell("edge_attention", "full")
-    assert sorted(prepared(given, [cell]).graphs[0].keys()) == ["distance", "edge_index", "x", "y"]
-    shuffled = prepared(given, [Cell("gcn", "shuffled")], seed=3)
+    assert sorted(prepared(given, [Configuration("gcn", "full")]).graphs[0].keys()) == ["edge_index", "x", "y"]
+    configuration = Configuration("edge_attention", "full")
+    assert sorted(prepared(given, [configuration]).graphs[0].keys()) == ["distance", "edge_index", "x", "y"]
+    shuffled = prepared(given, [Configuration("gcn", "shuffled")], seed=3)
     assert sorted(shuffled.graphs[0].keys()) == ["edge_index", "shuffled_index", "x", "y"]
     assert sorted(given.graphs[0].keys()) == ["edge_index", "random_walk", "x", "y"]
-    again = prepared(given, [Cell("gin", "shuffled")], seed=3)
+    again = prepared(given, [Configuration("gin", "shuffled")], seed=3)
     drawn = [data["shuffled_index"].tolist() for data in shuffled.graphs]
     assert drawn == [data["shuffled_index"].tolist() for data in again.graphs]
     assert len({str(each) for each in drawn}) > 1, "graphs that are equal are shuffled each for itself"
 
 
 def test_a_batch_of_shuffled_graphs_keeps_them_apart():
-    batch = Batch.from_data_list(list(prepared(ring_problem(), [Cell("gcn", "shuffled")]).graphs))
+    batch = Batch.from_data_list(list(prepared(ring_problem(), [Configuration("gcn", "shuffled")]).graphs))
     graph = TOPOLOGIES["shuffled"].make(batch)
     assert (graph.num_graphs, graph.num_edges) == (3, 24)
 
 
 def test_graphs_that_were_not_prepared_are_refused():
     with pytest.raises(
-        ValueError, match=r"made by prepared\(data, cells\), with shuffled_index, got \['edge_index', 'x', 'y'\]"
+        ValueError,
+        match=r"made by prepared\(data, configurations\), with shuffled_index, got \['edge_index', 'x', 'y'\]",
     ):
         TOPOLOGIES["shuffled"].make(ring_problem().graphs[0])
 
@@ -119,7 +120,7 @@ def test_self_loops_are_not_shuffled():
     edges = torch.tensor([[0, 1, 1, 2, 3, 3, 0, 2], [1, 0, 1, 3, 2, 3, 2, 0]])
     data = Data(x=torch.zeros(4, 1), edge_index=edges)
     for seed in range(5):
-        shuffled = topologies.prepared(data, [Cell("gcn", "shuffled")], (seed,)).shuffled_index
+        shuffled = topologies.prepared(data, [Configuration("gcn", "shuffled")], (seed,)).shuffled_index
         loops = edges[0] == edges[1]
         assert shuffled[:, loops].equal(edges[:, loops])
         assert shuffled[1].bincount().equal(edges[1].bincount())
@@ -137,4 +138,4 @@ def test_self_loops_are_not_shuffled():
     ],
 )
 def test_what_is_read_of_edges(layer, topology, reads):
-    assert Cell(layer, topology).reads == reads
+    assert Configuration(layer, topology).reads == reads

@@ -1,0 +1,12 @@
+from .experiment import ComparisonResult as ComparisonResult
+from .experiment import compare as compare
+from .problems.base import Problem as Problem
+from .problems.named import problem as problem
+from .record import Fit as Fit
+from .record import FitRecord as FitRecord
+from .report.page import write_report as write_report
+from .settings import Settings as Settings
+from .splitting import parts as parts
+from .verdict.statistics import paired as paired
+from .verdict.summary import Summary as Summary
+from .verdict.summary import summary as summary

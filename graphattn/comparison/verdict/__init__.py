@@ -1,0 +1,1 @@
+"""Verdict: intervals and tests over resamplings, what follows from them, and how it is said."""
