@@ -120,9 +120,9 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a model on DATA, test it against two random forests and save it in a folder."""
-    from graphattn.training import folders
+    from graphattn.training.folder import checks
 
-    folders.check_folder(out, resume)
+    checks.check_folder(out, resume)
 
     from graphattn.data.chemistry import Chemistry
     from graphattn.data.molecules import MOST_ATOMS
@@ -167,10 +167,10 @@ def predict(
     debug: Debug = False,
 ) -> None:
     """Predict the molecules in DATA; writes all rows and columns in their order, followed by the predictions."""
-    from graphattn.training import folders
+    from graphattn.training.folder import checks
 
-    folders.check_file(out, data)
-    described = folders.read_description(model)
+    checks.check_file(out, data)
+    described = checks.read_description(model)
 
     from graphattn.data.writing import write_csv
     from graphattn.training import prediction, saved, workflow
@@ -197,9 +197,9 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Compare predictions for DATA with its labels; molecules of the training set are scored separately."""
-    from graphattn.training import folders
+    from graphattn.training.folder import checks
 
-    described = folders.read_description(model)
+    described = checks.read_description(model)
 
     from graphattn.training import prediction, saved, workflow
 
@@ -222,9 +222,9 @@ def explain(
     debug: Debug = False,
 ) -> None:
     """Draw the contribution of each atom to the prediction (SVG and PNG)."""
-    from graphattn.training import folders
+    from graphattn.training.folder import checks
 
-    described = folders.read_description(model)
+    described = checks.read_description(model)
 
     from graphattn.explain.molecules import explain_all
     from graphattn.training import prediction, saved

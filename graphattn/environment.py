@@ -23,7 +23,7 @@ def environment() -> Table:
 
     from graphattn.backends import BACKENDS
     from graphattn.data.embedded import names
-    from graphattn.training.model_folder import versions
+    from graphattn.training.folder.weights import versions
 
     table = Table(show_header=False, box=None)
     for name, version in versions().items():

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -169,3 +170,25 @@ def test_constructors_have_at_most_8_arguments():
     }
     assert arguments
     assert {place: n for place, n in arguments.items() if n > 8} == {}
+
+
+# Kernels' own tuples, which nobody else sees; a layer and its pretrained twin in convert.
+SHARED_NAMES = {"Block", "Dropout", "Plan", "States", "Terms", "ViT"}
+
+
+def test_public_class_names_are_unique():
+    found = Counter(
+        node.name
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    twice = {name for name, times in found.items() if times > 1}
+    assert twice - SHARED_NAMES == set()
+    assert SHARED_NAMES - twice == set(), "take it off the list"
+
+
+def test_folders_have_at_most_15_modules_and_the_core_18():
+    modules = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in FILES if path.name != "__init__.py")
+    most = dict.fromkeys(("topology", "score", "backends/numba", "training"), 18)
+    assert {room: n for room, n in modules.items() if n > most.get(room, 15)} == {}

@@ -13,10 +13,11 @@ from benchmarks.molecules import epoch_profile, figure
 from benchmarks.molecules import solubility as solubility_table
 from benchmarks.molecules import timing as timing_table
 from benchmarks.molecules.chemprop import Chemprop
-from benchmarks.molecules.forest import Forest, count_ecfp4, ecfp4, ecfp4_and_descriptors
+from benchmarks.molecules.forest import Forest, ecfp4_and_descriptors
 from benchmarks.molecules.graphattn_model import Graphattn
 from benchmarks.molecules.model import OURS, HoldOut, Model
 from graphattn.bench import records
+from graphattn.training.baselines import count_fingerprints, fingerprints
 from graphattn.training.recipe import MoleculeRecipe
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
@@ -131,9 +132,9 @@ def report(results: Folder = RESULTS) -> None:
 
 def _made(name: str, chemprop: Path | None, threads: int) -> Model:
     models: dict[str, Callable[[], Model]] = {
-        "forest ecfp4": partial(Forest, ecfp4, threads),
+        "forest ecfp4": partial(Forest, fingerprints, threads),
         "forest ecfp4+descriptors": partial(Forest, ecfp4_and_descriptors, threads),
-        "forest count ecfp4": partial(Forest, count_ecfp4, threads),
+        "forest count ecfp4": partial(Forest, count_fingerprints, threads),
         "graphattn": partial(Graphattn, MoleculeRecipe()),
         "graphattn ensemble": partial(Graphattn, MoleculeRecipe(members=MEMBERS)),
     }

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
-from rdkit.Chem import Descriptors, rdFingerprintGenerator
-from sklearn.ensemble import RandomForestClassifier
+from rdkit.Chem import Descriptors
 
 from benchmarks.molecules.model import Outcome, Problem
 from benchmarks.records import Spent, timed, versions
 from graphattn.data.splits import Split
+from graphattn.training.baselines import TREES, classification_forest, fingerprints
 
-TREES = 500
-BITS = 2048
 Featurise = Callable[[Sequence[Chem.Mol]], NDArray[np.float32]]
 
 
@@ -32,7 +30,7 @@ class Forest:
 
     def __call__(self, problem: Problem, split: Split, seed: int) -> Outcome:
         features, preparing = self._features(problem.smiles)
-        forest = RandomForestClassifier(TREES, n_jobs=self.threads, random_state=seed)
+        forest = classification_forest(TREES, seed, self.threads)
         with timed() as training:
             forest.fit(features[split.train], problem.labels[split.train])
         validation = np.asarray(forest.predict_proba(features[split.validation])) if len(split.validation) else None
@@ -47,26 +45,6 @@ class Forest:
         return self._known[1:]
 
 
-def ecfp4(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
-    """Morgan fingerprints of radius 2, 2,048 bits.
-
-    >>> ecfp4([Chem.MolFromSmiles("CCO")]).sum()
-    np.float32(6.0)
-    """
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=BITS)
-    return np.array([generator.GetFingerprintAsNumPy(molecule) for molecule in molecules], dtype=np.float32)
-
-
-def count_ecfp4(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
-    """Morgan fingerprints of radius 2, 2,048 counts.
-
-    >>> count_ecfp4([Chem.MolFromSmiles("CCC")]).max()
-    np.float32(2.0)
-    """
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=BITS)
-    return np.array([generator.GetCountFingerprintAsNumPy(molecule) for molecule in molecules], dtype=np.float32)
-
-
 def ecfp4_and_descriptors(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
     """ECFP4 beside all of RDKit's 2D descriptors; what RDKit cannot compute is 0, what float32 cannot hold is cut.
 
@@ -77,4 +55,4 @@ def ecfp4_and_descriptors(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
     with rdBase.BlockLogs():
         rows = [list(Descriptors.CalcMolDescriptors(molecule, missingVal=math.nan).values()) for molecule in molecules]
     values = np.nan_to_num(np.array(rows), nan=0.0, posinf=limit, neginf=-limit).clip(-limit, limit)
-    return np.hstack([ecfp4(molecules), values.astype(np.float32)])
+    return np.hstack([fingerprints(molecules), values.astype(np.float32)])

@@ -81,7 +81,7 @@ def molecules(count: int) -> MoleculeBatch:
 
     from graphattn.data.embedded import load
     from graphattn.data.molecules import UNREACHABLE, bond_sizes, parse_smiles, to_data
-    from graphattn.models.embedding import kinds
+    from graphattn.models.parts.embedding import kinds
     from graphattn.topology import Full
 
     smiles = load("bbb").frame["smiles"].iloc[:count]

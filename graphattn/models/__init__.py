@@ -5,14 +5,13 @@ All take a PyG ``Data`` or ``Batch``, so that graphs of unequal size are a batch
 
 from graphattn.models.conv_net import ConvNet
 from graphattn.models.decoder import Decoder
-from graphattn.models.embedding import FeatureEmbedding, TokenEmbedding
 from graphattn.models.encoder import Encoder
 from graphattn.models.generating import Anew, Joining, Nucleus, Sample, TopK, generate, likeliest, token_batch
 from graphattn.models.mixer_net import MixerNet
 from graphattn.models.molecule import MoleculeTransformer
 from graphattn.models.network import GraphOf, Network, of_edges
-from graphattn.models.perceiver_net import PerceiverNet
-from graphattn.models.positional import (
+from graphattn.models.parts.embedding import FeatureEmbedding, TokenEmbedding
+from graphattn.models.parts.positional import (
     NOWHERE,
     Positional,
     alibi,
@@ -25,7 +24,9 @@ from graphattn.models.positional import (
     sinusoids,
     t5,
 )
-from graphattn.models.reading import AllPlaces, EachNode, FirstNode, Hub, LastNode, MeanOfNodes
+from graphattn.models.parts.reading import AllPlaces, EachNode, FirstNode, Hub, LastNode, MeanOfNodes
+from graphattn.models.parts.trunk import Transformer, Trunk
+from graphattn.models.perceiver_net import PerceiverNet
 from graphattn.models.recurrent import Recurrent
 from graphattn.models.searching import (
     AnswersAnew,
@@ -37,7 +38,6 @@ from graphattn.models.searching import (
     source_batch,
 )
 from graphattn.models.seq2seq import Answers, Seq2Seq
-from graphattn.models.trunk import Transformer, Trunk
 from graphattn.models.vit import ViT
 
 __all__ = [

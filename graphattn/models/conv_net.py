@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from graphattn.aggregation import Max
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy
-from graphattn.models.reading import AllPlaces, all_are, leave_out_of_edge_masks
+from graphattn.models.parts.reading import AllPlaces, all_are, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Grid, read_sizes
 from graphattn.update import Replace

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks.cache import Cache, after, empty, joined_by
-from graphattn.models.embedding import TokenEmbedding, out_of_order, places
 from graphattn.models.network import GraphOf
-from graphattn.models.positional import NOWHERE, Positional
-from graphattn.models.trunk import Transformer
+from graphattn.models.parts.embedding import TokenEmbedding, out_of_order, places
+from graphattn.models.parts.positional import NOWHERE, Positional
+from graphattn.models.parts.trunk import Transformer
 from graphattn.reset import reset
 from graphattn.topology import Causal, read_sizes
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from graphattn.models.embedding import Embedding, out_of_order, places
 from graphattn.models.network import GraphOf, Network
-from graphattn.models.positional import NOWHERE, Positional
-from graphattn.models.reading import MeanOfNodes, Reading
-from graphattn.models.trunk import Transformer
+from graphattn.models.parts.embedding import Embedding, out_of_order, places
+from graphattn.models.parts.positional import NOWHERE, Positional
+from graphattn.models.parts.reading import MeanOfNodes, Reading
+from graphattn.models.parts.trunk import Transformer
 from graphattn.topology import Full
 
 
@@ -32,9 +32,9 @@ def Encoder(  # noqa: N802  named as the field names the model
         heads: attention heads.
         layers: blocks.
         dropout: share dropped in training.
-        positional: what is told about places (:mod:`graphattn.models.positional`); nothing by default.
+        positional: what is told about places (:mod:`graphattn.models.parts.positional`); nothing by default.
         graph: who hears whom in a batch.
-        readout: what is read, a class of :mod:`graphattn.models.reading`.
+        readout: what is read, a class of :mod:`graphattn.models.parts.reading`.
 
     Shapes: a batch of ``N`` nodes in ``B`` graphs, with ``place [N]`` where nodes do not stand in order ->
     ``[B, outputs]`` or ``[N, outputs]``. Graphs of a batch may be of any size.

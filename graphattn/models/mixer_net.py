@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks import Mixer
-from graphattn.models.embedding import Embedding, out_of_order
-from graphattn.models.reading import MeanOfNodes, leave_out_of_edge_masks
+from graphattn.models.parts.embedding import Embedding, out_of_order
+from graphattn.models.parts.reading import MeanOfNodes, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Star, read_sizes
 

@@ -14,11 +14,11 @@ from torch_geometric.data import Data
 from graphattn.blocks import Block, feed_forward
 from graphattn.blocks.dropout import Dropout
 from graphattn.models.by_name.layers import edge_attention
-from graphattn.models.embedding import CategoryEmbedding
 from graphattn.models.network import Network
-from graphattn.models.pairs import AllPairs, EdgeEncoder
-from graphattn.models.reading import Hub
-from graphattn.models.trunk import Trunk
+from graphattn.models.parts.embedding import CategoryEmbedding
+from graphattn.models.parts.pairs import AllPairs, EdgeEncoder
+from graphattn.models.parts.reading import Hub
+from graphattn.models.parts.trunk import Trunk
 from graphattn.topology import Full, read_sizes
 
 _WALK_STEPS = 16

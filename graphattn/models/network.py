@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.models.trunk import Trunk
+from graphattn.models.parts.trunk import Trunk
 from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Edges, Topology, read_sizes
@@ -49,7 +49,7 @@ class Network(nn.Module):
     Args:
         embedding: from a batch the states of its nodes, ``[N, F]``.
         trunk: blocks on the graph.
-        readout: of the states, called with ``(x [N, F], sizes)``: :mod:`graphattn.models.reading`.
+        readout: of the states, called with ``(x [N, F], sizes)``: :mod:`graphattn.models.parts.reading`.
         head: from what is read to the outputs.
         graph: the edges among the nodes of a batch.
         edges: features of these edges for the layers' edge terms; none if not given.

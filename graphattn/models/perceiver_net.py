@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.blocks import Perceiver
-from graphattn.models.embedding import Embedding, places
-from graphattn.models.positional import NOWHERE, Positional, add_places
-from graphattn.models.reading import MeanOfNodes, leave_out_of_edge_masks
+from graphattn.models.parts.embedding import Embedding, places
+from graphattn.models.parts.positional import NOWHERE, Positional, add_places
+from graphattn.models.parts.reading import MeanOfNodes, leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.topology import Star
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch_geometric.data import Data
 
-from graphattn.models.embedding import Embedding
+from graphattn.models.parts.embedding import Embedding
 from graphattn.reset import reset
 from graphattn.slots import Sizes
 from graphattn.topology import graph_of, read_sizes

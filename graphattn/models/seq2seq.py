@@ -10,10 +10,10 @@ from torch_geometric.data import Data
 
 from graphattn.blocks import DecoderBlock, Stack, feed_forward, pre_norm
 from graphattn.blocks.cache import Cache, Growth, after, empty, hear, hear_across, joined_by, said_across
-from graphattn.models.embedding import TokenEmbedding
-from graphattn.models.positional import Positional, add_places, sinusoids
-from graphattn.models.reading import leave_out_of_edge_masks
-from graphattn.models.trunk import Transformer, attention
+from graphattn.models.parts.embedding import TokenEmbedding
+from graphattn.models.parts.positional import Positional, add_places, sinusoids
+from graphattn.models.parts.reading import leave_out_of_edge_masks
+from graphattn.models.parts.trunk import Transformer, attention
 from graphattn.reset import reset
 from graphattn.slots import Sizes, State
 from graphattn.topology import Causal, Cross, Full, read_sizes

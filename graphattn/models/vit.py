@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.models.embedding import FeatureEmbedding, places
 from graphattn.models.network import GraphOf
-from graphattn.models.positional import NOWHERE, Positional
-from graphattn.models.trunk import Transformer
+from graphattn.models.parts.embedding import FeatureEmbedding, places
+from graphattn.models.parts.positional import NOWHERE, Positional
+from graphattn.models.parts.trunk import Transformer
 from graphattn.reset import reset
 from graphattn.topology import Full, Topology, WithHubs
 

@@ -15,14 +15,31 @@ BITS = 2048
 
 
 def fingerprints(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
-    """ECFP4 (Morgan of radius 2) folded to 2,048 bits, [N, 2048] of 0 and 1.
+    """ECFP4 (Morgan fingerprints of radius 2; Rogers & Hahn 2010) folded to 2,048 bits, ``[N, 2048]`` of 0 and 1.
 
     >>> int(fingerprints([Chem.MolFromSmiles("CCO")]).sum())
     6
     """
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=BITS)
-    found = [generator.GetFingerprintAsNumPy(molecule) for molecule in molecules]
-    return np.array(found, dtype=np.float32).reshape(len(found), BITS)
+    return _table([_morgan().GetFingerprintAsNumPy(molecule) for molecule in molecules])
+
+
+def count_fingerprints(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
+    """ECFP4 with counts: how often each of 2,048 folded circular substructures occurs in a molecule, ``[N, 2048]``.
+
+    >>> count_fingerprints([Chem.MolFromSmiles("CCC")]).max()
+    np.float32(2.0)
+    """
+    return _table([_morgan().GetCountFingerprintAsNumPy(molecule) for molecule in molecules])
+
+
+def regression_forest(trees: int, seed: int, threads: int | None = None) -> RandomForestRegressor:
+    """Random forest of scikit-learn that tries a third of the features at a split (Breiman's rule, three times faster)."""
+    return RandomForestRegressor(trees, max_features=1 / 3, n_jobs=threads, random_state=seed)
+
+
+def classification_forest(trees: int, seed: int, threads: int | None = None) -> RandomForestClassifier:
+    """Random forest of scikit-learn with its defaults: no class weights, as the votes of a forest rank well without."""
+    return RandomForestClassifier(trees, n_jobs=threads, random_state=seed)
 
 
 def baselines(
@@ -36,12 +53,10 @@ def baselines(
     trees: int = TREES,
     seed: int = 0,
 ) -> dict[str, NDArray[np.float64]]:
-    """Predictions for `test`, shaped as `FittedModel.predict`'s, of forests fitted on `train`, by the forest's name.
+    """Predictions for ``test``, shaped as those of ``FittedModel.predict``, of forests fitted on ``train``, by name.
 
-    A forest of 500 trees on ECFP4, another on ECFP4 and RDKit-2D `descriptors` [N, D] where these are given. The trees
-    are scikit-learn's with its defaults: no class weights, as the votes of a forest rank well without; a regression
-    tries a third of the features at a split, not all (Breiman's rule, three times faster). Of several targets each gets
-    its own forest, from the molecules whose label is known.
+    A forest of 500 trees on ECFP4, another on ECFP4 and RDKit-2D ``descriptors [N, D]`` where these are given. With several
+    targets, each gets its own forest, from the molecules whose label is known.
     """
     bits = fingerprints(molecules)
     inputs = {"random forest, ECFP4": bits}
@@ -58,13 +73,20 @@ def _forest(task: Task, x: NDArray, y: NDArray, unseen: NDArray, trees: int, see
     for target in y.T:
         known = ~np.isnan(target)
         if task.kind == "regression":
-            forest = RandomForestRegressor(trees, max_features=1 / 3, n_jobs=-1, random_state=seed)
-            forest.fit(x[known], target[known])
+            forest = regression_forest(trees, seed, threads=-1).fit(x[known], target[known])
             columns.append(forest.predict(unseen)[:, None])
             continue
         classes = task.outputs if task.kind == "multiclass" else 2
-        forest = RandomForestClassifier(trees, n_jobs=-1, random_state=seed).fit(x[known], target[known].astype(int))
+        forest = classification_forest(trees, seed, threads=-1).fit(x[known], target[known].astype(int))
         probability = np.zeros((len(unseen), classes))
         probability[:, forest.classes_] = forest.predict_proba(unseen)
         columns.append(probability if task.kind == "multiclass" else probability[:, 1:])
     return np.hstack(columns)
+
+
+def _morgan() -> rdFingerprintGenerator.FingerprintGenerator64:
+    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=BITS)
+
+
+def _table(rows: Sequence[NDArray]) -> NDArray[np.float32]:
+    return np.array(rows, dtype=np.float32).reshape(len(rows), BITS)

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from graphattn.data.tasks import Task
 from graphattn.training.batches import BatchData, SizeBatches, by_size
-from graphattn.training.build import build
+from graphattn.training.folder.build import build
 from graphattn.training.module import LearningModule
 from graphattn.training.objective import SCORES, Objective, predictions, score
 from graphattn.training.packed import Packed, Standardiser, raw_descriptors

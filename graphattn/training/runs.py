@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from graphattn import files
 from graphattn.training.batches import BatchData
 from graphattn.training.callbacks import Keeper, ProgressBar, Stopped
-from graphattn.training.folders import CHECKPOINTS
+from graphattn.training.folder.checks import CHECKPOINTS
 from graphattn.training.module import LearningModule
 from graphattn.training.recipe import Hardware, Recipe
 

@@ -18,11 +18,11 @@ from graphattn.data.chemistry import Chemistry
 from graphattn.data.molecules import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
 from graphattn.training.batches import by_size
-from graphattn.training.build import build
-from graphattn.training.card import card
-from graphattn.training.folders import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
-from graphattn.training.former import MOLECULE_TRANSFORMER, renamed
-from graphattn.training.model_folder import filled, plain, read_weights, versions, weight_files, write_folder
+from graphattn.training.folder.build import build
+from graphattn.training.folder.card import card
+from graphattn.training.folder.checks import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
+from graphattn.training.folder.former import MOLECULE_TRANSFORMER, renamed
+from graphattn.training.folder.weights import filled, plain, read_weights, versions, weight_files, write_folder
 from graphattn.training.objective import SCORES, predictions
 from graphattn.training.packed import Packed, Standardiser
 from graphattn.training.recipe import MoleculeRecipe

@@ -29,7 +29,7 @@ from graphattn.data.tasks import Kind, guess_task, is_told_by_words
 from graphattn.data.wording import listed
 from graphattn.training.baselines import TREES, baselines
 from graphattn.training.curve_drawing import draw_training
-from graphattn.training.folders import check_folder, writing
+from graphattn.training.folder.checks import check_folder, writing
 from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.molecules import fit_molecules
 from graphattn.training.objective import SCORES, score

@@ -15,7 +15,7 @@ from benchmarks import sides
 from benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, report, solubility, timing
 from benchmarks.molecules.__main__ import application
 from benchmarks.molecules.chemprop import Chemprop
-from benchmarks.molecules.forest import Forest, ecfp4
+from benchmarks.molecules.forest import Forest
 from benchmarks.molecules.graphattn_model import Graphattn
 from benchmarks.molecules.model import HoldOut, Outcome, Problem
 from benchmarks.records import ROOT, Results, Spent, provenance, timed
@@ -23,6 +23,7 @@ from graphattn.bench import records as kept
 from graphattn.bench.records import Record
 from graphattn.data.chemistry import label, read
 from graphattn.data.splits import Split
+from graphattn.training.baselines import fingerprints
 from graphattn.training.module import LearningModule
 from graphattn.training.recipe import MoleculeRecipe
 
@@ -95,7 +96,7 @@ def test_only_shared_splits_are_paired():
 
 def test_forest_learns_and_repeats():
     problem = Problem(SMILES, np.array(["N" in text for text in SMILES], dtype=np.int64))
-    first, again = (Forest(ecfp4)(problem, SPLIT, 3) for _ in range(2))
+    first, again = (Forest(fingerprints)(problem, SPLIT, 3) for _ in range(2))
     assert first.test[:, 1].argmax() == [SMILES[i] for i in SPLIT.test].index("CCCCCN")
     assert first.validation is not None
     assert first.validation.shape == (4, 2)

@@ -20,7 +20,7 @@ from graphattn.edge_terms import (
 )
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Heads, as_weighted, by_row, symmetric
-from graphattn.models.positional import AtPlaces
+from graphattn.models.parts.positional import AtPlaces
 from graphattn.topology import Causal, Cross, Edges, Full, Grid, Star, Window
 from graphattn.update import Replace
 from graphattn.zoo import GCN, SelfAttention

@@ -6,7 +6,7 @@ from torch_geometric.data import Batch
 from graphattn.backends import use_backend
 from graphattn.data.molecules import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
-from graphattn.models.embedding import CategoryEmbedding, kinds
+from graphattn.models.parts.embedding import CategoryEmbedding, kinds
 from graphattn.topology import Full
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "C", "[Na+].[Cl-]", "c1ccc2[nH]ccc2c1", "C1CC1", "*"]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from graphattn.data.molecules import atom_sizes, parse_smiles, to_data
-from graphattn.training import build
+from graphattn.training.folder import build
 
 SMILES = ["CCO", "C", "c1ccccc1", "CC(=O)O", "CCN", "[Na+].[Cl-]", "CCCCCC", "C1CCCCC1O", "CC(C)Cl", "OCCO"]
 SMILES += ["c1ccncc1C", "CCS"]

@@ -5,7 +5,7 @@ import torch
 
 from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Task
-from graphattn.training.build import build
+from graphattn.training.folder.build import build
 from graphattn.training.prediction import evaluate_table, predict_table
 from graphattn.training.recipe import MoleculeRecipe
 from graphattn.training.saved import FittedModel

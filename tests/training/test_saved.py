@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from graphattn.data.tasks import Task
-from graphattn.training.build import build
+from graphattn.training.folder.build import build
 from graphattn.training.packed import Standardiser
 from graphattn.training.recipe import MoleculeRecipe
 from graphattn.training.saved import FittedModel, load

@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import rdFingerprintGenerator
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -24,8 +22,8 @@ from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import label_rows
 from graphattn.data.splits import Split
+from graphattn.training.baselines import classification_forest, count_fingerprints, regression_forest
 
-BITS = 2048
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 MARGINS = (0.1, 1.0, 10.0)
 
@@ -53,7 +51,7 @@ class Reached(NamedTuple):
 
 
 def pooled(problem: Problem) -> Floats:
-    """What a graph is made of, not how it hangs together: mean and sum of its nodes' features; of a node its own features.
+    """Node content, not structure: mean and sum of the node features of each graph; of a node its own features.
 
     Categories are counted, and so are missing numbers.
 
@@ -83,10 +81,9 @@ def side_by_side(problem: Problem) -> Floats:
 
 
 def counts(problem: Problem) -> Floats:
-    """Count ECFP4: how often each of 2,048 folded circular substructures of radius 2 is in a molecule (Rogers & Hahn, 2010)."""
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=BITS)
+    """Count ECFP4 of the molecules, see :func:`~graphattn.training.baselines.count_fingerprints`."""
     molecules = [Chem.MolFromSmiles(smiles) for smiles in problem.smiles or ()]
-    return np.array([generator.GetCountFingerprintAsNumPy(molecule) for molecule in molecules], dtype=np.float64)
+    return count_fingerprints(molecules).astype(np.float64)
 
 
 def _numbers(features: Sequence[torch.Tensor]) -> Floats:
@@ -111,9 +108,7 @@ def _linear(settings: Settings, values: bool, seed: int, setting: float) -> Any:
 
 
 def _forest(settings: Settings, values: bool, seed: int, setting: float) -> Any:
-    if values:
-        return RandomForestRegressor(settings.trees, max_features=1 / 3, random_state=seed)
-    return RandomForestClassifier(settings.trees, random_state=seed)
+    return (regression_forest if values else classification_forest)(settings.trees, seed)
 
 
 def _machine(settings: Settings, values: bool, seed: int, setting: float) -> Any:

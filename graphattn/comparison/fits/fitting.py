@@ -36,7 +36,7 @@ from graphattn.models.by_name.topologies import Configuration
 from graphattn.models.network import Network
 from graphattn.training import fitting as training
 from graphattn.training.craft import Loss, cross_entropy, squared_error
-from graphattn.training.model_folder import versions
+from graphattn.training.folder.weights import versions
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Curves
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.models.embedding import CategoryEmbedding, Distinct, each_distinct
-from graphattn.models.reading import MeanOfNodes
+from graphattn.models.parts.embedding import CategoryEmbedding, Distinct, each_distinct
+from graphattn.models.parts.reading import MeanOfNodes
 from graphattn.slots import State
 from graphattn.topology import Topology, WithHubs, read_sizes
 

@@ -13,9 +13,9 @@ from graphattn.blocks import Block, feed_forward
 from graphattn.models.by_name.features import Features, NodeEncoder, edge_weights, encoder
 from graphattn.models.by_name.topologies import Configuration
 from graphattn.models.network import EdgesOf, Network
-from graphattn.models.pairs import AllPairs, EdgeEncoder, ListedPairs
-from graphattn.models.reading import EachNode, MeanOfNodes
-from graphattn.models.trunk import Trunk
+from graphattn.models.parts.pairs import AllPairs, EdgeEncoder, ListedPairs
+from graphattn.models.parts.reading import EachNode, MeanOfNodes
+from graphattn.models.parts.trunk import Trunk
 
 Level = Literal["graph", "node"]
 

@@ -15,7 +15,7 @@ from torch_geometric.data import Data
 from graphattn.encoding import shortest_path
 from graphattn.models.by_name.layers import LAYERS, LayerKind
 from graphattn.models.network import of_edges
-from graphattn.models.pairs import FARTHEST
+from graphattn.models.parts.pairs import FARTHEST
 from graphattn.topology import Edges, Full, Topology, read_sizes
 
 _GIVEN = ("x", "edge_index", "edge_attr", "edge_weight", "pos", "y", "true_edge")

@@ -13,7 +13,7 @@ from graphattn.models.by_name.features import (
     Numbers,
     encoder,
 )
-from graphattn.models.pairs import AllPairs, EdgeEncoder, ListedPairs
+from graphattn.models.parts.pairs import AllPairs, EdgeEncoder, ListedPairs
 from graphattn.topology import Full
 
 PATH = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])

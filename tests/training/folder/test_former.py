@@ -5,7 +5,7 @@ from graphattn.models import MoleculeTransformer
 from graphattn.models.by_name.features import Features
 from graphattn.models.by_name.network import Size, named_network
 from graphattn.models.by_name.topologies import Configuration
-from graphattn.training.former import BY_NAME, MOLECULE_TRANSFORMER, renamed
+from graphattn.training.folder.former import BY_NAME, MOLECULE_TRANSFORMER, renamed
 
 ATOM = ["atom.table", "bond.table", "distance.weight", "random_walk.weight", "random_walk.bias"]
 READ = ["norm.weight", "norm.bias", "readout.hub", "descriptors.1.weight", "descriptors.1.bias", "head.0.weight"]

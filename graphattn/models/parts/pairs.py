@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphattn.models.embedding import Distinct
+from graphattn.models.parts.embedding import Distinct
 from graphattn.slots import State
 from graphattn.topology import Blockwise, Topology
 
@@ -30,7 +30,7 @@ class EdgeEncoder(nn.Module):
     """Features of the data's edges, each different one once: from ``edge_attr``, or one learned vector for all edges.
 
     Args:
-        encoder: of ``edge_attr [K, columns]``, such as :class:`~graphattn.models.embedding.CategoryEmbedding`; None where
+        encoder: of ``edge_attr [K, columns]``, such as :class:`~graphattn.models.parts.embedding.CategoryEmbedding`; None where
             edges have no features.
         channels: ``F``.
     """

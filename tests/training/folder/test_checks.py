@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from graphattn.training.folders import check_file, check_folder, read_description, writing
+from graphattn.training.folder.checks import check_file, check_folder, read_description, writing
 
 
 def test_new_and_empty_folders_are_free(tmp_path):

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from graphattn.training.build import build
+from graphattn.training.folder.build import build
 
 
 def test_builds_with_the_arguments_of_the_task(tiny):

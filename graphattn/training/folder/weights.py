@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import graphattn
 from graphattn import files
-from graphattn.training.folders import DESCRIPTION
+from graphattn.training.folder.checks import DESCRIPTION
 
 Net = TypeVar("Net", bound=nn.Module)
 

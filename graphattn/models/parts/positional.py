@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from graphattn.edge_terms import ALiBi, GridBias, RelativeBias, T5Bias, heads_first, places_on_edges, places_on_tile
 from graphattn.edge_terms.reading import must_be_many
 from graphattn.encoding import AxialRotary, Rotary, grid_coordinates, sinusoidal, sinusoidal_grid
-from graphattn.models.embedding import below
+from graphattn.models.parts.embedding import below
 from graphattn.reset import reset
 from graphattn.slots import EdgeTerm, Rotate, State
 from graphattn.topology import Tile, Topology, graph_of
@@ -117,7 +117,7 @@ class PlaceTable(nn.Module):
     Shapes: place ``[N] -> [N, F]``.
 
     Raises:
-        ValueError: in ``forward``, a place beyond the table (:func:`~graphattn.models.embedding.below`).
+        ValueError: in ``forward``, a place beyond the table (:func:`~graphattn.models.parts.embedding.below`).
 
     >>> PlaceTable(512, channels=8)(torch.tensor([0, 1, 0])).shape
     torch.Size([3, 8])

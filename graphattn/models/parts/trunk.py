@@ -12,8 +12,8 @@ from graphattn.blocks import Around, Block, feed_forward
 from graphattn.blocks.cache import Growth, hear
 from graphattn.blocks.residual import residual
 from graphattn.layer import GraphLayer
-from graphattn.models.positional import NOWHERE, Positional, add_places
-from graphattn.models.reading import leave_out_of_edge_masks
+from graphattn.models.parts.positional import NOWHERE, Positional, add_places
+from graphattn.models.parts.reading import leave_out_of_edge_masks
 from graphattn.reset import reset
 from graphattn.slots import State
 from graphattn.topology import Topology, WithHubs

@@ -1,0 +1,1 @@
+"""Parts of networks: embeddings, positions, pairs of nodes, trunks and readouts."""

@@ -1,0 +1,1 @@
+"""Folders of saved models: what is in them, how they are checked, written and read."""
