@@ -1,4 +1,4 @@
-"""The whole of ``graphattn bench``: measure, print, draw."""
+"""The command ``graphattn bench``: measure, print, plot."""
 
 from __future__ import annotations
 

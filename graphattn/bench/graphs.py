@@ -46,7 +46,7 @@ def power_law(nodes: int, degree: int = 16, exponent: float = 0.8) -> Tensor:
 
 
 def neighbours(nodes: int, nearest: int = 8) -> Tensor:
-    """Points in the plane; each hears its nearest.
+    """Points in the plane with edges from their nearest neighbours.
 
     >>> neighbours(20, nearest=3).shape
     torch.Size([2, 60])

@@ -22,7 +22,7 @@ def draw(records: Iterable[Record], path: Path) -> None:
 
     Args:
         records: the last attempt of each comparison is drawn.
-        path: a picture's name; its ending says which kind: .svg, .png, .pdf.
+        path: file of the plot; its suffix gives the format: .svg, .png, .pdf.
 
     Raises:
         ValueError: nothing to draw.

@@ -33,7 +33,7 @@ class BenchPlan:
 
     Args:
         cases: names of cases; all but the large one if not given.
-        allocators: ``default`` is the system's; ``tuned`` is glibc's, told to keep memory.
+        allocators: ``default`` is the system's; ``tuned`` is glibc's, set to keep memory.
         threads: of torch and of the kernels.
         rounds: how many times each side is timed.
         label: names this attempt: what has been measured under a label is not measured again.
@@ -130,10 +130,10 @@ def _done(found: Sequence[Record], order: CaseOrder) -> tuple[str, ...]:
 
 
 def _events(order: CaseOrder) -> Iterator[dict[str, Any]]:
-    """What a worker says while it works.
+    """Events that a worker reports.
 
     Raises:
-        ChildProcessError: it failed, with its last words.
+        ChildProcessError: it failed, with the last line of its errors.
     """
     words = [sys.executable, "-m", "graphattn.bench.worker", json.dumps(asdict(order))]
     with tempfile.TemporaryFile("w+") as complaints:
@@ -151,8 +151,8 @@ def _events(order: CaseOrder) -> Iterator[dict[str, Any]]:
             status = process.wait()
         if status:
             complaints.seek(0)
-            said = complaints.read().strip().splitlines()
-            raise ChildProcessError(said[-1] if said else f"the process ended with status {status}")
+            errors = complaints.read().strip().splitlines()
+            raise ChildProcessError(errors[-1] if errors else f"the process ended with status {status}")
 
 
 def environment(order: CaseOrder) -> dict[str, str]:

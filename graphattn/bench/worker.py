@@ -15,7 +15,7 @@ MARK = "@"
 
 @dataclass(frozen=True)
 class CaseOrder:
-    """What a worker is asked for.
+    """One case to be measured by a worker.
 
     Args:
         case: its name.

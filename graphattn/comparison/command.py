@@ -1,4 +1,4 @@
-"""The whole of ``graphattn compare``: fits, the table, the verdict, and where everything is."""
+"""The command ``graphattn compare``: fits, table, verdict and paths of the files."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ def run(
     except KeyboardInterrupt:
         show(f"Stopped. What is finished is in {out}; the same command goes on from there.")
         raise
-    tell(found, out, fast, show)
+    show_result(found, out, fast, show)
 
 
-def tell(found: ComparisonResult, out: Path, fast: bool, show: Callable[[str], None]) -> None:
-    """The table and the verdict, and where the files are."""
+def show_result(found: ComparisonResult, out: Path, fast: bool, show: Callable[[str], None]) -> None:
+    """Print the table, the verdict and the paths of the files."""
     if len(found.failed) < len(found.records):
         _console(sys.stdout).print(table(found))
         show(found.verdict())

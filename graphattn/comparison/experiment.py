@@ -81,7 +81,7 @@ class ComparisonResult:
         return summary(self.records, self.settings.rope)
 
     def verdict(self) -> str:
-        """The findings in sentences."""
+        """The verdict: findings in sentences."""
         return str(verdict(self.summary()))
 
     def report(self, path: str | Path) -> Path:
@@ -123,10 +123,10 @@ def compare(
     console: Console | None = None,
     command: str = "",
 ) -> ComparisonResult:
-    """Fits every layer on every topology to the same data, parts and budget, beside cheap baselines and controls.
+    """Fit every layer on every topology to the same data, splits and budget, with cheap baselines and controls.
 
-    What is finished is kept: with `out`, the same call goes on where it was stopped, however it was, and repeats no fit. A layer
-    that diverges or runs out of memory is a failed fit with its reason, and the others go on.
+    Finished fits are kept: with ``out``, the same call resumes an interrupted run and repeats no fit. A layer that diverges or
+    runs out of memory is a failed fit with its reason; the others go on.
 
     Args:
         data: a name (``bbb``, ``solubility``, ``digits``, ``sparse_and``, ``motif``, ...), a file of molecules, PyG graphs, or a
@@ -183,7 +183,7 @@ def compare(
 
 
 def _told(planned: ComparisonPlan, found: Sequence[FitRecord]) -> list[str]:
-    """The protocol in words, and that there is more to come if there is."""
+    """The protocol in words, with a note where fits are missing."""
     count = len(planned.orders)
     left = f"NOT FINISHED: {len(found)} of {count} fits are done; the same call goes on with the others."
     return [*planned.notes, *([left] if len(found) < count else [])]
@@ -212,13 +212,13 @@ def _folder(out: Path) -> Path:
 def _open(watch: ProgressDisplay, notes: Sequence[str], store: Store, known: Sequence[FitRecord]) -> None:
     """Lines before the first fit: the protocol, damaged lines, fits that are known."""
     for note in notes:
-        watch.say(note)
+        watch.print(note)
     if store.lines:
         for each in store.damaged:
-            watch.say(
+            watch.print(
                 f"line {each.number} of {store.lines.path} is damaged and was set aside in {store.lines.aside}: {each.reason}"
             )
         if known:
-            watch.say(
+            watch.print(
                 f"{len(known)} of {len(watch.orders)} fits are known from {store.lines.path} and are not repeated"
             )

@@ -1,4 +1,4 @@
-"""What a comparison shows while it runs: a table in a terminal, else a line for each fit, and a file of these lines."""
+"""Progress of a comparison: a table in a terminal, else a line for each fit, and a log file of these lines."""
 
 from __future__ import annotations
 
@@ -69,17 +69,17 @@ class ProgressDisplay:
             return
         self.working.pop(fit.name, None)
         self.records.append(record)
-        text = f"{len(self.records)} of {len(self.orders)}: {fit.name}, part {fit.split + 1}: {said(record)}; {self.left()}"
+        text = f"{len(self.records)} of {len(self.orders)}: {fit.name}, part {fit.split + 1}: {outcome(record)}; {self.left()}"
         self._write(text)
         if self.live is None:
-            self._print(text)
+            self._show(text)
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """A line, on the console and in the file."""
         self._write(text)
-        self._print(text)
+        self._show(text)
 
-    def _print(self, text: str) -> None:
+    def _show(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _write(self, text: str) -> None:
@@ -142,11 +142,11 @@ class ProgressDisplay:
         return rows
 
 
-def said(record: FitRecord) -> str:
+def outcome(record: FitRecord) -> str:
     """A record in a few words.
 
     >>> from graphattn.comparison.record import Fit
-    >>> said(FitRecord(Fit("p", "gcn", "edges", 0, 0), "failed", "R2", reason="it diverged"))
+    >>> outcome(FitRecord(Fit("p", "gcn", "edges", 0, 0), "failed", "R2", reason="it diverged"))
     'failed: it diverged'
     """
     if record.status == "failed" or record.score is None:

@@ -1,4 +1,4 @@
-"""What is equal for all layers of a comparison: parts, budget, size, tuning effort."""
+"""Settings of a comparison, equal for all layers: parts, budget, size, tuning effort."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _NOT_OF_A_FIT = ("repeats", "seeds", "split", "seed", "rope", "controls")
 @final
 @dataclass(frozen=True)
 class Settings:
-    """What is equal for all layers of a comparison.
+    """Settings that are equal for all layers of a comparison.
 
     Args:
-        repeats: times that the data are divided anew; given parts are all used, once each.
-        seeds: fits of every layer on every division, each from its own weights; if not given, 1, and as many as make up the
-            repeats where parts are given.
+        repeats: number of random splits; given splits are all used, once each.
+        seeds: fits of every configuration per split, each with its own weights; if not given, 1, or as many as make up the
+            repeats where splits are given.
         split: ``random``, ``stratified``, ``scaffold_balanced``, ``scaffold`` or ``given``; chosen by the data if not given.
         fractions: shares of the training, the validation and the test part.
-        trials: of tuning, of each layer inside each training part; 0 leaves the settings below as they are.
-        epochs: most passes over the training part.
-        patience: epochs without a lower validation loss after which training stops; the best epoch's weights are kept.
+        trials: tuning trials per configuration and split; 0 leaves the settings below as they are.
+        epochs: maximum number of epochs.
+        patience: epochs without a lower validation loss before training stops; the weights of the best epoch are kept.
         batch_size, learning_rate, weight_decay, dropout: of every fit; tuning chooses the last three anew.
         width, hidden, depth, heads: of the first attention network; the others' widths follow from its number of parameters.
         seed: of parts, weights, order and dropout.
-        rope: differences of scores smaller than this count as none.
+        rope: region of practical equivalence: largest difference of scores that counts as none.
         trees: of random forests.
         controls: whether the first graph of each layer is fitted on permuted labels as well.
 
@@ -78,7 +78,7 @@ class Settings:
             raise ValueError(f"expected three shares above 0 that add up to 1, got fractions={shares}")
 
     def of_fits(self) -> dict[str, Any]:
-        """What the result of one fit depends on: more repeats or another rope make no fit another one."""
+        """Settings that the result of a fit depends on; neither the number of repeats nor the rope is one of them."""
         return {name: value for name, value in asdict(self).items() if name not in _NOT_OF_A_FIT}
 
 

@@ -154,7 +154,7 @@ def _check(problem: Problem, split: Split, what: str) -> None:
         found = np.unique(labels)
         if len(found) < 2:
             one = f"the class {problem.classes[int(found[0])]!r}" if problem.classes and len(found) else "one value"
-            only = f"{one} only" if len(found) else "nothing to ask"
+            only = f"{one} only" if len(found) else "no labels"
             raise ValueError(
                 f"expected classes or values that differ in every part, but {what} leaves {only} in the {name} part"
             )

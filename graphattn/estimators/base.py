@@ -88,13 +88,13 @@ class Estimator(BaseEstimator, ABC):
         """How many nodes each sample has, where a model answers for each node."""
 
     @abstractmethod
-    def _write(self, folder: str | Path, told: dict[str, Any]) -> Path:
-        """Saves the model with what is told about labels or values."""
+    def _write(self, folder: str | Path, described: dict[str, Any]) -> Path:
+        """Save the model with the description of labels or values."""
 
     @classmethod
     @abstractmethod
     def _stored(cls, folder: str | Path, trust: bool, classes: bool) -> tuple[Self, dict[str, Any]]:
-        """The estimator in a folder, with its model and what was told; refuses one of values where classes are expected."""
+        """The estimator in a folder, with its model and its description; refuses one of values where classes are expected."""
 
     def _usable(self, samples: list[Any]) -> Usable:
         """Those to learn from; a warning names the others."""

@@ -28,7 +28,7 @@ from graphattn.training.fitted_graphs import FittedNetwork, Training
 from graphattn.training.recipe import Recipe
 
 _HEADS = 4
-_MOST_TOLD = 20
+_MOST_NAMED = 20
 
 
 class _Graphs(Estimator):
@@ -113,8 +113,8 @@ class _Graphs(Estimator):
     def _answers(self, model: FittedNetwork, samples: list[Any]) -> NDArray[np.float64]:
         return model(samples)
 
-    def _write(self, folder: str | Path, told: dict[str, Any]) -> Path:
-        return self.model_.save(folder, {"parameters": self._parameters(), **told})
+    def _write(self, folder: str | Path, described: dict[str, Any]) -> Path:
+        return self.model_.save(folder, {"parameters": self._parameters(), **described})
 
     @classmethod
     def _stored(cls, folder: str | Path, trust: bool, classes: bool) -> tuple[Self, dict[str, Any]]:
@@ -134,9 +134,9 @@ class _Graphs(Estimator):
 
 def _tell(graphs: Sequence[Data], configuration: Configuration, form: Form | None) -> None:
     """Warns of values that are missing and of weights that are not used."""
-    if told := gaps(graphs, configuration.reads):
-        more = (f"and {len(told) - _MOST_TOLD} more features",) if len(told) > _MOST_TOLD else ()
-        warnings.warn("; ".join(told[:_MOST_TOLD] + more), stacklevel=5)
+    if gapped := gaps(graphs, configuration.reads):
+        more = (f"and {len(gapped) - _MOST_NAMED} more features",) if len(gapped) > _MOST_NAMED else ()
+        warnings.warn("; ".join(gapped[:_MOST_NAMED] + more), stacklevel=5)
     if (form is None or not form.edge_weight) and any(map(weighted, graphs)):
         why = (
             f"{configuration.layer} on {configuration.topology} does not read it"
@@ -151,9 +151,9 @@ class GraphClassifier(Classifier, _Graphs):
     """Predicts a class of a graph: a layer on a topology, in the network of :func:`graphattn.compare`.
 
     Args:
-        layer: ``attention``, ``edge_attention`` (with what edges and distances say), ``gcn``, ``gat``, ``gatv2``, ``gin``,
-            ``sage``, ``edgeconv``, or ``mlp``, which hears nobody.
-        topology: who hears whom: ``full`` (everyone in a graph), ``edges`` (those of the data), ``edges+hub``, or ``none``.
+        layer: ``attention``, ``edge_attention`` (with edge features and distances), ``gcn``, ``gat``, ``gatv2``, ``gin``,
+            ``sage``, ``edgeconv``, or ``mlp``, which has no edges.
+        topology: the edges: ``full`` (all pairs of nodes in a graph), ``edges`` (those of the data), ``edges+hub``, or ``none``.
         channels: width of the network, a multiple of 4.
         layers: number of blocks.
         dropout: share of activations dropped in training.
@@ -172,8 +172,9 @@ class GraphClassifier(Classifier, _Graphs):
     label for each graph, or the name of an attribute of graphs. In ``cross_val_score`` they go to the splitter:
     ``cross_val_score(model, graphs, y, groups=patients, cv=GroupKFold())``.
 
-    **Missing numbers** (NaN) of nodes or edges are replaced by the mean, with a column beside that says so; a warning names them.
-    ``edge_weight`` is read by ``gcn`` on lists of edges and, as a feature, by ``edge_attention``; else a warning says it is not.
+    **Missing numbers** (NaN) of nodes or edges are replaced by the mean, with a further column that marks them; a warning names
+    them. ``edge_weight`` is read by ``gcn`` on lists of edges and, as a feature, by ``edge_attention``; with others, a warning
+    states that it is not used.
 
     >>> from graphattn.data.generated import motif
     >>> graphs = motif(40)

@@ -106,8 +106,8 @@ class Classifier(ClassifierMixin, Estimator):
         Raises:
             ValueError: another model; changed, damaged or missing files.
         """
-        estimator, told = cls._stored(folder, trust, classes=True)
-        estimator.classes_ = np.array(told["classes"])
+        estimator, described = cls._stored(folder, trust, classes=True)
+        estimator.classes_ = np.array(described["classes"])
         return estimator
 
 
@@ -183,6 +183,6 @@ class Regressor(RegressorMixin, Estimator):
         Raises:
             ValueError: another model; changed, damaged or missing files.
         """
-        estimator, told = cls._stored(folder, trust, classes=False)
-        estimator.one_dimensional_ = told["one_dimensional"]
+        estimator, described = cls._stored(folder, trust, classes=False)
+        estimator.one_dimensional_ = described["one_dimensional"]
         return estimator

@@ -102,8 +102,8 @@ class _Molecules(Estimator):
         graphs = _graphs(samples, model.standardiser is not None)
         return model.predict(graphs) if model.task.kind == "regression" else model.probabilities(graphs)
 
-    def _write(self, folder: str | Path, told: dict[str, Any]) -> Path:
-        self.model_.record |= {"labels" if name == "classes" else name: value for name, value in told.items()}
+    def _write(self, folder: str | Path, described: dict[str, Any]) -> Path:
+        self.model_.record |= {"labels" if name == "classes" else name: value for name, value in described.items()}
         return self.model_.save(folder)
 
     @classmethod

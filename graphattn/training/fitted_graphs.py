@@ -117,14 +117,14 @@ class FittedNetwork:
         fit(network, train, validation, given.recipe, given.loss, measures={})
         return fitted
 
-    def heard(self, graph: Data) -> Data:
-        """A copy with what the network hears."""
+    def prepared(self, graph: Data) -> Data:
+        """Copy with the attributes that the network reads."""
         return prepared(plain(graph, self.form, self.configuration.reads), [self.configuration])
 
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
         """Probabilities ``[N, classes]``, or values ``[N, T]``, of each graph or of all nodes one graph behind the other."""
-        batches = DataLoader([self.heard(graph) for graph in graphs], batch_size=batch_size)
+        batches = DataLoader([self.prepared(graph) for graph in graphs], batch_size=batch_size)
         found = [self.network(batch).double() for batch in batches]
         said = torch.cat(found) if found else torch.zeros(0, self.outputs, dtype=torch.float64)
         if "y" not in self.scales:

@@ -36,7 +36,7 @@ def console(terminal=False):
 def test_fits_are_lines_where_no_table_moves_and_in_the_file(tmp_path):
     shown, log = console(), tmp_path / "log.txt"
     with ProgressDisplay(ORDERS, [], 1, shown, log) as watch:
-        watch.say("scores [of] test parts")
+        watch.print("scores [of] test parts")
         watch.see(FitEvent(ORDERS[0]))
         watch.see(FitEvent(ORDERS[0], record(0)))
         watch.see(FitEvent(ORDERS[1], replace(record(1), status="failed", score=None, reason="it diverged")))

@@ -1,4 +1,4 @@
-"""A batch of molecules in which every atom hears every atom of its molecule, with a learned bias by bond or distance."""
+"""A batch of molecules as full graphs, with a learned bias by bond type or distance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graphattn.backends import use_backend
 from graphattn.bench import graphs, peers
-from graphattn.bench.cases.sparse import attention, hears, states
+from graphattn.bench.cases.sparse import attended, attention, states
 from graphattn.bench.comparison import (
     BOTH,
     FORWARD,
@@ -36,7 +36,7 @@ def alone(shrink: int = 1) -> Iterator[Comparison]:
     bias = LinearBias("pair", batch.kinds, _HEADS)
     edge = {"pair": torch.eye(batch.kinds), "pair_kind": batch.pair_kind}
     query, key, value = leaves = states(graph.num_receivers, _HEADS, _CHANNELS)
-    ours, edge_index = hears(attention(_HEADS, _CHANNELS, bias), graph, edge), graph.edge_index()
+    ours, edge_index = attended(attention(_HEADS, _CHANNELS, bias), graph, edge), graph.edge_index()
     table = bias.linear.weight
 
     def on_edges() -> Tensor:

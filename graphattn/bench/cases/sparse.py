@@ -33,8 +33,8 @@ def attention(heads: int, channels: int, bias: LinearBias | None = None) -> Grap
     return GraphLayer(Attend(-1, Heads(heads, channels), edge_bias=bias), SoftmaxSum(), Replace())
 
 
-def hears(layer: GraphLayer, graph: Topology, edge: State | None = None) -> peers.Attention:
-    """What receivers hear by the layer's backend, of queries, keys and values that are given."""
+def attended(layer: GraphLayer, graph: Topology, edge: State | None = None) -> peers.Attention:
+    """Aggregated messages by the backend of the layer, for given queries, keys and values."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         inputs = Inputs({"key": key, "value": value}, {"query": query}, edge or {}, None)
@@ -50,7 +50,7 @@ def on_edges(
     query, key, value = leaves = states(nodes, heads, channels)
     graph, layer = Edges(ends, nodes).prepare(), attention(heads, channels)
     sizes = f"{nodes:,} nodes, {ends.size(1):,} edges, H{heads}C{channels}"
-    ours, theirs = hears(layer, graph), peers.propagation(heads, channels, ends)
+    ours, theirs = attended(layer, graph), peers.propagation(heads, channels, ends)
     quick = compiled(peers.propagation(heads, channels, ends))
     sides: dict[str, Callable[[], Tensor]] = {
         OURS: lambda: ours(query, key, value),
@@ -85,13 +85,13 @@ def power_law(shrink: int = 1) -> Iterator[Comparison]:
 
 
 def points(shrink: int = 1) -> Iterator[Comparison]:
-    """Points that hear their eight nearest."""
+    """Points with edges from their eight nearest neighbours."""
     nodes = max(10_000 // shrink, 16)
     return on_edges(graphs.neighbours(nodes), nodes, heads=8, channels=16)
 
 
 def bonds(shrink: int = 1) -> Iterator[Comparison]:
-    """Atoms that hear the atoms they share a bond with; peers lay the molecules out with padding, too."""
+    """Atoms with edges along bonds; peers lay the molecules out with padding, too."""
     batch = graphs.molecules(max(256 // shrink, 4))
     padded, ends = peers.Padded(batch.ptr), batch.bonds
     mask = padded.pairs(torch.ones(ends.size(1), dtype=torch.bool), ends, filling=False)[:, None]

@@ -1,4 +1,4 @@
-"""What costs little and must be beaten: the majority, pooled features, fingerprints, pixels side by side."""
+"""Cheap baselines: majority class, pooled features, fingerprints, concatenated node features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, floating-point operations by formula, and graphs in a second."""
+"""Costs of a network: parameters, floating-point operations by formula, and graphs per second."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def cost(
     batch_size: int = 256,
     repeats: int = 3,
 ) -> Cost:
-    """What the network costs on some of the graphs.
+    """Cost of the network on some of the graphs.
 
     A product and its sum are two operations. Products with matrices and messages along edges are counted; a sum over all nodes
     that is the same for every receiver is counted once for a graph, as it is computed. Activations, norms, softmax and the mean
@@ -122,7 +122,7 @@ def flops(model: Network, configuration: Configuration, heads: int, batch: Data)
 
 
 def work(heads: int, x: Tensor, graph: Topology, edge: State | None) -> LayerWork:
-    """What one layer of so many heads computes with."""
+    """Sizes that the operations of one layer depend on."""
     sums = graph.num_receivers if isinstance(graph, Blockwise) else graph.num_edges
     edge = edge or {}
     kinds, edge_kinds = (len(edge[name]) if name in edge else 0 for name in ("pair", "bond_number"))

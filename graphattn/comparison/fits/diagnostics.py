@@ -1,4 +1,4 @@
-r"""What a trained network does: how widely and how far it listens, whether its states become alike, what reaches a node.
+r"""Diagnostics of a trained network: width and reach of attention, over-smoothing, receptive field of a node.
 
 Letters: ``N`` nodes, ``E`` edges of a layer's topology, ``H`` heads, ``K`` edges of the data, ``F`` channels.
 """
@@ -45,14 +45,14 @@ def learned(
     """What the network learned, by name; a list has a number for each layer. What is not defined is not there.
 
     - ``entropy``, by layer: of attention, as a share of its maximum, the logarithm of the number of senders; the mean over heads
-      and nodes that hear two or more. Not for layers without attention.
+      and nodes of degree two or more. Not for layers without attention.
     - ``distance``, by layer: hops from sender to receiver on the edges of the data, weighted by attention; pairs without a path
       and virtual nodes are left out.
     - ``dirichlet``, in front of the first block and behind each one: how much nodes differ that an edge of the data joins
       (:func:`dirichlet`); near 0 it is over-smoothing.
     - ``reach``: hops from which a node's state behind the last block comes (:func:`reach`).
     - ``true_edges``, by layer: the area under the ROC curve of attention (mean of heads, times the number of senders) for
-      ``true_edge``, among the edges of the data that the layer hears.
+      ``true_edge``, among the edges of the data that are in its topology.
 
     Args:
         model: of :func:`~graphattn.comparison.fits.networks.network`.
@@ -98,15 +98,15 @@ def look(batch: Data) -> Seen:
     return Seen(batch, torch.cat(hops).to(ptr.device), full.edge_number(edge_index[1], edge_index[0]))
 
 
-def relative_entropy(attention: AttentionMap, asked: Tensor) -> float:
-    """The mean entropy of those ``asked`` (bool ``[N_i]``) who hear two or more, as a share of its maximum; else NaN.
+def relative_entropy(attention: AttentionMap, mask: Tensor) -> float:
+    """Mean entropy of the nodes in ``mask`` (bool ``[N_i]``) of degree two or more, as a share of its maximum; else NaN.
 
     >>> alpha = torch.tensor([[0.5], [0.5], [1.0], [0.0]])
     >>> relative_entropy(AttentionMap("layer", Full([2]), alpha), torch.tensor([True, True]))
     0.5
     """
     degree = attention.graph.degrees()
-    several = asked & (degree > 1)
+    several = mask & (degree > 1)
     return _mean((entropy(attention).mean(1) / degree.clamp(min=2).log())[several])
 
 
@@ -136,7 +136,7 @@ def reach(through: Callable[[Tensor], Tensor], x: Tensor, seen: Seen, draws: int
     for a node ``i`` of each graph and a vector ``v`` of signs, drawn ``draws`` times. A pair without a path is left out.
 
     Args:
-        through: what makes of the states ``x [N, F]`` those that are asked.
+        through: maps states ``x [N, F]`` to later ones.
         x: the states.
         seen: the batch and its hops.
         draws: nodes of each graph.
@@ -170,9 +170,9 @@ def _of_attention(model: Network, seen: Seen) -> dict[str, float | list[float]]:
     if not maps:
         return {}
     nodes = [among_nodes(each) for each in maps]
-    asked = [each >= 0 for each in nodes]
+    masks = [each >= 0 for each in nodes]
     found: dict[str, float | list[float]] = {
-        "entropy": [relative_entropy(each, who) for each, who in zip(maps, asked, strict=True)],
+        "entropy": [relative_entropy(each, mask) for each, mask in zip(maps, masks, strict=True)],
         "distance": [mean_hops(each, number, seen) for each, number in zip(maps, nodes, strict=True)],
     }
     if "true_edge" in seen.batch:
@@ -197,18 +197,18 @@ def mean_hops(attention: AttentionMap, nodes: Tensor, seen: Seen) -> float:
 
 
 def true_edges(attention: AttentionMap, nodes: Tensor, seen: Seen) -> float:
-    """The area under the ROC curve of attention for ``true_edge``; NaN where edges that are heard are all true or none is."""
+    """The area under the ROC curve of attention for ``true_edge``; NaN where all edges or none are true."""
     from sklearn.metrics import roc_auc_score
 
     sender, receiver, alpha = _between_nodes(attention, nodes)
     many = attention.graph.degrees()[nodes >= 0].to(alpha.dtype)
     pair = Full(seen.batch).edge_number(receiver, sender)
     score = alpha.new_full(seen.hops.shape, math.nan).index_copy(0, pair, alpha * many[receiver])[seen.pair]
-    heard = ~score.isnan()
-    truth = seen.batch["true_edge"].bool()[heard]
+    scored = ~score.isnan()
+    truth = seen.batch["true_edge"].bool()[scored]
     if bool(truth.all()) or not bool(truth.any()):
         return math.nan
-    return float(roc_auc_score(truth.cpu().numpy(), score[heard].double().cpu().numpy()))
+    return float(roc_auc_score(truth.cpu().numpy(), score[scored].double().cpu().numpy()))
 
 
 def _between_nodes(attention: AttentionMap, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""One fit: a network at its size learns the training part, the validation part stops it, the test part is asked once."""
+"""One fit: a network is trained on the training part, stopped by the validation part and scored once on the test part."""
 
 from __future__ import annotations
 
@@ -86,13 +86,14 @@ def started(problem: Problem, order: FitOrder, settings: Settings) -> FitRecord:
 
 
 def fit(problem: Problem, order: FitOrder, settings: Settings, folder: Path | None = None) -> FitRecord:
-    """Trains, tunes before where trials are asked for, scores and measures; whatever a layer does, a record comes of it.
+    """Tune where trials are given, train, score and measure a network; returns a record in any case.
 
-    Memory that runs out halves the batch, down to one graph, and the record says so. Everything else that goes wrong is the
-    reason of a fit that failed.
+    Where memory runs out the batch is halved, down to one graph, which is recorded. Any other error is the reason of a fit
+    that failed.
 
     Args:
-        problem: with graphs as the configuration hears them (``design.prepared``); of permuted labels, with these.
+        problem: with graphs as :func:`~graphattn.comparison.fits.networks.prepared` for the configuration; for controls, with
+            permuted labels.
         order: the configuration, its size and its parts.
         settings: what is equal for all.
         folder: of the journals of tuning.
@@ -117,8 +118,8 @@ def fit(problem: Problem, order: FitOrder, settings: Settings, folder: Path | No
         batch //= 2
         free()
     if batch < most or order.batch_size is not None:
-        said = f"memory ran out with batches of {settings.batch_size}, so they were of {batch}"
-        found = replace(found, reason="; ".join(filter(None, (said, found.reason))))
+        smaller = f"memory ran out with batches of {settings.batch_size}, so they were of {batch}"
+        found = replace(found, reason="; ".join(filter(None, (smaller, found.reason))))
     return replace(found, seconds=time.perf_counter() - before)
 
 
@@ -216,7 +217,7 @@ class _Fit:
         return outputs
 
     def _measured(self, model: Network, record: FitRecord) -> FitRecord:
-        """What it costs and what it learned; a fit that this fails for has a score all the same, and says so."""
+        """Record with costs and diagnostics; where these fail, the score is kept and the reason recorded."""
         rows = [0] if self.problem.transductive else self.order.split.test[:MEASURED].tolist()
         try:
             costs = cost(model, self.configuration, self.size.heads, self.problem, rows)
@@ -228,7 +229,7 @@ class _Fit:
 
 @torch.no_grad()
 def predicted(model: nn.Module, graphs: Sequence[Data], problem: Problem, batch: int) -> NDArray[np.float64]:
-    """What a network says of all that is asked, a row each."""
+    """Outputs of a network, a row for each label."""
     model.eval()
     found = []
     for each in DataLoader(list(graphs), batch_size=4 * batch):

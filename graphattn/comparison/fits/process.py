@@ -1,4 +1,4 @@
-"""What a fit does to the process it runs in: threads, memory, Ctrl-C."""
+"""Resources of the process that runs a fit: threads, time, memory."""
 
 from __future__ import annotations
 

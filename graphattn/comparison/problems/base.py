@@ -24,21 +24,21 @@ class Problem:
     Each graph is a PyG ``Data``: ``x`` are numbers ``[n, F]`` (float) or categories ``[n, columns]`` (int64);
     ``edge_index [2, K]`` in both directions of an undirected edge, without self-loops; optionally ``edge_attr``, numbers or
     categories as well, ``pos [n, D]``, and ``true_edge [K]`` (bool), the edges that decide, where that is known. ``y`` is ``[1]``
-    or, for nodes, ``[n]``: a class number (int64) or a value (float); a node with ``y`` -100 or NaN is not asked.
+    or, for nodes, ``[n]``: a class number (int64) or a value (float); a node with ``y`` -100 or NaN has no label.
 
     Args:
         name: as in tables.
         graphs: all of them, of every part.
         target: ``binary``, ``multiclass`` or ``regression``.
         classes: their names, in order of their numbers; none for regression.
-        level: whether whole graphs or nodes are asked.
+        level: whether labels are of graphs or of nodes.
         groups: graphs of one group stay in one part (a patient); none if all are free.
         smiles: of the molecules, for fingerprints; none if the graphs are something else.
         splits: given parts, numbers of graphs (of nodes where :attr:`transductive`); none if parts are drawn.
         notes: what a reader has to know: rows that were set aside and why, where the data come from.
 
     Raises:
-        ValueError: no graph; another number of answers, groups or SMILES than of graphs; groups of one graph whose nodes are
+        ValueError: no graph; another number of labels, groups or SMILES than of graphs; groups of one graph whose nodes are
             divided; fewer classes than two, a class of which there is none, a number that is no class; a regression with classes
             or with one value only; a given part that is empty, that shares something with another, or that names what there is
             not.
@@ -73,7 +73,7 @@ class Problem:
         labels = self.labels()
         if self.level == "graph" and len(labels) != len(self.graphs):
             raise ValueError(f"expected one y for each of {len(self.graphs)} graphs, got {len(labels)}")
-        _check_answers(self.target, self.classes, self.asked())
+        _check_answers(self.target, self.classes, self.known_labels())
         for number, split in enumerate(self.splits or ()):
             _check_split(number, split, len(labels) if self.transductive else len(self.graphs))
 
@@ -84,7 +84,7 @@ class Problem:
 
     @property
     def outputs(self) -> int:
-        """Numbers that a network says about each graph or node: one for each class, one value."""
+        """Number of outputs for each graph or node: one for each class, or one value."""
         return 1 if self.target == "regression" else len(self.classes)
 
     @property
@@ -96,25 +96,25 @@ class Problem:
         """``y`` of all graphs, ``[graphs]``, or of all nodes one graph behind the other, ``[N]``."""
         return np.concatenate([data["y"].reshape(-1).double().numpy() for data in self.graphs])
 
-    def asked(self) -> NDArray[np.float64]:
-        """Those of :meth:`labels` that are asked: neither NaN nor, for classes, -100."""
+    def known_labels(self) -> NDArray[np.float64]:
+        """Labels that are known: neither NaN nor, for classes, -100."""
         labels = self.labels()
         return labels[~np.isnan(labels) & ((labels != -100) | (self.target == "regression"))]
 
 
-def _check_answers(target: Target, classes: Sequence[str], asked: NDArray[np.float64]) -> None:
+def _check_answers(target: Target, classes: Sequence[str], known: NDArray[np.float64]) -> None:
     if target == "regression":
-        if classes or len(np.unique(asked)) < 2:
-            values = ", ".join(f"{value:g}" for value in np.unique(asked)[:2]) or "none"
+        if classes or len(np.unique(known)) < 2:
+            values = ", ".join(f"{value:g}" for value in np.unique(known)[:2]) or "none"
             raise ValueError(f"expected values that differ and no classes, got values {values} and classes {classes}")
         return
     if len(classes) < 2 or (target == "binary" and len(classes) > 2):
         wanted = "two classes" if target == "binary" else "two classes or more"
         raise ValueError(f"expected {wanted}, got {len(classes)}: {', '.join(classes)}")
-    unknown = asked[~np.isin(asked, np.arange(len(classes)))]
+    unknown = known[~np.isin(known, np.arange(len(classes)))]
     if len(unknown):
         raise ValueError(f"expected class numbers below {len(classes)}, got {unknown[0]:g}")
-    absent = sorted(set(range(len(classes))) - set(asked.astype(int).tolist()))
+    absent = sorted(set(range(len(classes))) - set(known.astype(int).tolist()))
     if absent:
         raise ValueError(f"expected examples of every class, got none of {', '.join(classes[k] for k in absent)}")
 

@@ -19,7 +19,7 @@ from graphattn.data.groups import group_keys
 from graphattn.data.splits import Split
 
 _WEIGHTS = (
-    "edges have weights: gcn multiplies by them on edges, edges+hub and shuffled; edge_attention hears them as a feature of "
+    "edges have weights: gcn multiplies by them on edges, edges+hub and shuffled; edge_attention reads them as a feature of "
     "edges that have no categories; the other layers, and gcn on full, do not use them"
 )
 _MASKS = ("train_mask", "val_mask", "test_mask")
@@ -63,21 +63,19 @@ def problem_of_graphs(
     else:
         reads = READ_BY_SOME
     usable = {position: cast(Data, graph) for position, graph in enumerate(held) if position not in problems}
-    asked = read_targets(usable, target, task)
-    problems = dict(sorted((problems | asked.problems).items()))
-    kept = [usable[position] for position in asked.y]
+    read = read_targets(usable, target, task)
+    problems = dict(sorted((problems | read.problems).items()))
+    kept = [usable[position] for position in read.y]
     notes = set_aside(problems, len(held)) + lacking(common) + gaps(kept, reads)
     copies = [plain(graph, common, reads) for graph in kept]
-    for copy, y in zip(copies, asked.y.values(), strict=True):
+    for copy, y in zip(copies, read.y.values(), strict=True):
         copy.y = y
     given, more = (), ()
-    if asked.level == "node" and len(copies) == 1:
-        given, more = _given(next(iter(usable.values())), asked.y[next(iter(asked.y))])
-    kept_groups = None if keys is None else [keys[position] for position in asked.y]
+    if read.level == "node" and len(copies) == 1:
+        given, more = _given(next(iter(usable.values())), read.y[next(iter(read.y))])
+    kept_groups = None if keys is None else [keys[position] for position in read.y]
     parts = given or None
-    return Problem(
-        name, copies, asked.target, asked.classes, asked.level, kept_groups, splits=parts, notes=notes + more
-    )
+    return Problem(name, copies, read.target, read.classes, read.level, kept_groups, splits=parts, notes=notes + more)
 
 
 def lacking(common: Form | None) -> tuple[str, ...]:
@@ -98,12 +96,12 @@ def completed(split: Split, names: Sequence[str]) -> tuple[Split, tuple[str, ...
 
 
 def _given(graph: Data, y: Tensor) -> tuple[tuple[Split, ...], tuple[str, ...]]:
-    """The parts that masks of nodes name, without nodes that are not asked."""
+    """The parts that masks of nodes name, without nodes that have no label."""
     if not all(name in graph for name in ("train_mask", "test_mask")):
         return (), ()
-    asked = ~(y.isnan() if y.is_floating_point() else y == -100)
+    known = ~(y.isnan() if y.is_floating_point() else y == -100)
     masks = [graph[name] if name in graph else torch.zeros_like(graph["test_mask"]) for name in _MASKS]
-    tables = [(mask.bool().view(len(y), -1) & asked[:, None]).numpy() for mask in masks]
+    tables = [(mask.bool().view(len(y), -1) & known[:, None]).numpy() for mask in masks]
     folds = max(table.shape[1] for table in tables)
     drawn = [Split(*(np.flatnonzero(table[:, fold % table.shape[1]]) for table in tables)) for fold in range(folds)]
     names = [str(node) for node in range(len(y))]

@@ -66,7 +66,7 @@ def _groups(table: MoleculeTable, column: str, molecules: Molecules, data: str |
 
 
 def _plain(graph: Data, kind: Target) -> Data:
-    """A molecule with nothing in it but what layers hear; distances are kept, for they are computed already."""
+    """Copy of a molecule with the attributes that layers read; distances are kept, since they are computed already."""
     held = Data.from_dict({name: graph[name] for name in ("x", "edge_index", "edge_attr", "distance")})
     held.y = graph["y"].view(1) if kind == "regression" else graph["y"].view(1).long()
     return held

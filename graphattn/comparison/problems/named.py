@@ -41,7 +41,7 @@ def problem(
 
     Args:
         data: a name (:data:`NAMES`: an embedded data set or data made by rule), a CSV, TSV or SDF file of molecules, a list of
-            PyG graphs, a PyG dataset, one graph whose nodes are asked, or a problem, which is left as it is.
+            PyG graphs, a PyG dataset, one graph with labels of nodes, or a problem, which is left as it is.
         target: a column of a file by name, one of several targets in ``y`` by number; not needed where there is one.
         smiles: the column of SMILES in a file; guessed if not given.
         task: ``binary``, ``multiclass`` or ``regression``; guessed if not given.
@@ -49,7 +49,7 @@ def problem(
             is in one part. All are free if not given.
         layers: names of those that will be compared; features of edges are demanded of all PyG graphs only where one of them
             reads these. All if not given.
-        count: at most so many graphs, drawn by ``seed``; data made by rule are so many.
+        count: maximum number of graphs, drawn by ``seed``; data made by rule are so many.
         seed: of what is drawn or made.
 
     Raises:
@@ -96,8 +96,8 @@ def _by_name(
         raise ValueError(f"expected groups as the name of a column of {name!r}, got {type(groups).__name__}")
     if name in _MADE and not Path(data).exists():
         if (target, smiles, task, groups) != (None, None, None, None):
-            asked = f"{target=}, {smiles=}, {task=} and {groups=}"
-            raise ValueError(f"{name!r} has one target and no columns; got {asked}")
+            given = f"{target=}, {smiles=}, {task=} and {groups=}"
+            raise ValueError(f"{name!r} has one target and no columns; got {given}")
         return _MADE[name](count, seed)
     try:
         return _fewer(_grouped(problem_of_molecules(data, target, smiles, task, groups)), count, seed)

@@ -1,4 +1,4 @@
-"""What is asked of graphs: their ``y``, whether it is of graphs or of nodes, and whether it is a class or a value."""
+"""Targets of graphs: their ``y``, whether it is of graphs or of nodes, and whether it is a class or a value."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ReadTargets(NamedTuple):
 
 
 def read_targets(graphs: Mapping[int, Data], column: int | None = None, task: Target | None = None) -> ReadTargets:
-    """What is asked of graphs, by their position.
+    """Targets of graphs, by their position.
 
     Args:
-        graphs: with ``y``, one answer (of several, one ``column`` is taken) or one for each node.
+        graphs: with ``y``, one target (of several, ``column`` chooses one) or one for each node.
         column: which of several targets.
         task: what they are; if not given, whole numbers are classes, and so are 0.0 and 1.0 alone; other numbers are values.
 
@@ -92,32 +92,32 @@ def _column(y: Tensor, column: int | None) -> Tensor:
 
 
 def _strange(found: Mapping[int, Tensor], level: Level) -> dict[int, str]:
-    """Answers of another type than most, infinite ones, and those of which there are none."""
+    """Targets of another type than most, infinite ones and missing ones."""
     types = Counter(y.is_floating_point() for y in found.values())
     decimal = bool(types) and types.most_common(1)[0][0]
     problems = dict[int, str]()
     for position, y in found.items():
-        asked = y[~y.isnan()] if y.is_floating_point() else y[y != -100]
+        known = y[~y.isnan()] if y.is_floating_point() else y[y != -100]
         if y.is_floating_point() != decimal:
             kind = str(y.dtype).removeprefix("torch.")
             problems[position] = (
                 f"y is {kind} ({y.flatten()[0].item()}) where most are {'float' if decimal else 'int64'}"
             )
-        elif not len(asked):
-            problems[position] = f"no y is asked: {y.flatten()[0].item()}" if level == "node" else f"y is {y[0].item()}"
-        elif asked.isinf().any():
-            problems[position] = f"y is {asked[asked.isinf()][0].item()}"
+        elif not len(known):
+            problems[position] = f"no y is known: {y.flatten()[0].item()}" if level == "node" else f"y is {y[0].item()}"
+        elif known.isinf().any():
+            problems[position] = f"y is {known[known.isinf()][0].item()}"
     return problems
 
 
 def _encoded(y: Mapping[int, Tensor], task: Target | None) -> tuple[dict[int, Tensor], Target, tuple[str, ...]]:
-    """Values as float32, or numbers of classes with -100 where nothing is asked; what they are; the names of classes."""
+    """Values as float32, or numbers of classes with -100 where there is no label; the kind of target; the names of classes."""
     if not y:
         return {}, task or "regression", ()
     joined = torch.cat(list(y.values()))
     decimal = joined.is_floating_point()
-    asked = joined[~joined.isnan() if decimal else joined != -100]
-    values = asked.unique()
+    known = joined[~joined.isnan() if decimal else joined != -100]
+    values = known.unique()
     if task == "regression" or (task is None and decimal and not set(values.tolist()) <= {0.0, 1.0}):
         return (
             {position: each.float().masked_fill(_unasked(each), torch.nan) for position, each in y.items()},

@@ -34,7 +34,7 @@ def write_report(
 ) -> Path:
     """Writes what `records` amount to as one HTML file and returns its path.
 
-    The file holds its styles, drawings and script, asks no network, and can be read on a phone and on paper.
+    The file contains its styles, drawings and script, needs no network, and is laid out for phones and paper too.
 
     Args:
         records: all fits of one problem, failed ones as well; what earlier versions did not record is named as missing.

@@ -73,7 +73,7 @@ def _tuning(trials: Any) -> list[str]:
 
 
 def facts(summary: Summary) -> tuple[FitRecord, dict[str, str]]:
-    """One fit as an example, and versions and hashes that tell whether data and parts are the same."""
+    """One fit as an example, with versions and hashes by which data and parts can be compared."""
     records = [record for row in (*summary.rows, *summary.controls) for record in (*row.fits, *row.failed)]
     example = next((record for row in summary.models for record in row.fits), records[0])
     parts = {record.fit.split: record.fit.split_hash for record in records if record.fit.split_hash}

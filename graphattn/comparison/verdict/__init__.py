@@ -1,1 +1,1 @@
-"""Verdict: intervals and tests over resamplings, what follows from them, and how it is said."""
+"""Verdict: intervals and tests over resamplings, findings, and the sentences that state them."""

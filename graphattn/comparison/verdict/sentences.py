@@ -37,7 +37,7 @@ class Verdict:
     """Findings in sentences.
 
     Args:
-        alarm: why no score may be trusted, if a control says so; else empty.
+        alarm: why no score may be trusted, where a control fails; else empty.
         headline: the answer in a few words.
         answer: the comparison behind it, with numbers.
         baselines: the best network against the baselines.

@@ -36,9 +36,9 @@ def test_outputs_and_measure_are_those_of_the_target(target, outputs, measure):
 def test_nodes_that_are_not_asked_count_for_nothing():
     classes = Problem("nodes", graphs([0, -100], [-100, 1]), "binary", ("a", "b"), "node")
     assert classes.labels().tolist() == [0, -100, -100, 1]
-    assert classes.asked().tolist() == [0, 1]
+    assert classes.known_labels().tolist() == [0, 1]
     values = Problem("nodes", graphs([0.5, float("nan")], [-100.0, 1.0]), "regression", level="node")
-    assert values.asked().tolist() == [0.5, -100, 1]
+    assert values.known_labels().tolist() == [0.5, -100, 1]
 
 
 def test_parts_are_of_nodes_where_one_graph_is_all_there_is():

@@ -280,9 +280,9 @@ def test_nodes_of_many_graphs():
     found = problem(graphs)
     assert (found.level, found.transductive) == ("node", False)
     assert found.labels().tolist() == [0, 1, -100, 1, 1, 0, 0, 0, 0]
-    assert found.notes == ("1 of 4 graphs were set aside: position 1: no y is asked: -100",)
+    assert found.notes == ("1 of 4 graphs were set aside: position 1: no y is known: -100",)
     values = problem([ring([0.5, NAN, 1.0]), ring([1.0, 2.0, 3.0])])
-    assert values.asked().tolist() == [0.5, 1, 1, 2, 3]
+    assert values.known_labels().tolist() == [0.5, 1, 1, 2, 3]
 
 
 def test_datasets_and_batches():
