@@ -30,7 +30,7 @@ def draw_seed() -> Tensor:
     return torch.randint(2**31, ())
 
 
-def loudness(
+def dropout_scale(
     seed: Tensor,
     receiver: Tensor,
     sender: Tensor,
@@ -51,7 +51,7 @@ def loudness(
     Shapes: -> ``[..., H]``.
 
     >>> edge = torch.arange(100_000)
-    >>> factor = loudness(torch.tensor(7), edge, edge, edge, 2, 0.25, torch.float32)
+    >>> factor = dropout_scale(torch.tensor(7), edge, edge, edge, 2, 0.25, torch.float32)
     >>> factor.unique()
     tensor([0.0000, 1.3333])
     >>> (factor == 0).float().mean(0)

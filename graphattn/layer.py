@@ -13,7 +13,7 @@ from torch_geometric.nn import MessagePassing
 
 from graphattn.backends import dispatch
 from graphattn.binding import bind, misfit
-from graphattn.dropout import draw_seed, loudness, must_be_share
+from graphattn.dropout import draw_seed, dropout_scale, must_be_share
 from graphattn.slots import Aggregation, Groups, Inputs, Message, Positions, State
 from graphattn.topology import Edges, Topology
 
@@ -199,7 +199,7 @@ class GraphLayer(MessagePassing):
         if seed is None:
             return heard
         number = torch.arange(heard.size(0), device=heard.device)
-        factor = loudness(seed, edge_index_i, edge_index_j, number, heard.size(1), self.dropout, heard.dtype)
+        factor = dropout_scale(seed, edge_index_i, edge_index_j, number, heard.size(1), self.dropout, heard.dtype)
         return heard * factor.unsqueeze(-1)
 
     def weights(self, graph: Topology, inputs: Inputs) -> Tensor:

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from torch_geometric.nn import GATConv, TransformerConv
 
 from graphattn.aggregation import SoftmaxSum, Sum
-from graphattn.dropout import draw_seed, loudness
+from graphattn.dropout import draw_seed, dropout_scale
 from graphattn.layer import GraphLayer
 from graphattn.message import Attend, Copy, Heads
 from graphattn.testing import assert_backends_agree
@@ -19,12 +19,12 @@ EDGE = torch.arange(20_000)
 
 
 def dropped(seed=3, receiver=EDGE, sender=EDGE, number=EDGE, heads=2, dropout=0.5):
-    return loudness(torch.tensor(seed), receiver, sender, number, heads, dropout, torch.float32) == 0
+    return dropout_scale(torch.tensor(seed), receiver, sender, number, heads, dropout, torch.float32) == 0
 
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
 def test_the_share_is_dropped_and_the_mean_is_kept(dropout):
-    factor = loudness(torch.tensor(1), EDGE, EDGE, EDGE, 4, dropout, torch.float32)
+    factor = dropout_scale(torch.tensor(1), EDGE, EDGE, EDGE, 4, dropout, torch.float32)
     assert (factor == 0).float().mean() == pytest.approx(dropout, abs=0.01)
     assert factor.mean() == pytest.approx(1, abs=0.05)
 
@@ -38,7 +38,7 @@ def test_seed_ends_number_and_head_decide_independently(other):
 
 
 def test_the_hash_is_written_down():
-    factor = loudness(torch.tensor(5), torch.arange(4), torch.arange(4), torch.arange(4), 3, 0.5, torch.float32)
+    factor = dropout_scale(torch.tensor(5), torch.arange(4), torch.arange(4), torch.arange(4), 3, 0.5, torch.float32)
     assert factor.int().tolist() == [[2, 2, 0], [2, 2, 0], [0, 2, 2], [0, 2, 2]]
 
 
@@ -106,5 +106,5 @@ def test_a_dropout_of_everything_leaves_what_pyg_leaves(make, theirs, graph, by_
 
 
 def test_the_others_speak_up_by_the_same_factor_in_every_precision():
-    factor = loudness(torch.tensor(1), EDGE, EDGE, EDGE, 1, 0.3, torch.float64)
+    factor = dropout_scale(torch.tensor(1), EDGE, EDGE, EDGE, 1, 0.3, torch.float64)
     assert set(factor.flatten().tolist()) == {0.0, 1 / 0.7}

@@ -1,6 +1,6 @@
 r"""Layers whose edges algebra removes: the same sum for a whole graph, a product of matrices, a convolution.
 
-- On complete graphs a message of the sender alone is heard alike by all receivers of its graph: one sum serves them.
+- On complete graphs a message of the sender alone is the same for all receivers of its graph: one sum serves them.
 - Factors of both places (:class:`~graphattn.message.ByPlace`) are one matrix for every graph of equal size.
 - One linear map of both ends (:class:`~graphattn.message.Difference`) is a part of the receiver and one of the sender.
 - GAT's attention needs the senders sorted (:mod:`graphattn.backends.sorted_attention`).
@@ -136,8 +136,8 @@ def _two_parts(message: Difference, aggregation: Aggregation, graph: Topology, i
     network, x_i, x_j = message.network, inputs.receivers["x"], inputs.senders["x"]
     assert isinstance(network, (nn.Linear, Linear))
     own = network(torch.cat([x_i, -x_i], dim=-1)).unsqueeze(1)
-    said = linear(x_j, network.weight[:, x_j.size(-1) :]).unsqueeze(1)
-    heard = _for_everyone(graph, _of_graphs(aggregation, graph, said))
+    sent = linear(x_j, network.weight[:, x_j.size(-1) :]).unsqueeze(1)
+    heard = _for_everyone(graph, _of_graphs(aggregation, graph, sent))
     many = _for_everyone(graph, graph.senders.ptr.diff()[:, None, None]).to(own.dtype)
     times = many if isinstance(aggregation, Sum) else (many > 0).to(own.dtype)
     return times * own + heard
@@ -192,7 +192,7 @@ def _convolution(message: Relation, graph: Topology, x: Tensor) -> Tensor:
 
 
 def _around(image: Tensor, dim: int, axis: Axis, length: int) -> Tensor:
-    """The image with what the kernel hears beyond its borders: the other side of a circle, else zeros."""
+    """The image with what the kernel reads beyond its borders: the other side of a circle, else zeros."""
     if axis.wrap:
         place = torch.arange(-axis.before, length + axis.after, device=image.device)
         return image.index_select(dim, place % length)

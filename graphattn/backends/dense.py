@@ -17,7 +17,7 @@ from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.layout.tiles import Plan
 from graphattn.backends.twice import differentiable
 from graphattn.backends.watched import watched
-from graphattn.dropout import loudness
+from graphattn.dropout import dropout_scale
 from graphattn.edge_terms.factored import one_at_least
 from graphattn.message import Attend
 from graphattn.score.base import dot, has_node_part, is_product, knows_matrices, matrix
@@ -79,7 +79,7 @@ class Dense:
             )
         biases = _biases(message, graph, plan, inputs, laid)
         factors = [
-            None if inputs.seed is None else _loudness(inputs.seed, tile, query, layer.dropout) for tile in tiles
+            None if inputs.seed is None else _dropout_scale(inputs.seed, tile, query, layer.dropout) for tile in tiles
         ]
         weighed = [_weighed(score, *parts) for parts in zip(laid, biases, factors, strict=True)]
         rows, alphas = [rows for rows, _ in weighed], [alpha for _, alpha in weighed]
@@ -87,10 +87,10 @@ class Dense:
             return _collect(graph, plan, value, rows)
         factored = _in_factors(message.edge_value, tiles, inputs.edge)
         if factored is not None:
-            said = [each.heard(alpha) for each, alpha in zip(factored, alphas, strict=True)]
-            return _collect(graph, plan, value, [row + more for row, more in zip(rows, said, strict=True)])
+            added = [each.heard(alpha) for each, alpha in zip(factored, alphas, strict=True)]
+            return _collect(graph, plan, value, [row + more for row, more in zip(rows, added, strict=True)])
         number, listed = message.edge_value.on_edges(graph, inputs.edge)
-        return _collect(graph, plan, value, rows) + _said_on_edges(graph, alphas, number, listed)
+        return _collect(graph, plan, value, rows) + _edge_values(graph, alphas, number, listed)
 
 
 def _hears_all(graph: Topology) -> bool:
@@ -137,7 +137,7 @@ def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> States:
 def _fused(tile: Tile, states: States, scale: float) -> Tensor:
     # Graphs before heads: the kernel then writes the heads of a node side by side, as the layer goes on with them.
     query, key, value = (state.transpose(0, 1) for state in states)
-    # A causal tile needs no mask for its padding: it comes last, so that no real receiver hears it.
+    # A causal tile needs no mask for its padding: it comes last, so that it is masked for every real receiver.
     mask = None if tile.causal or (mask := _mask(tile)) is None else mask.view(query.size(0), 1, *mask.shape[1:])
     rows = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=tile.causal, scale=scale)
     rows = differentiable(rows.transpose(0, 1), partial(gradients, tile, scale), *states)
@@ -168,7 +168,7 @@ def gradients(tile: Tile, scale: float, grad: Tensor, query: Tensor, key: Tensor
 
 
 def _mask(tile: Tile) -> Tensor | None:
-    """Which senders each receiver of a tile hears, ``[b, n, m]`` or ``[b, 1, m]``; None where all."""
+    """Mask of the senders of each receiver of a tile, ``[b, n, m]`` or ``[b, 1, m]``; None where all."""
     if not tile.complete:
         return tile.keep
     return None if tile.real_sender is None else tile.real_sender[:, None, :]
@@ -217,9 +217,9 @@ def _key_scores(
     scale = score.factor(query.size(-1))
     if factored is not None:
         return [each.scores(states.query * scale) for each, states in zip(factored, laid, strict=True)]
-    number, said = term.on_edges(graph, inputs.edge)
-    number = torch.arange(graph.num_edges, device=said.device) if number is None else number
-    products = dot(query.index_select(0, graph.receiver_of(number)) * scale, said)
+    number, term_value = term.on_edges(graph, inputs.edge)
+    number = torch.arange(graph.num_edges, device=term_value.device) if number is None else number
+    products = dot(query.index_select(0, graph.receiver_of(number)) * scale, term_value)
     listed = products.new_zeros(graph.num_edges, products.size(1)).index_add(0, number, products)
     return [_on_pairs(tile, listed) for tile in tiles]
 
@@ -238,10 +238,10 @@ def _may_be_minus_infinity(bias: Tensor) -> bool:
     return bias.is_cuda or torch.compiler.is_compiling() or bool(bias.detach().min() == -torch.inf)
 
 
-def _loudness(seed: Tensor, tile: Tile, like: Tensor, dropout: float) -> Tensor:
+def _dropout_scale(seed: Tensor, tile: Tile, like: Tensor, dropout: float) -> Tensor:
     """The dropout factors of a tile's edges, ``[H, b, n, m]``."""
     receiver, sender = tile.receiver[:, :, None], tile.sender[:, None, :]
-    return loudness(seed, receiver, sender, tile.edge, like.size(1), dropout, like.dtype).permute(3, 0, 1, 2)
+    return dropout_scale(seed, receiver, sender, tile.edge, like.size(1), dropout, like.dtype).permute(3, 0, 1, 2)
 
 
 def _weighed(similarity: Score, states: States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -259,7 +259,7 @@ def _weighed(similarity: Score, states: States, bias: _Bias, factor: Tensor | No
 
 
 def _collect(graph: Blockwise, plan: Plan, value: Tensor, rows: list[Tensor]) -> Tensor:
-    """Rows of all tiles ``[H, b, n, C]`` as ``[N_i, H, C]``; receivers that hear nobody get zeros."""
+    """Rows of all tiles ``[H, b, n, C]`` as ``[N_i, H, C]``; receivers without senders get zeros."""
     flat = [tile_rows.permute(1, 2, 0, 3).flatten(0, 1) for tile_rows in rows]
     if len(flat) == 1 and plan.tiles[0].whole:
         return flat[0]
@@ -267,9 +267,11 @@ def _collect(graph: Blockwise, plan: Plan, value: Tensor, rows: list[Tensor]) ->
     return torch.cat([*flat, value[:0], value.new_zeros(1, *value.shape[1:])]).index_select(0, plan.row)
 
 
-def _said_on_edges(graph: Blockwise, alphas: list[Tensor], number: Tensor | None, said: Tensor) -> Tensor:
-    """What the edges themselves say, weighed: only those that do, ``[K, H, C] -> [N_i, H, C]``."""
+def _edge_values(graph: Blockwise, alphas: list[Tensor], number: Tensor | None, term_value: Tensor) -> Tensor:
+    """Weighted sums of edge values, of the edges that have one, ``[K, H, C] -> [N_i, H, C]``."""
     flat = torch.cat([alpha.flatten(1) for alpha in alphas], dim=1)
-    number = torch.arange(graph.num_edges, device=said.device) if number is None else number
-    weighed = flat.index_select(1, graph.pair_of(number)).t().unsqueeze(-1) * said
-    return said.new_zeros(graph.num_receivers, *said.shape[1:]).index_add(0, graph.receiver_of(number), weighed)
+    number = torch.arange(graph.num_edges, device=term_value.device) if number is None else number
+    weighed = flat.index_select(1, graph.pair_of(number)).t().unsqueeze(-1) * term_value
+    return term_value.new_zeros(graph.num_receivers, *term_value.shape[1:]).index_add(
+        0, graph.receiver_of(number), weighed
+    )

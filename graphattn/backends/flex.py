@@ -1,6 +1,6 @@
-"""Attention on structured topologies by torch's ``flex_attention``: blocks of nodes that nobody hears are never computed.
+"""Attention on structured topologies by torch's ``flex_attention``: blocks without edges are never computed.
 
-A batch of unequal graphs is one row of nodes: nothing is padded, and who hears whom is read from each receiver's run of senders.
+A batch of unequal graphs is one row of nodes: nothing is padded, and edges are read from each receiver's run of senders.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Flex:
     name = "flex"
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
-        # The device first: no size is asked about elsewhere, as each would be compiled for itself.
+        # The device first: no size is read elsewhere, as each would be compiled for itself.
         yield from _why_not_here(inputs.senders.get("value"))
         message = layer.message_function
         if not isinstance(graph, Blockwise):
@@ -95,17 +95,17 @@ def gradients(
     found = [torch.zeros_like(state) for state in states]
     for tile in graph.narrow_plan().tiles:
         laid = dense.lay_out(tile, *states)
-        said = dense.lay_out(tile, grad, key, value).query
+        laid_grad = dense.lay_out(tile, grad, key, value).query
         real = tile.real_receiver
-        said = said if real is None else said * real.unsqueeze(-1)
-        parts = dense.gradients(tile, scale, said, *laid)
+        laid_grad = laid_grad if real is None else laid_grad * real.unsqueeze(-1)
+        parts = dense.gradients(tile, scale, laid_grad, *laid)
         for k, (node, part) in enumerate(zip((tile.receiver, tile.sender, tile.sender), parts, strict=True)):
             found[k] = found[k].index_add(0, node.flatten(), part.permute(1, 2, 0, 3).flatten(0, 1))
     return tuple(found)
 
 
 def mask_of(graph: Blockwise) -> BlockMask:
-    """Which blocks of receivers hear which blocks of senders, made once for a graph."""
+    """Pairs of blocks with edges, made once for a graph."""
     # What a compiler traces must not outlive the trace.
     if torch.compiler.is_compiling():
         return make_mask(graph)
@@ -136,7 +136,7 @@ def make_mask(graph: Blockwise, block: int = BLOCK) -> BlockMask:
     highest = _by_block(torch.where(many > 0, last, -1), block, -1).amax(1)
     start = torch.arange(0, graph.num_senders, block, device=first.device)
     touched = (lowest[:, None] < start + block) & (highest[:, None] >= start)
-    # Where every receiver of a block, none of them beyond the end, hears every sender of one.
+    # Where a block, none of it beyond the end, is complete.
     until = _by_block(torch.where(many > 0, last, -1), block, -1).amin(1)
     since = _by_block(torch.where(many > 0, first, beyond), block, beyond).amax(1)
     whole = (

@@ -65,31 +65,31 @@ class Linear:
         query, key = query.to(wide), key.to(wide)
         query = query * (message.score.factor(query.size(-1)) / _excess(query.detach().amax(-1, keepdim=True)))
         # A value of one beside the others, so that the same sum gives the denominator.
-        said = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
+        extended = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
         read = _causal if isinstance(graph, Causal) else _whole
-        rows = read(graph, query, key, said)
+        rows = read(graph, query, key, extended)
         return share(rows[..., :-1], rows[..., -1:]).to(value.dtype)
 
 
-def _whole(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
+def _whole(graph: Topology, query: Tensor, key: Tensor, extended: Tensor) -> Tensor:
     speaking, listening = _packed(graph.senders, key.size(0)), _packed(graph.receivers, query.size(0))
     key = _moderated(speaking.laid(key), speaking.home, graph.num_graphs)
-    sums = torch.einsum("bnhf,bnhc->bhfc", key, speaking.laid(said))
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, speaking.laid(extended))
     whole = sums.new_zeros(graph.num_graphs, *sums.shape[1:]).index_add(0, speaking.home, sums)
     rows = torch.einsum("bnhf,bhfc->bnhc", listening.laid(query), whole.index_select(0, listening.home))
     return listening.picked(rows)
 
 
-def _causal(graph: Topology, query: Tensor, key: Tensor, said: Tensor) -> Tensor:
+def _causal(graph: Topology, query: Tensor, key: Tensor, extended: Tensor) -> Tensor:
     # As many blocks for every graph are of one form for a compiler; else they would be padding.
     even = torch.compiler.is_compiling() or graph.receivers.equal
     blocks = (_padded if even else _packed)(graph.receivers, query.size(0))
-    query, key, said = blocks.laid(query), blocks.laid(key), blocks.laid(said)
+    query, key, extended = blocks.laid(query), blocks.laid(key), blocks.laid(extended)
     key = _moderated(key, blocks.home, graph.num_graphs)
-    sums = torch.einsum("bnhf,bnhc->bhfc", key, said)
+    sums = torch.einsum("bnhf,bnhc->bhfc", key, extended)
     before = _before_in_rows(sums, graph.num_graphs) if even else _before(sums, blocks.home, _most(graph.receivers))
     pairs = torch.einsum("bnhf,bmhf->bhnm", query, key).tril()
-    rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, said)
+    rows = torch.einsum("bnhf,bhfc->bnhc", query, before) + torch.einsum("bhnm,bmhc->bnhc", pairs, extended)
     return blocks.picked(rows)
 
 
@@ -118,7 +118,7 @@ def _before_in_rows(sums: Tensor, graphs: int) -> Tensor:
 def _before(sums: Tensor, home: Tensor, most: int) -> Tensor:
     """The same where graphs have different numbers of blocks, ``most`` at most: each step doubles how far back a block sees.
 
-    Never a difference of sums over several graphs, in which a loud graph would drown the others.
+    Never a difference of sums over several graphs, in which a graph of large values would drown the others.
     """
 
     def back(state: Tensor, steps: int) -> Tensor:

@@ -47,7 +47,7 @@ def why_not_sorted(message: Attend, aggregation: Aggregation, graph: Topology) -
 
 
 def heard_sorted(message: Attend, graph: Topology, inputs: Inputs) -> Tensor:
-    """What every receiver hears, ``[N_i, H, C]``."""
+    """Aggregated messages, ``[N_i, H, C]``."""
     assert isinstance(graph, (Full, Cross, Star))
     assert isinstance(message.score, SplitAdditive)
     assert isinstance(message.score.activation, nn.LeakyReLU)
@@ -55,14 +55,14 @@ def heard_sorted(message: Attend, graph: Topology, inputs: Inputs) -> Tensor:
     value = inputs.senders["value"]
     wide = torch.float64 if value.dtype == torch.float64 else torch.float32
     # A value of one beside the others, so that the same sums give the denominator.
-    said = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
+    extended = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1).to(wide)
     query, key = inputs.receivers["query"].squeeze(-1).to(wide), inputs.senders["key"].squeeze(-1).to(wide)
-    rows = [_rows(tile, query, key, said, slope) for tile in plan.tiles]
-    heard = torch.cat([*rows, said[:0], said.new_zeros(1, *said.shape[1:])]).index_select(0, plan.row)
+    rows = [_rows(tile, query, key, extended, slope) for tile in plan.tiles]
+    heard = torch.cat([*rows, extended[:0], extended.new_zeros(1, *extended.shape[1:])]).index_select(0, plan.row)
     return (heard[..., :-1] / heard[..., -1:].clamp(min=torch.finfo(wide).tiny)).to(value.dtype)
 
 
-def _rows(tile: Tile, query: Tensor, key: Tensor, said: Tensor, slope: float) -> Tensor:
+def _rows(tile: Tile, query: Tensor, key: Tensor, extended: Tensor, slope: float) -> Tensor:
     """Sums of a tile's receivers, ``[b n, H, C + 1]``; the last channel is what to divide by."""
     query, key = query[tile.receiver].movedim(-1, 0), key[tile.sender].movedim(-1, 0)
     silent = None if tile.real_sender is None else ~tile.real_sender
@@ -70,23 +70,23 @@ def _rows(tile: Tile, query: Tensor, key: Tensor, said: Tensor, slope: float) ->
     order = key.detach().argsort(dim=-1, stable=True)
     key = key.gather(-1, order)
     top = key.detach()[..., -1:]
-    said = said[tile.sender].movedim(2, 0)
-    said = said.gather(2, order.unsqueeze(-1).expand(-1, -1, -1, said.size(-1)))
-    above, below = _from_above(key - top, said), _from_below((key - top) * slope, said, key == -torch.inf)
+    extended = extended[tile.sender].movedim(2, 0)
+    extended = extended.gather(2, order.unsqueeze(-1).expand(-1, -1, -1, extended.size(-1)))
+    above, below = _from_above(key - top, extended), _from_below((key - top) * slope, extended, key == -torch.inf)
     place = torch.searchsorted(key.detach().contiguous(), -query.detach().contiguous(), right=True)
-    place = place.unsqueeze(-1).expand(-1, -1, -1, said.size(-1))
+    place = place.unsqueeze(-1).expand(-1, -1, -1, extended.size(-1))
     quiet = ((slope - 1) * (query + top).clamp(min=0)).exp().unsqueeze(-1)
     rows = above.gather(2, place) + quiet * below.gather(2, place)
     return rows.permute(1, 2, 0, 3).flatten(0, 1)
 
 
-def _from_above(exponent: Tensor, said: Tensor) -> Tensor:
+def _from_above(exponent: Tensor, extended: Tensor) -> Tensor:
     """Sums over the senders from each place on, none behind the last: ``[H, b, m + 1, C]``."""
-    sums = (exponent.exp().unsqueeze(-1) * said).flip(2).cumsum(2).flip(2)
+    sums = (exponent.exp().unsqueeze(-1) * extended).flip(2).cumsum(2).flip(2)
     return torch.cat([sums, sums.new_zeros(sums[:, :, :1].shape)], dim=2)
 
 
-def _from_below(exponent: Tensor, said: Tensor, silent: Tensor) -> Tensor:
+def _from_below(exponent: Tensor, extended: Tensor, silent: Tensor) -> Tensor:
     """Sums over the senders before each place, none before the first: ``[H, b, m + 1, C]``."""
-    sums = (exponent.masked_fill(silent, -torch.inf).exp().unsqueeze(-1) * said).cumsum(2)
+    sums = (exponent.masked_fill(silent, -torch.inf).exp().unsqueeze(-1) * extended).cumsum(2)
     return torch.cat([sums.new_zeros(sums[:, :, :1].shape), sums], dim=2)

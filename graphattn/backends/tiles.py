@@ -25,31 +25,31 @@ def why_no_sizes() -> list[str]:
 
 
 def heard_in_tiles(
-    layers: Sequence[nn.Module], aggregation: Aggregation, graph: Edges, own: Tensor, said: Tensor
+    layers: Sequence[nn.Module], aggregation: Aggregation, graph: Edges, own: Tensor, sent: Tensor
 ) -> Tensor:
-    r"""What receivers hear of :math:`h(p_i + r_j)`, ``[N_i, C]``: tile by tile, none of which is kept.
+    r"""Aggregation of :math:`h(p_i + r_j)`, ``[N_i, C]``: tile by tile, none of which is kept.
 
     Args:
         layers: ``h``, which treats each row on its own.
-        aggregation: how receivers listen.
-        graph: who hears whom.
-        own, said: ``p [N_i, K]`` and ``r [N_j, K]``.
+        aggregation: over senders.
+        graph: the edges.
+        own, sent: ``p [N_i, K]`` and ``r [N_j, K]``.
     """
 
-    def hear(own: Tensor, said: Tensor, sender: Tensor, receiver: Tensor) -> Tensor:
-        message = own.index_select(0, receiver) + said.index_select(0, sender)
+    def aggregate(own: Tensor, sent: Tensor, sender: Tensor, receiver: Tensor) -> Tensor:
+        message = own.index_select(0, receiver) + sent.index_select(0, sender)
         for layer in layers:
             message = layer(message)
         return aggregation.reduce(message.unsqueeze(1), Groups(receiver, None, own.size(0), None)).squeeze(1)
 
     ptr, sender, _ = graph.by_receiver()
-    heard, rows = [], _rows(ptr, _least(said.size(0)))
+    heard, rows = [], _rows(ptr, _least(sent.size(0)))
     for low, high in pairwise(rows):
         row = torch.arange(high - low, device=ptr.device)
         begin, end = int(ptr[low]), int(ptr[high])
         receiver = row.repeat_interleave(ptr[low : high + 1].diff().long(), output_size=end - begin)
-        parts = (own[low:high], said, sender[begin:end].long(), receiver)
-        heard.append(checkpoint(hear, *parts, use_reentrant=False, preserve_rng_state=False))
+        parts = (own[low:high], sent, sender[begin:end].long(), receiver)
+        heard.append(checkpoint(aggregate, *parts, use_reentrant=False, preserve_rng_state=False))
     return torch.cat(heard)
 
 

@@ -10,7 +10,7 @@ _HOOKS = tuple(f"_{step}_forward_{when}hooks" for step in _STEPS for when in ("p
 
 def hooked(layer: MessagePassing) -> bool:
     """Whether one of PyG's hooks is registered."""
-    # A plain loop: this is asked on every call, and a compiler must read it.
+    # A plain loop: this runs on every call, and a compiler must read it.
     for hooks in _HOOKS:  # noqa: SIM110
         if getattr(layer, hooks):
             return True

@@ -35,7 +35,7 @@ class Dropout(nn.Dropout):
         dropped = round(self.p * _STEPS)
         if not self.training or self.inplace or not 0 < dropped < _STEPS or not _plain(input):
             return dropout(input, self.p, self.training, self.inplace)
-        return input * _loudness(input, dropped)
+        return input * _dropout_scale(input, dropped)
 
 
 def _plain(x: Tensor) -> bool:
@@ -46,7 +46,7 @@ def _plain(x: Tensor) -> bool:
 
 
 @torch.no_grad()
-def _loudness(x: Tensor, dropped: int) -> Tensor:
+def _dropout_scale(x: Tensor, dropped: int) -> Tensor:
     """The factor of every number: zero for ``dropped`` of 65,536 words, and one over the share of the others."""
     words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     word = words.view(torch.int16)[: x.numel()].view(x.shape)

@@ -16,7 +16,7 @@ from graphattn.aggregation import NormalizedSum, SoftmaxSum
 from graphattn.backends.operators import edge_attention as operator
 from graphattn.backends.operators.edge_softmax import edge_softmax
 from graphattn.backends.operators.products import OtherEnd, features, kinds, sddmm, senders, spmm
-from graphattn.dropout import loudness
+from graphattn.dropout import dropout_scale
 from graphattn.edge_terms import OfFeatures, OfKinds
 from graphattn.message import Attend
 from graphattn.message.edge_values import must_be_one_each, on_every_edge
@@ -172,7 +172,7 @@ def _composed(score: Score, states: _States, terms: _Terms, call: _Call) -> Tens
         alpha = weighed
     if call.seed is not None:
         sender, receiver = graph.edge_index()[:, number]
-        alpha = alpha * loudness(call.seed, receiver, sender, number, heads, call.layer.dropout, alpha.dtype)
+        alpha = alpha * dropout_scale(call.seed, receiver, sender, number, heads, call.layer.dropout, alpha.dtype)
     out, value = spmm(alpha, states.value, end), terms.value
     if isinstance(value, OfKinds):
         return out + spmm(alpha, value.table, kinds(graph, value.kind, value.table.size(0), call.kernels))

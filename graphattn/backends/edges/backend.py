@@ -22,7 +22,7 @@ from graphattn.backends.operators.products import senders, spmm
 from graphattn.backends.operators.scaled_sum import scaled_sum
 from graphattn.backends.triton.usable import why_not_here
 from graphattn.backends.watched import watched
-from graphattn.dropout import loudness
+from graphattn.dropout import dropout_scale
 from graphattn.message import Attend, Copy, Difference, Relation, Scaled
 from graphattn.slots import Inputs
 from graphattn.topology import Blockwise, Edges, Topology
@@ -133,7 +133,7 @@ def _weights(scale: Tensor | None, value: Tensor, graph: Edges, seed: Tensor | N
     if seed is None:
         return weight
     sender, receiver = graph.edge_index()[:, order]
-    return weight * loudness(seed, receiver, sender, order, heads, dropout, value.dtype)
+    return weight * dropout_scale(seed, receiver, sender, order, heads, dropout, value.dtype)
 
 
 def _names(*kinds: type) -> str:

@@ -56,16 +56,16 @@ def why_no_parts(inputs: Inputs) -> Iterator[str]:
 
 
 def heard_split(message: Difference, aggregation: Aggregation, graph: Edges, inputs: Inputs) -> Tensor:
-    """What every receiver hears, ``[N_i, 1, C]``; nothing where it hears nobody."""
+    """Aggregated messages, ``[N_i, 1, C]``; 0 for receivers without senders."""
     plan = _plan(message, aggregation)
-    own, said = _split(message, plan.first, inputs.receivers["x"], inputs.senders["x"])
-    degree = graph.by_receiver().ptr.diff().to(said.dtype).unsqueeze(-1)
+    own, sent = _split(message, plan.first, inputs.receivers["x"], inputs.senders["x"])
+    degree = graph.by_receiver().ptr.diff().to(sent.dtype).unsqueeze(-1)
     if not _has_kernel(plan, aggregation):
-        heard = heard_in_tiles(plan.edges, aggregation, graph, own, said)
+        heard = heard_in_tiles(plan.edges, aggregation, graph, own, sent)
     elif isinstance(aggregation, (Max, Min)):
-        heard = _largest(plan.edges, graph, own, said, 1 if isinstance(aggregation, Max) else -1)
+        heard = _largest(plan.edges, graph, own, sent, 1 if isinstance(aggregation, Max) else -1)
     else:
-        heard = _total(plan.edges, graph, own, said, degree)
+        heard = _total(plan.edges, graph, own, sent, degree)
         heard = heard / degree.clamp(min=1) if isinstance(aggregation, Mean) else heard
     for layer in plan.receivers:
         heard = functional.relu(heard) if type(layer) is nn.ReLU else _listen(layer, aggregation, heard, degree)
@@ -104,20 +104,20 @@ def _split(message: Difference, first: nn.Module, x_i: Tensor, x_j: Tensor) -> t
     return functional.linear(x_i, ours - theirs, first.bias), functional.linear(x_j, theirs)
 
 
-def _largest(layers: list[nn.Module], graph: Edges, own: Tensor, said: Tensor, sign: int) -> Tensor:
+def _largest(layers: list[nn.Module], graph: Edges, own: Tensor, sent: Tensor, sign: int) -> Tensor:
     if not layers:
-        each = said.new_full((graph.num_edges, 1), sign)
-        return sign * largest(each, said.unsqueeze(1), graph, sign * own.unsqueeze(1)).squeeze(1)
+        each = sent.new_full((graph.num_edges, 1), sign)
+        return sign * largest(each, sent.unsqueeze(1), graph, sign * own.unsqueeze(1)).squeeze(1)
     act, linear = layers
     assert isinstance(linear, (nn.Linear, Linear))
     bias = None if linear.bias is None else sign * linear.bias
-    return sign * largest_rectified(own, said, _slope(act), sign * linear.weight, bias, graph)
+    return sign * largest_rectified(own, sent, _slope(act), sign * linear.weight, bias, graph)
 
 
-def _total(layers: list[nn.Module], graph: Edges, own: Tensor, said: Tensor, degree: Tensor) -> Tensor:
+def _total(layers: list[nn.Module], graph: Edges, own: Tensor, sent: Tensor, degree: Tensor) -> Tensor:
     if not layers:
-        return degree * own + scaled_sum(said.unsqueeze(1), graph).squeeze(1)
-    return total_rectified(own, said, _slope(layers[0]), graph)
+        return degree * own + scaled_sum(sent.unsqueeze(1), graph).squeeze(1)
+    return total_rectified(own, sent, _slope(layers[0]), graph)
 
 
 def _slope(act: nn.Module) -> float:

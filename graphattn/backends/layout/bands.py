@@ -1,7 +1,7 @@
-r"""Windows without their :math:`n^2` pairs: blocks of receivers, each with the senders that it can hear.
+r"""Windows without their :math:`n^2` pairs: blocks of receivers, each with the senders in its window.
 
 A window with a dilation of ``d`` is ``d`` plain windows side by side: the nodes of a graph whose places leave the same rest.
-Such a strand is cut into blocks of ``B = 64`` receivers; a block hears ``back`` nodes before it, itself and ``ahead`` nodes
+Such a strand is cut into blocks of ``B = 64`` receivers; a block reads ``back`` nodes before it, itself and ``ahead`` nodes
 behind it. That makes ``N (B + back + ahead)`` pairs instead of ``N n``.
 """
 
@@ -22,10 +22,10 @@ _BLOCK = 64
 
 
 def narrow(graph: Blockwise) -> tuple[int, int, int] | None:
-    """Receivers of a block, and how many nodes it hears before and behind it; None where whole graphs are cheaper.
+    """Receivers of a block, and how many nodes it reads before and behind it; None where whole graphs are cheaper.
 
-    A rule of sizes alone: the largest graph has more nodes than a block, and more than 5/4 of what a block or strand hears.
-    Measured on graphs of 256 to 4,096 nodes; the quarter pays for gathering senders that two blocks hear.
+    A rule of sizes alone: the largest graph has more nodes than a block, and more than 5/4 of what a block or strand reads.
+    Measured on graphs of 256 to 4,096 nodes; the quarter pays for gathering senders that two blocks read.
     """
     form = one_form(graph)
     if form is None or graph.receivers.max <= _BLOCK:
@@ -34,9 +34,9 @@ def narrow(graph: Blockwise) -> tuple[int, int, int] | None:
 
 
 def one_form(graph: Blockwise) -> tuple[int, int, int] | None:
-    """Receivers of a block, and how many nodes it hears before and behind it, from the largest graph without a comparison.
+    """Receivers of a block, and how many nodes it reads before and behind it, from the largest graph without a comparison.
 
-    None where receivers hear more than what is near.
+    None where receivers have senders beyond a window.
     """
     reach = graph.reach()
     if reach is None:

@@ -17,7 +17,7 @@ _FEW = 2**20
 
 
 class Columns(NamedTuple):
-    """Which columns of a tile each receiver hears: ``many [b, n]`` of them from ``first [b, n]`` on, ``step`` apart.
+    """Senders of each receiver, as columns of a tile: ``many [b, n]`` of them from ``first [b, n]`` on, ``step`` apart.
 
     ``before [b, n]`` is the number of the edge to the first of them; the edges to the others follow it.
     """
@@ -39,11 +39,11 @@ class Columns(NamedTuple):
 class Tile(NamedTuple):
     """Graphs of similar size laid out together: ``b`` graphs, ``n`` receivers and ``m`` senders each, after padding.
 
-    ``receiver [b, n]`` and ``sender [b, m]`` hold node numbers, 0 where there is none; ``columns`` whom each receiver hears.
+    ``receiver [b, n]`` and ``sender [b, m]`` hold node numbers, 0 where there is none; ``columns`` the senders of each receiver.
     ``real_receiver [b, n]`` and ``real_sender [b, m]`` tell what is not padding; None where nothing is.
     ``whole`` says that the tile is the entire batch in its own order, so that views serve instead of gathers;
-    ``complete`` that every receiver hears all senders of its graph; ``causal`` that ``keep`` is the lower triangle: a receiver
-    hears the places up to its own. ``known`` are ``keep`` and ``edge`` where they are small.
+    ``complete`` that all senders of a graph are joined to every receiver; ``causal`` that ``keep`` is the lower triangle: a
+    receiver has the senders up to its own place. ``known`` are ``keep`` and ``edge`` where they are small.
     """
 
     receiver: Tensor
@@ -68,7 +68,7 @@ class Tile(NamedTuple):
 
     @property
     def keep(self) -> Tensor | None:
-        """Who hears whom, ``[b, n, m]``; None where every receiver hears all senders of its graph.
+        """Mask of edges, ``[b, n, m]``; None where graphs are complete.
 
         False for senders that are padding, true for receivers that are, so that none is left without a sender.
         """
@@ -85,7 +85,7 @@ class Plan(NamedTuple):
 
     With the rows of all tiles one behind the other (padding included, and one row of zeros behind the last), ``row [N_i]`` is
     where each receiver's row stands. With the pairs of all tiles one behind the other, ``pair [N_i]`` is where the pair of each
-    receiver and the first sender that it hears stands; its others follow ``step`` apart.
+    receiver and its first sender stands; its others follow ``step`` apart.
     """
 
     tiles: list[Tile]
@@ -102,7 +102,7 @@ class Stretch(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """Parts of a batch that hear only within themselves, ``p`` of them: receivers and senders, ``step`` nodes apart."""
+    """Parts of a batch without edges between them, ``p`` of them: receivers and senders, ``step`` nodes apart."""
 
     receivers: Stretch
     senders: Stretch

@@ -28,7 +28,7 @@ from graphattn.backends.operators.rules import (
     operator,
     over_heads_unless_featured,
 )
-from graphattn.dropout import loudness
+from graphattn.dropout import dropout_scale
 from graphattn.slots import Groups
 from graphattn.topology import Edges
 from graphattn.traced import is_broken
@@ -83,7 +83,7 @@ def edge_attention(states: States, scored: Scored, graph: Edges, kernels: str) -
         \alpha_{ij} = f_{ji}\, \text{softmax}_j(s_{ij}) \qquad
         o_i = \sum_{j \in N(i)} \alpha_{ij} v_j \qquad u_i = \sum_{j \in N(i)} \alpha_{ij} e_{ji}
 
-    with the dropout scales ``f`` of :func:`graphattn.dropout.loudness`.
+    with the dropout scales ``f`` of :func:`graphattn.dropout.dropout_scale`.
 
     Shapes: -> ``o [N_i, H, D]``, ``u [N_i, H, F]`` where edges have a ``feature_query``, else with no channels.
 
@@ -271,7 +271,7 @@ def reference(*given: Any) -> tuple[Tensor, Tensor]:
     rows = states.query.size(0)
     alpha = SoftmaxSum().weigh(score, Groups(receiver, None, rows, None))
     if scored.seed is not None:
-        alpha = alpha * loudness(scored.seed, receiver, sender, number, score.size(1), scored.dropout, score.dtype)
+        alpha = alpha * dropout_scale(scored.seed, receiver, sender, number, score.size(1), scored.dropout, score.dtype)
     message = states.value[sender] * alpha.unsqueeze(-1)
     out = message.new_zeros(rows, *message.shape[1:]).index_add(0, receiver, message)
     if states.feature_query is None or feature is None:

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.backends.operators.rules import alike, differentiable, differentiated, language, operator, over_heads
-from graphattn.dropout import loudness
+from graphattn.dropout import dropout_scale
 from graphattn.slots import Groups
 from graphattn.topology import Causal, Cross, Full, Star
 from graphattn.topology.sizes import from_ptr
 
 WHOLE = (Full, Cross, Star, Causal)
-"""Topologies in which a receiver hears all senders of its graph, or all up to itself."""
+"""Topologies with edges from all senders of a graph to each receiver, or from all up to it."""
 Whole = Full | Cross | Star | Causal
 
 
@@ -45,7 +45,7 @@ class Attended(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Graphs of a batch: boundaries ``[B + 1]``, how many nodes the largest has, and whether receivers hear up to themselves.
+    """Graphs of a batch: boundaries ``[B + 1]``, how many nodes the largest has, and whether they are causal.
 
     ``senders`` is None where they are the receivers: torch.compile refuses one tensor in two places.
     """
@@ -77,11 +77,11 @@ def attention(attended: Attended, graph: Whole, kernels: str) -> tuple[Tensor, T
         \alpha_{ij} = f_{ji}\, \text{softmax}_j(c\, q_i \cdot k_j + b_{ji} + T_{\phi(j, i)} + x_{ji}) \qquad
         o_i = \sum_{j \in N(i)} \alpha_{ij} v_j
 
-    with the number ``c`` called ``factor`` and the dropout factors ``f`` of :func:`graphattn.dropout.loudness`.
+    with the number ``c`` called ``factor`` and the dropout factors ``f`` of :func:`graphattn.dropout.dropout_scale`.
 
     Args:
         attended: the states, and what edges add to scores.
-        graph: who hears whom.
+        graph: the edges.
         kernels: the language of the kernels, ``"numba"`` or ``"triton"``; those in Triton know no terms but the ``bias``.
 
     Shapes: -> ``o [N_i, H, D]``, ``alpha [K, H]``.
@@ -115,7 +115,7 @@ def reference(attended: Attended, batch: Batch) -> tuple[Tensor, Tensor]:
     alpha = SoftmaxSum().weigh(score, Groups(receiver, None, query.size(0), None))
     if seed is not None:
         number = torch.arange(sender.size(0), device=sender.device)
-        alpha = alpha * loudness(seed, receiver, sender, number, alpha.size(1), dropout, alpha.dtype)
+        alpha = alpha * dropout_scale(seed, receiver, sender, number, alpha.size(1), dropout, alpha.dtype)
     message = alpha.unsqueeze(-1) * value[sender]
     out = message.new_zeros(query.size(0), *message.shape[1:]).index_add(0, receiver, message)
     return out, alpha[:0] if listed is None else alpha[listed]

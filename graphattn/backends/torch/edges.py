@@ -20,7 +20,7 @@ from torch.nn.functional import embedding_bag, leaky_relu
 
 from graphattn.backends.operators.edge_attention import SPLIT, Grads, Scored, States
 from graphattn.backends.operators.rules import Order, row_of
-from graphattn.dropout import loudness
+from graphattn.dropout import dropout_scale
 
 _TILE = 1 << 16
 
@@ -32,7 +32,7 @@ def products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor, out: Tenso
     if left.numel() == 0 or other.numel() == 0:
         return left.new_zeros(other.numel(), left.size(1))
     heads, shape = left.size(1), (left.size(0), right.size(0))
-    # torch takes no matrix with more entries than it has places, which edges said several times can ask for.
+    # torch takes no matrix with more entries than it has places, which edges listed several times can need.
     if other.numel() > shape[0] * shape[1] or (left.device.type == "cpu" and not torch.backends.mkl.is_available()):
         return in_tiles(left, right, ptr, other)
     _warned_of_beta()
@@ -123,7 +123,7 @@ def softmax_backward(alpha: Tensor, grad: Tensor, ptr: Tensor) -> Tensor:
 def drop(weight: Tensor, seed: Tensor, rate: float, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:
     """Weights ``[E, H]`` times the dropout scale of each edge and head, in place."""
     receiver = row_of(ptr, sender.numel()).long()
-    return weight.mul_(loudness(seed, receiver, sender.long(), number.long(), weight.size(1), rate, weight.dtype))
+    return weight.mul_(dropout_scale(seed, receiver, sender.long(), number.long(), weight.size(1), rate, weight.dtype))
 
 
 def scores(states: States, scored: Scored, ptr: Tensor, sender: Tensor, number: Tensor) -> Tensor:

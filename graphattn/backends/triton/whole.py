@@ -1,6 +1,6 @@
 """Attention in batches of small graphs: a program for each graph and head.
 
-A receiver hears all senders of its graph or those up to itself: no list of edges is read. A launch takes the graphs of one class
+Edges are all pairs of a graph or the causal ones: no list of edges is read. A launch takes the graphs of one class
 of sizes, the others leave at once, so that nobody has to wait for their sizes. Letters: ``N`` receivers and as many senders of a
 tile, ``C`` channels of query and key, ``D`` of the value.
 """

@@ -67,7 +67,7 @@ class WholeGraphs:
         self.rules = rules
 
     def unsupported(self, layer: GraphLayer, graph: Topology, inputs: Inputs) -> Iterator[str]:
-        # The device first: no size is asked about elsewhere, as each would be compiled for itself.
+        # The device first: no size is read elsewhere, as each would be compiled for itself.
         yield from self.rules.why_not_here(inputs.senders.get("value", inputs.senders.get("x")))
         message = layer.message_function
         if isinstance(graph, WHOLE):
