@@ -1,4 +1,4 @@
-"""Kernels compiled ahead, so that nobody waits for them later: what `graphattn warmup` does."""
+"""Kernels compiled ahead, so that nobody waits for them later: what ``graphattn warmup`` does."""
 
 from __future__ import annotations
 

@@ -108,7 +108,11 @@ class FitRecord:
 
     @classmethod
     def from_json(cls, line: dict[str, Any]) -> Self:
-        """From one line of the file. Raises `ValueError` for names that are missing or unknown."""
+        """From one line of the file.
+
+        Raises:
+            ValueError: names that are missing or unknown.
+        """
         try:
             known: dict[str, Any] = line | {"fit": Fit(**line["fit"])}
             return cls(**known)

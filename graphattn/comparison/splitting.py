@@ -80,7 +80,7 @@ def parts(
         fractions: shares of the parts.
 
     Raises:
-        ValueError: too few rows or groups for three parts that can be scored; as `rule_of` does.
+        ValueError: too few rows or groups for three parts that can be scored; as ``rule_of`` does.
 
     >>> from graphattn.data.generated import xor
     >>> found = parts(Problem("xor", xor() * 10, "binary", ("0", "1")), repeats=3)
@@ -149,7 +149,11 @@ def label_mask(problem: Problem, labels: NDArray[np.float64]) -> NDArray[np.bool
 
 
 def _check(problem: Problem, split: Split, what: str) -> None:
-    """Raises `ValueError` if a part cannot be scored."""
+    """Check that every part can be scored.
+
+    Raises:
+        ValueError: one cannot.
+    """
     for name, labels in zip(PARTS, part_labels(problem, split), strict=True):
         found = np.unique(labels)
         if len(found) < 2:
@@ -161,7 +165,11 @@ def _check(problem: Problem, split: Split, what: str) -> None:
 
 
 def _check_groups(problem: Problem, split: Split, number: int) -> None:
-    """Raises `ValueError` if graphs of one group are in two given parts."""
+    """Check that given parts keep groups together.
+
+    Raises:
+        ValueError: graphs of one group are in two parts.
+    """
     groups = problem.groups
     if groups is None:
         return

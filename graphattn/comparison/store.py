@@ -73,7 +73,11 @@ class Store:
 
 
 def _record(found: dict[str, Any]) -> FitRecord:
-    """Raises ``ValueError`` in words."""
+    """Record of a line.
+
+    Raises:
+        ValueError: a line that is no record, or a record without a score.
+    """
     record = FitRecord.from_json(found)
     if not isinstance(record.fit.settings, dict) or record.status not in ("ok", "failed"):
         raise ValueError(f"expected status ok or failed, got {record.status!r}")

@@ -8,22 +8,22 @@ from graphattn.encoding.reading import check_edges
 
 
 def random_walk(edge_index: Tensor, num_nodes: int, steps: int) -> Tensor:
-    """Probability that a random walk from a node is back there after 1, 2, ..., `steps` steps.
+    """Probability that a random walk from a node is back there after 1, 2, ..., ``steps`` steps.
 
-    Formula: `diag((D^-1 A)^k)` for k = 1 ... `steps`, with A the adjacency matrix (repeated edges count repeatedly)
+    Formula: ``diag((D^-1 A)^k)`` for k = 1 ... ``steps``, with A the adjacency matrix (repeated edges count repeatedly)
     and D the number of edges that leave each node. A node that no edge leaves has zeros.
 
     Args:
-        edge_index: `[2, E]` integers, sender above receiver. An undirected edge is there in both directions.
+        edge_index: ``[2, E]`` integers, sender above receiver. An undirected edge is there in both directions.
         num_nodes: number n of nodes; may be 0 or 1.
         steps: number of steps, 1 or more.
 
     Returns:
-        float32 `[n, steps]`. The time is that of `steps / 2` products of n x n matrices: for graphs of up to some
+        float32 ``[n, steps]``. The time is that of ``steps / 2`` products of n x n matrices: for graphs of up to some
         thousand nodes.
 
     Raises:
-        ValueError: `edge_index` is not `[2, E]`, names a node outside 0 ... n - 1, or `steps` is below 1.
+        ValueError: ``edge_index`` is not ``[2, E]``, names a node outside 0 ... n - 1, or ``steps`` is below 1.
 
     A walk on a path of three nodes: from the middle it is back after every second step, from an end half the time.
 

@@ -1,6 +1,6 @@
 """scikit-learn estimators: molecules as SMILES, or PyG graphs, in; labels or values out.
 
-They work where scikit-learn's own do: `cross_val_score`, `GridSearchCV`, `Pipeline`, `clone`, joblib.
+They work where scikit-learn's own do: ``cross_val_score``, ``GridSearchCV``, ``Pipeline``, ``clone``, joblib.
 
 A sample that cannot be used (a SMILES that cannot be read, a graph without nodes) is left out of ``fit`` with a warning that
 names its position. In prediction its row is NaN, with a warning as well; ``predict`` of a classifier has no label for

@@ -28,10 +28,12 @@ def colour(share: float) -> tuple[float, float, float]:
 
 
 def draw(explanation: "Explanation", path: Path) -> Path:
-    """Writes `path`.svg and `path`.png and returns the first.
+    """Writes ``path``.svg and ``path``.png and returns the first.
 
     The colour scale ends at the largest contribution of the molecule, at least at 0.01, so that noise stays pale.
-    Raises `ImportError`, naming the system's packages, when RDKit's drawing library cannot be loaded.
+
+    Raises:
+        ImportError: RDKit's drawing library cannot be loaded; names the system's packages.
     """
     rd_draw = _drawing_library()
     svg, png = rd_draw.MolDraw2DSVG(*_SIZE), rd_draw.MolDraw2DCairo(*_SIZE)

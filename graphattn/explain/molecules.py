@@ -1,6 +1,6 @@
 """Which atoms of a molecule a prediction rests on.
 
-The contribution of atom i is `f(molecule) - f(molecule with atom i masked)`, with f the predicted probability (or the
+The contribution of atom i is ``f(molecule) - f(molecule with atom i masked)``, with f the predicted probability (or the
 value of a regression). A masked atom keeps its place and its bonds, and is "unknown" in every feature: the model has
 met such atoms in training. Positive: the atom raises the prediction. Contributions need not add up to the prediction.
 
@@ -28,7 +28,7 @@ WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
 
 
 class Explanation(NamedTuple):
-    """Contributions [n] of the atoms of `molecule`, in its order, to `prediction`, which is `meaning` in words."""
+    """Contributions [n] of the atoms of ``molecule``, in its order, to ``prediction``, which is ``meaning`` in words."""
 
     molecule: Chem.Mol
     contributions: NDArray[np.float64]
@@ -38,20 +38,21 @@ class Explanation(NamedTuple):
 
 
 def atom_contributions(model: FittedModel, smiles: str, target: str | None = None) -> NDArray[np.float64]:
-    """Change of the prediction that each atom of `smiles` [n] makes, in the order of the SMILES.
+    """Change of the prediction that each atom of ``smiles`` [n] makes, in the order of the SMILES.
 
-    `target` is as in `explain`, which raises the same errors and returns more.
+    ``target`` is as in ``explain``, which raises the same errors and returns more.
     """
     return explain(model, smiles, target).contributions
 
 
 def explain(model: FittedModel, smiles: str, target: str | None = None) -> Explanation:
-    """Contributions of the atoms of `smiles` to the probability of a class, or to a value.
+    """Contributions of the atoms of ``smiles`` to the probability of a class, or to a value.
 
-    `target` names the class (the positive one, or of more than two the likeliest, if not given), or one of several
+    ``target`` names the class (the positive one, or of more than two the likeliest, if not given), or one of several
     targets (the first if not given).
 
-    Raises `ValueError` when RDKit cannot read `smiles` or the model has no such `target`.
+    Raises:
+        ValueError: SMILES that RDKit cannot read, or a target that the model has not.
     """
     molecules, graphs, _, problems = read([smiles], model.chemistry)
     if problems:
@@ -77,9 +78,10 @@ def masked(graph: Data) -> list[Data]:
 def explain_all(
     model: FittedModel, smiles: list[str], folder: Path, target: str | None, say: Callable[[Any], None]
 ) -> list[Path]:
-    """Draws every molecule that can be read into `folder` and says which are left out; returns the SVG files.
+    """Draws every molecule that can be read into ``folder`` and says which are left out; returns the SVG files.
 
-    Raises `ValueError` when no molecule can be read, and as `explain` does for `target`.
+    Raises:
+        ValueError: no molecule can be read; as :func:`explain` for ``target``.
     """
     _, _, positions, problems = read(smiles, model.chemistry)
     for reason in problems.values():

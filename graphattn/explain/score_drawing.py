@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Scores = Mapping[tuple[str, str], Sequence[float]]
-"""Shares of all runs, from 0 to 1, by model and by way, such as `("ViT", "with places")`."""
+"""Shares of all runs, from 0 to 1, by model and by way, such as ``("ViT", "with places")``."""
 
 
 def draw_scores(scores: Scores, axes: Axes, known: Mapping[tuple[str, str], float] | None = None) -> None:
-    """Draws `scores` on `axes`: models from top to bottom in their order, ways in colours, in per cent; a bar where one is known.
+    """Draw scores in per cent: models from top to bottom in their order, ways in colours, a bar where a score is known.
 
     >>> from matplotlib.figure import Figure
     >>> axes = Figure().subplots()

@@ -25,7 +25,7 @@ class PlotAxis:
     logarithmic: bool = False
 
     def at(self, value: float) -> float:
-        """Per cent of the way from `low` to `high`; what is outside is put on the edge."""
+        """Per cent of the way from ``low`` to ``high``; what is outside is put on the edge."""
         low, high, here = (math.log(each) if self.logarithmic else each for each in (self.low, self.high, value))
         return round(100 * min(1.0, max(0.0, (here - low) / (high - low))), 3)
 

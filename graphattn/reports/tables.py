@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class TableColumn(NamedTuple):
-    """Head of a column; `numbers` are set to the right and sort from the largest."""
+    """Head of a column; ``numbers`` are set to the right and sort from the largest."""
 
     title: str
     numbers: bool = True

@@ -18,7 +18,7 @@ class SplitAdditive(nn.Module):
     .. math:: s_{ij} = \sigma(a_q \cdot q_i + a_k \cdot k_j)
 
     An edge key is added within :math:`\sigma`. It is one number per head: what the paper's followers write as
-    :math:`a_e \cdot W_e e_{ji}` is one linear map of :math:`e_{ji}`.
+    :math:`a_e \cdot W_e e_{ji}`` is one linear map of :math:``e_{ji}`.
 
     Args:
         heads, channels: the shape of the learned ``a_q`` and ``a_k``.

@@ -160,7 +160,7 @@ class FittedNetwork:
 
     @classmethod
     def load(cls, folder: str | Path, trust: bool = False) -> tuple[FittedNetwork, dict[str, Any]]:
-        """The network in a folder, and all that its description holds; with `trust` also when files were changed since.
+        """The network in a folder, and all that its description holds; with ``trust`` also when files were changed since.
 
         Raises:
             ValueError: a folder without a model, a changed, damaged or missing file, another format.

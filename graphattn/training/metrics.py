@@ -32,8 +32,8 @@ class Figure(NamedTuple):
 def figures(task: Task, prediction: Floats, y: Floats, resamples: int = 1000, seed: int = 0) -> dict[str, Figure]:
     """Figures by name: ROC-AUC, PR-AUC, accuracy, MCC, or RMSE, MAE, R2; of several targets their mean.
 
-    `prediction` is what `FittedModel.predict` returns, `y` [N, T] the truth with NaN for missing. The interval holds
-    the middle 95 % of `resamples` samples of the molecules with replacement. A measure that needs two classes (or two
+    ``prediction`` is what ``FittedModel.predict`` returns, ``y`` [N, T] the truth with NaN for missing. The interval holds
+    the middle 95 % of ``resamples`` samples of the molecules with replacement. A measure that needs two classes (or two
     values) is NaN where there is one.
 
     >>> task = Task("regression", ("y",), ())
@@ -51,7 +51,7 @@ def figures(task: Task, prediction: Floats, y: Floats, resamples: int = 1000, se
 def differences(
     task: Task, first: Floats, second: Floats, y: Floats, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Figure]:
-    """Figures of `first` minus those of `second`, paired: both are measured on the same resamples of the molecules.
+    """Figures of ``first`` minus those of ``second``, paired: both are measured on the same resamples of the molecules.
 
     >>> truth = np.arange(20.0)[:, None]
     >>> print(differences(Task("regression", ("y",)), truth + 0.5, truth + 1.0, truth)["MAE"])
@@ -87,7 +87,7 @@ def _bases(task: Task, y: Floats) -> dict[str, float]:
 
 
 def roc_auc(score: Floats, positive: NDArray, weight: Floats) -> Floats:
-    """Area under the ROC curve [B] of `score` [N], `positive` [N] and `weight` [B, N]; ties count half."""
+    """Area under the ROC curve [B] of ``score`` [N], ``positive`` [N] and ``weight`` [B, N]; ties count half."""
     true, false = _curve(score, positive, weight)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.sum(np.diff(false) * (true[:, 1:] + true[:, :-1]) / 2, axis=1) / (true[:, -1] * false[:, -1])

@@ -20,11 +20,11 @@ class Standardiser:
     stands out; the scores of each column are then brought to mean 0 and deviation 1.
 
     Args:
-        knots: float64 `[Q, D]`, the quantiles 0, 1 / (Q - 1), ..., 1 of each column's finite training values.
-        mean, deviation: float64 `[D]`, of the normal scores of the training molecules.
+        knots: float64 ``[Q, D]``, the quantiles 0, 1 / (Q - 1), ..., 1 of each column's finite training values.
+        mean, deviation: float64 ``[D]``, of the normal scores of the training molecules.
 
-    Raises `ValueError` for statistics that do not fit, and when a matrix has another number of columns than the one it was
-    made from.
+    Raises:
+        ValueError: statistics that do not fit; a matrix with another number of columns than the one it was made from.
 
     >>> fitted = Standardiser.of(torch.tensor([[1.0], [2.0], [3.0], [float("nan")]]))
     >>> fitted(torch.tensor([[1.0], [2.0], [float("nan")], [1e9]])).squeeze().tolist()
@@ -51,7 +51,7 @@ class Standardiser:
 
     @classmethod
     def of(cls, raw: Tensor) -> "Standardiser":
-        """Statistics of the finite values of each column of `raw` [N, D]; a column without any counts as constant."""
+        """Statistics of the finite values of each column of ``raw`` [N, D]; a column without any counts as constant."""
         values = np.where(raw.isfinite().numpy(), raw.double().numpy(), np.nan)
         values[:, np.isnan(values).all(0)] = 0
         quantiles = np.nanquantile(values, np.linspace(0, 1, cls.quantiles), axis=0)
@@ -66,7 +66,7 @@ class Standardiser:
         return cls(knots, mean, torch.where(deviation > 1e-9, deviation, 1.0))
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """`raw` [N, D] -> float32 [N, D]."""
+        """``raw`` [N, D] -> float32 [N, D]."""
         if raw.shape[1] != self.width:
             raise ValueError(f"expected {self.width} descriptors per molecule, as in training; got {raw.shape[1]}")
         scaled = (_normal_scores(raw, self.knots) - self.mean) / self.deviation
@@ -78,7 +78,7 @@ class Standardiser:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Standardiser":
-        """The inverse of `to_dict`."""
+        """The inverse of ``to_dict``."""
         return cls(*(torch.tensor(stored[name], dtype=torch.float64) for name in ("knots", "mean", "deviation")))
 
 
@@ -99,10 +99,13 @@ def _normal_scores(raw: Tensor, knots: Tensor) -> Tensor:
 
 
 class Packed(torch.utils.data.Dataset):
-    """Molecular graphs as long tensors; `packed[positions]` is a PyG `Batch` of them, in that order.
+    """Molecular graphs as long tensors; ``packed[positions]`` is a PyG ``Batch`` of them, in that order.
 
-    The graphs carry what `graphattn.data.to_data` makes, and `y` [1, T] and raw `descriptors` [1, D] where used.
-    `standardiser=None` leaves descriptors out. Raises `ValueError` when there are no graphs, or one lacks descriptors.
+    The graphs carry what ``graphattn.data.to_data`` makes, and ``y`` [1, T] and raw ``descriptors`` [1, D] where used.
+    ``standardiser=None`` leaves descriptors out.
+
+    Raises:
+        ValueError: no graphs, or one without descriptors.
     """
 
     def __init__(self, graphs: Sequence[Data], standardiser: Standardiser | None = None) -> None:
@@ -145,7 +148,11 @@ class Packed(torch.utils.data.Dataset):
 
 
 def raw_descriptors(graphs: Sequence[Data]) -> Tensor:
-    """The descriptors that the graphs carry, [N, D]; raises `ValueError` naming the first graph without any."""
+    """Descriptors of the graphs, ``[N, D]``.
+
+    Raises:
+        ValueError: a graph without any.
+    """
     for position, graph in enumerate(graphs):
         if "descriptors" not in graph:
             raise ValueError(f"the model reads descriptors, but the graph at position {position} has none")

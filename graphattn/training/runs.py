@@ -184,7 +184,11 @@ def digest(tensors: Iterable[Tensor | None]) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Raises `ValueError` in words for a damaged file."""
+    """Object in a JSON file.
+
+    Raises:
+        ValueError: a damaged file.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

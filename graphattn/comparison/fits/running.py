@@ -53,7 +53,7 @@ class FitRunner:
         self._prepared: dict[Configuration, Problem] = {}
 
     def work(self, order: FitOrder) -> FitRecord:
-        """One fit. Raises nothing but `KeyboardInterrupt`."""
+        """One fit. Raises nothing but ``KeyboardInterrupt``."""
         try:
             if order.configuration is None:
                 return _baseline(self.problem, order, self.settings)

@@ -97,7 +97,11 @@ def _storage(optuna: Any, journal: Path | None) -> Any:
 
 
 def library() -> Any:
-    """Optuna. Raises `ImportError` that says how to install it."""
+    """Optuna.
+
+    Raises:
+        ImportError: it is not installed.
+    """
     try:
         return import_module("optuna")
     except ImportError:

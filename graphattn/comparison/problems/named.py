@@ -165,7 +165,7 @@ def _without_loops(data: Data) -> Data:
 
 
 def _fewer(made: Problem, count: int | None, seed: int) -> Problem:
-    """At most `count` graphs, each with its group, its SMILES and its part."""
+    """At most ``count`` graphs, each with its group, its SMILES and its part."""
     if count is None or count >= len(made.graphs):
         return made
     rows = np.sort(np.random.default_rng(seed).permutation(len(made.graphs))[:count])

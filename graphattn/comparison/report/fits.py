@@ -28,7 +28,7 @@ class LearningPanel(NamedTuple):
 
 
 class LearningCurves(NamedTuple):
-    """Panels of all configurations on common axes of epochs and loss; `missing` counts fits without curves."""
+    """Panels of all configurations on common axes of epochs and loss; ``missing`` counts fits without curves."""
 
     across: PlotAxis
     up: PlotAxis

@@ -32,7 +32,7 @@ def write_report(
     row_names: Sequence[str] = (),
     classes: Sequence[str] = (),
 ) -> Path:
-    """Writes what `records` amount to as one HTML file and returns its path.
+    """Writes what ``records`` amount to as one HTML file and returns its path.
 
     The file contains its styles, drawings and script, needs no network, and is laid out for phones and paper too.
 

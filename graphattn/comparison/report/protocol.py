@@ -34,7 +34,7 @@ LIMITS = (
 
 
 def settings(records: Iterable[FitRecord]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Settings that all `records` share, and those that differ, with their values.
+    """Settings that all ``records`` share, and those that differ, with their values.
 
     >>> from graphattn.comparison.record import Fit
     >>> def fit(epochs):

@@ -157,7 +157,7 @@ def _spread(values: NDArray[np.float64]) -> float:
 
 
 def _below(edge: float, mean: float, scale: float, freedom: int) -> float:
-    """Probability that the mean is at most `edge`; a difference of exactly the rope is within the rope."""
+    """Probability that the mean is at most ``edge``; a difference of exactly the rope is within the rope."""
     if scale:
         return float(stats.t.cdf((edge - mean) / scale, freedom))
     return float(mean < edge if edge < 0 else mean <= edge)

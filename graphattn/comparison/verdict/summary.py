@@ -86,7 +86,7 @@ class ConfigurationScores:
         return float(np.median([getattr(record, figure) for record in self.fits])) if self.fits else float("nan")
 
     def places(self, *, tried: bool = False) -> dict[Unit, float]:
-        """Scores by place; with `tried` the failed fits as well, as NaN."""
+        """Scores by place; with ``tried`` the failed fits as well, as NaN."""
         found = {place(record): float("nan") for record in self.failed} if tried else {}
         return found | {place(record): float(record.score or 0.0) for record in self.fits}
 
@@ -180,12 +180,12 @@ class Summary:
         return {(pair.first, pair.second): pair for two in both for pair in two}
 
     def pair(self, first: str, second: str) -> Pair:
-        """The pair of two configurations, in this order. Raises `KeyError` for names of none."""
+        """The pair of two configurations, in this order. Raises ``KeyError`` for names of none."""
         return self._by_names[first, second]
 
 
 def summary(records: Sequence[FitRecord], rope: float = ROPE) -> Summary:
-    """Summary of `records`, in any order.
+    """Summary of ``records``, in any order.
 
     Intervals and tests are over splits: scores of several seeds on one split are averaged first, because they are no new data.
 
@@ -234,7 +234,11 @@ def latest(records: Iterable[FitRecord]) -> list[FitRecord]:
 
 
 def resampling(records: Sequence[FitRecord]) -> Resampling:
-    """The unit that `records` repeat. Raises `ValueError` if there are several splits, none with the sizes of its parts."""
+    """Unit that ``records`` repeat.
+
+    Raises:
+        ValueError: several splits, none with the sizes of its parts.
+    """
     if len({place(record)[0] for record in records}) == 1:
         return Resampling("seed", 0.0)
     shares = {place(record)[0]: record.test_size / record.train_size for record in records if record.train_size}
@@ -320,7 +324,7 @@ def effects(rows: Sequence[ConfigurationScores], repeated: Resampling, rope: flo
 
 
 def _main(kind: Kind, values: Sequence[str], reference: str, design: Sequence[tuple[str, str]]) -> list[_Contrast]:
-    """Contrasts of a factor with its reference; pairs of `design` have this factor first."""
+    """Contrasts of a factor with its reference; pairs of ``design`` have this factor first."""
     second = reference if reference in values else next(iter(values), "")
     found = []
     for first in (value for value in values if value != second):

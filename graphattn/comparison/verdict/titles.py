@@ -54,7 +54,7 @@ def title(layer_name: str, topology_name: str) -> str:
 
 
 def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Each name once, as `known` lists them, then others by the alphabet.
+    """Each name once, as ``known`` lists them, then others by the alphabet.
 
     >>> in_order(["full", "mine", "edges", "full"], TOPOLOGIES)
     ['edges', 'full', 'mine']

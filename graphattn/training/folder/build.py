@@ -1,4 +1,4 @@
-"""From the words of `model.json` to a network."""
+"""From the words of ``model.json`` to a network."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,16 +8,17 @@ from torch import nn
 from graphattn.models import MoleculeTransformer
 
 MODELS: dict[str, Callable[..., nn.Module]] = {"MoleculeTransformer": MoleculeTransformer}
-"""Molecule models by name; each takes `outputs`, `descriptors` and arguments of its own."""
+"""Molecule models by name; each takes ``outputs``, ``descriptors`` and arguments of its own."""
 
 
 _MOST = {"channels": 65_536, "heads": 4_096, "layers": 1_000, "outputs": 100_000, "descriptors": 100_000}
 
 
 def build(architecture: Mapping[str, Any], outputs: int, descriptors: int) -> nn.Module:
-    """The network that `architecture` names ("name" and the model's own arguments), with fresh weights.
+    """The network that ``architecture`` names ("name" and the model's own arguments), with fresh weights.
 
-    Raises `ValueError` for a name that is not in `MODELS` and for arguments that its model does not take.
+    Raises:
+        ValueError: a name that is not in ``MODELS``, or arguments that its model does not take.
     """
     arguments = dict(architecture)
     name = arguments.pop("name", None)

@@ -1,4 +1,4 @@
-"""The `README.md` of a model folder."""
+"""The ``README.md`` of a model folder."""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def card(described: Mapping[str, Any]) -> str:
-    """Markdown from what `FittedModel.describe` returns: what is predicted, how well, how it was made and is used."""
+    """Markdown from what ``FittedModel.describe`` returns: what is predicted, how well, how it was made and is used."""
     described = _escaped(described)
     task, recipe = described["task"], described["recipe"]
     predicts = f"Predicts **{', '.join(task['names'])}** ({task['kind']}{_classes(task)}) from SMILES."
@@ -39,7 +39,7 @@ def card(described: Mapping[str, Any]) -> str:
 
 
 def graph_card(described: Mapping[str, Any]) -> str:
-    """Markdown from what `FittedNetwork.save` describes: what is predicted, by which network, how it is used."""
+    """Markdown from what ``FittedNetwork.save`` describes: what is predicted, by which network, how it is used."""
     described = _escaped(described)
     layer, topology = described["cell"]
     classes, of = described.get("classes"), "each graph" if described["level"] == "graph" else "each node"

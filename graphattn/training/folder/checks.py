@@ -12,7 +12,7 @@ from graphattn import files
 
 DESCRIPTION = "model.json"
 FORMAT = 2
-"""Of `model.json`: 1 had other names of weights, and files of graph models of another name."""
+"""Of ``model.json``: 1 had other names of weights, and files of graph models of another name."""
 CHECKPOINTS = "training"
 Kind = Literal["molecules", "graphs"]
 FIELDS: dict[Kind, tuple[str, ...]] = {
@@ -26,7 +26,11 @@ _MADE_BY: dict[Kind, str] = {
 
 
 def check_folder(out: Path, resume: bool) -> None:
-    """Raises `ValueError` when `out` cannot be written to, is taken, or holds nothing to resume."""
+    """Check that a model can be trained into the folder ``out``.
+
+    Raises:
+        ValueError: it cannot be written to, is taken, or holds nothing to resume.
+    """
     taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     finished = (out / "model.json").is_file()
     # One that was killed early has no settings yet, but nothing that another has made.
@@ -45,7 +49,11 @@ def check_folder(out: Path, resume: bool) -> None:
 
 @contextmanager
 def writing(out: Path, resume: bool) -> Iterator[None]:
-    """The folder `out` for one training alone. Raises `ValueError` when another has it, or has filled it meanwhile."""
+    """Lock the folder ``out`` for one training.
+
+    Raises:
+        ValueError: another training has it, or has filled it meanwhile.
+    """
     begun = out / CHECKPOINTS
     begun.mkdir(parents=True, exist_ok=True)
     with files.alone(begun / "running.lock", "training"):
@@ -55,7 +63,11 @@ def writing(out: Path, resume: bool) -> Iterator[None]:
 
 
 def check_file(out: Path, data: str) -> None:
-    """Raises `ValueError` when the file `out` cannot be written, or is the one that is read."""
+    """Check that the file ``out`` can be written.
+
+    Raises:
+        ValueError: it cannot, or it is the one that is read.
+    """
     folder = out.absolute().parent
     if out.is_dir():
         raise ValueError(f"cannot write to {out}: it is a folder")
@@ -73,10 +85,10 @@ def description_of(folder: str | Path, kind: Kind) -> str:
 
 
 def read_description(folder: str | Path, kind: Kind = "molecules") -> dict[str, Any]:
-    """What `model.json` in the folder of a model of this kind says.
+    """Contents of ``model.json`` in the folder of a model of this kind.
 
-    Raises `ValueError`, naming the file, when it is missing or damaged, describes a model of another kind, or is of another
-    format than this version's.
+    Raises:
+        ValueError: a missing or damaged file, a model of another kind, or one of another format.
     """
     path = Path(folder) / description_of(folder, kind)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The folder of a trained model: `model.json`, weights as safetensors, a card as `README.md`, and a manifest of their SHA-256."""
+"""Folder of a trained model: ``model.json``, weights as safetensors, a card (``README.md``), a manifest of their SHA-256."""
 
 import json
 import platform
@@ -21,7 +21,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def write_folder(folder: str | Path, described: Mapping[str, Any], members: Sequence[nn.Module], card: str) -> Path:
-    """Writes what is `described`, with the names of the weight files in it, the weights of all members, and the card.
+    """Writes what is ``described``, with the names of the weight files in it, the weights of all members, and the card.
 
     Nothing is pickled; every file is replaced in one step, and the manifest is written last.
     """
@@ -41,9 +41,10 @@ def write_folder(folder: str | Path, described: Mapping[str, Any], members: Sequ
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The weights in a file of the folder.
+    """Weights in a file of the folder.
 
-    Raises `ValueError`, naming the file, when it is missing or damaged, or holds a number that is not finite.
+    Raises:
+        ValueError: a missing or damaged file, or one with numbers that are not finite.
     """
     if not path.is_file():
         raise ValueError(f"{path.parent} is incomplete: {path.name} is missing")
@@ -58,10 +59,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def filled(make: Callable[[], Net], weights: Mapping[str, Tensor], path: Path) -> Net:
-    """The network that `make` builds with the weights from `path`, in evaluation mode.
+    """The network that ``make`` builds with the weights from ``path``, in evaluation mode.
 
     It is built without memory first, and only if its weights have the names, shapes and types of the file's it is built in
-    earnest, so that no description can ask for more than the file holds. Raises `ValueError` if they have not.
+    earnest, so that no description can ask for more than the file holds.
+
+    Raises:
+        ValueError: weights with other names, shapes or types.
     """
     try:
         with torch.device("meta"):
@@ -79,7 +83,11 @@ def filled(make: Callable[[], Net], weights: Mapping[str, Tensor], path: Path) -
 
 
 def weight_files(described: Mapping[str, Any], folder: Path) -> list[Path]:
-    """The weight files that a description names. Raises `ValueError` for what is no list of names of files in the folder."""
+    """Weight files that a description names.
+
+    Raises:
+        ValueError: no list of names of files in the folder.
+    """
     names = described.get("weights")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{folder / DESCRIPTION} is damaged: expected names of files as weights, got {names!r}")
