@@ -121,9 +121,9 @@ def _standard(rows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(mean.tolist()), tuple(torch.where(deviation > 1e-9, deviation, 1.0).tolist())
 
 
-def encoder(columns: FeatureColumns, channels: int) -> Categories | Numbers:
+def encoder(columns: FeatureColumns, channels: int) -> CategoryEncoder | NumberEncoder:
     """A linear map of numbers, or the sum of a learned vector for each category: ``[N, columns] -> [N, F]``."""
-    return Categories(columns.categories, channels) if columns.categories else Numbers(columns, channels)
+    return CategoryEncoder(columns.categories, channels) if columns.categories else NumberEncoder(columns, channels)
 
 
 @final
@@ -141,7 +141,7 @@ class NodeEncoder(nn.Module):
         super().__init__()
         self.start = encoder(features.nodes, channels)
         flat = (0.0,) * features.places, (features.extent,) * features.places
-        self.place = Numbers(FeatureColumns(features.places, (), *flat), channels) if features.places else None
+        self.place = NumberEncoder(FeatureColumns(features.places, (), *flat), channels) if features.places else None
         self.middle = MeanOfNodes(channels, heads=1)
 
     def forward(self, data: Data) -> Tensor:
@@ -172,13 +172,13 @@ def edge_weights(data: Data, graph: Topology, hubs: int = 0) -> State | None:
 
 
 @final
-class Numbers(nn.Module):
+class NumberEncoder(nn.Module):
     """A linear map of standardised numbers, which may come in any precision; a missing one (NaN) is replaced by the mean.
 
     Each column of which values were missing in training has a second one beside it, 1 where the value is missing.
 
     >>> columns = FeatureColumns.of([torch.tensor([[1.0], [3.0], [torch.nan]])])
-    >>> map = Numbers(columns, channels=4).map
+    >>> map = NumberEncoder(columns, channels=4).map
     >>> columns.mean, map.in_features
     ((2.0,), 2)
     """
@@ -208,10 +208,10 @@ class Numbers(nn.Module):
 
 
 @final
-class Categories(nn.Module):
+class CategoryEncoder(nn.Module):
     """The sum of a learned vector for each category; those that no graph of the problem had are one more category.
 
-    >>> encoder = Categories((2, 3), channels=4)
+    >>> encoder = CategoryEncoder((2, 3), channels=4)
     >>> encoder(torch.tensor([[1, 3]])).equal(encoder(torch.tensor([[1, 99]])))
     True
     """

@@ -6,11 +6,11 @@ from torch_geometric.loader import DataLoader
 from graphattn.data.molecules import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
 from graphattn.models.by_name.features import (
-    Categories,
+    CategoryEncoder,
     FeatureColumns,
     Features,
     NodeEncoder,
-    Numbers,
+    NumberEncoder,
     encoder,
 )
 from graphattn.models.parts.pairs import AllPairs, EdgeEncoder, ListedPairs
@@ -87,18 +87,18 @@ def test_numbers_are_standardised_by_column():
     rows = torch.tensor([[1000.0, 5.0], [3000.0, 5.0]])
     columns = FeatureColumns.of([rows[:1], rows[1:]])
     assert columns == FeatureColumns(2, (), (2000.0, 5.0), (1000.0, 1.0))
-    encode = Numbers(columns, 4)
+    encode = NumberEncoder(columns, 4)
     assert encode(rows).allclose(encode.map(torch.tensor([[-1.0, 0.0], [1.0, 0.0]])))
-    again = Numbers(FeatureColumns(2, ()), 4)
+    again = NumberEncoder(FeatureColumns(2, ()), 4)
     again.load_state_dict(encode.state_dict())
     assert again(rows).equal(encode(rows)), "weights that were saved know the numbers they were made for"
 
 
 def test_numbers_are_mapped_and_categories_looked_up():
-    assert isinstance(encoder(FeatureColumns(3, ()), 4), Numbers)
+    assert isinstance(encoder(FeatureColumns(3, ()), 4), NumberEncoder)
     assert encoder(FeatureColumns(3, ()), 4)(torch.zeros(2, 3, dtype=torch.float64)).dtype == torch.float32
     known = encoder(FeatureColumns(0, (2, 3)), 4)
-    assert isinstance(known, Categories)
+    assert isinstance(known, CategoryEncoder)
     table = known.embedding.table
     assert known(torch.tensor([[1, 2]])).allclose(table[1] + table[3 + 2])
     assert known(torch.tensor([[7, 0]])).allclose(table[2] + table[3 + 0]), "what is unknown is a category of its own"
@@ -167,10 +167,10 @@ def test_missing_numbers_are_the_mean_and_flagged():
     rows = torch.tensor([[1.0, 4.0, nan], [3.0, nan, nan], [nan, 8.0, nan]])
     columns = FeatureColumns.of([rows[:1], rows[1:]])
     assert columns == FeatureColumns(3, (), (2.0, 6.0, 0.0), (1.0, 2.0, 1.0), (0, 1, 2))
-    encode = Numbers(columns, 4)
+    encode = NumberEncoder(columns, 4)
     given = torch.tensor([[-1.0, -1, 0, 0, 0, 1], [1.0, 0, 0, 0, 1, 1], [0.0, 1, 0, 1, 0, 1]])
     assert encode(rows).allclose(encode.map(given))
-    never = Numbers(FeatureColumns(1, (), (5.0,), (2.0,)), 4)
+    never = NumberEncoder(FeatureColumns(1, (), (5.0,), (2.0,)), 4)
     assert never(torch.tensor([[nan]])).equal(never(torch.tensor([[5.0]])))
 
 
