@@ -164,17 +164,17 @@ def compare(
     planned = plan(posed, layers, topologies, given)
     folder = None if out is None else _folder(Path(out))
     shown = console or Console(file=sys.stderr)
-    bench = FitRunner(posed, given, None if folder is None else folder / JOURNALS)
+    runner = FitRunner(posed, given, None if folder is None else folder / JOURNALS)
     with nullcontext() if folder is None else files.alone(folder / LOCK, "comparison"):
         store = Store(None if folder is None else folder / RESULTS)
         if store.lines:
             store.lines.mend()
         try:
-            _fill(store, planned, bench, jobs, shown)
+            _fill(store, planned, runner, jobs, shown)
         finally:
             # Also when it is stopped: of what is finished.
             found = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
-            notes, rule = _told(planned, found), rule_of(posed, given.split)
+            notes, rule = _notes(planned, found), rule_of(posed, given.split)
             names = posed.smiles or () if posed.level == "graph" else ()
             compared = ComparisonResult(found, given, notes, store.damaged, command, rule, names, posed.classes)
             if folder is not None and found:
@@ -182,24 +182,24 @@ def compare(
     return compared
 
 
-def _told(planned: ComparisonPlan, found: Sequence[FitRecord]) -> list[str]:
+def _notes(planned: ComparisonPlan, found: Sequence[FitRecord]) -> list[str]:
     """The protocol in words, with a note where fits are missing."""
     count = len(planned.orders)
     left = f"NOT FINISHED: {len(found)} of {count} fits are done; the same call goes on with the others."
     return [*planned.notes, *([left] if len(found) < count else [])]
 
 
-def _fill(store: Store, planned: ComparisonPlan, bench: FitRunner, jobs: int, shown: Console) -> None:
+def _fill(store: Store, planned: ComparisonPlan, runner: FitRunner, jobs: int, shown: Console) -> None:
     """All fits that the store does not know, each in it as soon as it has ended."""
     known = [record for order in planned.orders if (record := store.find(order.fit)) is not None]
     waiting = [order for order in planned.orders if store.find(order.fit) is None]
     log = store.lines.path.with_name(LOG) if store.lines else None
-    with ProgressDisplay(planned.orders, known, jobs, shown, log) as watch:
-        _open(watch, planned.notes, store, known)
-        for event in run(bench, waiting, jobs):
+    with ProgressDisplay(planned.orders, known, jobs, shown, log) as progress:
+        _open(progress, planned.notes, store, known)
+        for event in run(runner, waiting, jobs):
             if event.record is not None:
                 store.add(event.record)
-            watch.see(event)
+            progress.see(event)
 
 
 def _folder(out: Path) -> Path:
@@ -209,16 +209,16 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _open(watch: ProgressDisplay, notes: Sequence[str], store: Store, known: Sequence[FitRecord]) -> None:
+def _open(progress: ProgressDisplay, notes: Sequence[str], store: Store, known: Sequence[FitRecord]) -> None:
     """Lines before the first fit: the protocol, damaged lines, fits that are known."""
     for note in notes:
-        watch.print(note)
+        progress.print(note)
     if store.lines:
         for each in store.damaged:
-            watch.print(
+            progress.print(
                 f"line {each.number} of {store.lines.path} is damaged and was set aside in {store.lines.aside}: {each.reason}"
             )
         if known:
-            watch.print(
-                f"{len(known)} of {len(watch.orders)} fits are known from {store.lines.path} and are not repeated"
+            progress.print(
+                f"{len(known)} of {len(progress.orders)} fits are known from {store.lines.path} and are not repeated"
             )

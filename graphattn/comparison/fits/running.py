@@ -57,11 +57,11 @@ class FitRunner:
         try:
             if order.configuration is None:
                 return _baseline(self.problem, order, self.settings)
-            return fit(self._heard(order, order.configuration), order, self.settings, self.folder)
+            return fit(self._problem(order, order.configuration), order, self.settings, self.folder)
         except Exception as error:
             return replace(started(self.problem, order, self.settings), reason=worded(error))
 
-    def _heard(self, order: FitOrder, configuration: Configuration) -> Problem:
+    def _problem(self, order: FitOrder, configuration: Configuration) -> Problem:
         if configuration not in self._prepared:
             self._prepared[configuration] = prepared(self.problem, [configuration])
         problem = self._prepared[configuration]
@@ -92,11 +92,11 @@ def _baseline(problem: Problem, order: FitOrder, settings: Settings) -> FitRecor
     )
 
 
-def run(bench: FitRunner, orders: Sequence[FitOrder], jobs: int = 0) -> Iterator[FitEvent]:
+def run(runner: FitRunner, orders: Sequence[FitOrder], jobs: int = 0) -> Iterator[FitEvent]:
     """What happens, as it happens. Results do not depend on the number of jobs.
 
     Args:
-        bench: the problem and the settings.
+        runner: the problem and the settings.
         orders: fits, in their order.
         jobs: processes that take fits; 0 for this process. A fit whose process is killed, as Linux does where memory runs out,
             is begun anew with half the batch.
@@ -110,9 +110,9 @@ def run(bench: FitRunner, orders: Sequence[FitOrder], jobs: int = 0) -> Iterator
     if jobs == 0:
         for order in orders:
             yield FitEvent(order)
-            yield FitEvent(order, bench.work(order))
+            yield FitEvent(order, runner.work(order))
     elif orders:
-        with _Crew(bench, min(jobs, len(orders))) as crew:
+        with _Crew(runner, min(jobs, len(orders))) as crew:
             yield from crew.run(orders)
 
 
@@ -120,10 +120,10 @@ def run(bench: FitRunner, orders: Sequence[FitOrder], jobs: int = 0) -> Iterator
 class _Crew:
     """Processes that take fits; those that die are replaced."""
 
-    def __init__(self, bench: FitRunner, size: int) -> None:
-        self.bench, self.size = bench, size
+    def __init__(self, runner: FitRunner, size: int) -> None:
+        self.runner, self.size = runner, size
         # Not by torch's way of sending tensors, which opens a file for each of them.
-        self.packed = pickle.dumps(bench)
+        self.packed = pickle.dumps(runner)
         self.hands = list[_Hand]()
 
     def __enter__(self) -> _Crew:
@@ -145,9 +145,9 @@ class _Crew:
                     yield FitEvent(hand.taken)
             ready = wait([hand.connection for hand in self.hands if hand.order])
             for hand in [each for each in self.hands if each.connection in ready]:
-                yield from self._heard(hand, waiting)
+                yield from self._received(hand, waiting)
 
-    def _heard(self, hand: _Hand, waiting: deque[FitOrder]) -> Iterator[FitEvent]:
+    def _received(self, hand: _Hand, waiting: deque[FitOrder]) -> Iterator[FitEvent]:
         order = hand.taken
         try:
             record = hand.connection.recv()
@@ -163,7 +163,7 @@ class _Crew:
         """What is recorded of a fit whose process died; none if it is tried again."""
         hand.process.join()
         code = hand.process.exitcode
-        record = started(self.bench.problem, order, self.bench.settings)
+        record = started(self.runner.problem, order, self.runner.settings)
         if code == 1 and not hand.answered:
             raise ChildProcessError(
                 f"a process for fits ended with status {code} before it answered; a script that compares with jobs "
@@ -216,11 +216,11 @@ def _serve(connection: Connection) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    bench: FitRunner = connection.recv()
+    runner: FitRunner = connection.recv()
     # What is here stays: measuring memory need not look through it each time.
     gc.freeze()
     while True:
-        connection.send(bench.work(connection.recv()))
+        connection.send(runner.work(connection.recv()))
 
 
 def _follow_parent() -> None:
