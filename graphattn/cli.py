@@ -134,7 +134,7 @@ def train(
     recipe = MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
     hardware = Hardware(accelerator, devices, precision)
     chemistry = Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS)
-    plan = workflow.Plan(
+    plan = workflow.TrainingPlan(
         out,
         data,
         task,

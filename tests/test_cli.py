@@ -27,7 +27,7 @@ ROWS = [(smiles, "yes" if "O" in smiles else "no") for smiles in SMILES]
 def small(monkeypatch):
     """The command line with a small network and short training; its options stay what they are."""
     monkeypatch.setattr(workflow, "TREES", 10)
-    monkeypatch.setattr(workflow.Plan, "__init__", _small(workflow.Plan.__init__))
+    monkeypatch.setattr(workflow.TrainingPlan, "__init__", _small(workflow.TrainingPlan.__init__))
 
 
 def _small(original):
@@ -71,7 +71,7 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workflow, "TREES", 10)
-        patch.setattr(workflow.Plan, "__init__", _small(workflow.Plan.__init__))
+        patch.setattr(workflow.TrainingPlan, "__init__", _small(workflow.TrainingPlan.__init__))
         path = write(folder / "data.csv")
         result = run("train", path, "--out", folder / "model", "--epochs", 15, "--split", "random")
         assert result.exit_code == 0, result.output

@@ -14,7 +14,7 @@ _SMILES_NAMES = re.compile(r"(canonical_?|isomeric_?)?smi(les)?", re.IGNORECASE)
 _LONGEST_CELL = csv.field_size_limit()
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """Line, cells and fault of a row; a blank line has no cells."""
 
     line: int
@@ -88,7 +88,7 @@ def delimiter_of(lines: Sequence[str], suffix: str) -> str:
     return max(_DELIMITERS, key=score)
 
 
-def rows_of(lines: Sequence[str], delimiter: str, start: int = 0) -> Iterator[Row]:
+def rows_of(lines: Sequence[str], delimiter: str, start: int = 0) -> Iterator[TextRow]:
     r"""Every row from the line at ``start`` on. After a quote that never closes, the next line goes on.
 
     >>> list(rows_of(["a,b\n", "\n", '1,"2\n', "3,4\n"], ","))[2].fault
@@ -101,7 +101,7 @@ def rows_of(lines: Sequence[str], delimiter: str, start: int = 0) -> Iterator[Ro
             for cells in reader:
                 end = begin + reader.line_num
                 _check_quotes(lines[start:end], delimiter, is_last=end == len(lines))
-                yield Row(start + 1, cells if len(cells) > 1 or any(map(str.strip, lines[start:end])) else [])
+                yield TextRow(start + 1, cells if len(cells) > 1 or any(map(str.strip, lines[start:end])) else [])
                 start = end
         except csv.Error:
             yield _broken(lines[start], start + 1, delimiter)
@@ -109,12 +109,12 @@ def rows_of(lines: Sequence[str], delimiter: str, start: int = 0) -> Iterator[Ro
     assert start == len(lines), f"{start} of {len(lines)} lines were read"
 
 
-def _broken(text: str, line: int, delimiter: str) -> Row:
+def _broken(text: str, line: int, delimiter: str) -> TextRow:
     cells = text.rstrip("\r\n").split(delimiter)
     longest = max(map(len, cells))
     if longest > _LONGEST_CELL:
-        return Row(line, cells, f"a cell of {longest:,} characters, more than {_LONGEST_CELL:,}")
-    return Row(line, cells, "stray quote: it opens a cell and does not close it")
+        return TextRow(line, cells, f"a cell of {longest:,} characters, more than {_LONGEST_CELL:,}")
+    return TextRow(line, cells, "stray quote: it opens a cell and does not close it")
 
 
 def _check_quotes(lines: Sequence[str], delimiter: str, *, is_last: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphattn.data.columns import smiles_share
-from graphattn.data.delimited import Row, delimiter_of, nothing_below, rejoined, rows_of, start_of, unique
+from graphattn.data.delimited import TextRow, delimiter_of, nothing_below, rejoined, rows_of, start_of, unique
 from graphattn.data.sdf import is_sdf, read_sdf
 
 _SPREADSHEET = b"PK\x03\x04"
@@ -117,7 +117,7 @@ def _table(lines: list[str], suffix: str, path: Path) -> Records:
     return _records(names, rows, delimiter, notes)
 
 
-def _records(names: list[str], rows: list[Row], delimiter: str, notes: list[str]) -> Records:
+def _records(names: list[str], rows: list[TextRow], delimiter: str, notes: list[str]) -> Records:
     rows = _counted(rows, len(names))
     if delimiter == ",":
         joined = [row._replace(cells=rejoined(row.cells, len(names))) for row in rows]
@@ -141,13 +141,13 @@ def _records(names: list[str], rows: list[Row], delimiter: str, notes: list[str]
     return records
 
 
-def _counted(rows: list[Row], width: int) -> list[Row]:
+def _counted(rows: list[TextRow], width: int) -> list[TextRow]:
     """Rows without blank lines; where there is one column only, a blank line between rows is an empty cell."""
     last = max((number for number, row in enumerate(rows) if row.cells), default=-1)
     return [row for number, row in enumerate(rows) if row.cells or (width == 1 and number < last)]
 
 
-def _lacks_a_name(names: list[str], rows: list[Row]) -> bool:
+def _lacks_a_name(names: list[str], rows: list[TextRow]) -> bool:
     """Whether all rows have one cell more than there are names, and the first cell of each is another and no molecule."""
     sound = [row.cells for row in rows if not row.fault]
     if not sound or any(len(cells) != len(names) + 1 or not cells[-1].strip() for cells in sound):

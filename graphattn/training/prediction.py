@@ -12,8 +12,8 @@ from graphattn.data.chemistry import Chemistry, attach, describe
 from graphattn.data.embedded import open_table
 from graphattn.data.prepare import Molecules, Rejected, collect
 from graphattn.data.table import MoleculeTable
+from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
-from graphattn.training.model_folder import other_versions
 from graphattn.training.saved import FittedModel
 from graphattn.training.workflow import Say, fingerprint, labels_of
 

@@ -43,7 +43,7 @@ CURVES = "curves.svg"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What `train` does with a table.
 
     `source` names the data on the card; `kind` of task is guessed if it is None; `split` is one of `SPLITS`, or "column"
@@ -67,7 +67,7 @@ class Plan:
     flat_duplicates: bool = False
 
 
-def train(table: MoleculeTable, plan: Plan, say: Say, verbose: bool = True) -> FittedModel:
+def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = True) -> FittedModel:
     """Trains on a part of `table`, tests on another beside the baselines, and saves all in `plan.out`.
 
     Raises `ValueError` for a folder that is taken or not writable, for labels that cannot be learned and, if
@@ -117,7 +117,7 @@ def check_hardware(hardware: Hardware) -> None:
 def open_divided(
     data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None
 ) -> tuple[MoleculeTable, str]:
-    """The table that `data` names, and what `Plan.split` is to be for it.
+    """The table that `data` names, and what `TrainingPlan.split` is to be for it.
 
     `split` is one of `SPLITS` or a column; None means the table's own column if it has one, else the default rule.
     Raises as `open_table` does.
@@ -125,10 +125,10 @@ def open_divided(
     table = open_table(data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split)
     if split in SPLITS:
         return table, str(split)
-    return table, "column" if table.split_column else Plan.split
+    return table, "column" if table.split_column else TrainingPlan.split
 
 
-def labelled(table: MoleculeTable, plan: Plan, say: Say) -> Molecules:
+def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
     """The molecules of `table` with their labels; says the task and which rows are left out, and why.
 
     Raises `ValueError` for labels that cannot be learned, if no row can be used and, if `plan.strict`, if one cannot.
@@ -175,7 +175,7 @@ def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
         raise ValueError(f"rows that cannot be used: {len(rejected):,}, and strict allows none; {where}")
 
 
-def divide(molecules: Molecules, table: MoleculeTable, plan: Plan) -> tuple[Split, str]:
+def divide(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tuple[Split, str]:
     """The parts and the name of the rule: the column of the table, or `plan.split`.
 
     Where the column names no validation part, a tenth of the training part becomes it. Raises as the rules do, and
@@ -233,7 +233,9 @@ def labels_of(molecules: Molecules) -> NDArray[np.float32]:
     return torch.cat([graph["y"] for graph in molecules.graphs]).numpy()
 
 
-def described(table: MoleculeTable, molecules: Molecules, split: Split, rule: str, plan: Plan) -> dict[str, Any]:
+def described(
+    table: MoleculeTable, molecules: Molecules, split: Split, rule: str, plan: TrainingPlan
+) -> dict[str, Any]:
     """What `model.json` says about the data and the split. Molecules are named by a hash of their SMILES."""
     data = {
         "source": plan.source,
@@ -306,7 +308,7 @@ def _cell(figure: Figure) -> str:
 
 
 def _fit(
-    molecules: Molecules, split: Split, plan: Plan, record: dict[str, Any], verbose: bool, say: Say
+    molecules: Molecules, split: Split, plan: TrainingPlan, record: dict[str, Any], verbose: bool, say: Say
 ) -> FittedModel:
     """Trains; an interrupted model is saved like a finished one."""
     assert molecules.task is not None

@@ -7,7 +7,7 @@ import pytest
 
 from graphattn.data.table import MoleculeTable
 from graphattn.training.recipe import MoleculeRecipe
-from graphattn.training.workflow import Plan, check_classes, divide, fingerprint, labelled, train
+from graphattn.training.workflow import TrainingPlan, check_classes, divide, fingerprint, labelled, train
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
 
@@ -20,31 +20,31 @@ def table(labels, parts=None):
 @pytest.fixture
 def molecules():
     said = []
-    return labelled(table(["1", "0"] * 15), Plan(Path()), said.append)
+    return labelled(table(["1", "0"] * 15), TrainingPlan(Path()), said.append)
 
 
 def test_a_rule_divides_the_molecules(molecules):
     split, rule = divide(
-        molecules, table(["1", "0"] * 15), Plan(Path(), split="stratified", recipe=MoleculeRecipe(seed=1))
+        molecules, table(["1", "0"] * 15), TrainingPlan(Path(), split="stratified", recipe=MoleculeRecipe(seed=1))
     )
     assert rule == "stratified"
     assert sorted(np.concatenate(split)) == list(range(30))
     again, _ = divide(
-        molecules, table(["1", "0"] * 15), Plan(Path(), split="stratified", recipe=MoleculeRecipe(seed=2))
+        molecules, table(["1", "0"] * 15), TrainingPlan(Path(), split="stratified", recipe=MoleculeRecipe(seed=2))
     )
     assert split.test.tolist() != again.test.tolist()
 
 
 def test_a_column_divides_the_molecules(molecules):
     parts = ["train"] * 10 + ["valid"] * 10 + ["test"] * 10
-    split, rule = divide(molecules, table(["1", "0"] * 15, parts), Plan(Path(), split="column"))
+    split, rule = divide(molecules, table(["1", "0"] * 15, parts), TrainingPlan(Path(), split="column"))
     assert rule == "column 'part'"
     assert [part[0] for part in split] == [0, 10, 20]
 
 
 def test_a_column_without_validation_gives_a_tenth_of_the_training_part(molecules):
     parts = ["train"] * 20 + ["test"] * 10
-    split, rule = divide(molecules, table(["1", "0"] * 15, parts), Plan(Path(), split="column"))
+    split, rule = divide(molecules, table(["1", "0"] * 15, parts), TrainingPlan(Path(), split="column"))
     assert rule == "column 'part', validation at random"
     assert [len(part) for part in split] == [18, 2, 10]
     assert sorted(np.concatenate(split)) == list(range(30))
@@ -52,14 +52,14 @@ def test_a_column_without_validation_gives_a_tenth_of_the_training_part(molecule
 
 def test_unknown_rule(molecules):
     with pytest.raises(ValueError, match="there is no split 'magic': expected a column of the data or random, "):
-        divide(molecules, table(["1", "0"] * 15), Plan(Path(), split="magic"))
+        divide(molecules, table(["1", "0"] * 15), TrainingPlan(Path(), split="magic"))
 
 
 def test_one_class_in_the_training_part():
     labels = ["1"] * 20 + ["0"] * 10
-    found = labelled(table(labels), Plan(Path()), print)
+    found = labelled(table(labels), TrainingPlan(Path()), print)
     split, _ = divide(
-        found, table(labels, ["train"] * 15 + ["valid"] * 5 + ["test"] * 10), Plan(Path(), split="column")
+        found, table(labels, ["train"] * 15 + ["valid"] * 5 + ["test"] * 10), TrainingPlan(Path(), split="column")
     )
     expected = "target 'y': the training part (15 molecules) has one class only, '1'; try another --split"
     with pytest.raises(ValueError, match=re.escape(expected)):
@@ -69,8 +69,10 @@ def test_one_class_in_the_training_part():
 def test_no_labels_of_a_target_in_the_training_part():
     frame = pd.DataFrame({"smiles": SMILES, "p": ["1", "0"] * 15, "q": [""] * 20 + ["0", "1"] * 5})
     several = MoleculeTable(frame, np.arange(2, 32), "smiles", ("p", "q"))
-    found = labelled(several, Plan(Path()), print)
-    split, _ = divide(found, table(["1", "0"] * 15, ["train"] * 20 + ["test"] * 10), Plan(Path(), split="column"))
+    found = labelled(several, TrainingPlan(Path()), print)
+    split, _ = divide(
+        found, table(["1", "0"] * 15, ["train"] * 20 + ["test"] * 10), TrainingPlan(Path(), split="column")
+    )
     with pytest.raises(ValueError, match=r"target 'q': the training part \(18 molecules\) has no labels"):
         check_classes(found, split)
 
@@ -83,7 +85,7 @@ def test_strict_names_the_first_bad_row():
     with pytest.raises(
         ValueError, match=r"rows that cannot be used: 1, and strict allows none; the first in line 6: unreadable"
     ):
-        labelled(bad, Plan(Path(), strict=True), print)
+        labelled(bad, TrainingPlan(Path(), strict=True), print)
 
 
 def test_fingerprint_tells_molecules_apart():
@@ -94,7 +96,9 @@ def test_fingerprint_tells_molecules_apart():
 def test_a_run_without_a_test_part_has_no_figures(tmp_path, tiny, monkeypatch):
     parts = ["train"] * 20 + ["valid"] * 10
     monkeypatch.setattr("graphattn.training.recipe.Architecture.to_dict", lambda self: tiny)
-    plan = Plan(tmp_path / "model", split="column", recipe=MoleculeRecipe(epochs=1), compare=False, descriptors=False)
+    plan = TrainingPlan(
+        tmp_path / "model", split="column", recipe=MoleculeRecipe(epochs=1), compare=False, descriptors=False
+    )
     said = []
     model = train(table(["1", "0"] * 15, parts), plan, said.append, verbose=False)
     assert "metrics" not in model.record

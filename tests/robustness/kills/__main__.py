@@ -42,13 +42,13 @@ WORDS = ("--epochs", "3", "--ensemble", "2", "--split", "random", "--no-baseline
 
 def train(table: Path, out: Path, *more: str) -> tuple[int, str]:
     """The command, with a small network: its exit status and what it says."""
-    original = workflow.Plan.__init__
+    original = workflow.TrainingPlan.__init__
 
-    def small(self: workflow.Plan, *given: object, **options: object) -> None:
+    def small(self: workflow.TrainingPlan, *given: object, **options: object) -> None:
         made: Any = original
         made(self, *given, **(options | {"architecture": Architecture(channels=8, heads=2, layers=1)}))
 
-    workflow.Plan.__init__ = small
+    workflow.TrainingPlan.__init__ = small
     found = CliRunner().invoke(app, ["train", str(table), "--out", str(out), *WORDS, *more])
     return found.exit_code, found.output
 
