@@ -48,7 +48,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the Python traceback 
 
 
 def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors as one or two lines on stderr and an exit status above 0; tracebacks only with `--debug`."""
+    """Errors as one or two lines on stderr and an exit status above 0; tracebacks only with ``--debug``."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:

@@ -1,5 +1,6 @@
 """Words: the phrases that CONTRIBUTING replaces stand nowhere, and the picture of hearing and saying only where it teaches."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -79,3 +80,25 @@ def test_the_glossary_has_the_words_of_the_library_and_of_the_field():
     text = TEXTS["docs/glossary.md"]
     assert [word for word in GLOSSARY if not re.search(rf"^\| .*\b{word}\b.* \|", text, re.MULTILINE)] == []
     assert "docs/glossary.md" in TEXTS["README.md"]
+
+
+DOCSTRINGS = {
+    name: [
+        node.value.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+    for name, text in TEXTS.items()
+    if name.endswith(".py") and not name.startswith(("graphattn/backends/numba", "graphattn/backends/triton"))
+}
+
+
+def test_docstrings_have_one_dialect():
+    single, running = re.compile(r"(?<![`:\w])`[^`\n]+`(?![`_])"), re.compile(r"Raises ``\w+``")
+    code = re.compile(r"^ *(>>>|\.\.\.).*$", re.MULTILINE)
+    found = {
+        name: hits
+        for name, texts in DOCSTRINGS.items()
+        if (hits := [hit for text in texts for rule in (single, running) for hit in rule.findall(code.sub("", text))])
+    }
+    assert found == {}

@@ -1,6 +1,6 @@
 """Anything to PyTorch Geometric graphs: molecules, the files they come in, and their splits.
 
-Text and sound are in `sequences`, images in `images`, data made by rule in `generated`; what follows is about molecules.
+Text and sound are in ``sequences``, images in ``images``, data made by rule in ``generated``; what follows is about molecules.
 
 A file becomes a table, the table poses a task, and the rows that can be used become graphs:
 
@@ -10,7 +10,7 @@ A file becomes a table, the table poses a task, and the rows that can be used be
 >>> sentence
 "target 'solubility' has 3 classes: high (246), low (519), medium (517)"
 
-`collect(table, task)` then holds the graphs, and every row that was set aside with its line and the reason.
+``collect(table, task)`` then holds the graphs, and every row that was set aside with its line and the reason.
 """
 
 import lazy_loader

@@ -23,7 +23,11 @@ _MOST_CLASSES = 30
 
 
 def pick(columns: Columns, wanted: str, path: object) -> str:
-    """The column called `wanted`, in any case if only one is. Raises `ValueError` that lists the columns otherwise."""
+    """The column called ``wanted``, in any case if only one is.
+
+    Raises:
+        ValueError: otherwise; lists the columns.
+    """
     alike = [name for name in columns if name.lower() == wanted.strip().lower()]
     if wanted in columns or len(alike) == 1:
         return wanted if wanted in columns else alike[0]
@@ -35,7 +39,8 @@ def pick(columns: Columns, wanted: str, path: object) -> str:
 def guess_smiles(columns: Columns, path: object) -> str:
     """The column of SMILES: by its name, else the only one whose cells RDKit reads.
 
-    Raises `ValueError` when there is none or more than one, or when the first line holds data instead of names.
+    Raises:
+        ValueError: there is none or more than one, or when the first line holds data instead of names.
     """
     known = [name for wanted in _SMILES_NAMES for name in columns if name.lower() == wanted]
     if known:
@@ -59,11 +64,13 @@ def guess_smiles(columns: Columns, path: object) -> str:
 
 
 def guess_targets(columns: Columns, taken: Container[str], path: object) -> tuple[str, ...]:
-    """The target, or targets, among the columns that are not `taken`.
+    """The target, or targets, among the columns that are not ``taken``.
 
     By its name (label, target, y, class, activity ...); or the only column left; or the only one that is no
     identifier and holds numbers or few different words; or all of these if they hold nothing but 0 and 1.
-    Raises `ValueError` that lists the columns otherwise.
+
+    Raises:
+        ValueError: otherwise; lists the columns.
     """
     left = [name for name in columns if name not in taken]
     named = [name for name in left if name.lower() in _TARGET_NAMES]
@@ -85,7 +92,8 @@ def guess_targets(columns: Columns, taken: Container[str], path: object) -> tupl
 def guess_split(columns: Columns, lines: Sequence[int], path: object) -> str | None:
     """The column called split, set, subset, partition or fold, which says train, validation or test, or numbers folds.
 
-    Raises `ValueError` that names the first word that is neither.
+    Raises:
+        ValueError: a word that is neither, which is named.
     """
     for name, cells in columns.items():
         if name.lower() not in _SPLIT_NAMES:

@@ -118,7 +118,7 @@ def _broken(text: str, line: int, delimiter: str) -> TextRow:
 
 
 def _check_quotes(lines: Sequence[str], delimiter: str, *, is_last: bool) -> None:
-    """Raise `csv.Error` when a stray quote has joined lines, up to the next stray quote or the end of the file."""
+    """Raise ``csv.Error`` when a stray quote has joined lines, up to the next stray quote or the end of the file."""
     if len(lines) > 1 or is_last:
         try:
             list(csv.reader(lines, delimiter=delimiter, strict=True))

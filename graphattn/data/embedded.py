@@ -1,4 +1,4 @@
-"""The data sets that come with graphattn; each has a card, `datasets/<name>/README.md`."""
+"""The data sets that come with graphattn; each has a card, ``datasets/<name>/README.md``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,9 @@ def names() -> tuple[str, ...]:
 def path(name: str) -> Path:
     """Where the file of an embedded data set lies, in the installed package or in the repository.
 
-    Raises `ValueError` for an unknown name and `FileNotFoundError` when the installation lacks the file.
+    Raises:
+        ValueError: an unknown name.
+        FileNotFoundError: the installation lacks the file.
     """
     if name not in _COLUMNS:
         raise ValueError(f"there is no embedded data set {name!r}; there are {', '.join(names())}")
@@ -33,7 +35,7 @@ def path(name: str) -> Path:
 
 
 def load(name: str) -> MoleculeTable:
-    """The table of an embedded data set. Raises as `path` does.
+    """The table of an embedded data set. Raises as ``path`` does.
 
     >>> table = load("bbb")
     >>> len(table.frame), table.smiles_column, table.target_columns
@@ -52,9 +54,9 @@ def open_table(
     split: str | Sequence[str] | None = None,
     trained: str | None = None,
 ) -> MoleculeTable:
-    """The table that `data` names: a file (see `read_table`), or an embedded data set if there is no such file.
+    """The table that ``data`` names: a file (see ``read_table``), or an embedded data set if there is no such file.
 
-    Raises as `read_table` does; the message for a missing file lists the embedded data sets.
+    Raises as ``read_table`` does; the message for a missing file lists the embedded data sets.
 
     >>> open_table("solubility", targets="logS").target_columns
     ('logS',)

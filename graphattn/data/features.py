@@ -1,6 +1,6 @@
 """Tables of atom and bond features, and the columns of category indices made from them.
 
-They start from PyTorch Geometric's (`from_smiles`) and add ring sizes, isotopes, hydrogen-bond roles, ring bonds, and a
+They start from PyTorch Geometric's (``from_smiles``) and add ring sizes, isotopes, hydrogen-bond roles, ring bonds, and a
 slot for every stereo code, hybridisation, charge and degree that a molecule can have, so that none is refused.
 Chirality is the CIP label, which does not depend on the order of the atoms as RDKit's clockwise tags do.
 
@@ -37,7 +37,7 @@ ATOM_FEATURES: dict[str, tuple] = {
     "hydrogen_donor": _FLAG,
     "hydrogen_acceptor": _FLAG,
 }
-"""Name of each column of `Data.x` and its categories. Degree and hydrogens count all neighbours, explicit or not.
+"""Name of each column of ``Data.x`` and its categories. Degree and hydrogens count all neighbours, explicit or not.
 An isotope is the difference to the most common mass number of the element, "natural" where none is stated.
 Element 0 is a dummy atom. A tetrahedral centre that has no CIP label is "tetrahedral"."""
 
@@ -47,7 +47,7 @@ BOND_FEATURES: dict[str, tuple] = {
     "conjugated": _FLAG,
     "in_ring": _FLAG,
 }
-"""Name of each column of `Data.edge_attr` and its categories (RDKit's names)."""
+"""Name of each column of ``Data.edge_attr`` and its categories (RDKit's names)."""
 
 _COLUMN = {name: column for column, name in enumerate(ATOM_FEATURES)}
 _INDEX = {name: {value: i for i, value in enumerate(values, start=1)} for name, values in ATOM_FEATURES.items()}
@@ -67,7 +67,7 @@ _CHIRALITY = {
 
 
 def atom_sizes() -> tuple[int, ...]:
-    """Number of indices in each column of `Data.x`, index 0 (unknown) included.
+    """Number of indices in each column of ``Data.x``, index 0 (unknown) included.
 
     >>> atom_sizes()[:3]
     (120, 12, 13)
@@ -76,7 +76,7 @@ def atom_sizes() -> tuple[int, ...]:
 
 
 def bond_sizes() -> tuple[int, ...]:
-    """Number of indices in each column of `Data.edge_attr`, index 0 (unknown) included.
+    """Number of indices in each column of ``Data.edge_attr``, index 0 (unknown) included.
 
     >>> bond_sizes()
     (23, 9, 3, 3)
@@ -85,7 +85,7 @@ def bond_sizes() -> tuple[int, ...]:
 
 
 def atom_indices(molecule: Chem.Mol) -> NDArray[np.int64]:
-    """Category indices `[atoms, len(ATOM_FEATURES)]` of a sanitised molecule."""
+    """Category indices ``[atoms, len(ATOM_FEATURES)]`` of a sanitised molecule."""
     index = _INDEX
     atoms = [molecule.GetAtomWithIdx(i) for i in range(molecule.GetNumAtoms())]
     rows = [
@@ -114,7 +114,7 @@ def atom_indices(molecule: Chem.Mol) -> NDArray[np.int64]:
 
 
 def bond_indices(molecule: Chem.Mol) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ends `[2, bonds]` and category indices `[bonds, len(BOND_FEATURES)]`, one column or row per bond."""
+    """Ends ``[2, bonds]`` and category indices ``[bonds, len(BOND_FEATURES)]``, one column or row per bond."""
     bonds = [molecule.GetBondWithIdx(i) for i in range(molecule.GetNumBonds())]
     ends = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in bonds]
     rows = [

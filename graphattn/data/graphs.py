@@ -207,7 +207,8 @@ def gaps(graphs: Sequence[Data], reads: Collection[str] = READ_BY_SOME) -> tuple
 def set_aside(problems: Mapping[int, str], count: int) -> tuple[str, ...]:
     """A note about graphs that are left out; none if there are none.
 
-    Raises `ValueError` if they are half of all or more: then they are not what is wrong.
+    Raises:
+        ValueError: they are half of all or more: then they are not what is wrong.
     """
     if not problems:
         return ()

@@ -61,7 +61,11 @@ def flaw_of(text: str) -> str:
 
 
 def number_of(cell: str) -> float:
-    """The number in a cell. Raises `ValueError`, the end of a sentence that begins with the cell, where there is none."""
+    """The number in a cell.
+
+    Raises:
+        ValueError: there is none; the message is the end of a sentence that begins with the cell.
+    """
     if cell.lower() in UNCLEAR:
         raise ValueError("looks like a missing value; leave such cells empty")
     if not (_NUMBER.fullmatch(cell) or re.fullmatch(r"[+-]?inf(inity)?", cell, re.IGNORECASE)):

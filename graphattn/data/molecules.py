@@ -1,4 +1,4 @@
-"""One molecule: from SMILES to a graph. What the columns of its tensors mean stands in `features.py`."""
+"""One molecule: from SMILES to a graph. What the columns of its tensors mean stands in ``features.py``."""
 
 import re
 from collections import Counter
@@ -65,13 +65,13 @@ def parse_smiles(
 
     Args:
         text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine. InChI is converted.
-        largest_fragment: of a salt or mixture keep only the fragment that `keep_largest_fragment` chooses.
+        largest_fragment: of a salt or mixture keep only the fragment that ``keep_largest_fragment`` chooses.
         explicit_hydrogens: make every hydrogen an atom.
         max_atoms: largest number of atoms of a molecule that is read.
 
     Raises:
-        TypeError: `text` is not a string.
-        UnreadableError: `text` is empty or names no atoms or too many, or RDKit cannot read it; a `ValueError`.
+        TypeError: ``text`` is not a string.
+        UnreadableError: ``text`` is empty or names no atoms or too many, or RDKit cannot read it; a ``ValueError``.
 
     >>> parse_smiles("CC(=O)[O-].[Na+]", largest_fragment=True).GetNumAtoms()
     4
@@ -125,17 +125,19 @@ def to_data(molecule: Chem.Mol) -> Data:
     For n atoms and b bonds:
 
     ===============  ==================  ===========================================================================
-    ``x``            int64 [n, 19]       atom features, columns of `ATOM_FEATURES`
+    ``x``            int64 [n, 19]       atom features, columns of ``ATOM_FEATURES``
     ``edge_index``   int64 [2, 2 b]      sender above receiver, sorted by sender, then receiver
-    ``edge_attr``    int64 [2 b, 4]      bond features, columns of `BOND_FEATURES`
+    ``edge_attr``    int64 [2 b, 4]      bond features, columns of ``BOND_FEATURES``
     ``random_walk``  float32 [n, 16]     probability that a walk along bonds is back after 1 ... 16 steps
-    ``distance``     int64 [n n]         bonds on the shortest path, at `receiver * n + sender`; 20 stands for 20 or
+    ``distance``     int64 [n n]         bonds on the shortest path, at ``receiver * n + sender``; 20 stands for 20 or
                                          more, 21 for none (another fragment)
     ``smiles``       str                 canonical SMILES
     ===============  ==================  ===========================================================================
 
-    Ions, metals, salts, dummy atoms and single atoms are graphs like any other. Raises `ValueError` for a molecule
-    without atoms.
+    Ions, metals, salts, dummy atoms and single atoms are graphs like any other.
+
+    Raises:
+        ValueError: a molecule without atoms.
 
     >>> data = to_data(parse_smiles("CCO"))
     >>> data.x.shape, data.edge_index.tolist(), data.distance.tolist()

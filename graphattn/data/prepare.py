@@ -46,8 +46,8 @@ class Molecules:
     """The molecules of a table that can be used, in its order, and the rows that cannot.
 
     Attributes:
-        graphs: one graph per molecule (see `to_data`), with its `row`, `line` and, given a task, `y` float32
-            `[1, targets]`.
+        graphs: one graph per molecule (see ``to_data``), with its ``row``, ``line`` and, given a task, ``y`` float32
+            ``[1, targets]``.
         smiles: canonical SMILES of what was kept of each molecule.
         keys: equal for rows that are one molecule: canonical SMILES, or those without stereo.
         mols: RDKit's molecules.
@@ -75,10 +75,11 @@ def collect(
 ) -> Molecules:
     """The graphs of a table. A row that cannot be used is set aside with its line and the reason; no label shifts.
 
-    Without a `task` there is no `y`, as for a prediction. `conflicts="keep"` keeps rows that contradict each other, as
-    for an evaluation. With `flat`, stereoisomers are one molecule.
+    Without a ``task`` there is no ``y``, as for a prediction. ``conflicts="keep"`` keeps rows that contradict each other, as
+    for an evaluation. With ``flat``, stereoisomers are one molecule.
 
-    Raises `ValueError` when no row can be used, or the table lacks a target of the task.
+    Raises:
+        ValueError: no row can be used, or the table lacks a target of the task.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"smiles": ["CCO", "C1CC", "OCC"], "y": ["1", "0", "1"]})
@@ -123,7 +124,7 @@ def summary(rejected: Sequence[Rejected]) -> str:
 
 
 def report(rejected: Sequence[Rejected], *, most: int = 30) -> Table:
-    """A table for the terminal of the rows that were set aside: line, reason and SMILES of the first `most`."""
+    """A table for the terminal of the rows that were set aside: line, reason and SMILES of the first ``most``."""
     table = Table(
         title=f"{len(rejected):,} row{'s' * (len(rejected) != 1)} set aside: {summary(rejected)}", title_justify="left"
     )
@@ -139,7 +140,7 @@ def report(rejected: Sequence[Rejected], *, most: int = 30) -> Table:
 
 
 def write_rejected(rejected: Sequence[Rejected], path: str | Path, escape: bool = False) -> None:
-    """Write line, reason and SMILES of every row that was set aside as a CSV file, see `write_csv`."""
+    """Write line, reason and SMILES of every row that was set aside as a CSV file, see ``write_csv``."""
     write_csv(("line", "reason", "smiles"), ((one.line, one.reason, one.text) for one in rejected), path, escape)
 
 

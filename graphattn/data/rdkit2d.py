@@ -1,6 +1,6 @@
 """RDKit's two-dimensional descriptors: weight, charges, surface areas, counts of groups.
 
-Their names are fixed here, so that a saved model finds the same columns whatever RDKit is installed. `Ipc` and `AvgIpc`
+Their names are fixed here, so that a saved model finds the same columns whatever RDKit is installed. ``Ipc`` and ``AvgIpc``
 are left out: one reaches 1e25, and both are slow.
 """
 
@@ -42,7 +42,7 @@ _NAMES = """
     fr_urea
 """
 DESCRIPTOR_NAMES: tuple[str, ...] = tuple(_NAMES.split())
-"""Names of the columns of `descriptors`."""
+"""Names of the columns of ``descriptors``."""
 
 _FUNCTIONS = dict(Descriptors._descList)
 _CHUNK = 64
@@ -50,10 +50,10 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def descriptors(molecules: Sequence[Chem.Mol], *, n_jobs: int = 1) -> NDArray[np.float32]:
-    """RDKit's descriptors of each molecule, float32 `[molecules, len(DESCRIPTOR_NAMES)]`.
+    """RDKit's descriptors of each molecule, float32 ``[molecules, len(DESCRIPTOR_NAMES)]``.
 
     NaN stands where RDKit has no value, as for the partial charges of most metals. Explicit hydrogens are taken off
-    first. Some milliseconds per molecule; `n_jobs` processes share the work (-1: one per core) and do not change the result.
+    first. Some milliseconds per molecule; ``n_jobs`` processes share the work (-1: one per core) and do not change the result.
 
     >>> values = descriptors([Chem.MolFromSmiles("CCO")])
     >>> dict(zip(DESCRIPTOR_NAMES, values[0]))["MolWt"]

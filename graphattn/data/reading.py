@@ -35,7 +35,7 @@ def read_records(path: Path) -> Records:
 
     The suffix says which of them a file is; without a known one, its structure does. A row with too many cells, a quote
     that never closes or a mol block that RDKit cannot read is a fault of that row; the others are read. Raises
-    `FileNotFoundError` for a missing file and `ValueError` when the file is a folder, empty, not text, a spreadsheet, a
+    ``FileNotFoundError`` for a missing file and ``ValueError`` when the file is a folder, empty, not text, a spreadsheet, a
     damaged gzip or one that unpacks to more than a table does, or has column names but no rows.
     """
     text, notes = _text(path)

@@ -49,7 +49,7 @@ def read_sdf(text: str) -> Sdf:
 
 
 def _fields(block: list[str]) -> dict[str, str]:
-    """The data items of an SDF record: `> <NAME>`, the lines of the value, a blank line."""
+    """The data items of an SDF record: ``> <NAME>``, the lines of the value, a blank line."""
     fields: dict[str, str] = {}
     name = ""
     for line in block:

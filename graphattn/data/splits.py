@@ -1,10 +1,10 @@
 """Training, validation and test parts of a list of molecules.
 
-Every rule keeps rows with equal SMILES in one part, so hand in canonical SMILES (`Molecules.smiles` holds them).
+Every rule keeps rows with equal SMILES in one part, so hand in canonical SMILES (``Molecules.smiles`` holds them).
 The rule decides the score: a scaffold split is harder than a random one. Name it beside every figure.
 
-Four rules share one signature, `rule(smiles, labels, *, fractions, seed) -> Split`, and are listed in `SPLITS`;
-`from_column` takes the parts from the data instead.
+Four rules share one signature, ``rule(smiles, labels, *, fractions, seed) -> Split``, and are listed in ``SPLITS``;
+``from_column`` takes the parts from the data instead.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ class Split(NamedTuple):
 
 
 class SplitRule(Protocol):
-    """The signature that the rules in `SPLITS` share; a rule ignores what it does not need."""
+    """The signature that the rules in ``SPLITS`` share; a rule ignores what it does not need."""
 
     def __call__(
         self, smiles: Sequence[str], labels: ArrayLike | None = None, *, fractions: Fractions = ..., seed: int = ...
@@ -43,9 +43,10 @@ class SplitRule(Protocol):
 def random(
     smiles: Sequence[str], labels: ArrayLike | None = None, *, fractions: Fractions = (0.8, 0.1, 0.1), seed: int = 0
 ) -> Split:
-    """Molecules in random order, cut by `fractions`; `labels` are not looked at.
+    """Molecules in random order, cut by ``fractions``; ``labels`` are not looked at.
 
-    Raises `ValueError` when `fractions` are not three shares of 1, or a part that should get molecules gets none.
+    Raises:
+        ValueError: ``fractions`` are not three shares of 1, or a part that should get molecules gets none.
 
     >>> split = random(["C", "CC", "CCC", "CCCC", "CO", "CN", "CF", "CCl", "CBr", "C"], seed=1)
     >>> [len(part) for part in split]
@@ -61,8 +62,10 @@ def stratified(
 ) -> Split:
     """Random, with the shares of the classes alike in all parts; a class of three molecules or more is in each part.
 
-    `labels` holds one class per molecule. Molecules with equal SMILES count with the first one's class.
-    Raises `ValueError` when there is not one label per molecule, and as `random` does.
+    ``labels`` holds one class per molecule. Molecules with equal SMILES count with the first one's class.
+
+    Raises:
+        ValueError: another number of labels than of molecules; as :func:`random`.
 
     >>> split = stratified([f"{'C' * n}" for n in range(1, 21)], [0, 1] * 10)
     >>> [len(part) for part in split]
@@ -95,7 +98,7 @@ def scaffold(
 ) -> Split:
     """Molecules of one Bemis-Murcko scaffold stay together; the largest scaffolds go to training.
 
-    Deterministic: `seed` and `labels` are not looked at. Raises as `random` and `scaffold_key` do.
+    Deterministic: ``seed`` and ``labels`` are not looked at. Raises as ``random`` and ``scaffold_key`` do.
 
     >>> split = scaffold(["c1ccccc1C", "c1ccccc1O", "C1CCCCC1", "C1CCCC1"], fractions=(0.5, 0.25, 0.25))
     >>> split.train.tolist()
@@ -108,10 +111,10 @@ def scaffold(
 def scaffold_balanced(
     smiles: Sequence[str], labels: ArrayLike | None = None, *, fractions: Fractions = (0.8, 0.1, 0.1), seed: int = 0
 ) -> Split:
-    """Molecules of one Bemis-Murcko scaffold stay together; scaffolds are dealt in an order shuffled by `seed`.
+    """Molecules of one Bemis-Murcko scaffold stay together; scaffolds are dealt in an order shuffled by ``seed``.
 
     Scaffolds with more molecules than half the validation or the test part go to training first, the largest before
-    the others, so that no single scaffold makes up a held-out part. Raises as `random` and `scaffold_key` do.
+    the others, so that no single scaffold makes up a held-out part. Raises as ``random`` and ``scaffold_key`` do.
 
     >>> split = scaffold_balanced(["C1CCCC1" + "C" * n for n in range(8)] + ["c1ccccc1", "C1CCC1"], seed=3)
     >>> [len(part) for part in split], max(split.train.tolist())
@@ -138,8 +141,10 @@ SPLITS: dict[str, SplitRule] = {
 def from_column(values: Iterable[object]) -> Split:
     """The parts that a column of the data names: train, validation (valid, val, dev) and test, in any case.
 
-    A part that the column does not name is empty. Raises `ValueError` on any other word, and when no row is for
-    training.
+    A part that the column does not name is empty.
+
+    Raises:
+        ValueError: any other word, or no row for training.
 
     >>> from_column(["train", "Test", "train"]).test.tolist()
     [1]
@@ -160,8 +165,10 @@ def from_column(values: Iterable[object]) -> Split:
 def scaffold_key(smiles: str) -> str:
     """The Bemis-Murcko scaffold (rings and the chains between them) as SMILES without stereo.
 
-    Molecules without a ring share the empty scaffold `""`: a scaffold split keeps all of them in one part.
-    Raises `ValueError` when RDKit cannot read `smiles`.
+    Molecules without a ring share the empty scaffold ``""``: a scaffold split keeps all of them in one part.
+
+    Raises:
+        ValueError: SMILES that RDKit cannot read.
 
     >>> scaffold_key("CC(=O)Oc1ccccc1C(=O)O"), scaffold_key("CCO")
     ('c1ccccc1', '')

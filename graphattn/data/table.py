@@ -61,12 +61,14 @@ def read_table(
     Args:
         path: the file; its suffix matters only for an SDF (.sdf, .sd, .mol).
         smiles: column of SMILES; guessed if not given. An SDF has its SMILES, made from the mol blocks, in "smiles".
-        targets: column or columns of targets; guessed if not given, `()` for none.
-        split: column that names the parts; guessed if not given, `()` for none.
+        targets: column or columns of targets; guessed if not given, ``()`` for none.
+        split: column that names the parts; guessed if not given, ``()`` for none.
         trained: column of SMILES that a model was trained on, which is taken where it is there.
 
-    Raises `FileNotFoundError` when there is no such file, and `ValueError` when the file is no table, lacks a column
-    (the message lists those it has), or a column that has to be guessed is not obvious.
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is no table or lacks a column (those it has are listed), or a column that has to be inferred is
+            not obvious.
     """
     path = Path(path)
     records = read_records(path)

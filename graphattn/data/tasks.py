@@ -63,12 +63,13 @@ class Task:
     kind          ``classes``                    ``outputs``        encoded label
     ============  =============================  =================  ======================
     binary        (negative, positive)           1                  0 or 1
-    multiclass    two or more                    number of classes  position in `classes`
+    multiclass    two or more                    number of classes  position in ``classes``
     multilabel    (negative, positive), for all  number of targets  0 or 1, per target
     regression    none                           number of targets  the number
     ============  =============================  =================  ======================
 
-    Raises `ValueError` for another kind, or names or classes whose number does not fit the kind.
+    Raises:
+        ValueError: another kind, or names or classes whose number does not fit the kind.
 
     >>> task = Task("binary", ("active",), ("no", "yes"))
     >>> task.encode(pd.DataFrame({"active": ["Yes", "no"]}))[0].tolist()
@@ -95,10 +96,13 @@ class Task:
         return len(self.classes) if self.kind == "multiclass" else len(self.names)
 
     def encode(self, frame: pd.DataFrame) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
-        """Labels as float32 `[rows, targets]`, NaN where missing, and (row, reason) of the rows that cannot be used.
+        """Labels as float32 ``[rows, targets]``, NaN where missing, and (row, reason) of the rows that cannot be used.
 
         A row cannot be used when none of its targets has a label that is a class of the task or, in a regression, a
-        finite number. Raises `ValueError` when `frame` lacks a target.
+        finite number.
+
+        Raises:
+            ValueError: ``frame`` lacks a target.
 
         >>> Task("regression", ("logS",)).encode(pd.DataFrame({"logS": ["-1.5", "inf", ""]}))[1]
         [(1, "unusable label: 'inf' of logS is not a finite number"), (2, 'no label')]
@@ -142,7 +146,10 @@ class Task:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Task":
-        """The inverse of `to_dict`. Raises `ValueError` when `values` are not kind, names and classes.
+        """The inverse of ``to_dict``.
+
+        Raises:
+            ValueError: ``values`` are not kind, names and classes.
 
         >>> Task.from_dict({"kind": "regression", "names": ["logS"], "classes": []})
         Task(kind='regression', names=('logS',), classes=())
@@ -166,16 +173,17 @@ def guess_task(frame: pd.DataFrame, kind: Kind | None = None, positive: str | No
     """The task that columns of labels pose, and a sentence that says so.
 
     Two different labels are binary; whole numbers of up to 10 and words of up to 30 different labels are classes;
-    other numbers are a regression; several targets of the same two labels are multilabel. `kind` overrides this.
+    other numbers are a regression; several targets of the same two labels are multilabel. ``kind`` overrides this.
     Labels that differ in case, or in how a number is written (1 and 1.0), are one; but where few labels are told apart
     by their writing (01, or 1.1 beside 1.10) they are words. Numbers that only few qualifiers, units or decimal commas
     keep from being numbers are a regression, and such cells are set aside.
 
     The positive class is the larger label: the larger number, or the last word of the alphabet (no < yes), except
-    where words say otherwise (inactive < active, nontoxic < toxic, low < high, BBB- < BBB+). `positive` overrides this.
+    where words say otherwise (inactive < active, nontoxic < toxic, low < high, BBB- < BBB+). ``positive`` overrides this.
 
-    Raises `ValueError`, naming the target and its labels, when there are no labels, one class only, fewer than two
-    rows per class, words that are too many for classes, labels that do not fit `kind`, or `positive` is none of them.
+    Raises:
+        ValueError: there are no labels, one class only, fewer than two rows per class, words that are too many for classes,
+            labels that do not fit ``kind``, or ``positive`` is none of them; names the target and its labels.
 
     >>> guess_task(pd.DataFrame({"label": ["active", "inactive", "Active", "active"]}))[1]
     "target 'label' is binary: active (3, positive) and inactive (1)"
@@ -212,7 +220,11 @@ def _guess_kind(counts: Mapping[str, Counter[str]], frame: pd.DataFrame) -> Kind
 
 
 def _mostly_numbers(name: str, labels: Counter[str]) -> bool:
-    """Whether labels are numbers, flawed or not. Raises `ValueError`, naming a cell, where most of these are flawed."""
+    """Whether labels are numbers, flawed or not.
+
+    Raises:
+        ValueError: most of these are flawed; names a cell.
+    """
     flawed = {label: flaw for label in labels if (flaw := flaw_of(label))}
     clean = sum(labels[label] for label in labels if is_number(label))
     bad = sum(labels[label] for label in flawed)
@@ -304,7 +316,7 @@ def _rank(label: str) -> tuple[bool, float, str]:
 
 
 def _outranks(label: str, other: str) -> bool:
-    """Whether `label` says yes and `other` says no."""
+    """Whether ``label`` says yes and ``other`` says no."""
     yes, no = label.casefold(), other.casefold()
     if yes[:-1] == no[:-1] and yes[-1:] + no[-1:] == "+-":
         return True

@@ -6,7 +6,7 @@ _LONGEST = 40
 
 
 def listed(names: Iterable[str], last: str = "and", most: int = 20) -> str:
-    """Names in quotes, at most the first `most`, cut if they are long.
+    """Names in quotes, at most the first ``most``, cut if they are long.
 
     >>> listed(["smiles", "label"], "or"), listed("abcd", most=2)
     ("'smiles' or 'label'", "'a', 'b' and 2 more")
@@ -27,7 +27,7 @@ def shortened(text: str, most: int = 60) -> str:
 
 
 def list_problems(problems: dict[int, str], most: int = 5) -> str:
-    """Positions and reasons in one line, the first `most` of them.
+    """Positions and reasons in one line, the first ``most`` of them.
 
     >>> list_problems({3: "no atoms", 8: "no atoms"}, most=1)
     'position 3: no atoms; and 1 more'

@@ -34,16 +34,17 @@ def fit_molecules(
     resume: bool = False,
     verbose: bool = False,
 ) -> FittedModel:
-    """Trains on `train`, chooses the epoch on `validation`, and returns the model (on the CPU, in evaluation mode).
+    """Trains on ``train``, chooses the epoch on ``validation``, and returns the model (on the CPU, in evaluation mode).
 
-    Graphs come from `graphattn.data.to_data` with `y` [1, T] (NaN: missing) and, to use descriptors at the readout,
-    raw `descriptors` [1, D]. With a `folder`, logs (CSV, and TensorBoard if it is installed) go to `folder/logs` and
-    checkpoints to `folder/training`; `resume` goes on from there and ends at the weights of an uninterrupted run. The
+    Graphs come from ``graphattn.data.to_data`` with ``y`` [1, T] (NaN: missing) and, to use descriptors at the readout,
+    raw ``descriptors`` [1, D]. With a ``folder``, logs (CSV, and TensorBoard if it is installed) go to ``folder/logs`` and
+    checkpoints to ``folder/training``; ``resume`` goes on from there and ends at the weights of an uninterrupted run. The
     caller's random state is left alone.
 
-    Raises `ValueError` for empty parts, for a `resume` without a checkpoint folder or with other settings or data than
-    the interrupted run's, for more than one device, and when the weights became infinite; `Interrupted` on Ctrl-C and
-    SIGTERM.
+    Raises:
+        ValueError: empty parts; a ``resume`` without a checkpoint folder or with other settings or data than the interrupted
+            run's; more than one device; weights that became infinite.
+        Interrupted: Ctrl-C or SIGTERM.
     """
     recipe = recipe or MoleculeRecipe()
     words = dict(architecture if architecture is not None else Architecture().to_dict())

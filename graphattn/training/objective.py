@@ -17,8 +17,8 @@ SCORES = {"binary": "ROC-AUC", "multiclass": "ROC-AUC", "multilabel": "ROC-AUC",
 class Objective(nn.Module):
     """Loss of one task: weighted cross-entropy for classes, squared error of standardised values for regression.
 
-    Weights are `frequency ** -balance` per class (and per target), scaled to a mean of 1 over the training labels.
-    A missing label (NaN) adds nothing. `mean` and `deviation` are those of the training targets, 0 and 1 for classes.
+    Weights are ``frequency ** -balance`` per class (and per target), scaled to a mean of 1 over the training labels.
+    A missing label (NaN) adds nothing. ``mean`` and ``deviation`` are those of the training targets, 0 and 1 for classes.
     """
 
     def __init__(self, task: Task, y: Tensor, balance: float) -> None:
@@ -36,11 +36,11 @@ class Objective(nn.Module):
         self.weight, self.mean, self.deviation = nn.Buffer(weight), nn.Buffer(mean), nn.Buffer(deviation)
 
     def forward(self, logits: Tensor, batch: Data) -> Tensor:
-        """`logits` [N, outputs] of a batch with `y` [N, T] -> mean loss over the known labels."""
+        """``logits`` [N, outputs] of a batch with ``y`` [N, T] -> mean loss over the known labels."""
         return self.of(logits, batch["y"])
 
     def of(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The same, given `y` [N, T]."""
+        """The same, given ``y`` [N, T]."""
         logits = logits.float()
         if self.task.kind == "multiclass":
             label = y[:, 0].long()
@@ -59,7 +59,7 @@ def predictions(task: Task, logits: Tensor, mean: Tensor, deviation: Tensor) -> 
     """What the outputs of a network [N, outputs] mean.
 
     Probabilities of the positive class [N, 1], of the positive class of every target [N, T] or of every class [N, K];
-    for regression values [N, T] in the unit of the target, `logits` * `deviation` + `mean`.
+    for regression values [N, T] in the unit of the target, ``logits`` * ``deviation`` + ``mean``.
     """
     if task.kind == "regression":
         return logits.float() * deviation + mean
@@ -87,7 +87,7 @@ def _roc_auc(prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def _balanced(count: Tensor, balance: float) -> Tensor:
-    """`count` [K] or [2, T] labels per class -> weights of the same shape with mean 1 over all labels of a target."""
+    """``count`` [K] or [2, T] labels per class -> weights of the same shape with mean 1 over all labels of a target."""
     share = count / count.sum(0).clamp(min=1)
     weight = torch.where(count > 0, share.clamp(min=1e-12) ** -balance, 1.0)
     return weight / (weight * share).sum(0).clamp(min=1e-12)

@@ -24,8 +24,8 @@ def open_for(
     """The table that a model is asked about, its SMILES in the column of training if that is there; says what is inferred.
 
     Args:
-        described: what `model.json` holds.
-        data, smiles, targets: as in `open_table`.
+        described: what ``model.json`` holds.
+        data, smiles, targets: as in ``open_table``.
         say: receives sentences.
     """
     tell_versions(described, say)
@@ -48,14 +48,15 @@ def tell_versions(described: Mapping[str, Any], say: Say) -> None:
 def predict_table(
     model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
 ) -> tuple[pd.DataFrame, list[Rejected]]:
-    """All rows and columns of `table` in their order, with the predictions in columns of their own behind.
+    """All rows and columns of ``table`` in their order, with the predictions in columns of their own behind.
 
-    `predicted_<target>` holds the class or the value and `probability_<class>` (or, of several targets,
-    `probability_<target>`, of the positive class) the probabilities. A row that cannot be read, or for which the model
-    gives no finite number, has them empty, and the reason in `rejected`. No column of the input is overwritten: where it
-    has such a name, ours ends in `_2`. `max_atoms` overrides the limit that the model was trained with.
+    ``predicted_<target>`` holds the class or the value and ``probability_<class>`` (or, of several targets,
+    ``probability_<target>``, of the positive class) the probabilities. A row that cannot be read, or for which the model
+    gives no finite number, has them empty, and the reason in ``rejected``. No column of the input is overwritten: where it
+    has such a name, ours ends in ``_2``. ``max_atoms`` overrides the limit that the model was trained with.
 
-    Raises `ValueError` when no row can be read.
+    Raises:
+        ValueError: no row can be read.
     """
     molecules = collect(table, None, chemistry=_chemistry(model, max_atoms))
     found = _six_digits(_predict(model, molecules))
@@ -77,12 +78,13 @@ def predict_table(
 def evaluate_table(
     model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
 ) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
-    """Figures of `model` by the group of molecules they are for, and the rows that were left out.
+    """Figures of ``model`` by the group of molecules they are for, and the rows that were left out.
 
-    `table.target_columns` stand for the model's targets, in that order. The groups are all molecules and, if the model
+    ``table.target_columns`` stand for the model's targets, in that order. The groups are all molecules and, if the model
     was trained on some of them, those it has not seen.
 
-    Raises `ValueError` when the table has another number of targets or no row can be used.
+    Raises:
+        ValueError: the table has another number of targets or no row can be used.
     """
     names = model.task.names
     if len(table.target_columns) != len(names):
@@ -140,7 +142,7 @@ def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:
-    """`name`, or the first of `name_2`, `name_3`, ... that the table does not have."""
+    """``name``, or the first of ``name_2``, ``name_3``, ... that the table does not have."""
     free, number = name, 2
     while free in frame.columns:
         free, number = f"{name}_{number}", number + 1

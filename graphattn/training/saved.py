@@ -1,4 +1,4 @@
-"""A trained model, in memory and as a folder: weights in safetensors, the rest in `model.json`. Nothing is pickled."""
+"""A trained model, in memory and as a folder: weights in safetensors, the rest in ``model.json``. Nothing is pickled."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ from graphattn.training.recipe import MoleculeRecipe
 class FittedModel:
     """One network, or an ensemble of them, with all that turns molecules into predictions.
 
-    - `target`: mean and deviation of the training targets, which the outputs of a regression are scaled with.
-    - `standardiser`: statistics of the descriptors, None for a model without; `descriptor_names` are its columns.
-    - `record`: what is known about the training, to be kept in `model.json`: "split", "metrics", "data", "training".
+    - ``target``: mean and deviation of the training targets, which the outputs of a regression are scaled with.
+    - ``standardiser``: statistics of the descriptors, None for a model without; ``descriptor_names`` are its columns.
+    - ``record``: what is known about the training, to be kept in ``model.json``: "split", "metrics", "data", "training".
     """
 
     task: Task
@@ -52,9 +52,10 @@ class FittedModel:
         return Chemistry(**self.record.get("chemistry", {}))
 
     def predict(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float64]:
-        """Mean over the members of `objective.predictions`, one row per graph, in the order of `graphs`.
+        """Mean over the members of ``objective.predictions``, one row per graph, in the order of ``graphs``.
 
-        Raises `ValueError` when a graph lacks the descriptors the model reads.
+        Raises:
+            ValueError: a graph lacks the descriptors the model reads.
         """
         width = self.task.outputs
         if not graphs:
@@ -69,9 +70,10 @@ class FittedModel:
         return result.numpy()
 
     def probabilities(self, graphs: list[Data]) -> NDArray[np.float64]:
-        """Probability of every class of `task.classes` [N, K]; of both classes for a binary task.
+        """Probability of every class of ``task.classes`` [N, K]; of both classes for a binary task.
 
-        Raises `ValueError` for regression, and as `predict` does.
+        Raises:
+            ValueError: a regression model; as :meth:`predict`.
         """
         if self.task.kind == "regression":
             raise ValueError("a regression has no classes: expected a classification task, got 'regression'")
@@ -79,12 +81,14 @@ class FittedModel:
         return np.hstack([1 - found, found]) if self.task.kind == "binary" else found
 
     def save(self, folder: str | Path) -> Path:
-        """Writes `model.safetensors` (`model-2.safetensors`, ... of an ensemble), `README.md`, `model.json`, `manifest.json`."""
+        """Write the weights (``model.safetensors``, of an ensemble also ``model-2.safetensors``, ...), the card ``README.md``,
+        ``model.json`` and ``manifest.json``.
+        """
         described = self.describe()
         return write_folder(folder, described, self.members, card(described))
 
     def describe(self) -> dict[str, Any]:
-        """What `model.json` holds, but for the names of the weight files."""
+        """What ``model.json`` holds, but for the names of the weight files."""
         described: dict[str, Any] = {
             "format": FORMAT,
             "kind": "molecules",
@@ -104,10 +108,11 @@ class FittedModel:
 
 
 def load(folder: str | Path, trust: bool = False) -> FittedModel:
-    """The model saved in `folder`; with `trust` also when its files were changed since.
+    """The model saved in ``folder``; with ``trust`` also when its files were changed since.
 
-    Raises `ValueError`, naming the file, for a folder without a model, a changed, damaged or missing file, a model of
-    another format, and a model whose atom or bond features are not those of this version.
+    Raises:
+        ValueError: a folder without a model, a changed, damaged or missing file, a model of another format, and a model whose
+            atom or bond features are not those of this version; names the file.
     """
     folder = Path(folder)
     described = read_description(folder)

@@ -1,6 +1,6 @@
 """From a table of molecules to a trained, tested and saved model, and from a model to predictions.
 
-Both the command line and scripts use these functions; `say` receives what a person should read, texts and rich tables.
+Both the command line and scripts use these functions; ``say`` receives what a person should read, texts and rich tables.
 """
 
 import dataclasses
@@ -44,9 +44,9 @@ CURVES = "curves.svg"
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What `train` does with a table.
+    """What ``train`` does with a table.
 
-    `source` names the data on the card; `kind` of task is guessed if it is None; `split` is one of `SPLITS`, or "column"
+    ``source`` names the data on the card; ``kind`` of task is guessed if it is None; ``split`` is one of ``SPLITS``, or "column"
     for the table's own.
     """
 
@@ -68,10 +68,12 @@ class TrainingPlan:
 
 
 def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = True) -> FittedModel:
-    """Trains on a part of `table`, tests on another beside the baselines, and saves all in `plan.out`.
+    """Trains on a part of ``table``, tests on another beside the baselines, and saves all in ``plan.out``.
 
-    Raises `ValueError` for a folder that is taken or not writable, for labels that cannot be learned and, if
-    `plan.strict`, for rows that cannot be used; `Interrupted`, with a usable model saved, on Ctrl-C and SIGTERM.
+    Raises:
+        ValueError: a folder that is taken or not writable; labels that cannot be learned; if ``plan.strict``, rows that
+            cannot be used.
+        Interrupted: Ctrl-C or SIGTERM; a usable model has been saved.
     """
     check_folder(plan.out, plan.resume)
     check_hardware(plan.hardware)
@@ -104,7 +106,11 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
 
 
 def check_hardware(hardware: Hardware) -> None:
-    """Raises `ValueError` for an accelerator that is not there, or words that Lightning does not know."""
+    """Check that Lightning knows the accelerator and has it.
+
+    Raises:
+        ValueError: it does not, or an unknown word.
+    """
     words = {name: value for name, value in dataclasses.asdict(hardware).items() if name != "threads"}
     try:
         with quiet():
@@ -117,10 +123,10 @@ def check_hardware(hardware: Hardware) -> None:
 def open_divided(
     data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None
 ) -> tuple[MoleculeTable, str]:
-    """The table that `data` names, and what `TrainingPlan.split` is to be for it.
+    """The table that ``data`` names, and what ``TrainingPlan.split`` is to be for it.
 
-    `split` is one of `SPLITS` or a column; None means the table's own column if it has one, else the default rule.
-    Raises as `open_table` does.
+    ``split`` is one of ``SPLITS`` or a column; None means the table's own column if it has one, else the default rule.
+    Raises as ``open_table`` does.
     """
     table = open_table(data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split)
     if split in SPLITS:
@@ -129,9 +135,10 @@ def open_divided(
 
 
 def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
-    """The molecules of `table` with their labels; says the task and which rows are left out, and why.
+    """The molecules of ``table`` with their labels; says the task and which rows are left out, and why.
 
-    Raises `ValueError` for labels that cannot be learned, if no row can be used and, if `plan.strict`, if one cannot.
+    Raises:
+        ValueError: labels that cannot be learned; no row that can be used; if ``plan.strict``, one that cannot.
     """
     task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind), plan.positive)
     say(sentence)
@@ -168,7 +175,11 @@ def tell_rejected(rejected: Sequence[Rejected], say: Say) -> None:
 
 
 def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
-    """Raises `ValueError` if a row was rejected and `strict` forbids that."""
+    """Check that no row was rejected where ``strict`` forbids it.
+
+    Raises:
+        ValueError: one was.
+    """
     if strict and rejected:
         first = rejected[0]
         where = f"the first in line {first.line}: {first.reason}"
@@ -176,10 +187,10 @@ def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
 
 
 def divide(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tuple[Split, str]:
-    """The parts and the name of the rule: the column of the table, or `plan.split`.
+    """The parts and the name of the rule: the column of the table, or ``plan.split``.
 
     Where the column names no validation part, a tenth of the training part becomes it. Raises as the rules do, and
-    `ValueError` for a rule there is not.
+    ``ValueError`` for a rule there is not.
     """
     seed = plan.recipe.seed
     y = labels_of(molecules)
@@ -200,7 +211,11 @@ def divide(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tu
 
 
 def check_classes(molecules: Molecules, split: Split) -> None:
-    """Raises `ValueError` when the training part has molecules of one class only."""
+    """Check that the training part has several classes.
+
+    Raises:
+        ValueError: it has molecules of one class only.
+    """
     task, y = molecules.task, labels_of(molecules)[split.train]
     if task is None or task.kind == "regression":
         return
@@ -236,7 +251,7 @@ def labels_of(molecules: Molecules) -> NDArray[np.float32]:
 def described(
     table: MoleculeTable, molecules: Molecules, split: Split, rule: str, plan: TrainingPlan
 ) -> dict[str, Any]:
-    """What `model.json` says about the data and the split. Molecules are named by a hash of their SMILES."""
+    """What ``model.json`` says about the data and the split. Molecules are named by a hash of their SMILES."""
     data = {
         "source": plan.source,
         "smiles": table.smiles_column,
@@ -268,7 +283,7 @@ def compare(
     title: str,
     say: Say,
 ) -> dict[str, Any]:
-    """Says the figures on the test part, beside those of forests if `descriptors` are given; returns them for JSON.
+    """Says the figures on the test part, beside those of forests if ``descriptors`` are given; returns them for JSON.
 
     The forests are fitted on the same training part; the paired difference to each is said as well.
     """

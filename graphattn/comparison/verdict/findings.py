@@ -175,7 +175,11 @@ class Findings:
         return dict(zip(names, holm([pair.difference.p for pair in pairs]), strict=True))
 
     def judged(self, first: ConfigurationScores, second: ConfigurationScores) -> JudgedPair:
-        """Two configurations of a fixed question, or of which one is the best network. Raises ``KeyError`` for others."""
+        """Two configurations of a fixed question, or of which one is the best network.
+
+        Raises:
+            KeyError: other configurations.
+        """
         pair, p, size = self.summary.pair(first.name, second.name), None, 0
         if frozenset((first.name, second.name)) not in self._fixed:
             p, size = self.family[(second if first is self.reference else first).name], len(self.family)

@@ -180,7 +180,11 @@ class Summary:
         return {(pair.first, pair.second): pair for two in both for pair in two}
 
     def pair(self, first: str, second: str) -> Pair:
-        """The pair of two configurations, in this order. Raises ``KeyError`` for names of none."""
+        """The pair of two configurations, in this order.
+
+        Raises:
+            KeyError: an unknown name.
+        """
         return self._by_names[first, second]
 
 

@@ -45,7 +45,7 @@ def distant(count: int, nodes: int = 16, hops: int = 6, colours: int = 2, seed: 
 
 
 def _tree(number: int, nodes: int, hops: int, colours: int, generator: torch.Generator) -> Data:
-    """A path from the first node to the one `hops` away; each further node joins one that is there, so no path gets shorter."""
+    """A path from the first node to the one ``hops`` away; each further node joins one that is there, so no path gets shorter."""
     parent = [child - 1 for child in range(1, hops + 1)]
     parent += [int(torch.randint(child, (1,), generator=generator)) for child in range(hops + 1, nodes)]
     order = torch.randperm(nodes, generator=generator)
