@@ -38,6 +38,7 @@ from graphattn.models.searching import (
     source_batch,
 )
 from graphattn.models.seq2seq import Answers, Seq2Seq
+from graphattn.models.slide_graph import SlideGraph
 from graphattn.models.vit import ViT
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "Recurrent",
     "Sample",
     "Seq2Seq",
+    "SlideGraph",
     "TokenEmbedding",
     "TopK",
     "Transformer",

@@ -102,6 +102,43 @@ def squared_error(out: Tensor, batch: Data) -> Tensor:
     return functional.mse_loss(out[known], y[known]) if bool(known.any()) else 0 * out.sum()
 
 
+def pairwise_ranking(out: Tensor, batch: Data) -> Tensor:
+    r"""Hinge loss of all pairs of a positive and a negative graph of a batch (Lu et al. 2022), :data:`Loss`.
+
+    .. math:: \text{mean}_{p, n} \max(0, 1 - (s_p - s_n))
+
+    ``out [N, 1]`` are scores, ``batch.y [N]`` is 1, 0 or, where it is not known, -100; the loss is zero without a pair.
+
+    >>> batch = Data(y=torch.tensor([1, 0, 0, -100]))
+    >>> float(pairwise_ranking(torch.tensor([[2.0], [0.5], [1.5], [9.0]]), batch))
+    0.25
+    """
+    scores, y = out.flatten(), batch["y"].flatten()
+    gaps = scores[y == 1][:, None] - scores[y == 0][None, :]
+    return (1 - gaps).relu().mean() if gaps.numel() else 0 * out.sum()
+
+
+def cox(out: Tensor, batch: Data) -> Tensor:
+    r"""Negative logarithm of Cox's partial likelihood, the mean over the events of a batch (Breslow 1974), :data:`Loss`.
+
+    .. math:: -\text{mean}_{i: d_i = 1} \Big( s_i - \log \sum_{j: t_j \ge t_i} e^{s_j} \Big)
+
+    ``out [N, 1]`` are logarithms of the hazard, ``batch.y [N, 2]`` the time ``t`` and whether the event ``d`` was seen (1) or
+    not (0); rows with NaN are left out, and the loss is zero without an event.
+
+    >>> batch = Data(y=torch.tensor([[2.0, 1.0], [3.0, 0.0], [1.0, 1.0]]))
+    >>> round(float(cox(torch.zeros(3, 1), batch)), 4)  # (log 3 + log 2) / 2
+    0.8959
+    """
+    y = batch["y"].view(len(out), 2)
+    known = ~y.isnan().any(dim=1)
+    scores, times, seen = out.flatten()[known], y[known, 0], y[known, 1] > 0
+    if not bool(seen.any()):
+        return 0 * out.sum()
+    at_risk = torch.where(times[None, :] >= times[seen, None], scores[None, :], -torch.inf).logsumexp(dim=1)
+    return (at_risk - scores[seen]).mean()
+
+
 def accuracy(out: Tensor, batch: Data) -> Tensor:
     """Whether the likeliest class is the right one, :data:`Measure`; a ``y`` of -100 is not labelled."""
     labelled = batch["y"] != -100
