@@ -65,11 +65,16 @@ def read(smiles: Iterable[object], chemistry: Chemistry = AS_WRITTEN) -> Read:
 
 
 def parse(text: object, chemistry: Chemistry = AS_WRITTEN) -> Chem.Mol:
-    """The molecule that a SMILES names.
+    """The molecule that a SMILES names; one of RDKit is read as its SMILES.
+
+    >>> parse(Chem.MolFromSmiles("OCC")).GetNumAtoms()
+    3
 
     Raises:
         UnreadableError: no text, no SMILES, no atoms or more than ``chemistry.max_atoms``, or a fault of RDKit.
     """
+    if isinstance(text, Chem.Mol):
+        text = _guarded(Chem.MolToSmiles, text, "of RDKit's molecule")
     if not isinstance(text, str):
         raise UnreadableError(f"expected SMILES as a text, got {text!r}", "SMILES that are no text")
     return _guarded(lambda given: parse_smiles(given, **asdict(chemistry)), text, text)

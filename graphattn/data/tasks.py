@@ -201,7 +201,7 @@ def guess_task(frame: pd.DataFrame, kind: Kind | None = None, positive: str | No
     else:
         classes = _classes(counts, kind, positive)
     task = Task(kind, tuple(counts), classes)
-    return task, _sentence(task, counts, len(frame)) + _said_of(unclear)
+    return task, _sentence(task, counts, len(frame), unclear.total()) + _said_of(unclear)
 
 
 def _guess_kind(counts: Mapping[str, Counter[str]], frame: pd.DataFrame) -> Kind:
@@ -334,12 +334,14 @@ def _shown(labels: Iterable[str]) -> str:
 def _said_of(unclear: Counter[str]) -> str:
     if not unclear:
         return ""
-    return f"; {unclear.total():,} cells say {listed(unclear, most=5)}, which looks like no label: their rows are set aside"
+    cells, what = unclear.total(), listed(unclear, most=5)
+    said = f"{cells:,} cells say {what}" if cells > 1 else f"1 cell says {what}"
+    return f"; {said}, which looks like no label and cannot be used"
 
 
-def _sentence(task: Task, counts: Mapping[str, Counter[str]], rows: int) -> str:
+def _sentence(task: Task, counts: Mapping[str, Counter[str]], rows: int, unclear: int) -> str:
     labelled = sum(labels.total() for labels in counts.values())
-    missing = rows * len(counts) - labelled
+    missing = rows * len(counts) - labelled - unclear
     rest = f"; {missing:,} of {rows * len(counts):,} labels are missing" if missing else ""
     if len(counts) > 1:
         names = f"{len(counts)} targets ({', '.join(list(counts)[:3])}{', ...' if len(counts) > 3 else ''})"

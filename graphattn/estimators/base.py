@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from graphattn.data.groups import together
@@ -132,6 +132,16 @@ class Estimator(BaseEstimator, ABC):
         result = np.full((len(known), found.shape[1]), np.nan)
         result[known.astype(bool)] = found
         return result
+
+    def _scored(self, given: Any, weight: ArrayLike | None) -> tuple[Any, NDArray | None, NDArray[np.int64]]:
+        """The samples that have a prediction, their weights and positions; a warning names the others."""
+        samples = self._listed(given)
+        usable = self._read(samples, self.model_)
+        rows = usable.positions
+        if usable.problems:
+            warnings.warn(f"left out of the score: {list_problems(usable.problems)}", stacklevel=3)
+            given = [samples[row] for row in rows]
+        return given, None if weight is None else np.asarray(weight)[rows], rows
 
     def _split(self, rows: NDArray, samples: Sequence[Any]) -> Any:
         """The rows of all samples; of nodes a list of those of each graph."""

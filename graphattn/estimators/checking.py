@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 MOST_FLOATS = 20
@@ -84,8 +85,24 @@ def column(values: ArrayLike, each: str) -> NDArray:
 
 
 def missing(label: object) -> bool:
-    """Whether a label is none: None or NaN."""
-    return label is None or label != label
+    """Whether a label is none: None, NaN or pandas' NA.
+
+    >>> missing(None), missing(float("nan")), missing(pd.NA), missing("")
+    (True, True, True, False)
+    """
+    return label is None or label is pd.NA or label != label
+
+
+def numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """Values as numbers, those that are missing as NaN.
+
+    >>> numbers([1, None, pd.NA]).tolist()
+    [1.0, nan, nan]
+    """
+    array = np.asarray(values)
+    if array.dtype == object:
+        array = np.array([np.nan if missing(value) else value for value in array.ravel()]).reshape(array.shape)
+    return array.astype(np.float64)
 
 
 def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int64]]:

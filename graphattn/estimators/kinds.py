@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from graphattn.data.groups import group_keys
 from graphattn.data.wording import list_problems
 from graphattn.estimators.base import Estimator
-from graphattn.estimators.checking import classes_of, column, missing
+from graphattn.estimators.checking import classes_of, column, missing, numbers
 from graphattn.estimators.targets import Targets
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -86,10 +86,11 @@ class Classifier(ClassifierMixin, Estimator):
         return self._split(likeliest, held)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Share of samples, or of labelled nodes, whose class is the likeliest."""
+        """Share of samples, or of labelled nodes, whose class is the likeliest; samples that cannot be used are left out."""
         targets = self._targets(self._listed(X), y)
         if targets.level == "graph":
-            return float(super().score(X, np.concatenate(targets.rows).tolist(), sample_weight))
+            held, weight, rows = self._scored(X, sample_weight)
+            return float(super().score(held, np.concatenate(targets.of(rows).rows).tolist(), weight))
         labels, found = np.concatenate(targets.rows), np.concatenate(self.predict(X))
         known = np.array([not missing(label) for label in labels])
         return float(accuracy_score(labels[known].tolist(), found[known].tolist()))
@@ -134,7 +135,7 @@ class Regressor(RegressorMixin, Estimator):
     def _targets(self, samples: list[Any], y: Any) -> tuple[Targets, bool]:
         """Values, and whether there is one of each sample."""
         y, of_nodes = self._labelled(samples, y, values=True)
-        values = np.asarray(np.concatenate(of_nodes.rows) if of_nodes else y, dtype=np.float64)
+        values = numbers(np.concatenate(of_nodes.rows) if of_nodes else y)
         if of_nodes is None:
             self._check_lengths(samples, values)
         if values.ndim > 2 or 0 in values.shape[1:]:
@@ -163,11 +164,12 @@ class Regressor(RegressorMixin, Estimator):
         return self._split(values[:, 0] if self.one_dimensional_ else values, held)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """R2 of the values of samples, or of nodes that have one."""
+        """R2 of the values of samples, or of nodes that have one; samples that cannot be used are left out."""
         targets, one = self._targets(self._listed(X), y)
         values = np.concatenate(targets.rows)
         if targets.level == "graph":
-            return float(super().score(X, values[:, 0] if one else values, sample_weight))
+            held, weight, rows = self._scored(X, sample_weight)
+            return float(super().score(held, values[rows, 0] if one else values[rows], weight))
         known = ~np.isnan(values[:, 0])
         return float(r2_score(values[known, 0], np.concatenate(self.predict(X))[known]))
 

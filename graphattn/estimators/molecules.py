@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
+from sklearn.utils import Tags
 from torch_geometric.data import Data
 
 from graphattn.data.chemistry import attach, describe, label, read
@@ -74,7 +76,15 @@ class _Molecules(Estimator):
     def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, None]:
         if y is None:
             raise ValueError(f"expected {'values' if values else 'labels'} as y, got None")
+        if not values:
+            _check_classes(y)
         return y, None
+
+    def __sklearn_tags__(self) -> Tags:
+        """Texts, one for each sample, and no table of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
+        return tags
 
     def _nodes(self, model: FittedModel, samples: Sequence[Any]) -> None:
         return None
@@ -118,7 +128,29 @@ class _Molecules(Estimator):
         estimator = cls(**sizes, **schedule, **more)
         estimator.model_ = model
         one = model.record.get("one_dimensional", model.task.outputs == 1)
-        return estimator, {"classes": model.record.get("labels", model.task.classes), "one_dimensional": one}
+        return estimator, {"classes": model.record.get("labels") or _typed(model.task.classes), "one_dimensional": one}
+
+
+def _check_classes(y: Any) -> None:
+    """Raises `ValueError` for more than two different floats of which one has a fraction: they are values."""
+    floats = sorted(
+        {label for label in np.asarray(y, dtype=object).ravel() if isinstance(label, float) and label == label}
+    )
+    if len(floats) > 2 and any(label % 1 for label in floats):
+        raise ValueError(
+            f"expected classes, got {len(floats)} different floats in y, such as {floats[0]:g} and {floats[1]:g}: "
+            "MoleculeRegressor learns values; classes are integers or texts"
+        )
+
+
+def _typed(classes: tuple[str, ...]) -> list[Any]:
+    """Classes that are whole numbers as integers, so that labels of a file compare with them as pandas reads them.
+
+    >>> _typed(("0", "1")), _typed(("01", "1")), _typed(("no", "yes"))
+    ([0, 1], ['01', '1'], ['no', 'yes'])
+    """
+    whole = all(re.fullmatch(r"0|-?[1-9]\d*", name) for name in classes)
+    return [int(name) for name in classes] if whole else list(classes)
 
 
 def _graphs(samples: Sequence[_Sample], described: bool) -> list[Data]:

@@ -115,7 +115,7 @@ def check_hardware(hardware: Hardware) -> None:
     try:
         with quiet():
             pl.Trainer(**words, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, ImportError, ValueError, RuntimeError) as error:
         asked = ", ".join(f"{name} {value}" for name, value in words.items())
         raise ValueError(f"cannot train with {asked}: {str(error).splitlines()[0]}") from None
 

@@ -256,7 +256,7 @@ def test_cells_that_look_like_no_label_are_named(cell):
     frame = pd.DataFrame({"y": ["0", "1", "0", "1", cell]})
     task, sentence = guess_task(frame)
     assert task.classes == ("0", "1")
-    assert sentence.endswith(f"; 1 cells say {cell!r}, which looks like no label: their rows are set aside")
+    assert sentence.endswith(f"; 1 cell says {cell!r}, which looks like no label and cannot be used")
     why = f"unusable label: {cell!r} of y looks like a missing value; leave such cells empty"
     assert task.encode(frame)[1] == [(4, why)]
 

@@ -1,0 +1,118 @@
+"""What the command line says about files of molecules, from the first guess to the file it writes."""
+
+import csv
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from graphattn.cli import app
+from graphattn.training import workflow
+from graphattn.training.model_folder import other_versions
+from graphattn.training.recipe import Architecture
+
+SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model trained on the second of two columns of SMILES, and its data."""
+    folder = tmp_path_factory.mktemp("trained")
+    rows = [(f"{smiles}.[Na+].[Cl-]", smiles, "decoy" if "N" in smiles else "binder") for smiles in SMILES]
+    pd.DataFrame(rows, columns=["smiles", "std_smiles", "label"]).to_csv(folder / "data.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        original = workflow.Plan.__init__
+        small = {"architecture": Architecture(channels=8, heads=2, layers=1)}
+        patch.setattr(workflow.Plan, "__init__", lambda *given, **options: original(*given, **options, **small))
+        words = ["--smiles", "std_smiles", "--split", "random", "--no-baselines", "--epochs", 1, "--positive", "decoy"]
+        result = run("train", folder / "data.csv", "--out", folder / "model", *words)
+    assert result.exit_code == 0, result.output
+    assert "label' is binary: decoy (15, positive) and binder (15)" in result.stdout
+    return folder
+
+
+def test_later_commands_read_the_column_of_training_and_say_so(folder):
+    out = folder / "predictions.csv"
+    result = run("predict", folder / "model", folder / "data.csv", "--out", out)
+    assert "SMILES are in column 'std_smiles', as in training" in result.stdout
+    assert "30 of 30 rows predicted" in result.stdout
+    result = run("evaluate", folder / "model", folder / "data.csv")
+    assert "SMILES are in column 'std_smiles', as in training" in result.stdout
+    assert list(pd.read_csv(out).columns)[-3:] == ["probability_binder", "probability_decoy", "rejected"]
+
+
+def test_rows_in_are_rows_out(folder):
+    path, out = folder / "odd.csv", folder / "out.csv"
+    cells = ["first\rsecond", '"', "=cmd()", "a,b\nc", "$$$$", ""]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["smiles", "note"], *(["CCO", cell] for cell in cells)])
+        file.write('"[#999]","x"\n')
+    result = run("predict", folder / "model", path, "--out", out, "--escape-formulas")
+    assert "though the model was trained on column 'std_smiles', which is not there" in result.stdout
+    assert "6 of 7 rows predicted" in result.stdout
+    with out.open(newline="", encoding="utf-8") as file:
+        written = list(csv.reader(file))
+    assert [row[1] for row in written[1:]] == [*cells[:2], "'=cmd()", *cells[3:], "x"]
+    assert not list(folder.glob("*.partial"))
+
+
+def test_a_limit_of_atoms_is_that_of_training_or_of_the_command(folder):
+    path = folder / "large.csv"
+    path.write_text("smiles\nCCO\nCCCCCC\n")
+    result = run("predict", folder / "model", path, "--out", folder / "large_out.csv", "--max-atoms", 5)
+    assert "1 of 2 rows predicted" in result.stdout
+    assert json.loads((folder / "model" / "model.json").read_text())["chemistry"]["max_atoms"] == 1000
+
+
+def test_versions_that_differ_are_said(folder, monkeypatch):
+    monkeypatch.setattr("graphattn.training.model_folder.versions", lambda: {"graphattn": "9", "rdkit": "1"})
+    result = run("explain", folder / "model", "CCO", "--out", folder / "atoms")
+    assert "; here is 9: predictions may differ" in result.stdout
+    assert other_versions({"versions": {"graphattn": "9", "rdkit": "2"}}) == [
+        "the model was made with rdkit 2; here is 1: predictions may differ"
+    ]
+
+
+def test_an_accelerator_that_is_not_there_is_refused_before_any_work(folder):
+    result = run("train", folder / "data.csv", "--out", folder / "gpu", "--accelerator", "tpu")
+    assert result.exit_code == 1
+    assert "cannot train with accelerator tpu, devices 1" in result.stderr
+    assert "descriptors" not in result.output
+    assert not (folder / "gpu").exists()
+
+
+def test_a_part_without_a_class_and_classes_by_the_alphabet_are_said(folder):
+    path = folder / "rare.csv"
+    rows = [(smiles, "pear" if smiles == "CO" else "apple") for smiles in SMILES] + [("CCCl", "pear")]
+    pd.DataFrame(rows, columns=["smiles", "fruit"]).to_csv(path, index=False)
+    said = list[object]()
+    table, rule = workflow.open_divided(str(path), None, None, "stratified")
+    plan = workflow.Plan(folder / "never", split=rule)
+    molecules = workflow.labelled(table, plan, said.append)
+    split, _ = workflow.divide(molecules, table, plan)
+    workflow.tell_lacking(molecules, split, said.append)
+    assert "'pear' is positive only because it comes last in the alphabet; --positive names the positive class" in said
+    lacking = "warning: the validation part has no 'pear' of target 'fruit': ROC-AUC is undefined there"
+    assert any(str(each).startswith(lacking) for each in said)
+
+
+def test_stereo_twins_are_counted(folder):
+    path = folder / "twins.csv"
+    rows = [(f"{'C' * n}[C@H](F)Cl", "1", "a") for n in range(1, 5)] + [
+        (f"{'C' * n}[C@@H](F)Cl", "0", "b") for n in (1, 2)
+    ]
+    pd.DataFrame(rows, columns=["smiles", "y", "batch"]).to_csv(path, index=False)
+    said = list[object]()
+    table, rule = workflow.open_divided(str(path), None, ["y"], None)
+    workflow.labelled(table, workflow.Plan(folder / "never", split=rule), said.append)
+    assert (
+        "molecules that differ from another in stereo only: 2; they count as different; with --flat-duplicates they are one"
+        in said
+    )
+    flat = workflow.labelled(table, workflow.Plan(folder / "never", split=rule, flat_duplicates=True), said.append)
+    assert (len(flat.graphs), len(flat.rejected)) == (2, 4)
