@@ -132,7 +132,7 @@ class _Molecules(Estimator):
 
 
 def _check_classes(y: Any) -> None:
-    """Raises `ValueError` for more than two different floats of which one has a fraction: they are values."""
+    """Refuse more than two different floats of which one has a fraction: they are values."""
     floats = sorted(
         {label for label in np.asarray(y, dtype=object).ravel() if isinstance(label, float) and label == label}
     )
