@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import graphattn
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-PACKAGES = ("graphattn", "torch", "torch-geometric", "numba", "numpy", "scipy")
+OF_MODELS = ("torch", "torch-geometric", "rdkit", "lightning", "scikit-learn", "numpy")
+OF_KERNELS = ("torch", "torch-geometric", "numba", "numpy", "scipy")
 
 
 def environment() -> Table:
@@ -23,7 +27,6 @@ def environment() -> Table:
 
     from graphattn.backends import BACKENDS
     from graphattn.data.embedded import names
-    from graphattn.training.folder.weights import versions
 
     table = Table(show_header=False, box=None)
     for name, version in versions().items():
@@ -37,6 +40,12 @@ def environment() -> Table:
     return table
 
 
+def versions(packages: Sequence[str] = OF_MODELS) -> dict[str, str]:
+    """Versions of graphattn, Python and packages, by default of those that a model depends on."""
+    own = {"graphattn": graphattn.__version__, "python": platform.python_version()}
+    return own | {package: metadata.version(package) for package in packages}
+
+
 def now() -> str:
     """The time, to the second, in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -46,17 +55,8 @@ def surroundings() -> dict[str, object]:
     """Versions, machine, load and commit, as records of measurements have them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    versions = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
     machine = f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
-    return {"versions": versions, "machine": machine, "load": load, "commit": _commit()}
-
-
-def _version(name: str) -> str:
-    if name == "graphattn":
-        import graphattn
-
-        return graphattn.__version__
-    return metadata.version(name)
+    return {"versions": versions(OF_KERNELS), "machine": machine, "load": load, "commit": _commit()}
 
 
 def _processor() -> str:

@@ -45,10 +45,10 @@ MAY_IMPORT = {
     "testing": "backends layer pyg slots topology",
     "data": "encoding files topology",
     "models": "aggregation blocks data edge_terms encoding layer message reset slots topology update zoo",
-    "training": "data files graphattn models",
+    "environment": "backends data graphattn",
+    "training": "data environment files graphattn models",
     "explain": "data layer topology training",
     "memory": "",
-    "environment": "backends data graphattn training",
     "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment json_lines layer "
     "memory message models pyg slots topology update zoo",
     "reports": "",

@@ -17,6 +17,7 @@ from torch_geometric.loader import DataLoader
 
 from graphattn import files
 from graphattn.data.graphs import Form, plain
+from graphattn.environment import versions
 from graphattn.models.by_name.features import FeatureColumns, Features
 from graphattn.models.by_name.network import Level, Size, named_network
 from graphattn.models.by_name.topologies import Configuration, configurations, prepared
@@ -26,7 +27,7 @@ from graphattn.training.fitting import fit
 from graphattn.training.folder.card import graph_card
 from graphattn.training.folder.checks import FORMAT, description_of, read_description
 from graphattn.training.folder.former import BY_NAME, renamed
-from graphattn.training.folder.weights import filled, read_weights, versions, weight_files, write_folder
+from graphattn.training.folder.weights import filled, read_weights, weight_files, write_folder
 from graphattn.training.recipe import Recipe
 
 _MOST = {"width": 65_536, "hidden": 1_000_000, "depth": 1_000, "heads": 4_096}

@@ -29,14 +29,13 @@ from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import divided, label_mask, label_rows, part_labels
 from graphattn.comparison.store import digest
 from graphattn.data.splits import Split
-from graphattn.environment import now, surroundings
+from graphattn.environment import now, surroundings, versions
 from graphattn.memory import tensors
 from graphattn.models.by_name.network import Size, parameters
 from graphattn.models.by_name.topologies import Configuration
 from graphattn.models.network import Network
 from graphattn.training import fitting as training
 from graphattn.training.craft import Loss, cross_entropy, squared_error
-from graphattn.training.folder.weights import versions
 from graphattn.training.recipe import Recipe
 from graphattn.training.runs import Curves
 

@@ -1,9 +1,7 @@
 """Folder of a trained model: ``model.json``, weights as safetensors, a card (``README.md``), a manifest of their SHA-256."""
 
 import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-import graphattn
 from graphattn import files
+from graphattn.environment import versions
 from graphattn.training.folder.checks import DESCRIPTION
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -120,10 +118,3 @@ def other_versions(described: Mapping[str, Any]) -> list[str]:
         for name in ("graphattn", "rdkit")
         if name in known and known[name] != here[name]
     ]
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages a model depends on."""
-    packages = ("torch", "torch-geometric", "rdkit", "lightning", "scikit-learn", "numpy")
-    own = {"graphattn": graphattn.__version__, "python": platform.python_version()}
-    return own | {package: metadata.version(package) for package in packages}
