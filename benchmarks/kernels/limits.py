@@ -52,7 +52,7 @@ def _rows(nodes: int) -> dict[str, Callable[[], Any]]:
     found = {}
     for name, ends in (("anywhere", far), ("nearby", near)):
         graph = Edges(ends, nodes).prepare()
-        attend, add = sparse.hears(sparse.attention(HEADS, CHANNELS), graph), _adds(adding, graph)
+        attend, add = sparse.attended(sparse.attention(HEADS, CHANNELS), graph), _adds(adding, graph)
         found[f"attention, senders {name}"] = torch.no_grad()(lambda attend=attend: attend(query, key, value))
         found[f"sum of keys and values, senders {name}"] = torch.no_grad()(lambda add=add: add(both))
     return found
