@@ -132,16 +132,12 @@ def make_mask(graph: Blockwise, block: int = BLOCK) -> BlockMask:
 
     last = first + (many - 1) * step
     beyond = graph.num_senders
-    lowest = _by_block(torch.where(many > 0, first, beyond), block, beyond).amin(1)
-    highest = _by_block(torch.where(many > 0, last, -1), block, -1).amax(1)
+    since = _by_block(torch.where(many > 0, first, beyond), block, beyond)
+    until = _by_block(torch.where(many > 0, last, -1), block, -1)
     start = torch.arange(0, graph.num_senders, block, device=first.device)
-    touched = (lowest[:, None] < start + block) & (highest[:, None] >= start)
+    touched = (since.amin(1, keepdim=True) < start + block) & (until.amax(1, keepdim=True) >= start)
     # Where a block, none of it beyond the end, is complete.
-    until = _by_block(torch.where(many > 0, last, -1), block, -1).amin(1)
-    since = _by_block(torch.where(many > 0, first, beyond), block, beyond).amax(1)
-    whole = (
-        (since[:, None] <= start) & (until[:, None] >= start + block - 1) if step == 1 else torch.zeros_like(touched)
-    )
+    whole = (since.amax(1, keepdim=True) <= start) & (until.amin(1, keepdim=True) >= start + block - 1) & (step == 1)
     lengths = (graph.num_receivers, graph.num_senders)
     blocks = (*_listed(touched & ~whole), *_listed(whole))
     return BlockMask.from_kv_blocks(*blocks, BLOCK_SIZE=block, mask_mod=heard, seq_lengths=lengths)

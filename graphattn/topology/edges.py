@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphattn.backends.layout.compressed import Compressed, compress, rows_of, turned
+from graphattn.backends.layout.compressed import Compressed, compress, row_of, turned
 from graphattn.lasting import lasting, mark
 from graphattn.topology.base import Nodes, Topology
 from graphattn.topology.reading import (
@@ -215,7 +215,7 @@ class Edges(Topology):
         if given is not None:
             return given
         grouped = self.by_receiver()
-        ends = torch.stack([grouped.other, rows_of(grouped)])
+        ends = torch.stack([grouped.other, row_of(grouped.ptr, grouped.other.size(0))])
         return torch.empty_like(ends).scatter_(1, grouped.number.long().expand(2, -1), ends)
 
     def check(self) -> None:

@@ -5,21 +5,19 @@ r"""A weight for each relation, applied to what a receiver hears over it.
 One relation after the other, with its own receivers alone; the sums are made again for gradients.
 """
 
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 import torch
 from torch import Tensor
 
 from graphattn.aggregation import RelationMean, Sum
-from graphattn.backends.layout.compressed import Compressed, compress
+from graphattn.backends.layout.compressed import Compressed, compress, row_of
+from graphattn.backends.operators.rules import differentiable
 from graphattn.backends.operators.scaled_sum import add_up, scale
 from graphattn.backends.tiles import why_no_sizes
 from graphattn.lasting import remembered
@@ -65,7 +63,7 @@ def heard_by_relation(layer: GraphLayer, message: Relation, graph: Edges, inputs
     kind = message.on_edges(graph, inputs.edge)["edge_type"]
     parts = parts_of(graph, kind, message.weight.relations)
     mean = isinstance(layer.aggregation, RelationMean)
-    return _ByRelation.apply(inputs.senders["x"], message.weight(), graph.num_receivers, parts, mean)
+    return _by_relation(inputs.senders["x"], message.weight(), graph.num_receivers, parts, mean)
 
 
 def parts_of(graph: Edges, kind: Tensor, relations: int) -> list[Part]:
@@ -98,27 +96,12 @@ def _part(sender: Tensor, receiver: Tensor) -> Part:
     return Part(receivers, senders, share, grouped, compress(among, place, senders.numel()))
 
 
-@final
-class _ByRelation(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, weight, receivers, parts, mean):  # noqa: ANN001, ANN205
-        ctx.save_for_backward(x, weight)
-        ctx.receivers, ctx.parts, ctx.mean = receivers, parts, mean
-        out = x.new_zeros(receivers, weight.size(1), weight.size(3))
-        for number, part in _present(parts):
-            said = torch.einsum("pbf,bfc->pbc", _heard_from(x, part, mean), weight[number])
-            out.index_add_(0, part.receivers, said)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001, ANN205
-        x, weight = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient will be differentiated in turn: in torch's own operators
-            out = _edgewise(x, weight, ctx.receivers, ctx.parts, ctx.mean)
-            wanted = [each for each in (x, weight) if each.requires_grad]
-            found = iter(torch.autograd.grad(out, wanted, grad, create_graph=True, materialize_grads=True))
-            return *(next(found) if each.requires_grad else None for each in (x, weight)), None, None, None
-        return *_back(grad, x, weight, ctx.parts, ctx.mean, ctx.needs_input_grad), None, None, None
+def _sums(x: Tensor, weight: Tensor, receivers: int, parts: Sequence[Part], mean: bool) -> Tensor:
+    out = x.new_zeros(receivers, weight.size(1), weight.size(3))
+    for number, part in _present(parts):
+        said = torch.einsum("pbf,bfc->pbc", _heard_from(x, part, mean), weight[number])
+        out.index_add_(0, part.receivers, said)
+    return out
 
 
 def _present(parts: Sequence[Part]) -> Iterator[tuple[int, Part]]:
@@ -132,8 +115,9 @@ def _heard_from(x: Tensor, part: Part, mean: bool) -> Tensor:
 
 
 def _back(
-    grad: Tensor, x: Tensor, weight: Tensor, parts: Sequence[Part], mean: bool, wanted: Sequence[bool]
+    given: Sequence[Any], results: Sequence[Any], grads: Sequence[Tensor], wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None]:
+    (x, weight, _, parts, mean), (grad,) = given, grads
     x_grad = torch.zeros_like(x, memory_format=torch.contiguous_format) if wanted[0] else None
     weight_grad = torch.zeros_like(weight, memory_format=torch.contiguous_format) if wanted[1] else None
     for number, part in _present(parts):
@@ -151,8 +135,11 @@ def _back(
 def _edgewise(x: Tensor, weight: Tensor, receivers: int, parts: Sequence[Part], mean: bool) -> Tensor:
     out = x.new_zeros(receivers, weight.size(1), weight.size(3))
     for number, part in _present(parts):
-        row = torch.arange(part.receivers.numel()).repeat_interleave(part.by_receiver.ptr.diff().long())
+        row = row_of(part.by_receiver.ptr, part.by_receiver.other.numel()).long()
         said = torch.einsum("ebf,bfc->ebc", x[part.by_receiver.other.long()], weight[number])
         said = said * part.share.to(x.dtype)[row, None, None] if mean else said
         out = out.index_add(0, part.receivers[row], said)
     return out
+
+
+_by_relation = differentiable(_sums, _back, _edgewise, states=2, forgotten=(5,))

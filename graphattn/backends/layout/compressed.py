@@ -58,13 +58,17 @@ def turned(grouped: Compressed, others: int) -> Compressed:
     if grouped.ptr.dtype == torch.int32 and _counts(grouped.other):
         parts = (_numbers(grouped.other), grouped.other.numpy(), grouped.ptr.numpy())
         return _read(csr_array(parts, shape=(grouped.ptr.numel() - 1, others)).tocsc())
-    return compress(grouped.other, rows_of(grouped), others)
+    return compress(grouped.other, row_of(grouped.ptr, grouped.other.size(0)), others)
 
 
-def rows_of(grouped: Compressed) -> Tensor:
-    """The row of each edge, ``[E]`` in the order of the groups."""
-    rows = torch.arange(grouped.ptr.size(0) - 1, dtype=grouped.other.dtype, device=grouped.other.device)
-    return rows.repeat_interleave(grouped.ptr.diff(), output_size=grouped.other.size(0))
+def row_of(ptr: Tensor, edges: int) -> Tensor:
+    """The row of each edge in the order of the groups, ``[N + 1] -> [E]``.
+
+    >>> row_of(torch.tensor([0, 1, 1, 3]), 3)
+    tensor([0, 2, 2])
+    """
+    rows = torch.arange(ptr.size(0) - 1, dtype=ptr.dtype, device=ptr.device)
+    return rows.repeat_interleave(ptr.diff(), output_size=edges)
 
 
 def _counts(row: Tensor) -> bool:

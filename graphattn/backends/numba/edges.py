@@ -64,13 +64,8 @@ def table_products(left: Tensor, table: Tensor, ptr: Tensor, kind: Tensor) -> Te
     """Inner products of each edge's row and its ``kind``'s: ``left [rows, H, C]``, ``table [T, H, C]`` -> ``[E, H]``."""
     (_, heads, channels), out = left.shape, left.new_empty(kind.numel(), left.size(1))
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, table.size(0))
-    run(
-        kernels.table_products,
-        bounds,
-        lanes_of(channels),
-        sizes,
-        *flat(ptr, _checked(kind, table.size(0)), left, table, out),
-    )
+    given = flat(ptr, _checked(kind, table.size(0)), left, table, out)
+    run(kernels.table_products, bounds, lanes_of(channels), sizes, *given)
     return out
 
 
@@ -79,14 +74,8 @@ def table_weighted_sums(weight: Tensor, table: Tensor, ptr: Tensor, kind: Tensor
     kinds, heads, channels = table.shape
     out = table.new_empty(ptr.numel() - 1, heads, channels)
     bounds, sizes = ranges(ptr, heads * channels), (heads, channels, kinds)
-    run(
-        kernels.table_weighted_sums,
-        bounds,
-        lanes_of(channels),
-        lanes_of(heads),
-        sizes,
-        *flat(ptr, _checked(kind, kinds), weight, table, out),
-    )
+    given = flat(ptr, _checked(kind, kinds), weight, table, out)
+    run(kernels.table_weighted_sums, bounds, lanes_of(channels), lanes_of(heads), sizes, *given)
     return out
 
 

@@ -28,7 +28,7 @@ def node_of(row_of, row):
 
 
 @inner
-def most_edges(ptr, low, high):
+def longest(ptr, low, high):
     """The largest number of edges of a row."""
     most = 0
     for i in range(low, high):
@@ -39,7 +39,7 @@ def most_edges(ptr, low, high):
 @inner
 def row_like(array, ptr, low, high, period):
     """Room for the weights of a row, with what instructions may touch behind its end."""
-    return np.empty(most_edges(ptr, low, high) * period + STRIDE, array.dtype)
+    return np.empty(longest(ptr, low, high) * period + STRIDE, array.dtype)
 
 
 @inner
@@ -49,23 +49,13 @@ def heads_like(array, period):
 
 
 @inner
-def take(array, first, degree, heads, period, row):
-    """A row's numbers, ``[degree, H]``, with what stands between them."""
-    if period == heads:
-        copy(row, 0, array, first * heads, degree * heads)
+def move(y, yt, ystep, x, xt, xstep, many, size):
+    """``size`` numbers of each of ``many`` edges, ``y[yt + e * ystep :] = x[xt + e * xstep :]``."""
+    if ystep == xstep:
+        copy(y, yt, x, xt, many * size)
     else:
-        for e in range(degree):
-            copy(row, e * period, array, (first + e) * heads, heads)
-
-
-@inner
-def give(row, first, degree, heads, period, array):
-    """A row's numbers go back to where :func:`take` took them."""
-    if period == heads:
-        copy(array, first * heads, row, 0, degree * heads)
-    else:
-        for e in range(degree):
-            copy(array, (first + e) * heads, row, e * period, heads)
+        for e in range(many):
+            copy(y, yt + e * ystep, x, xt + e * xstep, size)
 
 
 @inner
@@ -210,9 +200,9 @@ def softmaxes(low, high, lanes, sizes, ptr, weight):
     top, share = heads_like(weight, period), heads_like(weight, period)
     for r in range(low, high):
         first, degree = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r])
-        take(weight, first, degree, heads, period, row)
+        move(row, 0, period, weight, first * heads, heads, degree, heads)
         softmax(row, degree, heads, period, top, share)
-        give(row, first, degree, heads, period, weight)
+        move(weight, first * heads, heads, row, 0, period, degree, heads)
 
 
 @compiled
@@ -223,10 +213,10 @@ def softmax_gradients(low, high, lanes, sizes, ptr, alpha, grad):
     mean = heads_like(grad, period)
     for r in range(low, high):
         first, degree = np.int64(ptr[r]), np.int64(ptr[r + 1] - ptr[r])
-        take(alpha, first, degree, heads, period, weight)
-        take(grad, first, degree, heads, period, row)
+        move(weight, 0, period, alpha, first * heads, heads, degree, heads)
+        move(row, 0, period, grad, first * heads, heads, degree, heads)
         softmax_gradient(weight, row, degree, heads, period, mean)
-        give(row, first, degree, heads, period, grad)
+        move(grad, first * heads, heads, row, 0, period, degree, heads)
 
 
 @compiled

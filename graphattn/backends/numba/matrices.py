@@ -32,8 +32,7 @@ def block(rows: int, panels: int):
 
     @instruction
     def product(typingctx, out, ot, ostep, left, lt, lrow, lstep, right, rt, rstep, number, more):
-        def generate(context, builder, signature, arguments):
-            y, yat, ystep, x, xat, xrow, xstep, b, bat, bstep, size, keep = arguments
+        def build(context, builder, y, yat, ystep, x, xat, xrow, xstep, b, bat, bstep, size, keep):
             vector, sums = _whole(out), {}
             keep = builder.icmp_signed("!=", keep, ir.Constant(_INDEX, 0))
             for r, p in np.ndindex(rows, panels):
@@ -59,10 +58,9 @@ def block(rows: int, panels: int):
                         builder.store(builder.fadd(builder.load(total), term, flags=MATH), total)
             for total, pointer, align in sums.values():
                 builder.store(builder.load(total), pointer, align=align)
-            return context.get_dummy_value()
 
         size = types.intp
-        return types.void(out, size, size, left, size, size, size, right, size, size, size, size), generate
+        return types.void(out, size, size, left, size, size, size, right, size, size, size, size), build
 
     return product
 
@@ -95,8 +93,7 @@ def multiply(out, ostep, left, lrow, lstep, right, rstep, rows, columns, number,
 def turn_square(typingctx, y, yt, ystep, x, xt, xstep, rows):
     """A square turned, ``y[yt + c * ystep + r] = x[xt + r * xstep + c]``; behind the given rows the last is repeated."""
 
-    def generate(context, builder, signature, arguments):
-        out, to, apart, given, start, step, many = arguments
+    def build(context, builder, out, to, apart, given, start, step, many):
         vector, last = _whole(y), builder.sub(many, ir.Constant(_INDEX, 1))
         lanes, state = range(vector.count), []
         for r in lanes:
@@ -115,7 +112,6 @@ def turn_square(typingctx, y, yt, ystep, x, xt, xstep, rows):
         for r in lanes:
             pointer, align = place(context, builder, y, out, _at(builder, to, r, apart), vector)
             builder.store(state[r], pointer, align=align)
-        return context.get_dummy_value()
 
     size = types.intp
-    return types.void(y, size, size, x, size, size, size), generate
+    return types.void(y, size, size, x, size, size, size), build

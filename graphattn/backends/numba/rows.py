@@ -105,19 +105,17 @@ def add_four(typingctx, y, yt, w0, w1, w2, w3, x, t0, t1, t2, t3, channels, lane
     # As one instruction: of the same in Numba's own words LLVM makes code that takes a quarter longer.
     vector = Vector(y.dtype, count(lanes)).llvm
 
-    def generate(context, builder, signature, arguments):
-        (target, to), factors, (other, *rows), size = arguments[:2], arguments[2:6], arguments[6:11], arguments[11]
-        wide = [in_each_lane(builder, factor, vector) for factor in factors]
+    def build(context, builder, target, to, w0, w1, w2, w3, other, t0, t1, t2, t3, size, _):
+        wide = [in_each_lane(builder, factor, vector) for factor in (w0, w1, w2, w3)]
         with cgutils.for_range_slice(builder, size.type(0), size, size.type(vector.count), size.type) as (c, _):
             pointer, align = place(context, builder, y, target, builder.add(to, c), vector)
             total = builder.load(pointer, align=align)
-            for factor, row in zip(wide, rows, strict=True):
+            for factor, row in zip(wide, (t0, t1, t2, t3), strict=True):
                 sent, align_x = place(context, builder, x, other, builder.add(row, c), vector)
                 product = builder.fmul(factor, builder.load(sent, align=align_x), flags=MATH)
                 total = builder.fadd(total, product, flags=MATH)
             builder.store(total, pointer, align=align)
-        return context.get_dummy_value()
 
     real, index = y.dtype, types.intp
     ends = (index, index, index, index)
-    return types.void(y, index, real, real, real, real, x, *ends, index, lanes), generate
+    return types.void(y, index, real, real, real, real, x, *ends, index, lanes), build

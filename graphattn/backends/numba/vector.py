@@ -17,7 +17,7 @@ import hashlib
 import math
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, final
 
@@ -86,10 +86,15 @@ def call(builder, name: str, vector: ir.VectorType, result: ir.Type, *arguments:
     return builder.call(function, arguments, fastmath=flags)
 
 
+def address(context, builder, array, value, at):
+    """Where the number ``value[at]`` stands."""
+    return builder.gep(context.make_array(array)(context, builder, value=value).data, [at])
+
+
 def place(context, builder, array, value, at, vector: ir.VectorType):
     """Where the numbers ``value[at:]`` stand, as one vector; and how they are aligned."""
-    data = context.make_array(array)(context, builder, value=value).data
-    return builder.bitcast(builder.gep(data, [at]), vector.as_pointer()), array.dtype.bitwidth // 8
+    pointer = address(context, builder, array, value, at)
+    return builder.bitcast(pointer, vector.as_pointer()), array.dtype.bitwidth // 8
 
 
 def in_each_lane(builder, number, vector: ir.VectorType):
@@ -100,15 +105,28 @@ def in_each_lane(builder, number, vector: ir.VectorType):
 
 
 def instruction(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Instructions of the compiler's own, which is the first argument of the function that builds them."""
-    return intrinsic(prefer_literal=True)(function)
+    """An instruction of the compiler's own: the function takes types, and returns the signature and what builds the code.
+
+    The builder of the code takes the context, LLVM's builder and the values, and returns the result, None for nothing.
+    """
+
+    @wraps(function)
+    def typed(*given: Any):
+        signature, build = function(*given)
+
+        def generate(context, builder, _, arguments):
+            result = build(context, builder, *arguments)
+            return context.get_dummy_value() if result is None else result
+
+        return signature, generate
+
+    return intrinsic(prefer_literal=True)(typed)
 
 
 @instruction
 def width(typingctx, lanes):
     """The number of lanes, as a constant of the code."""
-    number = ir.Constant(_INDEX, count(lanes))
-    return types.int64(lanes), lambda context, builder, signature, arguments: number
+    return types.int64(lanes), lambda context, builder, _: ir.Constant(_INDEX, count(lanes))
 
 
 @instruction
@@ -116,47 +134,40 @@ def load(typingctx, x, at, lanes):
     """``x[at:]``, as many numbers as there are lanes."""
     vector = Vector(x.dtype, count(lanes))
 
-    def generate(context, builder, signature, arguments):
-        pointer, align = place(context, builder, x, arguments[0], arguments[1], vector.llvm)
+    def build(context, builder, array, at, _):
+        pointer, align = place(context, builder, x, array, at, vector.llvm)
         return builder.load(pointer, align=align)
 
-    return vector(x, types.intp, lanes), generate
+    return vector(x, types.intp, lanes), build
 
 
 @instruction
 def store(typingctx, x, at, vector):
     """``x[at:] = vector``."""
 
-    def generate(context, builder, signature, arguments):
-        pointer, align = place(context, builder, x, arguments[0], arguments[1], vector.llvm)
-        builder.store(arguments[2], pointer, align=align)
-        return context.get_dummy_value()
+    def build(context, builder, array, at, value):
+        pointer, align = place(context, builder, x, array, at, vector.llvm)
+        builder.store(value, pointer, align=align)
 
-    return types.void(x, types.intp, vector), generate
+    return types.void(x, types.intp, vector), build
 
 
 @instruction
 def add(typingctx, x, at, vector):
     """``x[at:] += vector``."""
 
-    def generate(context, builder, signature, arguments):
-        pointer, align = place(context, builder, x, arguments[0], arguments[1], vector.llvm)
-        known = builder.load(pointer, align=align)
-        builder.store(builder.fadd(known, arguments[2], flags=MATH), pointer, align=align)
-        return context.get_dummy_value()
+    def build(context, builder, array, at, value):
+        pointer, align = place(context, builder, x, array, at, vector.llvm)
+        builder.store(builder.fadd(builder.load(pointer, align=align), value, flags=MATH), pointer, align=align)
 
-    return types.void(x, types.intp, vector), generate
+    return types.void(x, types.intp, vector), build
 
 
 @instruction
 def spread(typingctx, number, like, lanes):
     """A number in each lane, of the type of an array."""
     vector = Vector(like.dtype, count(lanes))
-
-    def generate(context, builder, signature, arguments):
-        return in_each_lane(builder, arguments[0], vector.llvm)
-
-    return vector(like.dtype, like, lanes), generate
+    return vector(like.dtype, like, lanes), lambda _, builder, value, *__: in_each_lane(builder, value, vector.llvm)
 
 
 def _lane_by_lane(build: Callable[..., Any], number: int, element: types.Type | None = None):
@@ -177,14 +188,14 @@ def _lane_by_lane(build: Callable[..., Any], number: int, element: types.Type | 
         ends = [x if isinstance(x, Vector) else real for x in given]
         vector = Vector(real, vectors[0].count)
 
-        def generate(context, builder, signature, arguments):
+        def spread_out(context, builder, *values: Any):
             wide = [
                 value if isinstance(x, Vector) else in_each_lane(builder, value, vector.llvm)
-                for x, value in zip(ends, arguments, strict=True)
+                for x, value in zip(ends, values, strict=True)
             ]
             return build(builder, *wide)
 
-        return (vector if element is None else Vector(element, vector.count))(*ends), generate
+        return (vector if element is None else Vector(element, vector.count))(*ends), spread_out
 
     return two if number == 2 else three
 
@@ -215,32 +226,26 @@ select = _lane_by_lane(lambda builder, mask, a, b: builder.select(mask, a, b), 3
 def bits(typingctx, mask):
     """A bit for each lane in which a mask holds."""
 
-    def generate(context, builder, signature, arguments):
-        word = builder.bitcast(arguments[0], ir.IntType(mask.count))
+    def build(context, builder, value):
+        word = builder.bitcast(value, ir.IntType(mask.count))
         return word if mask.count == 64 else builder.zext(word, _INDEX)
 
-    return types.uint64(mask), generate
+    return types.uint64(mask), build
 
 
 @instruction
 def total(typingctx, x):
     """The sum of a vector's numbers."""
-
-    def generate(context, builder, signature, arguments):
-        real = x.llvm.element
-        return call(builder, "vector.reduce.fadd", x.llvm, real, ir.Constant(real, 0.0), *arguments, flags=MATH)
-
-    return x.element(x), generate
+    real, name = x.llvm.element, "vector.reduce.fadd"
+    zero = ir.Constant(real, 0.0)
+    return x.element(x), lambda _, builder, value: call(builder, name, x.llvm, real, zero, value, flags=MATH)
 
 
 @instruction
 def highest(typingctx, x):
     """The largest of a vector's numbers, none of which may be not a number."""
-
-    def generate(context, builder, signature, arguments):
-        return call(builder, "vector.reduce.fmax", x.llvm, x.llvm.element, *arguments, flags=("nnan",))
-
-    return x.element(x), generate
+    real, name = x.llvm.element, "vector.reduce.fmax"
+    return x.element(x), lambda _, builder, value: call(builder, name, x.llvm, real, value, flags=("nnan",))
 
 
 @instruction
@@ -251,8 +256,8 @@ def exp(typingctx, x):
     # ln 2 in two parts, the first with so few digits that n times it is exact.
     parts = (0.693359375, -2.12194440054690583e-4) if single else (0.693145751953125, 1.42860682030941723212e-6)
 
-    def generate(context, builder, signature, arguments):
-        (value,), vector = arguments, x.llvm
+    def build(context, builder, value):
+        vector = x.llvm
         whole = ir.VectorType(ir.IntType(x.element.bitwidth), x.count)
         lowest = constant(vector, low)
         heard = builder.fcmp_ordered(">", value, lowest)
@@ -270,55 +275,42 @@ def exp(typingctx, x):
         silent = builder.fcmp_ordered("<=", value, lowest)
         return builder.select(silent, constant(vector, 0.0), builder.fmul(series, builder.bitcast(power, vector)))
 
-    return x(x), generate
+    return x(x), build
 
 
 @instruction
 def get(typingctx, x, at):
     """``x[at]``."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(x)(context, builder, value=arguments[0]).data
-        return builder.load(builder.gep(data, [arguments[1]]))
-
-    return x.dtype(x, types.intp), generate
+    return x.dtype(x, types.intp), lambda context, builder, *found: builder.load(address(context, builder, x, *found))
 
 
 @instruction
 def put(typingctx, x, at, number):
     """``x[at] = number``."""
 
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(x)(context, builder, value=arguments[0]).data
-        builder.store(arguments[2], builder.gep(data, [arguments[1]]))
-        return context.get_dummy_value()
+    def build(context, builder, array, at, value):
+        builder.store(value, address(context, builder, x, array, at))
 
-    return types.void(x, types.intp, x.dtype), generate
+    return types.void(x, types.intp, x.dtype), build
 
 
 @instruction
 def lowest_bit(typingctx, word):
     """The number of the lowest bit that is set."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.uint64), generate
+    return types.int64(types.uint64), lambda _, builder, value: builder.cttz(value, ir.Constant(ir.IntType(1), 1))
 
 
 @instruction
 def _ask(typingctx, x, at):
     """Have the line of memory of ``x[at]`` on its way."""
 
-    def generate(context, builder, signature, arguments):
+    def build(context, builder, array, at):
         kind = ir.FunctionType(ir.VoidType(), [_BYTES, _INTEGER, _INTEGER, _INTEGER])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        data = context.make_array(x)(context, builder, value=arguments[0]).data
-        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), _BYTES)
+        pointer = builder.bitcast(address(context, builder, x, array, at), _BYTES)
         builder.call(prefetch, [pointer, *(ir.Constant(_INTEGER, number) for number in (0, 3, 1))])
-        return context.get_dummy_value()
 
-    return types.void(x, types.intp), generate
+    return types.void(x, types.intp), build
 
 
 @inner

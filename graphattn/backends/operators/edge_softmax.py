@@ -1,23 +1,22 @@
 """The softmax of scores over the edges of each receiver."""
 
-from typing import final
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from graphattn.backends.layout.compressed import row_of
 from graphattn.backends.operators.rules import (
     alike,
+    differentiable,
     differentiated,
     differentiated_again,
     language,
     operator,
     over_heads,
-    row_of,
 )
 from graphattn.topology import Edges
-
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
 
 
 def edge_softmax(score: Tensor, graph: Edges, kernels: str) -> Tensor:
@@ -29,7 +28,7 @@ def edge_softmax(score: Tensor, graph: Edges, kernels: str) -> Tensor:
     tensor([1.0000, 0.5000, 0.5000])
     """
     ptr = graph.by_receiver().ptr
-    return _Softmax.apply(score, ptr, kernels) if differentiated(score) else softmax(score, ptr, kernels)
+    return (_softmax if differentiated(score) else softmax)(score, ptr, kernels)
 
 
 softmax = operator(
@@ -53,24 +52,15 @@ def _copy(x: Tensor) -> Tensor:
     return x.clone(memory_format=torch.contiguous_format)
 
 
-@final
-class _Softmax(torch.autograd.Function):
-    generate_vmap_rule = True
+def _gradients(
+    given: Sequence[Any], results: Sequence[Tensor], grads: Sequence[Tensor], _: Sequence[bool]
+) -> tuple[Tensor]:
+    (_, ptr, kernels), (alpha,), (grad,) = given, results, grads
+    if not differentiated_again():
+        return (softmax_backward(alpha, grad, ptr, kernels),)
+    row, rows = row_of(ptr, alpha.size(0)).long(), ptr.size(0) - 1
+    mean = alpha.new_zeros(rows, alpha.size(1)).index_add(0, row, alpha * grad)
+    return (alpha * (grad - mean.index_select(0, row)),)
 
-    @staticmethod
-    def forward(*inputs):  # noqa: ANN002, ANN205
-        return softmax(*inputs)
 
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        _, ptr, ctx.kernels = inputs
-        ctx.save_for_backward(output, ptr)
-
-    @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001, ANN205
-        alpha, ptr = ctx.saved_tensors
-        if not differentiated_again():
-            return softmax_backward(alpha, grad, ptr, ctx.kernels), None, None
-        row, rows = row_of(ptr, alpha.size(0)).long(), ptr.size(0) - 1
-        mean = alpha.new_zeros(rows, alpha.size(1)).index_add(0, row, alpha * grad)
-        return alpha * (grad - mean.index_select(0, row)), None, None
+_softmax = differentiable(lambda *given: softmax(*given), _gradients, states=1, forgotten=(0,))

@@ -152,4 +152,5 @@ _total = differentiable(
     _total_gradients,
     lambda own, far, slope, *order: reference((own, far), slope, Sum(), Order(*order)),
     states=2,
+    forgotten=(9,),
 )

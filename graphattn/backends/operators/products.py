@@ -11,8 +11,9 @@ matrix and a dense one (SpMM), and the derivatives of these are of the same thre
 ``graph.by_receiver()``.
 """
 
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, final
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from torch import Tensor
 from graphattn.backends.operators.rules import (
     Operator,
     Rule,
+    differentiable,
     differentiated,
     differentiated_again,
     language,
@@ -28,9 +30,6 @@ from graphattn.backends.operators.rules import (
     over_heads,
 )
 from graphattn.topology import Edges
-
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
 
 
 class OtherEnd(NamedTuple):
@@ -94,11 +93,11 @@ def spmm(weight: Tensor, right: Tensor, other: OtherEnd) -> Tensor:
 
 
 def _derivative(after: int, x: Tensor, y: Tensor, other: OtherEnd) -> Tensor:
-    inputs = (other.kernels, other.form, after, other.size, x, y, *other.order)
-    return _Derivative.apply(*inputs) if differentiated(x, y) else derivative(*inputs)
+    inputs = (x, y, other.kernels, other.form, after, other.size, *other.order)
+    return (_differentiable if differentiated(x, y) else derivative)(*inputs)
 
 
-def _compute(kernels: str, form: str, after: int, size: int, x: Tensor, y: Tensor, *order: Tensor) -> Tensor:
+def _compute(x: Tensor, y: Tensor, kernels: str, form: str, after: int, size: int, *order: Tensor) -> Tensor:
     ptr, other, other_ptr, receiver, place = order
     if not x.numel() or not y.numel() or not other.numel():
         return x.new_zeros(_shape(form, after, size, x, y, ptr, other))
@@ -128,22 +127,19 @@ def _shape(form: str, after: int, size: int, x: Tensor, y: Tensor, ptr: Tensor, 
 
 
 def _mapped(derivative: Operator) -> Rule:
-    apart = one_by_one(derivative)
+    apart, together = one_by_one(derivative), over_heads(2, 1)(derivative)
 
-    def rule(info, in_dims, kernels, form, after, size, x, y, *order):  # noqa: ANN001, ANN002, ANN202
-        if form == "features":  # which have no heads
-            return apart(info, in_dims, kernels, form, after, size, x, y, *order)
-        together = over_heads(2, 1)(partial(derivative, kernels, form, after, size))
-        return together(info, in_dims[4:], x, y, *order)
+    def rule(info, in_dims, *given):  # noqa: ANN001, ANN002, ANN202
+        return (apart if given[3] == "features" else together)(info, in_dims, *given)  # features have no heads
 
     return rule
 
 
 derivative = operator(
-    "edge_products(str kernels, str form, int after, SymInt size, Tensor x, Tensor y, Tensor ptr, Tensor other, "
+    "edge_products(Tensor x, Tensor y, str kernels, str form, int after, SymInt size, Tensor ptr, Tensor other, "
     "Tensor other_ptr, Tensor receiver, Tensor place) -> Tensor",
     _compute,
-    lambda kernels, form, *given: given[2].new_empty(_shape(form, *given[:6])),
+    lambda x, y, _, form, after, size, ptr, other, *__: x.new_empty(_shape(form, after, size, x, y, ptr, other)),
     _mapped,
 )
 """The derivative of ``sum_e w_e (l_i . r_e)`` after the factor number ``after`` of ``(w, l, r)``, from the other two factors.
@@ -153,30 +149,17 @@ derivative = operator(
 """
 
 
-@final
-class _Derivative(torch.autograd.Function):
-    generate_vmap_rule = True
+def _gradients(
+    given: Sequence[Any], results: Sequence[Any], grads: Sequence[Tensor], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    x, y, kernels, form, after, size, *order = given
+    factors, compute = [x, y], _differentiable if differentiated_again() else derivative
+    factors.insert(after, *grads)
+    found: list[Tensor | None] = []
+    for number, needed in zip((k for k in range(3) if k != after), wanted, strict=False):
+        rest = (factor for k, factor in enumerate(factors) if k != number)
+        found.append(compute(*rest, kernels, form, number, size, *order) if needed else None)
+    return found
 
-    @staticmethod
-    def forward(*inputs):  # noqa: ANN002, ANN205
-        return derivative(*inputs)
 
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        del output
-        ctx.known = inputs[:4]
-        ctx.save_for_backward(*inputs[4:])
-
-    @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001, ANN205
-        x, y, *order = ctx.saved_tensors
-        kernels, form, after, size = ctx.known
-        factors = [x, y]
-        factors.insert(after, grad)
-        compute = _Derivative.apply if differentiated_again() else derivative
-        found = []
-        for position, wanted in enumerate(number for number in range(3) if number != after):
-            left, right = (factors[number] for number in range(3) if number != wanted)
-            needed = ctx.needs_input_grad[4 + position]
-            found.append(compute(kernels, form, wanted, size, left, right, *order) if needed else None)
-        return None, None, None, None, *found, *([None] * len(order))
+_differentiable = differentiable(lambda *given: derivative(*given), _gradients, states=2, forgotten=(11,))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
 
+from graphattn.backends.layout.compressed import row_of
 from graphattn.topology import Edges
 
 LIBRARY = "graphattn"
@@ -36,25 +38,12 @@ class Order(NamedTuple):
 
     def ends(self) -> tuple[Tensor, Tensor, Tensor]:
         """The receiver of each edge in the receivers' order, its sender, and its number, ``[E]`` each."""
-        return self.receivers(), self.sender.long(), self.number.long()
-
-    def receivers(self) -> Tensor:
-        """The receiver of each edge in the receivers' order, ``[E]``."""
-        return row_of(self.ptr, self.sender.size(0)).long()
+        receiver = row_of(self.ptr, self.sender.size(0))
+        return receiver.long(), self.sender.long(), self.number.long()
 
 
 ORDER = ", ".join(f"Tensor {name}" for name in Order._fields)
 """How schemas name it."""
-
-
-def row_of(ptr: Tensor, edges: int) -> Tensor:
-    """The row of each edge, ``[N + 1] -> [E]``.
-
-    >>> row_of(torch.tensor([0, 1, 1, 3]), 3)
-    tensor([0, 2, 2])
-    """
-    rows = torch.arange(ptr.size(0) - 1, dtype=ptr.dtype, device=ptr.device)
-    return rows.repeat_interleave(ptr.diff(), output_size=edges)
 
 
 def language(kernels: str, family: str) -> Any:
@@ -93,22 +82,24 @@ def backwards(
     return [found.get(k) for k in range(len(states))]
 
 
+Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor], Sequence[bool]], Sequence[Tensor | None]]
+"""The gradients of states, ``(inputs, results, grads, wanted) -> grads``; ``wanted`` tells of each input whether it needs one."""
+
+
 def differentiable(
-    compute: Operator,
-    back: Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor], Sequence[bool]], Sequence[Tensor | None]],
-    reference: Operator,
-    states: int,
-    results: int = 1,
-) -> Operator:
+    compute: Operator, back: Gradients, reference: Operator | None = None, states: int = 1, results: int = 1,
+    forgotten: Sequence[int] = (),
+) -> Operator:  # fmt: skip
     """A function of states with derivatives of every order.
 
     Args:
-        compute: ``(*inputs) -> results``; all of them are kept for the gradient.
-        back: the gradients of states, ``(inputs, results, grads, wanted) -> grads``; ``wanted`` tells of each input whether it
-            needs one.
-        reference: what ``compute`` computes in torch's own operators, which torch can differentiate again.
+        compute: ``(*inputs) -> results``; all of them are kept for the gradient but the ``forgotten``.
+        back: the gradients of states.
+        reference: what ``compute`` computes in torch's own operators, which torch can differentiate again; where ``back`` itself
+            can be differentiated, none.
         states: how many of the inputs have gradients, the first ones; what is no tensor has none.
         results: how many of the results have gradients, the first ones.
+        forgotten: numbers of the inputs, and behind them of the one result, that ``back`` does not read.
     """
 
     @final
@@ -122,11 +113,12 @@ def differentiable(
         @staticmethod
         def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
             output = output if isinstance(output, tuple) else (output,)
-            ctx.mark_non_differentiable(*output[results:])
+            if len(output) > results:  # the compiler takes no empty list of them
+                ctx.mark_non_differentiable(*output[results:])
             # Else zeros are made for what has no gradient, as long as the list of edges.
-            ctx.set_materialize_grads(False)
+            ctx.set_materialize_grads(len(output) == 1)
             ctx.others = tuple(None if isinstance(x, Tensor) else x for x in inputs)
-            ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in inputs), *output)
+            ctx.save_for_backward(*_without(forgotten, (*inputs, *output)))
 
         @staticmethod
         def backward(ctx, *grads):  # noqa: ANN001, ANN002, ANN205
@@ -134,15 +126,23 @@ def differentiable(
             given = [other if x is None else x for x, other in zip(saved[:many], ctx.others, strict=True)]
             pairs = zip(grads[:results], saved[many : many + results], strict=True)
             grads = tuple(torch.zeros_like(result) if grad is None else grad for grad, result in pairs)
-            if differentiated_again():
-                again = lambda first: reference(*first, *given[states:])  # noqa: E731
+            if reference is not None and differentiated_again():
+                again = partial(_of_states, reference, given[states:])
                 found = backwards(again, given[:states], grads if results > 1 else grads[0])
             else:
                 found = back(given, saved[many:], grads, ctx.needs_input_grad)
-            found = (None if x is None else grad for x, grad in zip(given[:states], found, strict=True))
+            found = (grad if wanted else None for grad, wanted in zip(found, ctx.needs_input_grad, strict=False))
             return *found, *(None for _ in given[states:])
 
     return Differentiable.apply
+
+
+def _of_states(reference: Operator, others: Sequence[Any], states: Sequence[Any]) -> object:
+    return reference(*states, *others)
+
+
+def _without(forgotten: Sequence[int], given: Sequence[Any]) -> list[Tensor | None]:
+    return [x if isinstance(x, Tensor) and k not in forgotten else None for k, x in enumerate(given)]
 
 
 def operator(schema: str, compute: Operator, shapes: Operator, mapped: Mapping, devices: str | None = None) -> Any:

@@ -1,16 +1,21 @@
 """The sum of senders, each end scaled, as an operator: its gradient is one, too, with the ends exchanged."""
 
-# pyright: reportIncompatibleMethodOverride=false
-# (torch hands a Function its tensors one by one)
-
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphattn.backends.operators.rules import differentiated, differentiated_again, language, operator, over_heads
+from graphattn.backends.operators.rules import (
+    differentiable,
+    differentiated,
+    differentiated_again,
+    language,
+    operator,
+    over_heads,
+)
 from graphattn.topology import Edges
 
 
@@ -28,7 +33,7 @@ def scaled_sum(x: Tensor, graph: Edges, receivers: Tensor | None = None, senders
     if not differentiated(x):
         return add_up(x, *scales, ptr, sender)
     sender_ptr, receiver, _ = graph.by_sender()
-    return _ScaledSum.apply(x, *scales, ptr, sender, sender_ptr, receiver)
+    return _scaled_sum(x, *scales, ptr, sender, sender_ptr, receiver)
 
 
 def scale(given: Tensor | None, nodes: int, x: Tensor) -> Tensor:
@@ -46,24 +51,12 @@ add_up = operator(
 """Sums over each row's edges, ``rows_r sum_e others[other_e] x[other_e]``, ``[rows, H, C]``."""
 
 
-@final
-class _ScaledSum(torch.autograd.Function):
-    generate_vmap_rule = True
+def _gradients(
+    given: Sequence[Any], results: Sequence[Any], grads: Sequence[Tensor], _: Sequence[bool]
+) -> tuple[Tensor]:
+    _, rows, others, ptr, sender, sender_ptr, receiver = given
+    turned = (*grads, others, rows, sender_ptr, receiver)
+    return (_scaled_sum(*turned, ptr, sender) if differentiated_again() else add_up(*turned),)
 
-    @staticmethod
-    def forward(x, rows, others, ptr, sender, *_):  # noqa: ANN001, ANN002, ANN205
-        return add_up(x, rows, others, ptr, sender)
 
-    @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
-        del output
-        ctx.save_for_backward(*inputs[1:])
-
-    @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001, ANN205
-        rows, others, ptr, sender, sender_ptr, receiver = ctx.saved_tensors
-        if differentiated_again():
-            back = _ScaledSum.apply(grad, others, rows, sender_ptr, receiver, ptr, sender)
-        else:
-            back = add_up(grad, others, rows, sender_ptr, receiver)
-        return back, *([None] * 6)
+_scaled_sum = differentiable(lambda *given: add_up(*given[:5]), _gradients, states=1, forgotten=(0, 7))

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, leaky_relu
 
+from graphattn.backends.layout.compressed import row_of
 from graphattn.backends.operators.edge_attention import SPLIT, Grads, Scored, States
-from graphattn.backends.operators.rules import Order, row_of
+from graphattn.backends.operators.rules import Order
 from graphattn.dropout import dropout_scale
 
 _TILE = 1 << 16

@@ -36,13 +36,12 @@ def products(left: Tensor, right: Tensor, ptr: Tensor, other: Tensor, out: Tenso
     """Inner products along edges: ``left [rows, H, C]``, ``right [N, G, C]`` -> ``[E, H]``, added to ``out`` if given."""
     if out is not None or right.size(1) != left.size(1):
         return plain.products(left, right, ptr, other, out)
-    work, heads, channels = work_of(ptr), left.size(1), left.size(2)
-    found, h, c = left.new_empty(other.size(0), heads), power(heads), columns(channels, heads)
-    constants = {"HEADS": heads, "CHANNELS": channels, "H": h, "C": c, "ACC": TYPES[wide(left.dtype)]}
+    work, heads = work_of(ptr), left.size(1)
+    found, constants = left.new_empty(other.size(0), heads), _of_nodes(left)
     given = (other, _in_order(other), kept(left), kept(right), found)
     for bucket in (work.hubs, *work.buckets):
         if bucket.many:
-            _each(sum_kernels.edge_products, work, bucket, given, constants, h * c)
+            _each(sum_kernels.edge_products, work, bucket, given, constants, constants["H"] * constants["C"])
     return found
 
 
@@ -143,24 +142,22 @@ def _summed(
     """Sums over each row's edges of their messages, times ``weight [E, H]`` at the edge's number: ``[rows, H, C]``."""
     work, heads, channels = work_of(grouped.ptr), x.size(1), x.size(2)
     out, acc = x.new_empty(grouped.ptr.size(0) - 1, heads, channels), wide(x.dtype)
-    h, c = power(heads), columns(channels, heads)
-    known = {
-        "HEADS": heads,
-        "CHANNELS": channels,
-        "H": h,
-        "C": c,
-        "MESSAGE": message,
-        "SLOPE": slope,
-        "ACC": TYPES[acc],
-    }
-    given, blocks = (grouped.other, grouped.number, *map(kept, (weight, x, own))), -(-channels // c)
+    known = _of_nodes(x) | {"MESSAGE": message, "SLOPE": slope}
+    given, blocks = (grouped.other, grouped.number, *map(kept, (weight, x, own))), -(-channels // known["C"])
+    numbers = known["H"] * known["C"]
     for bucket in work.buckets:
-        _each(sum_kernels.weighted_sum, work, bucket, (*given, out), known | {"PART": False}, h * c, blocks)
+        _each(sum_kernels.weighted_sum, work, bucket, (*given, out), known | {"PART": False}, numbers, blocks)
     if work.hubs.many:
         parts = out.new_empty(work.hubs.many, heads, channels, dtype=acc)
-        _each(sum_kernels.weighted_sum, work, work.hubs, (*given, parts), known | {"PART": True}, h * c, blocks)
+        _each(sum_kernels.weighted_sum, work, work.hubs, (*given, parts), known | {"PART": True}, numbers, blocks)
         _merge(work, parts, out)
     return out
+
+
+def _of_nodes(x: Tensor) -> dict[str, Any]:
+    """What kernels that read states of nodes, block by block of their columns, are compiled for."""
+    (_, heads, channels), acc = x.shape, TYPES[wide(x.dtype)]
+    return {"HEADS": heads, "CHANNELS": channels, "H": power(heads), "C": columns(channels, heads), "ACC": acc}
 
 
 def _each(

@@ -147,25 +147,21 @@ def _fits(table: InTable | None, more: InTable) -> bool:
 
 def _together(lists: list[_List], like: Tensor) -> tuple[_List | None, list[int]]:
     """The lists as one, and where each starts in it; lists of the same edges share their places."""
-    numbers: list[Tensor] = []
-    extras: list[list[Tensor]] = []
-    found = []
+    numbers = {id(number): number for number, _ in lists}
+    extras: dict[int, Tensor] = {}
     for number, extra in lists:
-        at = next((k for k, known in enumerate(numbers) if known is number), len(numbers))
-        if at == len(numbers):
-            numbers.append(number)
-            extras.append([])
-        extras[at].extend([] if extra is None else [extra])
-        found.append(at)
-    if not numbers:
-        return None, []
-    starts = [sum(number.size(0) for number in numbers[:at]) for at in found]
-    if not any(extras):
-        return _List(torch.cat(numbers) if len(numbers) > 1 else numbers[0], None), starts
-    sums = [
-        sum(parts[1:], parts[0]) if parts else like.new_zeros(number.size(0), like.size(1))
-        for number, parts in zip(numbers, extras, strict=True)
-    ]
-    if len(numbers) == 1:
-        return _List(numbers[0], sums[0]), starts
-    return _List(torch.cat(numbers), torch.cat(sums)), starts
+        if extra is not None:
+            known = extras.get(id(number))
+            extras[id(number)] = extra if known is None else known + extra
+    starts, end = {}, 0
+    for key, number in numbers.items():
+        starts[key], end = end, end + number.size(0)
+        if extras and key not in extras:
+            extras[key] = like.new_zeros(number.size(0), like.size(1))
+    extra = _joined([extras[key] for key in numbers]) if extras else None
+    listed = _List(_joined(list(numbers.values())), extra) if numbers else None
+    return listed, [starts[id(number)] for number, _ in lists]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -108,8 +108,9 @@ def test_derivatives(aggregation, network):
 
 
 @EVERY
-def test_layers_are_mapped_and_compiled(network):
-    layer, many, graph = EdgeConv(network()), torch.randn(2, 6, 4), Edges(EDGES, 6).prepare()
+@pytest.mark.parametrize("aggregation", [Max(), Sum()], ids=["Max", "Sum"])
+def test_layers_are_mapped_and_compiled(network, aggregation):
+    layer, many, graph = EdgeConv(network(), aggregation), torch.randn(2, 6, 4), Edges(EDGES, 6).prepare()
     truth = torch.stack([layer(x, graph) for x in many])
     assert_close(torch.func.vmap(lambda x: layer(x, graph))(many), truth)
     torch._dynamo.reset()

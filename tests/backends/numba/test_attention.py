@@ -265,7 +265,7 @@ def test_many_graphs_at_once_are_refused():
     ptr, *order = products.senders(graph, "numba").order
 
     def sums(ptr):
-        return products.derivative("numba", "nodes", 1, 6, weight, x, ptr, *order)
+        return products.derivative(weight, x, "numba", "nodes", 1, 6, ptr, *order)
 
     with pytest.raises(ValueError, match="vmap over node states and edge terms only, got one over a graph or a seed"):
         torch.func.vmap(sums)(ptr.expand(2, -1))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from graphattn.backends.numba.kernels import give, heads_like, take
+from graphattn.backends.numba.kernels import heads_like, move
 from graphattn.backends.numba.rows import STRIDE, period_of, softmax, softmax_gradient
 
 
@@ -14,9 +14,9 @@ from graphattn.backends.numba.rows import STRIDE, period_of, softmax, softmax_gr
 def _weights(scores, ptr, heads, period, row, top, share):
     for r in range(ptr.size - 1):
         first, degree = ptr[r], ptr[r + 1] - ptr[r]
-        take(scores, first, degree, heads, period, row)
+        move(row, 0, period, scores, first * heads, heads, degree, heads)
         softmax(row, degree, heads, period, top, share)
-        give(row, first, degree, heads, period, scores)
+        move(scores, first * heads, heads, row, 0, period, degree, heads)
 
 
 def weights(score, degrees):

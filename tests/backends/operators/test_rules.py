@@ -54,11 +54,11 @@ def test_what_compilers_expect_of_products_and_softmax_is_what_comes(kernels):
     ends = (products.senders(GRAPH, kernels), products.kinds(GRAPH, torch.arange(8) % 3, 3, kernels))
     for other, rows in zip(ends, (right, with_gaps(3, 2, 4)), strict=True):
         for after, factors in enumerate(((left, rows), (weight, rows), (weight, left))):
-            given = (kernels, other.form, after, other.size, *factors, *other.order)
+            given = (*factors, kernels, other.form, after, other.size, *other.order)
             torch.library.opcheck(products.derivative, given, test_utils=checks)
     other, feature = products.features(GRAPH, kernels), torch.randn(8, 4)
     for after, factors in enumerate(((left, feature), (weight, feature), (weight, left))):
-        given = (kernels, other.form, after, other.size, *factors, *other.order)
+        given = (*factors, kernels, other.form, after, other.size, *other.order)
         torch.library.opcheck(products.derivative, given, test_utils=checks)
 
 

@@ -1,7 +1,7 @@
 import torch
 from torch.testing import assert_close
 
-from graphattn.backends.operators.rules import row_of
+from graphattn.backends.layout.compressed import row_of
 from graphattn.backends.torch import edges
 from graphattn.topology import Edges
 
