@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -36,7 +37,6 @@ class SlideGraph(nn.Module):
 
     Shapes: a batch of ``N`` nodes in ``B`` graphs -> ``[B, outputs]``.
 
-    >>> import torch
     >>> from graphattn.models import FeatureEmbedding
     >>> model = SlideGraph(FeatureEmbedding(3, channels=16), outputs=2).eval()
     >>> slide = Data(x=torch.randn(4, 3), edge_index=torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]]))
@@ -66,13 +66,12 @@ class SlideGraph(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         sizes = read_sizes(data)
-        first, *others = (self.dropout(self.mean(scores, sizes)) for scores in self._layer_scores(data))
-        return sum(others, start=first)
+        each = [self.dropout(self.mean(scores, sizes)) for scores in self._layer_scores(data)]
+        return torch.stack(each).sum(0)
 
     def node_scores(self, data: Data) -> Tensor:
         """The scores of all nodes ``[N, outputs]``, whose mean over a slide's nodes is the slide's score."""
-        first, *others = self._layer_scores(data)
-        return sum(others, start=first)
+        return torch.stack(self._layer_scores(data)).sum(0)
 
     def _layer_scores(self, data: Data) -> list[Tensor]:
         """What each layer, the embedding first, adds to the scores of nodes."""
