@@ -124,9 +124,9 @@ def train(
 
     checks.check_folder(out, resume)
 
-    from graphattn.data.chemistry import Chemistry
-    from graphattn.data.molecules import MOST_ATOMS
-    from graphattn.training import workflow
+    from graphattn.data.molecules.chemistry import Chemistry
+    from graphattn.data.molecules.smiles import MOST_ATOMS
+    from graphattn.training.molecules import workflow
     from graphattn.training.recipe import Hardware, MoleculeRecipe
 
     table, rule = workflow.open_divided(data, smiles, target, split)
@@ -173,7 +173,7 @@ def predict(
     described = checks.read_description(model)
 
     from graphattn.data.writing import write_csv
-    from graphattn.training import prediction, saved, workflow
+    from graphattn.training.molecules import prediction, saved, workflow
 
     table = prediction.open_for(described, data, smiles, (), say)
     fitted = saved.load(model, trust)
@@ -201,7 +201,7 @@ def evaluate(
 
     described = checks.read_description(model)
 
-    from graphattn.training import prediction, saved, workflow
+    from graphattn.training.molecules import prediction, saved, workflow
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
@@ -227,7 +227,7 @@ def explain(
     described = checks.read_description(model)
 
     from graphattn.explain.molecules import explain_all
-    from graphattn.training import prediction, saved
+    from graphattn.training.molecules import prediction, saved
 
     prediction.tell_versions(described, say)
     explain_all(saved.load(model, trust), smiles, out, target, say)

@@ -26,7 +26,7 @@ def environment() -> Table:
     from rich.table import Table
 
     from graphattn.backends import BACKENDS
-    from graphattn.data.embedded import names
+    from graphattn.data.molecules.embedded import names
 
     table = Table(show_header=False, box=None)
     for name, version in versions().items():

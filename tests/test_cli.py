@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 import graphattn
 from graphattn.cli import app
 from graphattn.stopping import received, stoppable
-from graphattn.training import workflow
 from graphattn.training.module import LearningModule
+from graphattn.training.molecules import workflow
 from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graphattn.cli import app
-from graphattn.training import workflow
 from graphattn.training.model_folder import other_versions
+from graphattn.training.molecules import workflow
 from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]

@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 
 from graphattn import GraphClassifier, Line
 from graphattn.data.images import patches
-from graphattn.data.molecules import parse_smiles, to_data
+from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.models.by_name.features import Features
 from graphattn.models.by_name.network import Size, named_network
 from graphattn.models.by_name.topologies import Configuration, prepared

@@ -190,5 +190,5 @@ def test_public_class_names_are_unique():
 
 def test_folders_have_at_most_15_modules_and_the_core_18():
     modules = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in FILES if path.name != "__init__.py")
-    most = dict.fromkeys(("topology", "score", "backends/numba", "training"), 18) | {"data": 22}
+    most = dict.fromkeys(("topology", "score", "backends/numba"), 18)
     assert {room: n for room, n in modules.items() if n > most.get(room, 15)} == {}

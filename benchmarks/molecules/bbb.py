@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from benchmarks.molecules import report
 from benchmarks.molecules.model import OURS, SECONDS, Model, Outcome, Problem
 from benchmarks.records import Results, provenance
-from graphattn.data import embedded
+from graphattn.data.molecules import embedded
 from graphattn.data.splits import Split, scaffold_balanced
 
 SCORES = ("roc_auc", "pr_auc", "validation_roc_auc")

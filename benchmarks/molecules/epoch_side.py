@@ -17,12 +17,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch_geometric.data import Data
 
 import graphattn
-from graphattn.data import embedded
-from graphattn.data.chemistry import attach, describe, label, read
+from graphattn.data.molecules import embedded
+from graphattn.data.molecules.chemistry import attach, describe, label, read
 from graphattn.data.splits import scaffold_balanced
 from graphattn.data.tasks import Task
 from graphattn.training.module import LearningModule
-from graphattn.training.molecules import fit_molecules
+from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.recipe import Hardware, MoleculeRecipe
 
 Parts = tuple[list[Data], list[Data]]

@@ -12,7 +12,7 @@ from rdkit.Chem import Descriptors
 from benchmarks.molecules.model import Outcome, Problem
 from benchmarks.records import Spent, timed, versions
 from graphattn.data.splits import Split
-from graphattn.training.baselines import TREES, classification_forest, fingerprints
+from graphattn.training.molecules.baselines import TREES, classification_forest, fingerprints
 
 Featurise = Callable[[Sequence[Chem.Mol]], NDArray[np.float32]]
 

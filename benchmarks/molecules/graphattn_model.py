@@ -8,11 +8,11 @@ from torch_geometric.data import Data
 
 from benchmarks.molecules.model import Outcome, Problem
 from benchmarks.records import Spent, timed, versions
-from graphattn.data.chemistry import attach, read
-from graphattn.data.rdkit2d import descriptors
+from graphattn.data.molecules.chemistry import attach, read
+from graphattn.data.molecules.rdkit2d import descriptors
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
-from graphattn.training.molecules import fit_molecules
+from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.recipe import MoleculeRecipe
 
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from benchmarks.molecules import report
 from benchmarks.molecules.model import OURS, SECONDS, Model, Problem
 from benchmarks.records import Results, provenance
-from graphattn.data import embedded
+from graphattn.data.molecules import embedded
 from graphattn.data.splits import Split, from_column
 
 CLASSES = ("low", "medium", "high")

@@ -79,8 +79,8 @@ def molecules(count: int) -> MoleculeBatch:
     """The first molecules of the embedded data set bbb."""
     from torch_geometric.data import Batch
 
-    from graphattn.data.embedded import load
-    from graphattn.data.molecules import UNREACHABLE, bond_sizes, parse_smiles, to_data
+    from graphattn.data.molecules.embedded import load
+    from graphattn.data.molecules.smiles import UNREACHABLE, bond_sizes, parse_smiles, to_data
     from graphattn.models.parts.embedding import kinds
     from graphattn.topology import Full
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from rdkit import Chem, rdBase
 
 from graphattn.data.labels import MISSING, flaw_of, is_number
-from graphattn.data.molecules import is_selfies
+from graphattn.data.molecules.smiles import is_selfies
 from graphattn.data.split_columns import are_folds
 from graphattn.data.splits import PART_WORDS
 from graphattn.data.wording import listed

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from graphattn.data.columns import smiles_share
 from graphattn.data.delimited import TextRow, delimiter_of, nothing_below, rejoined, rows_of, start_of, unique
-from graphattn.data.sdf import is_sdf, read_sdf
+from graphattn.data.molecules.sdf import is_sdf, read_sdf
 
 _SPREADSHEET = b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -14,16 +14,16 @@ from rdkit import Chem
 from sklearn.utils import Tags
 from torch_geometric.data import Data
 
-from graphattn.data.chemistry import attach, describe, label, read
-from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.molecules.chemistry import attach, describe, label, read
+from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Kind, Task
 from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import column, positive, share, whole
 from graphattn.estimators.kinds import Classifier, Regressor
-from graphattn.training import saved
-from graphattn.training.molecules import fit_molecules
+from graphattn.training.molecules import saved
+from graphattn.training.molecules.ensemble import fit_molecules
+from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, MoleculeRecipe
-from graphattn.training.saved import FittedModel
 
 _Sample = tuple[Chem.Mol, Data]
 _RECIPE, _ARCHITECTURE = MoleculeRecipe(), Architecture()

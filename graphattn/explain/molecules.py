@@ -19,9 +19,9 @@ from rich.table import Table
 from rich.text import Text
 from torch_geometric.data import Data
 
-from graphattn.data.chemistry import attach, describe, read
+from graphattn.data.molecules.chemistry import attach, describe, read
 from graphattn.explain.drawing import draw
-from graphattn.training.saved import FittedModel
+from graphattn.training.molecules.saved import FittedModel
 
 WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
 """Validation scores below which explanations of different good seeds disagree, so that none can be trusted."""

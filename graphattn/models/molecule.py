@@ -57,7 +57,7 @@ def MoleculeTransformer(  # noqa: N802  named as the field names the model
     Raises:
         ValueError: in ``forward``, descriptors expected and not given, or the other way round.
 
-    >>> from graphattn.data.molecules import parse_smiles, to_data
+    >>> from graphattn.data.molecules.smiles import parse_smiles, to_data
     >>> from torch_geometric.data import Batch
     >>> molecules = Batch.from_data_list([to_data(parse_smiles(smiles)) for smiles in ("CCO", "C")])
     >>> MoleculeTransformer(outputs=1)(molecules).shape
@@ -131,6 +131,6 @@ def _block(channels: int, heads: int, dropout: float) -> Block:
 
 
 def _default_sizes(what: str) -> tuple[int, ...]:
-    from graphattn.data import features
+    from graphattn.data.molecules import features
 
     return features.atom_sizes() if what == "atom" else features.bond_sizes()

@@ -8,12 +8,12 @@ from .fitting import csv_logger as csv_logger
 from .fitting import evaluate as evaluate
 from .fitting import fit as fit
 from .fitting import fit_ensemble as fit_ensemble
-from .molecules import fit_molecules as fit_molecules
+from .molecules.ensemble import fit_molecules as fit_molecules
+from .molecules.saved import FittedModel as FittedModel
+from .molecules.saved import load as load
 from .recipe import Architecture as Architecture
 from .recipe import Hardware as Hardware
 from .recipe import MoleculeRecipe as MoleculeRecipe
 from .recipe import Recipe as Recipe
 from .runs import Curves as Curves
 from .runs import Interrupted as Interrupted
-from .saved import FittedModel as FittedModel
-from .saved import load as load

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphattn.training.objective import SCORES
+from graphattn.training.molecules.objective import SCORES
 from graphattn.training.runs import Curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from graphattn.training.saved import FittedModel
+    from graphattn.training.molecules.saved import FittedModel
 
 _LABELS = {"loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
 

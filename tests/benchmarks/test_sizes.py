@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_docstrings_are_no_statements():
-    assert sizes.statements('"""A module."""\nx: int = 1\nif x:\n    "no docstring, but of no effect"\n    x += 1\n') == 3
+    assert (
+        sizes.statements('"""A module."""\nx: int = 1\nif x:\n    "no docstring, but of no effect"\n    x += 1\n') == 3
+    )
 
 
 def test_a_commit_is_counted(monkeypatch):

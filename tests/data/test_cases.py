@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from graphattn.data import prepare, reading
-from graphattn.data.chemistry import read
+from graphattn.data import reading
 from graphattn.data.delimited import rows_of
 from graphattn.data.labels import flaw_of
-from graphattn.data.prepare import collect
+from graphattn.data.molecules import prepare
+from graphattn.data.molecules.chemistry import read
+from graphattn.data.molecules.prepare import collect
+from graphattn.data.molecules.table import read_table
 from graphattn.data.reading import read_records
-from graphattn.data.table import read_table
 from graphattn.data.tasks import guess_task
 from graphattn.data.writing import write_csv
 
@@ -96,7 +97,7 @@ def test_a_library_that_fails_on_a_record_costs_that_record(monkeypatch, tmp_pat
     def fails(text, sanitize=True):
         raise RuntimeError("Pre-condition Violation\n\tno such atom\n\tline 5")
 
-    monkeypatch.setattr("graphattn.data.sdf.Chem.MolFromMolBlock", fails)
+    monkeypatch.setattr("graphattn.data.molecules.sdf.Chem.MolFromMolBlock", fails)
     path = tmp_path / "one.sdf"
     path.write_text("a\n$$$$\n")
     why = "unreadable mol block: record 1, RuntimeError: Pre-condition Violation: no such atom"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graphattn.data import splits
-from graphattn.data.embedded import load
+from graphattn.data.molecules.embedded import load
 
 ALKANES = ["C" * n for n in range(1, 31)]
 RINGS = [f"C1{'C' * size}C1{'C' * tail}" for size in range(1, 9) for tail in range(5)]

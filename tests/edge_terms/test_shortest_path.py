@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 from torch_geometric.data import Batch, Data
 
-from graphattn.data.molecules import FARTHEST, parse_smiles, to_data
+from graphattn.data.molecules.smiles import FARTHEST, parse_smiles, to_data
 from graphattn.edge_terms import ShortestPathBias
 from graphattn.encoding import AddEncodings, shortest_path
 from graphattn.topology import Full

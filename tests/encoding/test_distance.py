@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from graphattn.data.molecules import FARTHEST, parse_smiles, to_data
+from graphattn.data.molecules.smiles import FARTHEST, parse_smiles, to_data
 from graphattn.encoding import anchor_distance, hub_distance, shortest_path
 from graphattn.topology import Edges, Full
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from graphattn.data.molecules import parse_smiles, to_data
+from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.data.tasks import Task
 from graphattn.explain.molecules import atom_contributions, explain, explain_all, masked
-from graphattn.training.packed import Standardiser
+from graphattn.training.molecules.packed import Standardiser
+from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import MoleculeRecipe
-from graphattn.training.saved import FittedModel
 
 
 class CountsOxygen(torch.nn.Module):

@@ -4,7 +4,7 @@ from torch.testing import assert_close
 from torch_geometric.data import Batch
 
 from graphattn.backends import use_backend
-from graphattn.data.molecules import parse_smiles, to_data
+from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
 from graphattn.models.parts.embedding import CategoryEmbedding, kinds
 from graphattn.topology import Full

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphattn.data.molecules import atom_sizes, parse_smiles, to_data
+from graphattn.data.molecules.smiles import atom_sizes, parse_smiles, to_data
 from graphattn.training.folder import build
 
 SMILES = ["CCO", "C", "c1ccccc1", "CC(=O)O", "CCN", "[Na+].[Cl-]", "CCCCCC", "C1CCCCC1O", "CC(C)Cl", "OCCO"]

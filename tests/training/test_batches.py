@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from graphattn.training.batches import ShuffledBatches, SizeBatches
-from graphattn.training.molecules import _batches
-from graphattn.training.packed import Packed
+from graphattn.training.molecules.ensemble import _batches
+from graphattn.training.molecules.packed import Packed
 from graphattn.training.recipe import MoleculeRecipe
 
 

@@ -4,8 +4,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from graphattn.training.craft import rate
 from graphattn.training.module import Averaging
-from graphattn.training.molecules import hide_atoms
-from graphattn.training.packed import Packed
+from graphattn.training.molecules.ensemble import hide_atoms
+from graphattn.training.molecules.packed import Packed
 
 
 def test_hidden_atoms_are_unknown_in_every_feature(make_graphs):

@@ -22,7 +22,7 @@ from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import label_rows
 from graphattn.data.splits import Split
-from graphattn.training.baselines import classification_forest, count_fingerprints, regression_forest
+from graphattn.training.molecules.baselines import classification_forest, count_fingerprints, regression_forest
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 MARGINS = (0.1, 1.0, 10.0)
@@ -81,7 +81,7 @@ def side_by_side(problem: Problem) -> Floats:
 
 
 def counts(problem: Problem) -> Floats:
-    """Count ECFP4 of the molecules, see :func:`~graphattn.training.baselines.count_fingerprints`."""
+    """Count ECFP4 of the molecules, see :func:`~graphattn.training.molecules.baselines.count_fingerprints`."""
     molecules = [Chem.MolFromSmiles(smiles) for smiles in problem.smiles or ()]
     return count_fingerprints(molecules).astype(np.float64)
 

@@ -11,11 +11,11 @@ from torch_geometric.data import Data
 from graphattn.comparison.problems.base import Problem, Target
 from graphattn.comparison.problems.graphs import completed
 from graphattn.data.columns import pick
-from graphattn.data.embedded import open_table
-from graphattn.data.prepare import Molecules, Rejected, collect, summary
+from graphattn.data.molecules.embedded import open_table
+from graphattn.data.molecules.prepare import Molecules, Rejected, collect, summary
+from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.split_columns import split_by_column
 from graphattn.data.splits import Split
-from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import guess_task
 
 _MOST_LINES = 20

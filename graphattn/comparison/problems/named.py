@@ -16,11 +16,11 @@ from torch_geometric.utils import remove_self_loops
 from graphattn.comparison.problems.base import Problem, Target
 from graphattn.comparison.problems.graphs import problem_of_graphs
 from graphattn.comparison.problems.molecules import problem_of_molecules
-from graphattn.data import embedded
 from graphattn.data.generated import digit_images, distant, motif, shuffled_edges, sparse_and
 from graphattn.data.graphs import plain
 from graphattn.data.groups import group_keys
 from graphattn.data.images import patches
+from graphattn.data.molecules import embedded
 from graphattn.models.by_name.layers import LAYERS
 from graphattn.models.by_name.topologies import configurations
 from graphattn.topology import Line

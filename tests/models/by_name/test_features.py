@@ -3,7 +3,7 @@ import torch
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
-from graphattn.data.molecules import parse_smiles, to_data
+from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
 from graphattn.models.by_name.features import (
     CategoryEncoder,

@@ -33,10 +33,10 @@ from safetensors.torch import load_file, save_file
 from torch_geometric.data import Data
 
 from graphattn import GraphClassifier, MoleculeClassifier, MoleculeRegressor
-from graphattn.data.table import MoleculeTable
+from graphattn.data.molecules.table import MoleculeTable
 from graphattn.explain.molecules import explain
-from graphattn.training.prediction import predict_table
-from graphattn.training.saved import load
+from graphattn.training.molecules.prediction import predict_table
+from graphattn.training.molecules.saved import load
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 9) for end in "ON"]
 VALUES = [

@@ -28,7 +28,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from graphattn.cli import app
-from graphattn.training import workflow
+from graphattn.training.molecules import workflow
 from graphattn.training.recipe import Architecture
 
 Command = Callable[[Path, Path], tuple[int, str]]

@@ -18,9 +18,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from graphattn.data.prepare import collect
+from graphattn.data.molecules.prepare import collect
+from graphattn.data.molecules.table import read_table
 from graphattn.data.reading import read_records
-from graphattn.data.table import read_table
 from graphattn.data.tasks import guess_task
 from graphattn.data.writing import write_csv
 from tests.robustness.tables.files import KINDS, Known

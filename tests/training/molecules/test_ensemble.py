@@ -7,7 +7,7 @@ import torch
 
 from graphattn.data.tasks import Task
 from graphattn.training.module import LearningModule
-from graphattn.training.molecules import fit_molecules
+from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.recipe import Hardware, MoleculeRecipe
 from graphattn.training.runs import Interrupted
 
@@ -143,8 +143,8 @@ def test_keeps_the_best_epoch_and_stops_early(parts):
     model = fit_molecules(**parts, recipe=recipe)
     history = model.record["training"][0]
     assert history["best_epoch"] < 28
-    from graphattn.training.objective import Objective
-    from graphattn.training.packed import Packed
+    from graphattn.training.molecules.objective import Objective
+    from graphattn.training.molecules.packed import Packed
 
     y = torch.cat([graph.y for graph in parts["train"]])
     packed = Packed(parts["validation"], model.standardiser)

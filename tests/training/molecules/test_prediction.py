@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 import torch
 
-from graphattn.data.table import MoleculeTable
+from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.tasks import Task
 from graphattn.training.folder.build import build
-from graphattn.training.prediction import evaluate_table, predict_table
+from graphattn.training.molecules.prediction import evaluate_table, predict_table
+from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.molecules.workflow import fingerprint
 from graphattn.training.recipe import MoleculeRecipe
-from graphattn.training.saved import FittedModel
-from graphattn.training.workflow import fingerprint
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ import pytest
 import torch
 from rdkit import Chem
 
-from graphattn.data import chemistry
-from graphattn.data.chemistry import Chemistry, attach, describe, label, parse, read
-from graphattn.data.molecules import MOST_ATOMS, UnreadableError
-from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.molecules import chemistry
+from graphattn.data.molecules.chemistry import Chemistry, attach, describe, label, parse, read
+from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.molecules.smiles import MOST_ATOMS, UnreadableError
 from graphattn.data.wording import list_problems
 
 

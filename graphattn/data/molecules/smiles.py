@@ -10,7 +10,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 from torch_geometric.data import Data
 
-from graphattn.data.features import (
+from graphattn.data.molecules.features import (
     ATOM_FEATURES,
     BOND_FEATURES,
     atom_indices,
@@ -18,7 +18,7 @@ from graphattn.data.features import (
     bond_indices,
     bond_sizes,
 )
-from graphattn.data.rdkit2d import DESCRIPTOR_NAMES, descriptors
+from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES, descriptors
 from graphattn.data.wording import shortened
 from graphattn.encoding import random_walk
 
@@ -77,7 +77,7 @@ def parse_smiles(
     4
     >>> parse_smiles("C1CCO")
     Traceback (most recent call last):
-    graphattn.data.molecules.UnreadableError: RDKit cannot read SMILES 'C1CCO': ring 1 is not closed
+    graphattn.data.molecules.smiles.UnreadableError: RDKit cannot read SMILES 'C1CCO': ring 1 is not closed
     """
     if not isinstance(text, str):
         raise TypeError(f"a SMILES is a string; got {text!r} of type {type(text).__name__}")

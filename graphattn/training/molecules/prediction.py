@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphattn.data.chemistry import Chemistry, attach, describe
-from graphattn.data.embedded import open_table
-from graphattn.data.prepare import Molecules, Rejected, collect
-from graphattn.data.table import MoleculeTable
+from graphattn.data.molecules.chemistry import Chemistry, attach, describe
+from graphattn.data.molecules.embedded import open_table
+from graphattn.data.molecules.prepare import Molecules, Rejected, collect
+from graphattn.data.molecules.table import MoleculeTable
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
-from graphattn.training.saved import FittedModel
-from graphattn.training.workflow import Say, fingerprint, labels_of
+from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.molecules.workflow import Say, fingerprint, labels_of
 
 
 def open_for(

@@ -14,8 +14,8 @@ from torch_geometric.data import Data
 
 import graphattn
 from graphattn import files
-from graphattn.data.chemistry import Chemistry
-from graphattn.data.molecules import ATOM_FEATURES, BOND_FEATURES
+from graphattn.data.molecules.chemistry import Chemistry
+from graphattn.data.molecules.smiles import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
 from graphattn.environment import versions
 from graphattn.training.batches import by_size
@@ -24,8 +24,8 @@ from graphattn.training.folder.card import card
 from graphattn.training.folder.checks import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
 from graphattn.training.folder.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.folder.weights import filled, plain, read_weights, weight_files, write_folder
-from graphattn.training.objective import SCORES, predictions
-from graphattn.training.packed import Packed, Standardiser
+from graphattn.training.molecules.objective import SCORES, predictions
+from graphattn.training.molecules.packed import Packed, Standardiser
 from graphattn.training.recipe import MoleculeRecipe
 
 

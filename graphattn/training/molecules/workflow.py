@@ -17,25 +17,25 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from rich.table import Table
 
-from graphattn.data.chemistry import Chemistry, attach, describe
-from graphattn.data.embedded import open_table
-from graphattn.data.molecules import flat_smiles
-from graphattn.data.prepare import Molecules, Rejected, collect, report, write_rejected
-from graphattn.data.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.molecules.chemistry import Chemistry, attach, describe
+from graphattn.data.molecules.embedded import open_table
+from graphattn.data.molecules.prepare import Molecules, Rejected, collect, report, write_rejected
+from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
+from graphattn.data.molecules.smiles import flat_smiles
+from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.split_columns import split_by_column
 from graphattn.data.splits import PARTS, SPLITS, Split, random, stratified
-from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Kind, guess_task, is_told_by_words
 from graphattn.data.wording import listed
-from graphattn.training.baselines import TREES, baselines
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folder.checks import check_folder, writing
 from graphattn.training.metrics import Figure, differences, figures
-from graphattn.training.molecules import fit_molecules
-from graphattn.training.objective import SCORES, score
+from graphattn.training.molecules.baselines import TREES, baselines
+from graphattn.training.molecules.ensemble import fit_molecules
+from graphattn.training.molecules.objective import SCORES, score
+from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Interrupted, clear, quiet
-from graphattn.training.saved import FittedModel
 
 Say = Callable[[Any], None]
 OURS = "graph transformer"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rdkit import Chem, rdBase
 
 from graphattn.data.delimited import unique
-from graphattn.data.molecules import molecule_problem
+from graphattn.data.molecules.smiles import molecule_problem
 
 
 class Sdf(NamedTuple):

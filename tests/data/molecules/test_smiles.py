@@ -6,7 +6,7 @@ from rdkit import Chem
 from torch_geometric.data import Batch
 from torch_geometric.utils import from_smiles
 
-from graphattn.data.molecules import (
+from graphattn.data.molecules.smiles import (
     UNREACHABLE,
     keep_largest_fragment,
     molecule_problem,

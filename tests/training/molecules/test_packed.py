@@ -6,7 +6,7 @@ import torch
 from sklearn.preprocessing import QuantileTransformer
 from torch_geometric.data import Batch
 
-from graphattn.training.packed import Packed, Standardiser, raw_descriptors
+from graphattn.training.molecules.packed import Packed, Standardiser, raw_descriptors
 
 
 def test_batch_equals_pyg_collation(make_graphs):

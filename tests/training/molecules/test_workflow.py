@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphattn.data.table import MoleculeTable
+from graphattn.data.molecules.table import MoleculeTable
+from graphattn.training.molecules.workflow import TrainingPlan, check_classes, divide, fingerprint, labelled, train
 from graphattn.training.recipe import MoleculeRecipe
-from graphattn.training.workflow import TrainingPlan, check_classes, divide, fingerprint, labelled, train
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from graphattn.data.table import read_table
+from graphattn.data.molecules.table import read_table
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from rich.table import Table
 from rich.text import Text
 from torch_geometric.data import Data
 
-from graphattn.data.chemistry import AS_WRITTEN, Chemistry, Read, label, parse, read
-from graphattn.data.molecules import UnreadableError, flat_smiles
+from graphattn.data.molecules.chemistry import AS_WRITTEN, Chemistry, Read, label, parse, read
+from graphattn.data.molecules.smiles import UnreadableError, flat_smiles
+from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.split_columns import has_part_words
-from graphattn.data.table import MoleculeTable
 from graphattn.data.tasks import Task
 from graphattn.data.wording import shortened
 from graphattn.data.writing import write_csv

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from graphattn.data.tasks import Task
-from graphattn.training.objective import Objective, predictions, score
+from graphattn.training.molecules.objective import Objective, predictions, score
 
 NAN = float("nan")
 BINARY = Task("binary", ("y",), ("no", "yes"))

@@ -7,9 +7,9 @@ import pytest
 from rdkit import Chem
 from rich.console import Console
 
-from graphattn.data.chemistry import Chemistry
-from graphattn.data.prepare import Rejected, collect, report, summary, write_rejected
-from graphattn.data.table import MoleculeTable, read_table
+from graphattn.data.molecules.chemistry import Chemistry
+from graphattn.data.molecules.prepare import Rejected, collect, report, summary, write_rejected
+from graphattn.data.molecules.table import MoleculeTable, read_table
 from graphattn.data.tasks import Task, guess_task
 
 BINARY = Task("binary", ("y",), ("0", "1"))

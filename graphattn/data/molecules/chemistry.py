@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from torch_geometric.data import Data
 
-from graphattn.data.molecules import MOST_ATOMS, UnreadableError, parse_smiles, to_data
-from graphattn.data.rdkit2d import descriptors
+from graphattn.data.molecules.rdkit2d import descriptors
+from graphattn.data.molecules.smiles import MOST_ATOMS, UnreadableError, parse_smiles, to_data
 from graphattn.data.wording import shortened
 
 _WORTH_PROCESSES = 300
@@ -44,7 +44,7 @@ class Read(NamedTuple):
 
 
 def read(smiles: Iterable[object], chemistry: Chemistry = AS_WRITTEN) -> Read:
-    """The graphs of texts of SMILES, see :func:`~graphattn.data.molecules.to_data`.
+    """The graphs of texts of SMILES, see :func:`~graphattn.data.molecules.smiles.to_data`.
 
     >>> found = read(["CCO", "C1CC", None])
     >>> found.positions.tolist(), list(found.problems), found.graphs[0].num_nodes

@@ -15,11 +15,11 @@ from graphattn.data.tasks import Task
 from graphattn.training.batches import BatchData, SizeBatches, by_size
 from graphattn.training.folder.build import build
 from graphattn.training.module import LearningModule
-from graphattn.training.objective import SCORES, Objective, predictions, score
-from graphattn.training.packed import Packed, Standardiser, raw_descriptors
+from graphattn.training.molecules.objective import SCORES, Objective, predictions, score
+from graphattn.training.molecules.packed import Packed, Standardiser, raw_descriptors
+from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Curves, Interrupted, TrainingRun, digest, seeded
-from graphattn.training.saved import FittedModel
 
 
 def fit_molecules(

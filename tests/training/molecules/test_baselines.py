@@ -3,7 +3,7 @@ import pytest
 from rdkit import Chem
 
 from graphattn.data.tasks import Task
-from graphattn.training.baselines import baselines, fingerprints
+from graphattn.training.molecules.baselines import baselines, fingerprints
 
 SMILES = ["CCO", "CCCO", "CCCCO", "OCCO", "CC(C)O", "CCN", "CCCN", "CCCCN", "NCCN", "CC(C)N"]
 MOLECULES = [Chem.MolFromSmiles(smiles) for smiles in SMILES]

@@ -3,8 +3,8 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import Descriptors
 
-from graphattn.data import rdkit2d
-from graphattn.data.rdkit2d import DESCRIPTOR_NAMES, descriptors
+from graphattn.data.molecules import rdkit2d
+from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES, descriptors
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "C", "[Na+].[Cl-]", "F[Pt@SP1](Cl)(Br)I", "*CC", "[H+]"]
 MOLECULES = [Chem.MolFromSmiles(smiles) for smiles in SMILES]

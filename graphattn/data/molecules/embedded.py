@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphattn.data.table import MoleculeTable, read_table
+from graphattn.data.molecules.table import MoleculeTable, read_table
 
 _COLUMNS: dict[str, tuple[str, str | None]] = {"bbb": ("permeable", None), "solubility": ("solubility", "split")}
 
@@ -26,7 +26,7 @@ def path(name: str) -> Path:
     """
     if name not in _COLUMNS:
         raise ValueError(f"there is no embedded data set {name!r}; there are {', '.join(names())}")
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     places = [folder / name / f"{name}.csv.gz" for folder in (package / "_datasets", package.parent / "datasets")]
     for place in places:
         if place.is_file():

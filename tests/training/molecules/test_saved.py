@@ -10,9 +10,9 @@ from torch import nn
 
 from graphattn.data.tasks import Task
 from graphattn.training.folder.build import build
-from graphattn.training.packed import Standardiser
+from graphattn.training.molecules.packed import Standardiser
+from graphattn.training.molecules.saved import FittedModel, load
 from graphattn.training.recipe import MoleculeRecipe
-from graphattn.training.saved import FittedModel, load
 
 BINARY = Task("binary", ("oxygen",), ("no", "yes"))
 

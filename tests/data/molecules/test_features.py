@@ -3,8 +3,8 @@ import pytest
 from rdkit import Chem
 from torch_geometric.utils import smiles as pyg
 
-from graphattn.data import features
-from graphattn.data.features import ATOM_FEATURES, BOND_FEATURES, atom_indices, bond_indices
+from graphattn.data.molecules import features
+from graphattn.data.molecules.features import ATOM_FEATURES, BOND_FEATURES, atom_indices, bond_indices
 
 MOLECULES = [
     "CC(=O)Oc1ccccc1C(=O)O",
