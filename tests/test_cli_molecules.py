@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphattn.cli import app
-from graphattn.training.model_folder import other_versions
+from graphattn.training.folder.weights import other_versions
 from graphattn.training.molecules import workflow
 from graphattn.training.recipe import Architecture
 
@@ -26,9 +26,9 @@ def folder(tmp_path_factory):
     rows = [(f"{smiles}.[Na+].[Cl-]", smiles, "decoy" if "N" in smiles else "binder") for smiles in SMILES]
     pd.DataFrame(rows, columns=["smiles", "std_smiles", "label"]).to_csv(folder / "data.csv", index=False)
     with pytest.MonkeyPatch.context() as patch:
-        original = workflow.Plan.__init__
+        original = workflow.TrainingPlan.__init__
         small = {"architecture": Architecture(channels=8, heads=2, layers=1)}
-        patch.setattr(workflow.Plan, "__init__", lambda *given, **options: original(*given, **options, **small))
+        patch.setattr(workflow.TrainingPlan, "__init__", lambda *given, **options: original(*given, **options, **small))
         words = ["--smiles", "std_smiles", "--split", "random", "--no-baselines", "--epochs", 1, "--positive", "decoy"]
         result = run("train", folder / "data.csv", "--out", folder / "model", *words)
     assert result.exit_code == 0, result.output
@@ -70,7 +70,7 @@ def test_a_limit_of_atoms_is_that_of_training_or_of_the_command(folder):
 
 
 def test_versions_that_differ_are_said(folder, monkeypatch):
-    monkeypatch.setattr("graphattn.training.model_folder.versions", lambda: {"graphattn": "9", "rdkit": "1"})
+    monkeypatch.setattr("graphattn.training.folder.weights.versions", lambda: {"graphattn": "9", "rdkit": "1"})
     result = run("explain", folder / "model", "CCO", "--out", folder / "atoms")
     assert "; here is 9: predictions may differ" in result.stdout
     assert other_versions({"versions": {"graphattn": "9", "rdkit": "2"}}) == [
@@ -92,7 +92,7 @@ def test_a_part_without_a_class_and_classes_by_the_alphabet_are_said(folder):
     pd.DataFrame(rows, columns=["smiles", "fruit"]).to_csv(path, index=False)
     said = list[object]()
     table, rule = workflow.open_divided(str(path), None, None, "stratified")
-    plan = workflow.Plan(folder / "never", split=rule)
+    plan = workflow.TrainingPlan(folder / "never", split=rule)
     molecules = workflow.labelled(table, plan, said.append)
     split, _ = workflow.divide(molecules, table, plan)
     workflow.tell_lacking(molecules, split, said.append)
@@ -109,10 +109,10 @@ def test_stereo_twins_are_counted(folder):
     pd.DataFrame(rows, columns=["smiles", "y", "batch"]).to_csv(path, index=False)
     said = list[object]()
     table, rule = workflow.open_divided(str(path), None, ["y"], None)
-    workflow.labelled(table, workflow.Plan(folder / "never", split=rule), said.append)
+    workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule), said.append)
     assert (
         "molecules that differ from another in stereo only: 2; they count as different; with --flat-duplicates they are one"
         in said
     )
-    flat = workflow.labelled(table, workflow.Plan(folder / "never", split=rule, flat_duplicates=True), said.append)
+    flat = workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule, flat_duplicates=True), said.append)
     assert (len(flat.graphs), len(flat.rejected)) == (2, 4)

@@ -41,7 +41,7 @@ def draw_tissue(
         name: what the bar of scores is called.
 
     Raises:
-        ValueError: scores that are not one for each cell; an image, and no pixel size.
+        ValueError: scores that are not one for each cell; an image of another shape, or one and no pixel size.
 
     >>> import torch
     >>> figure = draw_tissue(Data(pos=torch.rand(5, 2), unit="um", image="biopsy"), [0.1, 0.4, 0.2, 0.9, 0.5])
@@ -67,6 +67,8 @@ def draw_cells(
     """The picture of :func:`draw_tissue` on given axes; its arguments and errors are the same."""
     places = positions(graph, pixels=image is not None)
     if image is not None:
+        if image.ndim != 2 and (image.ndim != 3 or image.shape[-1] not in (3, 4)):
+            raise ValueError(f"expected an image [height, width] or [height, width, 3], got {list(image.shape)}")
         axes.imshow(image, cmap="gray" if image.ndim == 2 else None, extent=(0, image.shape[1], image.shape[0], 0))
     edges = 0 if graph.edge_index is None else graph["edge_index"].size(1)
     if 0 < edges <= MOST_EDGES:

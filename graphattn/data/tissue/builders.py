@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def _in_strips(position: Floats) -> Ints:
     return np.lexsort((position[:, 0], np.floor(position[:, 1] / strip) if strip > 0 else position[:, 1]))
 
 
-def radius(graph: Data, r: float | tuple[float, float]) -> Data:
+def radius(graph: Data, r: float | Sequence[float]) -> Data:
     """A copy with edges both ways between cells at most ``r`` apart, or between the least and the largest distance of a pair.
 
     Raises:
@@ -68,8 +69,9 @@ def radius(graph: Data, r: float | tuple[float, float]) -> Data:
     >>> radius(graph, 4.0).edge_index.tolist()
     [[1, 0, 2, 1], [0, 1, 1, 2]]
     """
-    least, most = r if isinstance(r, tuple) else (0.0, r)
-    if not 0 <= least <= most < float("inf") or most <= 0:
+    least, most = r if isinstance(r, (tuple, list)) and len(r) == 2 else (0.0, r)
+    numbers = all(isinstance(each, Real) and not isinstance(each, bool) for each in (least, most))
+    if not numbers or not 0 <= least <= most < float("inf") or most <= 0:
         raise ValueError(f"expected a distance above 0, or two that rise, as r, got {r!r}")
     position = _position(graph)
     return _with_edges(graph, _both_ways(_within(position, least, most)))
@@ -101,7 +103,7 @@ def delaunay(graph: Data, max_length: float | None = None) -> Data:
     >>> delaunay(graph).edge_index.tolist()
     [[2, 2, 0, 1], [0, 1, 2, 2]]
     """
-    if max_length is not None and not 0 < max_length < float("inf"):
+    if max_length is not None and not (isinstance(max_length, Real) and 0 < max_length < float("inf")):
         raise ValueError(f"expected a length above 0 as max_length, got {max_length!r}")
     position = _position(graph)
     pairs = _triangulated(position)
@@ -163,13 +165,25 @@ def contact(graph: Data, labels: str | Path | NDArray[Any] | None = None, *, cor
     if given is None:
         raise ValueError(f"image {graph.get('image')!r} was not read from a label image: give one as labels")
     array = load_labels(Path(given))[0] if isinstance(given, (str, Path)) else np.asarray(given)
+    if array.ndim != 2:
+        raise ValueError(f"expected a label image of the shape (height, width), got {array.shape}")
     steps = [(0, 1), (1, 0), (1, 1), (1, -1)][: 4 if corners else 2]
     pairs = np.unique(np.sort(np.concatenate([_touching(array, *step) for step in steps]), axis=1), axis=0)
-    number = {int(name): at for at, name in enumerate(graph["node_id"])}
+    number = _numbers_of_objects(graph)
     if strange := set(pairs.ravel().tolist()) - set(number):
         raise ValueError(f"the label image has object {min(strange)}, which image {graph.get('image')!r} has not")
     ends = np.array([number[name] for name in pairs.ravel().tolist()], dtype=np.int64).reshape(-1, 2)
     return _with_edges(graph, _both_ways(ends))
+
+
+def _numbers_of_objects(graph: Data) -> dict[int, int]:
+    """The row of each object by its number in the label image, which is its name."""
+    names = graph.get("node_id") or []
+    strange = next((name for name in names if not str(name).isdecimal()), None)
+    if strange is not None or len(names) != len(graph["pos"]):
+        got = f"{strange!r}" if strange is not None else f"{len(names)} names of {len(graph['pos'])} cells"
+        raise ValueError(f"expected numbers of objects in the label image as node_id, got {got}")
+    return {int(name): at for at, name in enumerate(names)}
 
 
 def _touching(labels: NDArray[Any], down: int, right: int) -> Ints:
@@ -197,7 +211,7 @@ def grid(graph: Data, step: float | None = None, *, diagonal: bool = False) -> D
     >>> grid(square).num_edges, grid(square, diagonal=True).num_edges
     (8, 12)
     """
-    if step is not None and not 0 < step < float("inf"):
+    if step is not None and not (isinstance(step, Real) and 0 < step < float("inf")):
         raise ValueError(f"expected a distance above 0 as step, got {step!r}")
     position = _position(graph)
     if len(position) < 2:
@@ -242,7 +256,7 @@ def builder(text: str) -> Callable[[Data], Data]:
 
 
 def _check_count(name: str, count: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
         raise ValueError(f"expected a whole number from 1 as {name}, got {count!r}")
 
 

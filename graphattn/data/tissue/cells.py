@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import NamedTuple, cast
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
+from graphattn.data.labels import count_labels, is_number, key_of
 from graphattn.data.wording import listed
 
 Floats = NDArray[np.float64]
+_FARTHEST = 1e6  # beyond, single precision tells cells apart by no less than 0.06
 PerImage = float | Mapping[str, float] | None
 """A number for all images, or one for each of those named."""
 
@@ -133,6 +137,7 @@ def to_graphs(
     types = sorted({name for image in images for name in image.cell_type if name})
     scales = [_scale(image, mpp, unit, notes) for image in images]
     _unused(mpp, images, "mpp", notes)
+    _unused(unit, images, "unit", notes)
     graphs = [_graph(image, scale, names, types) for image, scale in zip(images, scales, strict=True)]
     _set_labels(graphs, [image.label for image in images])
     return Tissue(graphs, set_aside, list(dict.fromkeys(notes)))
@@ -140,7 +145,7 @@ def to_graphs(
 
 def _check_options(mpp: PerImage, unit: str | Mapping[str, str] | None) -> None:
     for value in mpp.values() if isinstance(mpp, Mapping) else () if mpp is None else (mpp,):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf"):
             raise ValueError(f"expected micrometres per pixel above 0 as mpp, got {value!r}")
     for value in unit.values() if isinstance(unit, Mapping) else () if unit is None else (unit,):
         if value not in ("um", "px"):
@@ -150,9 +155,17 @@ def _check_options(mpp: PerImage, unit: str | Mapping[str, str] | None) -> None:
 def _usable(image: ImageCells, set_aside: list[SetAside], notes: list[str]) -> ImageCells:
     """The cells that have a position; the others are set aside, each by its place."""
     finite = np.asarray(np.isfinite(image.position).all(axis=1))
-    for row in np.flatnonzero(~finite).tolist():
+    middle = np.median(image.position[finite], axis=0) if finite.any() else np.zeros(2)
+    near = finite & (np.abs(np.where(finite[:, None], image.position, 0) - middle) <= _FARTHEST).all(axis=1)
+    for row in np.flatnonzero(~near).tolist():
         written = image.written(row) if image.written else f"({image.position[row, 0]}, {image.position[row, 1]})"
-        set_aside.append(SetAside(image.file, image.place(row), f"its position {written} is not finite"))
+        why = (
+            f"is more than {_FARTHEST:,.0f} from the middle of the others"
+            if finite[row]
+            else "is not two finite numbers"
+        )
+        set_aside.append(SetAside(image.file, image.place(row), f"its position {written} {why}"))
+    finite = near
     kept = np.flatnonzero(finite)
     if not len(kept):
         reason = "no cell has a position" if len(finite) else "no cells"
@@ -164,6 +177,9 @@ def _usable(image: ImageCells, set_aside: list[SetAside], notes: list[str]) -> I
     image.cell_type = [image.cell_type[row] for row in kept]
     image.texts = {name: [texts[row] for row in kept] for name, texts in image.texts.items()}
     image.features = image.features[kept]
+    if len(set(image.feature_names)) < len(image.feature_names):
+        image.feature_names = tuple(numbered(image.feature_names))
+        notes.append(f"{image.file}: names of measurements repeat: the repeats have a number behind them")
     strange = np.isinf(image.features)
     if strange.any():
         image.features = np.where(strange, np.nan, image.features)
@@ -176,26 +192,35 @@ def _edges_between(edge_index: NDArray[np.int64], kept: NDArray[np.bool_]) -> ND
     return number[edge_index[:, kept[edge_index].all(axis=0)]]
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names with a number behind each that was there before.
+
+    >>> numbered(["area", "area", "area.1"])
+    ['area', 'area.2', 'area.1']
+    """
+    taken, seen = set(names), Counter[str]()
+    unique = []
+    for name in names:
+        candidate = name
+        while seen[name] and (candidate == name or candidate in taken):
+            candidate = f"{name}.{seen[name]}"
+            seen[name] += 1
+        seen[name] = max(1, seen[name])
+        unique.append(candidate)
+        taken.add(candidate)
+    return unique
+
+
 def _unique(names: list[str], image: ImageCells, notes: list[str]) -> list[str]:
     """Names of cells with a number behind each repeated one."""
     if len(set(names)) == len(names):
         return names
-    counts, repeated, taken = Counter[str](), Counter(names), set(names)
-    unique = []
-    for name in names:
-        candidate = name
-        while repeated[name] > 1 and (not counts[name] or candidate in taken):
-            counts[name] += 1
-            candidate = f"{name}.{counts[name]}"
-        if repeated[name] > 1:
-            counts[name] += 1
-        unique.append(candidate)
-        taken.add(candidate)
+    repeated = Counter(names)
     several = [name for name, count in repeated.items() if count > 1]
     notes.append(
         f"{image.file}: {len(several):,} names of cells repeat in image {image.image!r}, such as {several[0]!r}"
     )
-    return unique
+    return numbered(names)
 
 
 def _name_once(images: Sequence[ImageCells], notes: list[str]) -> None:
@@ -245,7 +270,7 @@ def _scale(image: ImageCells, mpp: PerImage, unit: str | Mapping[str, str] | Non
     """What turns the positions of an image into micrometres, or their unit as it is where nothing says so."""
     given = mpp.get(image.image) if isinstance(mpp, Mapping) else mpp
     said = (unit.get(image.image) if isinstance(unit, Mapping) else unit) or image.unit
-    per_pixel = given or image.mpp
+    per_pixel = float(given) if given else image.mpp
     if said == "um":
         return _Scale(1.0, "um", per_pixel or float("nan"))
     if per_pixel:
@@ -262,7 +287,7 @@ def _scale(image: ImageCells, mpp: PerImage, unit: str | Mapping[str, str] | Non
     return _Scale(1.0, said or "unknown", float("nan"))
 
 
-def _unused(given: PerImage, images: Sequence[ImageCells], name: str, notes: list[str]) -> None:
+def _unused(given: object, images: Sequence[ImageCells], name: str, notes: list[str]) -> None:
     strange = set(given) - {image.image for image in images} if isinstance(given, Mapping) else set()
     if strange:
         notes.append(f"{name} was given for images that are not there: {listed(sorted(strange))}")
@@ -270,7 +295,7 @@ def _unused(given: PerImage, images: Sequence[ImageCells], name: str, notes: lis
 
 def _graph(image: ImageCells, scale: _Scale, names: tuple[str, ...], types: Sequence[str]) -> Data:
     position = image.position * scale.factor
-    origin = position.mean(axis=0)
+    origin = np.median(position, axis=0)
     graph = Data(
         pos=torch.from_numpy(position - origin).float(),
         origin=torch.from_numpy(origin),
@@ -305,25 +330,20 @@ def _graph(image: ImageCells, scale: _Scale, names: tuple[str, ...], types: Sequ
 
 
 def _set_labels(graphs: Sequence[Data], labels: Sequence[str | None]) -> None:
-    """``y`` of each graph that has a label: the number of its class, or the number written."""
-    written = [label for label in labels if label is not None]
-    if not written:
+    """``y`` of each graph that has a label: the number of its class, or the number written. 1 and 1.0 are one label."""
+    column = pd.Series([label for label in labels if label is not None], dtype=object)
+    if not len(column):
         return
-    values = [_number(label) for label in written]
-    measured = None not in values and (len(set(values)) > 20 or any(value % 1 for value in cast("list[float]", values)))
-    classes = sorted(set(written))
+    counts, _ = count_labels(column, len(column), as_numbers=False)
+    values = [float(label) if is_number(label) else None for label in counts]
+    measured = None not in values and (len(counts) > 20 or any(value % 1 for value in cast("list[float]", values)))
+    classes = sorted(counts, key=lambda label: (not is_number(label), float(label) if is_number(label) else 0.0, label))
+    number = {key: at for at, label in enumerate(classes) for key in (label, key_of(label))}
     for graph, label in zip(graphs, labels, strict=True):
         if label is not None:
-            graph.y = torch.tensor([_number(label) if measured else classes.index(label)])
+            graph.y = torch.tensor([float(label) if measured else number.get(label, number.get(key_of(label), -1))])
             if not measured:
                 graph.class_names = classes
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def with_labels(graphs: Sequence[Data], labels: Sequence[str | None]) -> list[Data]:

@@ -57,13 +57,23 @@ def load_json(path: Path) -> Any:
         if len(raw) > _MOST_BYTES:
             raise ValueError(f"{path} holds more than {_MOST_BYTES >> 30} GiB when it is unpacked")
     try:
-        return json.loads(raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
+        return json.loads(_decoded(raw))
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path} is no complete JSON: {error.msg} at character {error.pos:,} of {len(error.doc):,}"
         ) from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON text: {error}") from None
+
+
+def _decoded(raw: bytes) -> str:
+    """UTF-8 or UTF-16; Latin-1, which all bytes are, where it is neither."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def read_geojson(path: str | Path, *, position: Literal["cell", "nucleus"] = "cell") -> FileCells:
@@ -103,7 +113,13 @@ def cells_of_geojson(content: Any, path: Path, *, position: Literal["cell", "nuc
         raise ValueError(f"{path}: {_nothing(others)}")
     set_aside += [SetAside(path.name, each.place, f"{_article(each.kind)}, not a cell") for each in others]
     cells = [each for each in objects if each.kind in wanted]
+    if isinstance(content, dict) and content.get("graphattn") == {"ids": "name"}:  # written by write_geojson
+        cells = [each._replace(feature={**each.feature, "id": _name_or_id(each.feature)}) for each in cells]
     return FileCells([_image(path, cells, position, set_aside, notes)], set_aside, notes)
+
+
+def _name_or_id(feature: dict[str, Any]) -> Any:
+    return (feature.get("properties") or {}).get("name") or feature.get("id")
 
 
 def _features(content: Any) -> list[Any] | None:
@@ -174,6 +190,8 @@ def _class_name(classification: Any) -> str:
     """``Tumor: Positive`` of a name, of names, or of a class derived from another; ``""`` where there is none."""
     if isinstance(classification, str):
         return classification.strip()
+    if isinstance(classification, list):
+        return ": ".join(map(str, classification))
     if not isinstance(classification, dict):
         return ""
     names = classification.get("names")
@@ -249,7 +267,7 @@ def _features_of(
 
 def _idents(kept: list[_Object], file: str, notes: list[str]) -> list[str]:
     """The ids of objects; of those without, the place. QuPath before 0.3 wrote the kind of an object as its id."""
-    idents = [str(each.feature.get("id") or "") for each in kept]
+    idents = ["" if (ident := each.feature.get("id")) is None else str(ident) for each in kept]
     made = [not ident or ident in _JAVA for ident in idents]
     if any(made):
         notes.append(f"{file}: {sum(made):,} objects have no id: they are called by their place")
@@ -269,5 +287,5 @@ def _measurements(given: Any) -> dict[str, float]:
 def _float(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan

@@ -23,8 +23,8 @@ def centroid(geometry: Any) -> Floats:
     [2.0, 1.0]
     """
     kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind == "GeometryCollection":
-        parts = [centroid(part) for part in geometry.get("geometries") or []]
+    if kind == "GeometryCollection" and isinstance(geometry.get("geometries"), list):
+        parts = [centroid(part) for part in geometry["geometries"]]
         return np.mean(parts, axis=0) if parts else _NOWHERE
     if kind not in ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"):
         raise ValueError(f"expected a geometry such as a Polygon or Point, got {_short(geometry)}")
@@ -35,7 +35,7 @@ def centroid(geometry: Any) -> Floats:
         if kind == "MultiPolygon":
             return _of_polygons(coordinates or [])
         return _mean(_points(coordinates, kind))
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         raise ValueError(f"expected numbers as coordinates of a {kind}, got {_short(coordinates)}") from None
 
 
@@ -62,11 +62,8 @@ def shapes(geometries: Sequence[Any]) -> Floats:
     found = []
     for geometry in geometries:
         kind = geometry.get("type") if isinstance(geometry, dict) else None
-        polygons = (
-            {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[kind]
-            if kind in ("Polygon", "MultiPolygon")
-            else []
-        )
+        coordinates = geometry.get("coordinates") if kind in ("Polygon", "MultiPolygon") else None
+        polygons = [] if not coordinates else [coordinates] if kind == "Polygon" else coordinates
         rings = [shape(polygon[0]) for polygon in polygons if polygon]
         found.append(max(rings, default=(float("nan"),) * 3))
     return np.array(found).reshape(len(found), 3)

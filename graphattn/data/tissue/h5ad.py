@@ -12,9 +12,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphattn.data.columns import pick
-from graphattn.data.tissue.cells import FileCells, Floats, ImageCells
-from graphattn.data.tissue.numbers import plain_header
-from graphattn.data.tissue.tables import IMAGES, PATIENTS, POSITIONS, TYPES, image_of, is_measurement
+from graphattn.data.tissue.cells import FileCells, Floats, ImageCells, SetAside
+from graphattn.data.tissue.numbers import (
+    IMAGES,
+    PATIENTS,
+    POSITIONS,
+    TYPES,
+    decimal_comma,
+    is_measurement,
+    plain_header,
+    to_numbers,
+)
+from graphattn.data.tissue.tables import image_of
 from graphattn.data.wording import listed
 
 _MOST_VARIABLES = 1000
@@ -55,19 +64,33 @@ def read_h5ad(
     position, unit = _position(content, path, notes)
     names, values = _features(content, set(roles.values()), features, notes, path)
     edges = _edges(content, notes, path)
-    obs, found = content.obs, []
+    idents_of, unit = _written_by_us(content, unit)
+    obs, found, set_aside = content.obs, [], []
     for name, rows in _by_image(obs, roles["image"], image_of(path)).items():
-        idents = [str(obs.index[row]) for row in rows]
+        if not name:
+            set_aside += [SetAside(path.name, str(obs.index[row]), "it names no image") for row in rows]
+            continue
+        idents = [str(idents_of[row]) for row in rows]
         cells = ImageCells(name, path.name, position[rows], idents, names, values[rows], unit=unit)
         cells.cell_type = _texts(obs, roles["cell_type"], rows)
-        cells.label, cells.patient = (_shared(obs, roles[what], rows) for what in ("label", "patient"))
+        for what in ("label", "patient"):
+            where = SetAside(path.name, f"image {name!r}", f"its cells have several values of {what}")
+            setattr(cells, what, _shared(obs, roles[what], rows, where, set_aside))
         cells.edge_index = None if edges is None else _within(edges, rows, len(obs))
         cells.place = idents.__getitem__
         found.append(cells)
     if edges is not None:
         across = edges.shape[1] - sum(cells.edge_index.shape[1] for cells in found)
         notes += [f"{path.name}: {across:,} edges between images were left out"] if across else []
-    return FileCells(found, [], notes)
+    return FileCells(found, set_aside, notes)
+
+
+def _written_by_us(content: Any, unit: str) -> tuple[Sequence[Any], str]:
+    """Names of cells and the unit of positions; those that :func:`write_h5ad` wrote are in a column and in ``uns``."""
+    about = content.uns.get("graphattn")
+    if not isinstance(about, Mapping) or "cell_id" not in content.obs:
+        return content.obs.index, unit
+    return content.obs["cell_id"].astype(object).tolist(), str(about.get("unit", unit))
 
 
 def _roles(content: Any, given: Mapping[str, str | None], notes: list[str], path: Path) -> dict[str, str | None]:
@@ -132,11 +155,22 @@ def _position(content: Any, path: Path, notes: list[str]) -> tuple[Floats, str]:
             pair = [next((plain[header] for header in plain if header == (word, unit)), None) for word in words]
             if None not in pair:
                 notes.append(f"{path.name}: positions from obs, {listed(map(str, pair))}")
-                return obs[pair].to_numpy(np.float64), unit or ("px" if words[0] == "centroid 1" else "")
+                return np.stack([_numbers(obs[name]) for name in pair], axis=1), unit or (
+                    "px" if words[0] == "centroid 1" else ""
+                )
     raise ValueError(
         f"{path}: nothing says where cells are: expected obsm['spatial'], or columns of obs such as x and y. obsm has "
         f"{listed(map(str, content.obsm.keys())) or 'nothing'}, obs has {listed(map(str, obs.columns)) or 'nothing'}"
     )
+
+
+def _numbers(column: pd.Series) -> Floats:
+    """A column as numbers, also if it holds texts; NaN of what is no number."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(np.float64)
+    texts = ["" if pd.isna(value) else str(value) for value in column.astype(object).tolist()]
+    numbers = to_numbers(texts, comma=decimal_comma([texts]), strict=True)
+    return np.full(len(texts), np.nan) if numbers is None else numbers.values
 
 
 def _image_column(content: Any, notes: list[str], path: Path) -> str | None:
@@ -168,9 +202,14 @@ def _texts(obs: pd.DataFrame, column: str | None, rows: Sequence[int]) -> list[s
     return ["" if pd.isna(value) else str(value) for value in obs[column].astype(object).iloc[list(rows)].tolist()]
 
 
-def _shared(obs: pd.DataFrame, column: str | None, rows: Sequence[int]) -> str | None:
-    different = set(_texts(obs, column, rows)) - {""}
-    return different.pop() if len(different) == 1 else None
+def _shared(
+    obs: pd.DataFrame, column: str | None, rows: Sequence[int], where: SetAside, set_aside: list[SetAside]
+) -> str | None:
+    """What all cells of an image have in a column; none, and said, if they differ."""
+    different = sorted(set(_texts(obs, column, rows)) - {""})
+    if len(different) > 1:
+        set_aside.append(where._replace(reason=f"{where.reason}: {listed(different)}; it has none"))
+    return different[0] if len(different) == 1 else None
 
 
 def _features(

@@ -10,10 +10,10 @@ from pathlib import Path, PureWindowsPath
 from torch_geometric.data import Data
 
 from graphattn.data.columns import pick
+from graphattn.data.labels import UNCLEAR, key_of
 from graphattn.data.reading import read_records
 from graphattn.data.tissue.cells import SetAside, Tissue, with_labels
-from graphattn.data.tissue.numbers import MISSING, plain_header
-from graphattn.data.tissue.tables import IMAGES, PATIENTS
+from graphattn.data.tissue.numbers import IMAGES, MISSING, PATIENTS, plain_header
 from graphattn.data.wording import listed
 
 _LABELS = ("y", "label", "labels", "class", "target", "outcome", "diagnosis", "grade", "status", "response")
@@ -52,8 +52,12 @@ def label_images(
     records = read_records(path)
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
     names = _columns(columns, {"image": image, "y": label, "patient": patient}, path)
-    notes, set_aside = [f"{path.name}: {note}" for note in records.notes], []
-    rows = _rows(columns, names, records.lines, path, set_aside)
+    notes = [f"{path.name}: {note}" for note in records.notes]
+    notes.append(f"{path.name}: " + ", ".join(f"{what} from {name!r}" for what, name in names.items() if name))
+    set_aside = [SetAside(path.name, f"line {records.lines[row]}", why) for row, why in records.faults.items()]
+    whole = [row for row in range(len(records.lines)) if row not in records.faults]
+    columns = {name: [cells[row] for row in whole] for name, cells in columns.items()}
+    rows = _rows(columns, names, [records.lines[row] for row in whole], path, set_aside)
     matched = _match([str(graph["image"]) for graph in graphs], rows, path, set_aside)
     if names["patient"] is None:
         notes.append(
@@ -82,7 +86,7 @@ class _Row:
 
     @property
     def says(self) -> tuple[str, str]:
-        return self.label, self.patient
+        return key_of(self.label), self.patient
 
 
 def _columns(
@@ -100,7 +104,8 @@ def _columns(
         )
     for what in ("image", "y"):
         if found[what] is None:
-            raise ValueError(f"{path} has no column {what!r}; it has {listed(columns)}")
+            option = {"image": "image=", "y": "label="}[what]
+            raise ValueError(f"{path} has no column {what!r}; it has {listed(columns)}: name it with {option}")
     return found
 
 
@@ -116,10 +121,14 @@ def _rows(
     for line, image, label, patient in zip(lines, *cells, strict=True):
         if not image.strip():
             set_aside.append(SetAside(path.name, f"line {line}", "it names no image"))
-        elif label.strip().lower() in MISSING:
-            set_aside.append(SetAside(path.name, f"line {line}", f"it has no label for image {image.strip()!r}"))
+        elif label.strip().lower() in MISSING | UNCLEAR | {"inf", "-inf"}:
+            reason = f"it has no label for image {image.strip()!r}" + (
+                f", but {label.strip()!r}" if label.strip() else ""
+            )
+            set_aside.append(SetAside(path.name, f"line {line}", reason))
         else:
-            rows.append(_Row(line, image.strip(), label.strip(), patient.strip()))
+            patient = "" if patient.strip().lower() in MISSING else patient.strip()
+            rows.append(_Row(line, image.strip(), label.strip(), patient))
     return rows
 
 
@@ -166,6 +175,9 @@ def _match(images: Sequence[str], rows: Sequence[_Row], path: Path, set_aside: l
             )
         else:
             matched[at] = of_exact[0]
+            others = [row for row in several if row.says != of_exact[0].says]
+            why = f"line {of_exact[0].line} names image {images[at]!r} exactly, and says something else"
+            set_aside += [SetAside(path.name, f"line {row.line}", why) for row in others]
     return matched
 
 
@@ -175,7 +187,7 @@ def _drop_mixed(matched: dict[int, _Row], path: Path, set_aside: list[SetAside])
     for row in matched.values():
         labels[row.patient].add(row.label)
     for patient, different in labels.items():
-        if patient and len(different) > 1:
+        if patient and len({key_of(label) for label in different}) > 1:
             ours = [at for at, row in matched.items() if row.patient == patient]
             reason = f"its images have different labels: {listed(sorted(different))}; mixed_patients=True keeps them"
             set_aside.append(SetAside(path.name, f"patient {patient!r}", reason))

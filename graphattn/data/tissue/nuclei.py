@@ -68,11 +68,11 @@ def cells_of_cellvit(content: Any, path: Path) -> FileCells:
 
 
 def _positive(value: Any) -> float | None:
-    return (
-        float(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
-        else None
-    )
+    try:
+        number = float(value) if not isinstance(value, bool) else 0.0
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 < number < float("inf") else None
 
 
 def _numbers_to_names(given: Any) -> dict[int, str]:
@@ -96,8 +96,8 @@ def _nuclei(
     for ident, nucleus in nuclei.items():
         try:
             where = _position(nucleus)
-            outline = shape(nucleus.get("contour") or [])
-        except (ValueError, TypeError) as error:
+            outline = _outline(nucleus.get("contour"))
+        except (ValueError, TypeError, OverflowError) as error:
             set_aside.append(SetAside(path.name, f"{word} {ident}", str(error)))
             continue
         idents.append(ident)
@@ -120,6 +120,14 @@ def _nuclei(
         place=lambda row: f"{word} {idents[row]}",
     )
     return FileCells([image], set_aside, notes)
+
+
+def _outline(contour: Any) -> tuple[float, float, float]:
+    """The shape of a contour, NaN of what is none: a nucleus with a centroid needs no contour."""
+    try:
+        return shape(contour or [])
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return shape([])
 
 
 def _position(nucleus: Any) -> np.ndarray:

@@ -45,6 +45,7 @@ _UNITS = {
     "pixels": "px",
     "pxl": "px",
 }
+_THOUSANDS = re.compile(r"\s*[-+\u2212]?[1-9]\d{0,2}(?:,\d{3})+\s*")
 _COMMA = re.compile(r"\s*[-+\u2212]?\d+,\d+(?:[eE][-+]?\d+)?\s*%?\s*")
 _POINT = re.compile(r"\s*[-+\u2212]?\d*\.\d+(?:[eE][-+]?\d+)?\s*%?\s*")
 _LOOKED_AT = 2000
@@ -82,25 +83,26 @@ class Numbers(NamedTuple):
 
 
 def decimal_comma(columns: Iterable[Sequence[str]]) -> bool:
-    """Whether a table writes ``40,5`` for 40.5: some cell does, and more do than have a decimal point.
+    """Whether a table writes ``40,5`` for 40.5: some cell does, and more do than have a point. ``1,204`` may be thousands.
 
     >>> decimal_comma([["40,5", "38"], ["Tumor", "Stroma"]]), decimal_comma([["1,204", "40.5", "3.25"]])
     (True, False)
     """
     commas = points = 0
     for cells in columns:
-        head = cells[:_LOOKED_AT]
-        commas += sum(_COMMA.fullmatch(cell) is not None for cell in head)
+        head = _sampled(cells)
+        commas += sum(_COMMA.fullmatch(cell) is not None and _THOUSANDS.fullmatch(cell) is None for cell in head)
         points += sum(_POINT.fullmatch(cell) is not None for cell in head)
     return commas > points
 
 
-def to_numbers(cells: Sequence[str], *, comma: bool = False) -> Numbers | None:
+def to_numbers(cells: Sequence[str], *, comma: bool = False, strict: bool = False) -> Numbers | None:
     """A column of text as numbers, or None if it is none: nine tenths of what is there must be numbers.
 
     Args:
         cells: the text of each cell; per cent signs are left out, and words for missing values are NaN.
         comma: whether the decimal mark is a comma.
+        strict: whether it has to be a column of numbers; then it is one, whatever share of it is none.
 
     >>> to_numbers(["1.5", "", "NaN", "7"]).values.tolist()
     [1.5, nan, nan, 7.0]
@@ -110,7 +112,7 @@ def to_numbers(cells: Sequence[str], *, comma: bool = False) -> Numbers | None:
     True
     """
     texts = [cell.strip() for cell in cells]
-    if len(texts) > _LOOKED_AT and to_numbers(texts[:_LOOKED_AT], comma=comma) is None:
+    if not strict and len(texts) > _LOOKED_AT and to_numbers(_sampled(texts), comma=comma) is None:
         return None
     values = np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64).copy()
     missing = 0
@@ -125,19 +127,30 @@ def to_numbers(cells: Sequence[str], *, comma: bool = False) -> Numbers | None:
             strange[row] = text
     if comma:
         _read_thousands(texts, values)
-    return None if len(strange) > (1 - _SHARE) * (len(values) - missing) else Numbers(values, strange)
+    too_few = not strict and len(strange) > (1 - _SHARE) * (len(values) - missing)
+    return None if too_few else Numbers(values, strange)
+
+
+def _sampled(cells: Sequence[str]) -> Sequence[str]:
+    """At most so many cells, from all parts of a column."""
+    return cells[:: -(-len(cells) // _LOOKED_AT)] if len(cells) > _LOOKED_AT else cells
 
 
 def _read_thousands(texts: Sequence[str], values: NDArray[np.float64]) -> None:
     """Where commas are decimal marks, points are marks of thousands: 1.204 is 1204, unless a cell has a point elsewhere."""
     points = [row for row, text in enumerate(texts) if "." in text and "," not in text]
-    if all(re.fullmatch(r"[-+]?\d{1,3}(?:\.\d{3})+", texts[row]) for row in points):
+    if all(re.fullmatch(r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+", texts[row]) for row in points):
         for row in points:
             values[row] = float(texts[row].replace(".", ""))
 
 
 def _number(text: str, *, comma: bool) -> float | None:
     text = text.replace("\u2212", "-").replace("\u00a0", "").replace("\u202f", "").removesuffix("%").strip()
+    text = (
+        text.replace("'", "").replace("\u2019", "")
+        if re.fullmatch(r"[-+]?\d{1,3}(?:['\u2019]\d{3})+(?:[.,]\d*)?", text)
+        else text
+    )
     if comma:
         text = text.replace(".", "").replace(",", ".") if "," in text else text
     elif re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", text):
@@ -145,3 +158,70 @@ def _number(text: str, *, comma: bool) -> float | None:
     if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", text):
         return float(text)
     return {"inf": np.inf, "+inf": np.inf, "infinity": np.inf, "-inf": -np.inf, "-infinity": -np.inf}.get(text.lower())
+
+
+# Plain headers (`plain_header`) of x and y, the best first. A unit at the end of a header is read apart.
+POSITIONS = (
+    ("centroid x", "centroid y"),
+    ("x centroid", "y centroid"),
+    ("centerx global", "centery global"),
+    ("centerx local", "centery local"),
+    ("center x global", "center y global"),
+    ("center x", "center y"),
+    ("x center", "y center"),
+    ("cell x position", "cell y position"),
+    ("x", "y"),
+    ("pos x", "pos y"),
+    ("position x", "position y"),
+    ("x position", "y position"),
+    ("x coord", "y coord"),
+    ("x coordinate", "y coordinate"),
+    ("coord x", "coord y"),
+    ("x location", "y location"),
+    ("location center x", "location center y"),
+    ("areashape center x", "areashape center y"),
+    ("nucleus centroid x", "nucleus centroid y"),
+    ("cell centroid x", "cell centroid y"),
+    ("global x", "global y"),
+    ("cx", "cy"),
+    ("pxl col in fullres", "pxl row in fullres"),
+    ("centroid 1", "centroid 0"),
+    ("spatial 1", "spatial 2"),
+    ("array col", "array row"),
+)
+BOXES = (("xmin", "xmax", "ymin", "ymax"), ("x min", "x max", "y min", "y max"), ("min x", "max x", "min y", "max y"))
+IMAGES = (
+    "image", "image name", "image id", "imageid", "imagename", "image location", "image file name", "filename",
+    "file name", "image number", "sample name", "sample", "sample id", "sampleid", "slide", "slide id",
+    "slide name", "library id", "library", "section", "core", "tma core", "region id",
+)  # fmt: skip
+IDS = (
+    "object id", "cell id", "cellid", "entityid", "cell", "id", "node id", "nucleus id", "label id", "object",
+    "object number", "objectnumber", "instance id", "barcode", "index", "", "unnamed 0",
+)  # fmt: skip
+TYPES = (
+    "classification", "cell type", "celltype", "cell types", "phenotype", "class", "cell class", "classifier label",
+    "cell phenotype", "type", "predicted class", "cell label", "cluster", "leiden", "annotation",
+)  # fmt: skip
+PATIENTS = (
+    "patient", "patient id", "patientid", "case", "case id", "donor", "donor id", "subject", "subject id", "mouse",
+)  # fmt: skip
+# Numbers that are no measurement of a cell.
+_NO_FEATURE = re.compile(
+    r"(?:fov|z|path|roi|parent|name|object type|total cells|analysis region|algorithm name|analysis inputs"
+    r"|.*codeword counts|.*control.* counts"
+    r"|(?:cell |nucleus )?(?:centroid|center|centerx|centery|x|y)"
+    r"(?: [xyz012]| global| local| centroid| position| coord| coordinate)*"
+    r"|cell [xy] position|[xyz] ?(?:min|max)|(?:min|max) [xyz]|bbox.*"
+    r"|pxl (?:row|col) in fullres|in tissue|array (?:row|col)|spatial \d)"
+)
+
+
+def is_measurement(header: str) -> bool:
+    """Whether a column of numbers measures a cell, and does not say where it is or how it was found.
+
+    >>> is_measurement("Nucleus: Area"), is_measurement("Centroid X px"), is_measurement("fov")
+    (True, False, False)
+    """
+    name = plain_header(header).name
+    return name not in IDS and not _NO_FEATURE.fullmatch(name)

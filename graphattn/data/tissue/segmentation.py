@@ -51,7 +51,7 @@ def read_labels(path: str | Path) -> FileCells:
         features,
         unit="px",
         powers=SHAPE,
-        label_image=str(path),
+        label_image=str(path.resolve()),
         place=lambda row: f"object {numbers[row]}",
     )
     return FileCells([image], [], notes)

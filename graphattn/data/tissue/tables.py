@@ -16,72 +16,32 @@ from numpy.typing import NDArray
 from graphattn.data.columns import pick
 from graphattn.data.reading import Records, read_records
 from graphattn.data.tissue.cells import FileCells, Floats, ImageCells, SetAside
-from graphattn.data.tissue.numbers import MISSING, Numbers, decimal_comma, plain_header, to_numbers
+from graphattn.data.tissue.numbers import (
+    BOXES,
+    IDS,
+    IMAGES,
+    MISSING,
+    PATIENTS,
+    POSITIONS,
+    TYPES,
+    Numbers,
+    decimal_comma,
+    is_measurement,
+    plain_header,
+    to_numbers,
+)
 from graphattn.data.wording import listed
 
-# Plain headers (`plain_header`) of x and y, the best first. A unit at the end of a header is read apart.
-POSITIONS = (
-    ("centroid x", "centroid y"),
-    ("x centroid", "y centroid"),
-    ("centerx global", "centery global"),
-    ("centerx local", "centery local"),
-    ("center x global", "center y global"),
-    ("center x", "center y"),
-    ("x center", "y center"),
-    ("cell x position", "cell y position"),
-    ("x", "y"),
-    ("pos x", "pos y"),
-    ("position x", "position y"),
-    ("x position", "y position"),
-    ("x coord", "y coord"),
-    ("x coordinate", "y coordinate"),
-    ("coord x", "coord y"),
-    ("x location", "y location"),
-    ("location center x", "location center y"),
-    ("areashape center x", "areashape center y"),
-    ("nucleus centroid x", "nucleus centroid y"),
-    ("cell centroid x", "cell centroid y"),
-    ("global x", "global y"),
-    ("cx", "cy"),
-    ("centroid 1", "centroid 0"),
-    ("spatial 1", "spatial 2"),
-    ("array col", "array row"),
+_NOT_CELLS = (
+    "annotation",
+    "tma core",
+    "tmacore",
+    "root",
+    "root object",
+    "image",
+    "pathannotationobject",
+    "tmacoreobject",
 )
-BOXES = (("xmin", "xmax", "ymin", "ymax"), ("x min", "x max", "y min", "y max"), ("min x", "max x", "min y", "max y"))
-IMAGES = (
-    "image", "image name", "image id", "imageid", "imagename", "image location", "image file name", "filename",
-    "file name", "image number", "sample name", "sample", "sample id", "sampleid", "slide", "slide id",
-    "slide name", "library id", "library", "section", "core", "tma core", "region id",
-)  # fmt: skip
-IDS = (
-    "object id", "cell id", "cellid", "entityid", "cell", "id", "node id", "nucleus id", "label id", "object",
-    "object number", "objectnumber", "instance id", "barcode", "index", "", "unnamed 0",
-)  # fmt: skip
-TYPES = (
-    "classification", "cell type", "celltype", "cell types", "phenotype", "class", "cell class", "classifier label",
-    "cell phenotype", "type", "predicted class", "cell label", "cluster", "leiden", "annotation",
-)  # fmt: skip
-PATIENTS = (
-    "patient", "patient id", "patientid", "case", "case id", "donor", "donor id", "subject", "subject id", "mouse",
-)  # fmt: skip
-# Numbers that are no measurement of a cell.
-_NO_FEATURE = re.compile(
-    r"(?:fov|z|path|roi|parent|name|object type|total cells|analysis region|algorithm name|analysis inputs"
-    r"|.*codeword counts|.*control.* counts"
-    r"|(?:cell |nucleus )?(?:centroid|center|centerx|centery|x|y)"
-    r"(?: [xyz012]| global| local| centroid| position| coord| coordinate)*"
-    r"|cell [xy] position|[xyz] ?(?:min|max)|(?:min|max) [xyz]|bbox.*|array (?:row|col)|spatial \d)"
-)
-
-
-def is_measurement(header: str) -> bool:
-    """Whether a column of numbers measures a cell, and does not say where it is or how it was found.
-
-    >>> is_measurement("Nucleus: Area"), is_measurement("Centroid X px"), is_measurement("fov")
-    (True, False, False)
-    """
-    name = plain_header(header).name
-    return name not in IDS and not _NO_FEATURE.fullmatch(name)
 
 
 @dataclass
@@ -181,6 +141,12 @@ def find_roles(columns: Mapping[str, Sequence[str]], path: Path, given: Mapping[
     }
     if given.get("image") == "":
         found["image"] = None
+    if (
+        found["ident"] is None
+        and _positions(plain)[:1]
+        and plain_header(_positions(plain)[0][0][0]).name == "centroid 1"
+    ):
+        found["ident"] = _first(plain, ("label",)) if given.get("label") != "label" else None
     if found["ident"] in (found["image"], found["cell_type"], named.get("label")):
         found["ident"] = None
     positions = _positions(plain)
@@ -228,7 +194,11 @@ def _unit_of_program(plain: Mapping[str, tuple[str, str]], words: Sequence[str])
         return "um"
     if words[0] == "cell x position":
         return "px" if any(header[1] == "px" for header in plain.values()) else "um"
-    return "px" if words[0] in ("xmin", "centroid 1", "areashape center x", "location center x") else ""
+    return (
+        "px"
+        if words[0] in ("xmin", "centroid 1", "areashape center x", "location center x", "pxl col in fullres")
+        else ""
+    )
 
 
 class _Table:
@@ -252,7 +222,7 @@ class _Table:
         kinds = self._words(self.roles.kind)
         idents = self._idents(notes)
         found = []
-        for name, rows in self._rows_by_image().items():
+        for name, rows in self._rows_by_image(set_aside).items():
             rows, unit = self._of_one_unit(name, rows, units, set_aside)
             found.append(
                 ImageCells(
@@ -284,7 +254,7 @@ class _Table:
         return position, units
 
     def _numbers(self, name: str) -> Floats:
-        numbers = to_numbers(self.columns[name], comma=self.comma)
+        numbers = to_numbers(self.columns[name], comma=self.comma, strict=True)
         return np.full(self.rows, np.nan) if numbers is None else numbers.values
 
     def _features(self, notes: list[str]) -> tuple[tuple[str, ...], Floats]:
@@ -330,14 +300,35 @@ class _Table:
             return [f"{view.strip()}_{name}" for view, name in zip(self.columns[views], names, strict=True)]
         return names
 
-    def _rows_by_image(self) -> dict[str, list[int]]:
+    def _rows_by_image(self, set_aside: list[SetAside]) -> dict[str, list[int]]:
+        """The cells of each image, by name; folders are left out of names that differ without them."""
+        kept = self._cells(set_aside)
         if self.roles.image is None:
-            return {image_of(self.path): list(range(self.rows))}
+            return {image_of(self.path): kept}
+        names = [cell.strip() for cell in self.columns[self.roles.image]]
+        short = {name: PureWindowsPath(name).name or name for name in set(names)}
+        if len(set(short.values())) < len(short):
+            short = {name: name for name in short}
         rows: dict[str, list[int]] = {}
-        for row, cell in enumerate(self.columns[self.roles.image]):
-            name = PureWindowsPath(cell.strip()).name or cell.strip()
-            rows.setdefault(name, []).append(row)
+        for row in kept:
+            if names[row].lower() in MISSING:
+                set_aside.append(SetAside(self.path.name, f"line {self.lines[row]}", "it names no image"))
+            else:
+                rows.setdefault(short[names[row]], []).append(row)
         return rows
+
+    def _cells(self, set_aside: list[SetAside]) -> list[int]:
+        """The rows that are cells: QuPath exports annotations and cores as well, and says so in a column."""
+        kinds = next((name for name in self.columns if plain_header(name).name == "object type"), None)
+        if kinds is None:
+            return list(range(self.rows))
+        words = [cell.strip().lower() for cell in self.columns[kinds]]
+        others = [row for row, word in enumerate(words) if word in _NOT_CELLS]
+        if len(others) == self.rows:
+            raise ValueError(f"{self.path}: no cells, only {listed(sorted(set(words)))}; export detections")
+        reasons = {row: f"of type {words[row]!r}, not a cell" for row in others}
+        set_aside += [SetAside(self.path.name, f"line {self.lines[row]}", why) for row, why in reasons.items()]
+        return [row for row, word in enumerate(words) if word not in _NOT_CELLS]
 
     def _of_one_unit(
         self, image: str, rows: list[int], units: NDArray[np.str_], set_aside: list[SetAside]
@@ -373,10 +364,13 @@ def image_of(path: Path) -> str:
     >>> image_of(Path("exemplar-001--unmicst_cell.csv")), image_of(Path("slide.ome.csv.gz"))
     ('exemplar-001', 'slide.ome')
     """
-    name = re.sub(
-        r"\.(?:gz|geojson|json|csv|tsv|txt|tab|parquet|pq|db|h5ad|h5|npy|npz|tiff?|png)$",
-        "",
-        path.name,
-        flags=re.IGNORECASE,
-    )
-    return image_of(path.with_name(name)) if name != path.name else name.split("--")[0]
+    return _without_suffix(path).split("--")[0]
+
+
+def _without_suffix(path: Path) -> str:
+    """Name of a file without the suffixes that files of cells have."""
+    name = _SUFFIX.sub("", path.name)
+    return name if name == path.name else _without_suffix(path.with_name(name))
+
+
+_SUFFIX = re.compile(r"\.(?:gz|geojson|json|csv|tsv|txt|tab|parquet|pq|db|h5ad|h5|npy|npz|tiff?|png)$", re.IGNORECASE)

@@ -97,7 +97,8 @@ def write_geojson(graph: Data, path: str | Path, scores: Scores | None = None) -
                 "properties": properties,
             }
         )
-    return _write(path, json.dumps({"type": "FeatureCollection", "features": features}, allow_nan=False) + "\n")
+    content = {"type": "FeatureCollection", "graphattn": {"ids": "name"}, "features": features}
+    return _write(path, json.dumps(content, allow_nan=False) + "\n")
 
 
 def write_tiaviz(graph: Data, path: str | Path, scores: Scores | None = None) -> Path:
@@ -159,6 +160,11 @@ def write_h5ad(graphs: Sequence[Data], path: str | Path, scores: Sequence[Scores
     import pandas as pd
     import scipy.sparse
 
+    if not graphs or (scores is not None and (isinstance(scores, Mapping) or len(scores) != len(graphs))):
+        got = "none" if scores is None else f"{len(scores)} in a {type(scores).__name__}"
+        raise ValueError(
+            f"expected at least one graph, and a list of scores for each, got {len(graphs)} graphs, scores: {got}"
+        )
     names = [list(graph.get("feature_names") or []) for graph in graphs]
     if strange := next((at for at, each in enumerate(names) if each != names[0]), None):
         raise ValueError(
@@ -166,6 +172,7 @@ def write_h5ad(graphs: Sequence[Data], path: str | Path, scores: Sequence[Scores
         )
     x = [graph["x"].numpy() if names[0] else np.empty((len(graph["pos"]), 0), np.float32) for graph in graphs]
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -174,6 +181,7 @@ def write_h5ad(graphs: Sequence[Data], path: str | Path, scores: Sequence[Scores
             variables = pd.DataFrame(index=pd.Index(names[0] if names else [], dtype=object))
             obs = _obs(graphs, scores or [{} for _ in graphs])
             content = anndata.AnnData(np.concatenate(x), obs=obs, var=variables)
+            content.uns["graphattn"] = {"unit": str(graphs[0].get("unit", ""))}
             content.obsm["spatial"] = np.concatenate([positions(graph) for graph in graphs])
             if any(graph.edge_index is not None for graph in graphs):
                 matrices = [_matrix(graph) for graph in graphs]
@@ -190,12 +198,15 @@ def _obs(graphs: Sequence[Data], scores: Sequence[Scores]) -> Any:
     frames = []
     for graph, added in zip(graphs, scores, strict=True):
         image = str(graph.get("image", ""))
-        columns: dict[str, Any] = {"image": [image] * len(graph["pos"])}
+        if taken := {"image", "cell_id", "cell_type"} & set(added):
+            raise ValueError(f"expected scores of other names than image, cell_id and cell_type, got {sorted(taken)}")
+        columns: dict[str, Any] = {"image": [image] * len(graph["pos"]), "cell_id": _idents(graph)}
         if any(types := _types(graph)):
             columns["cell_type"] = [kind or None for kind in types]
         index = pd.Index([f"{image}/{ident}" for ident in _idents(graph)], dtype=object)
         frames.append(pd.DataFrame({**columns, **_checked(graph, added)}, index=index))
     obs = pd.concat(frames)
+    obs["cell_id"] = obs["cell_id"].astype(object)
     for column in {"image", "cell_type"} & set(obs):
         obs[column] = pd.Categorical(obs[column].astype(object))
     return obs
@@ -237,8 +248,10 @@ def _measurements(graph: Data, added: Mapping[str, NDArray[np.float64]]) -> dict
 
 def _checked(graph: Data, scores: Scores | None) -> dict[str, NDArray[np.float64]]:
     found = {}
+    if not isinstance(scores or {}, Mapping):
+        raise TypeError(f"expected scores by name, as {{'risk': values}}, got {type(scores).__name__}")
     for name, values in (scores or {}).items():
-        column = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
+        column = np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values, dtype=np.float64)
         if column.shape != (len(graph["pos"]),):
             raise ValueError(f"expected {name} of shape ({len(graph['pos'])},), one for each cell, got {column.shape}")
         found[name] = column

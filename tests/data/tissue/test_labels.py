@@ -75,7 +75,7 @@ def test_rows_without_image_or_label(tmp_path):
     found = tissue.label_images(images("a"), table(tmp_path, "image,y\n,1\na,NA\n"))
     assert [str(each).split("labels.csv, ")[1] for each in found.set_aside] == [
         "line 2: it names no image",
-        "line 3: it has no label for image 'a'",
+        "line 3: it has no label for image 'a', but 'NA'",
         "image 'a': it has no label",
     ]
 

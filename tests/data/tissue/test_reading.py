@@ -40,7 +40,7 @@ def cell(x=1.0, y=2.0, **properties):
 def test_what_was_inferred_and_set_aside_is_logged(caplog):
     with caplog.at_level(logging.INFO, logger="graphattn"):
         tissue.read(CASES / "geom_nonfinite.csv")
-    assert "line 4: its position ('', '3') is not finite" in caplog.text
+    assert "line 4: its position ('', '3') is not two finite numbers" in caplog.text
     assert "nothing says in which unit positions are" in caplog.text
 
 

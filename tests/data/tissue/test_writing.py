@@ -84,7 +84,7 @@ def test_annotated_data_come_back(tmp_path):
     for graph, other in zip(graphs, back, strict=True):
         np.testing.assert_allclose(places(other), places(graph), rtol=0, atol=1e-4)
         assert {*zip(*graph.edge_index.tolist(), strict=True)} == {*zip(*other.edge_index.tolist(), strict=True)}
-        assert [name.split("/")[1] for name in other.node_id] == graph.node_id
+        assert other.node_id == graph.node_id
         assert other.cell_type.tolist() == graph.cell_type.tolist()
         assert "risk" in other.feature_names
 
