@@ -342,8 +342,9 @@ def tissue_graph(
     from graphattn.explain.tissue_folder import REJECTED, summary, write_tissue
 
     build = built_by(builder)
-    columns = {"image": image, "cell_type": cell_type, "label": label, "patient": patient}
-    found = survey(files, mpp=mpp, unit=unit, labels=labels, **columns)
+    found = survey(
+        files, mpp=mpp, unit=unit, image=image, cell_type=cell_type, label=label, patient=patient, labels=labels
+    )
     for note in found.notes:
         say(note)
     written = write_tissue(found, build, out, pictures=pictures)

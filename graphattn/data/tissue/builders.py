@@ -69,9 +69,10 @@ def radius(graph: Data, r: float | Sequence[float]) -> Data:
     >>> radius(graph, 4.0).edge_index.tolist()
     [[1, 0, 2, 1], [0, 1, 1, 2]]
     """
-    least, most = r if isinstance(r, (tuple, list)) and len(r) == 2 else (0.0, r)
-    numbers = all(isinstance(each, Real) and not isinstance(each, bool) for each in (least, most))
-    if not numbers or not 0 <= least <= most < float("inf") or most <= 0:
+    ends: list[Any] = list(r) if isinstance(r, (tuple, list)) and len(r) == 2 else [0.0, r]
+    numbers = all(isinstance(each, Real) and not isinstance(each, bool) for each in ends)
+    least, most = map(float, ends) if numbers else (0.0, 0.0)
+    if not 0 <= least <= most < float("inf") or most <= 0:
         raise ValueError(f"expected a distance above 0, or two that rise, as r, got {r!r}")
     position = _position(graph)
     return _with_edges(graph, _both_ways(_within(position, least, most)))
