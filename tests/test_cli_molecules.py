@@ -61,6 +61,17 @@ def test_rows_in_are_rows_out(folder):
     assert not list(folder.glob("*.partial"))
 
 
+def test_a_character_that_is_no_part_of_a_smiles_is_named_by_each_command(folder):
+    path, out = folder / "characters.csv", folder / "characters_out.csv"
+    path.write_text("std_smiles,note\nCCO,1\nCC\u041e,2\nCCO \u00e9thanol,3\n", encoding="utf-8")
+    assert "2 of 3 rows predicted" in run("predict", folder / "model", path, "--out", out).stdout
+    reasons = pd.read_csv(out)["rejected"].fillna("").tolist()
+    assert reasons == ["", "unreadable SMILES: character '\u041e' at position 3", ""]
+    result = run("explain", folder / "model", "CCN\u2192", "--out", folder / "drawn")
+    assert result.exit_code == 1
+    assert "character '\u2192' at position 4" in " ".join(result.output.split())
+
+
 def test_a_limit_of_atoms_is_that_of_training_or_of_the_command(folder):
     path = folder / "large.csv"
     path.write_text("smiles\nCCO\nCCCCCC\n")
@@ -114,5 +125,7 @@ def test_stereo_twins_are_counted(folder):
         "molecules that differ from another in stereo only: 2; they count as different; with --flat-duplicates they are one"
         in said
     )
-    flat = workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule, flat_duplicates=True), said.append)
+    flat = workflow.labelled(
+        table, workflow.TrainingPlan(folder / "never", split=rule, flat_duplicates=True), said.append
+    )
     assert (len(flat.graphs), len(flat.rejected)) == (2, 4)

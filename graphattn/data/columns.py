@@ -3,10 +3,8 @@
 import difflib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-from rdkit import Chem, rdBase
-
 from graphattn.data.labels import MISSING, flaw_of, is_number
-from graphattn.data.molecules.smiles import is_selfies
+from graphattn.data.molecules.smiles import is_selfies, rdkit_molecule
 from graphattn.data.split_columns import are_folds
 from graphattn.data.splits import PART_WORDS
 from graphattn.data.wording import listed
@@ -157,6 +155,5 @@ def smiles_share(cells: Sequence[str], least: int = 2) -> float:
 
 
 def _atoms(text: str) -> int:
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text.strip())
+    molecule = rdkit_molecule(text)
     return molecule.GetNumAtoms() if molecule is not None else 0

@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
+
+from graphattn.data.molecules.smiles import rdkit_molecule
 
 Fractions = tuple[float, float, float]
 PARTS = ("training", "validation", "test")
@@ -173,8 +174,7 @@ def scaffold_key(smiles: str) -> str:
     >>> scaffold_key("CC(=O)Oc1ccccc1C(=O)O"), scaffold_key("CCO")
     ('c1ccccc1', '')
     """
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
+    molecule = rdkit_molecule(smiles)
     if molecule is None:
         raise ValueError(f"RDKit cannot read SMILES {smiles!r}, so it has no scaffold")
     return MurckoScaffold.MurckoScaffoldSmiles(mol=molecule, includeChirality=False)

@@ -64,6 +64,19 @@ def test_one_bad_atom_costs_one_row():
     assert re.match(r"unreadable SMILES: .*Atomic number", reasons(found)[3])
 
 
+def test_a_character_that_is_no_part_of_a_smiles_costs_one_row(tmp_path):
+    path = tmp_path / "characters.csv"
+    path.write_text(
+        'smiles,id\n\ufeffCCO\u00a0,1\nCC\u041e,2\n"CCO\nCCN",3\nCCN |$;;\u00e9$| \u00e9,4\n', encoding="utf-8"
+    )
+    found = molecules_of(path)
+    assert found.row.tolist() == [0, 3]
+    assert reasons(found) == {
+        3: "unreadable SMILES: character '\u041e' at position 3",
+        4: "unreadable SMILES: character '\\n' at position 4",
+    }
+
+
 def test_a_cell_that_is_too_long_costs_one_row(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text(f'smiles,note\nCCO,1\nCCN,{"x" * 131_073}\nCCC,"two\nlines"\n')

@@ -89,6 +89,11 @@ def test_scaffold_key(smiles, scaffold):
     assert splits.scaffold_key(smiles) == scaffold
 
 
+def test_a_scaffold_of_what_is_no_smiles():
+    with pytest.raises(ValueError, match="RDKit cannot read SMILES 'CC\u041e', so it has no scaffold"):
+        splits.scaffold_key("CC\u041e")
+
+
 def test_from_column_knows_the_words():
     split = splits.from_column(["train", " Valid ", "TEST", "training", "val", "holdout", "dev"])
     assert parts(split) == [[0, 3], [1, 4, 6], [2, 5]]

@@ -35,11 +35,14 @@ __all__ = [
     "bond_sizes",
     "descriptors",
     "flat_smiles",
+    "foreign_character",
     "keep_largest_fragment",
     "molecule_problem",
     "parse_smiles",
+    "rdkit_molecule",
     "smiles_problem",
     "to_data",
+    "trimmed",
 ]
 
 WALK_STEPS = 16
@@ -47,6 +50,7 @@ MOST_ATOMS = 1000
 """Distances of a molecule of n atoms are n x n numbers: of 1,000 atoms 8 MB, of 20,000 atoms 3 GB."""
 FARTHEST = 20
 UNREACHABLE = FARTHEST + 1
+_BLANKS = r"[\s\u200b-\u200d\u2060\ufeff]+"
 _SYMBOLS = re.compile(r"(?:Cl|Br|[BCNOPSFIbcnops*]|[-=#$:/\\.()~]|%\d\d|\d)*")
 
 
@@ -64,7 +68,8 @@ def parse_smiles(
     """The molecule that a SMILES names; RDKit's own log lines are kept off the terminal.
 
     Args:
-        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine. InChI is converted.
+        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine. InChI is converted. A
+            character that is not printable ASCII is no part of a SMILES; it is named, with its position from 1.
         largest_fragment: of a salt or mixture keep only the fragment that ``keep_largest_fragment`` chooses.
         explicit_hydrogens: make every hydrogen an atom.
         max_atoms: largest number of atoms of a molecule that is read.
@@ -81,13 +86,15 @@ def parse_smiles(
     """
     if not isinstance(text, str):
         raise TypeError(f"a SMILES is a string; got {text!r} of type {type(text).__name__}")
+    bare = trimmed(text)
     with rdBase.BlockLogs():
-        if len(text) > max_atoms:
+        problem = foreign_character(text)
+        if not problem and len(text) > max_atoms:
             # Before RDKit checks the chemistry, which takes minutes of a long chain.
-            _check_size(Chem.MolFromSmiles(text.strip(), sanitize=False), text, max_atoms)
-        molecule = None if is_selfies(text.strip()) else _reader(text)(text.strip())
+            _check_size(Chem.MolFromSmiles(bare, sanitize=False), text, max_atoms)
+        molecule = None if problem or is_selfies(bare) else _reader(bare)(bare)
         if molecule is None:
-            problem = smiles_problem(text.strip())
+            problem = problem or smiles_problem(bare)
             raise UnreadableError(f"RDKit cannot read SMILES {text!r}: {problem}", f"unreadable SMILES: {problem}")
         if not molecule.GetNumAtoms():
             raise UnreadableError(f"SMILES {text!r} has no atoms", "empty SMILES")
@@ -98,6 +105,34 @@ def parse_smiles(
         molecule = Chem.AddHs(molecule) if explicit_hydrogens else molecule
         _check_size(molecule, text, max_atoms)
         return molecule
+
+
+def trimmed(text: str) -> str:
+    r"""A text without white space, spaces of no width and byte-order marks around it.
+
+    >>> trimmed("\ufeff CCO ethanol\u200b\n")
+    'CCO ethanol'
+    """
+    return re.sub(rf"\A{_BLANKS}|{_BLANKS}\Z", "", text)
+
+
+def foreign_character(text: str) -> str:
+    r"""The first character of a SMILES that is not printable ASCII, and its position from 1; empty where there is none.
+
+    RDKit passes over such characters at the ends of a text. Behind a blank, in a name or an extension, all are fine.
+
+    >>> foreign_character("CCO\nCCN"), foreign_character("CCO \u00e9thanol")
+    ("character '\\n' at position 4", '')
+    """
+    bare = trimmed(text)
+    found = re.search(r"[^!-~]", re.split(r"[ \t]", bare, maxsplit=1)[0])
+    return f"character {found[0]!r} at position {text.index(bare) + found.start() + 1}" if found else ""
+
+
+def rdkit_molecule(text: str) -> Chem.Mol | None:
+    """What RDKit reads of a SMILES that has no foreign characters; None where it reads nothing."""
+    with rdBase.BlockLogs():
+        return None if foreign_character(text) else Chem.MolFromSmiles(trimmed(text))
 
 
 def _check_size(molecule: Chem.Mol | None, text: str, most: int) -> None:
@@ -176,7 +211,7 @@ def is_selfies(text: str) -> bool:
 
 
 def _reader(text: str) -> Callable[[str], Chem.Mol | None]:
-    return Chem.MolFromInchi if text.lstrip().startswith("InChI=") else Chem.MolFromSmiles
+    return Chem.MolFromInchi if text.startswith("InChI=") else Chem.MolFromSmiles
 
 
 def flat_smiles(molecule: Chem.Mol) -> str:

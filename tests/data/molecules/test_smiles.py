@@ -8,9 +8,11 @@ from torch_geometric.utils import from_smiles
 
 from graphattn.data.molecules.smiles import (
     UNREACHABLE,
+    UnreadableError,
     keep_largest_fragment,
     molecule_problem,
     parse_smiles,
+    rdkit_molecule,
     smiles_problem,
     to_data,
 )
@@ -133,7 +135,21 @@ def test_of_fragments_with_equally_many_atoms_the_heaviest_stays():
     assert Chem.MolToSmiles(keep_largest_fragment(Chem.MolFromSmiles("CCO"))) == "CCO"
 
 
-@pytest.mark.parametrize("text", [" CCO ", "CCO ethanol", "CCO |$;;alcohol$|", "\tCCO\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        " CCO ",
+        "CCO ethanol",
+        "CCO\tname",
+        "CCO |$;;alcohol$|",
+        "\tCCO\n",
+        "\ufeffCCO\u00a0",
+        "\u200bCCO\u200b\n",
+        "CCO \u00e9thanol",
+        "CCO |$;;\u00e9$|",
+        "CCO |$;;O$| \u00e9thanol \u2122",
+    ],
+)
 def test_what_may_stand_around_a_smiles(text):
     assert Chem.MolToSmiles(parse_smiles(text)) == "CCO"
 
@@ -159,6 +175,31 @@ def test_unreadable_smiles_say_why_and_rdkit_stays_silent(text, reason, capfd):
     assert str(error.value) == f"RDKit cannot read SMILES {text!r}: {reason}"
     assert smiles_problem(text) == reason
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "character", "position"),
+    [
+        ("CC\u041e", "\u041e", 3),
+        ("CC\u00e9", "\u00e9", 3),
+        ("CC\u03bc", "\u03bc", 3),
+        ("CC\u2013", "\u2013", 3),
+        ("CCN\u2192", "\u2192", 4),
+        ("CCO\u2122 ethanol", "\u2122", 4),
+        (" CCO\x01", "\x01", 5),
+        ("\u041eCC", "\u041e", 1),
+        ("\x01CCO", "\x01", 1),
+        ("CCO\nCCN", "\n", 4),
+        ("CCO\u00a0CCN", "\u00a0", 4),
+        ("InChI=1S/CH4/h1H4\u00e9", "\u00e9", 18),
+    ],
+)
+def test_characters_that_rdkit_passes_over_are_named_with_their_position(text, character, position):
+    with pytest.raises(UnreadableError) as error:
+        parse_smiles(text)
+    assert error.value.reason == f"unreadable SMILES: character {character!r} at position {position}"
+    assert str(error.value) == f"RDKit cannot read SMILES {text!r}: character {character!r} at position {position}"
+    assert rdkit_molecule(text) is None
 
 
 def test_rdkits_warnings_stay_silent(capfd):
