@@ -8,6 +8,10 @@ from rdkit import Chem, rdBase
 
 from graphattn.data.delimited import unique
 from graphattn.data.molecules.smiles import molecule_problem
+from graphattn.data.wording import shortened
+
+_END = re.compile(r"M  END\s*$")
+_COUNTS = re.compile(r"[ \d]{6}.*\bV[23]000\s*$")
 
 
 class Sdf(NamedTuple):
@@ -25,7 +29,10 @@ def is_sdf(text: str) -> bool:
 
 
 def read_sdf(text: str) -> Sdf:
-    """Every record is a row, also an empty one; the lines after the last ``$$$$`` are a record unless they are blank."""
+    """Every record is a row, also an empty one; the lines after the last ``$$$$`` are a record unless they are blank.
+
+    A record with two mol blocks, or two values of one data item, is a fault: which value is of which molecule is unknown.
+    """
     blocks: list[list[str]] = [[]]
     starts = [1]
     for number, line in enumerate(io.StringIO(text), start=1):
@@ -43,23 +50,44 @@ def read_sdf(text: str) -> Sdf:
     for row, (block, field) in enumerate(zip(blocks, fields, strict=True)):
         smiles, why = _smiles(block)
         cells.append([smiles, (block[0] if block else "").strip(), *(field.get(name, "") for name in names)])
-        if why:
+        if twice := _two_in_one(block, field):
+            faults[row] = f"ambiguous record: record {row + 1}, {twice}"
+        elif why:
             faults[row] = f"unreadable mol block: record {row + 1}, {why}"
     return Sdf(columns, cells, starts, faults)
 
 
 def _fields(block: list[str]) -> dict[str, str]:
-    """The data items of an SDF record: ``> <NAME>``, the lines of the value, a blank line."""
-    fields: dict[str, str] = {}
-    name = ""
+    """The data items of an SDF record by name; of one that is there twice the first."""
+    fields = dict[str, str]()
+    for name, value in _items(block):
+        fields.setdefault(name, value)
+    return fields
+
+
+def _items(block: list[str]) -> list[tuple[str, str]]:
+    """Names and values of data items: ``> <NAME>``, the lines of the value, a blank line."""
+    items, is_open = list[tuple[str, str]](), False
     for line in block:
         if title := re.match(r">.*?<(.+)>", line):
-            name = title[1]
-            fields[name] = ""
-        elif name:
-            fields[name] = f"{fields[name]}\n{line}".strip()
-            name = name if line.strip() else ""
-    return fields
+            items.append((title[1], ""))
+            is_open = True
+        elif is_open:
+            name, value = items[-1]
+            items[-1] = (name, f"{value}\n{line}".strip())
+            is_open = bool(line.strip())
+    return items
+
+
+def _two_in_one(block: list[str], fields: dict[str, str]) -> str:
+    """What a record holds twice; empty where nothing is."""
+    molecules = max(sum(bool(mark.match(line)) for line in block) for mark in (_END, _COUNTS))
+    if molecules > 1:
+        return f"{molecules} mol blocks without $$$$ between them"
+    for name, value in _items(block):
+        if value != fields[name]:
+            return f"data item {name!r} is both {shortened(fields[name])!r} and {shortened(value)!r}"
+    return ""
 
 
 def _smiles(block: list[str]) -> tuple[str, str]:

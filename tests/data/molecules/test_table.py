@@ -169,6 +169,24 @@ def test_sdf_records_that_rdkit_refuses_say_why(write, capfd, block, reason):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_record_with_two_molecules_or_two_values_of_one_item_is_a_fault(write, ends):
+    first, second = f"{MOLFILE}> <y>\n1.5\n\n", f"{MOLFILE}> <y>\n7.5\n\n$$$$\n"
+    again = f"{MOLFILE}> <y>\n3\n\n> <y>\n4\n\n$$$$\n"
+    same = f"{MOLFILE}> <note>\na\n\n> <y>\n3\n\n> <y>\n3\n\n$$$$\n"
+    content = (first + second + again + same + second).replace("\n", ends)
+    table = read_table(write(content, "data.sdf"), targets="y")
+    assert table.faults == {
+        0: "ambiguous record: record 1, 2 mol blocks without $$$$ between them",
+        1: "ambiguous record: record 2, data item 'y' is both '3' and '4'",
+    }
+    assert table.frame["y"].tolist() == ["1.5", "3", "3", "7.5"]
+    assert list(table.frame.columns) == ["smiles", "name", "y", "note"]
+    assert table.line.tolist()[1] == content[: content.index("$$$$")].count("\n") + 2
+    molecules = read_table(write(MOLFILE + MOLFILE.replace("M  END", ""), "data.mol"), targets=())
+    assert molecules.faults == {0: "ambiguous record: record 1, 2 mol blocks without $$$$ between them"}
+
+
 def test_columns_are_taken_as_told(write):
     path = write("a,B,b,part,C\nC,1,2,train,x\n")
     table = read_table(path, smiles="A", targets=["B", "c"], split="part")
