@@ -5,6 +5,7 @@ import json
 
 import pandas as pd
 import pytest
+from rdkit import Chem
 from typer.testing import CliRunner
 
 from graphattn.cli import app
@@ -129,3 +130,32 @@ def test_stereo_twins_are_counted(folder):
         table, workflow.TrainingPlan(folder / "never", split=rule, flat_duplicates=True), said.append
     )
     assert (len(flat.graphs), len(flat.rejected)) == (2, 4)
+
+
+def test_classes_are_those_of_rows_that_can_be_used(folder):
+    path = folder / "joined.csv"
+    path.write_text("smiles,y\nCCO,1\nCCN,0\nsmiles,y\nCCC,TRUE\nCC,FALSE\nC1CC,maybe\n")
+    said = list[object]()
+    table, rule = workflow.open_divided(str(path), None, None, None)
+    found = workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule), said.append)
+    assert said[0] == (
+        "target 'y' is binary: 1 (2, positive) and 0 (2); 2 cells say 'TRUE' and 'FALSE', read as '0' and '1'"
+    )
+    assert [(one.line, one.reason) for one in found.rejected] == [
+        (4, "repeated header"),
+        (7, "unreadable SMILES: ring 1 is not closed"),
+    ]
+    assert [graph.y.item() for graph in found.graphs] == [1, 0, 1, 0]
+
+
+def test_a_missing_end_of_an_sdf_record_moves_no_label(folder):
+    path = folder / "missing_end.sdf"
+    records = [(Chem.MolToMolBlock(Chem.MolFromSmiles(f"{'C' * n}O")), n) for n in range(1, 7)]
+    ends = ["" if n == 2 else "$$$$\n" for _, n in records]
+    path.write_text("".join(f"{block}> <y>\n{n}.5\n\n{end}" for (block, n), end in zip(records, ends, strict=True)))
+    table, rule = workflow.open_divided(str(path), None, ["y"], None)
+    found = workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule), lambda said: None)
+    assert [(graph.smiles.count("C"), graph.y.item()) for graph in found.graphs] == [(n, n + 0.5) for n in (1, 4, 5, 6)]
+    assert [one.reason for one in found.rejected] == [
+        "ambiguous record: record 2, 2 mol blocks without $$$$ between them"
+    ]

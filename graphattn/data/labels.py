@@ -33,6 +33,7 @@ _FLAWS = {
     "a decimal comma": re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"),
     "a unit": re.compile(rf"[+-]?{_DIGITS}\s*{_UNITS}"),
 }
+_TRUTHS = {"1": "1", "true": "1", "yes": "1", "0": "0", "false": "0", "no": "0"}
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -83,8 +84,30 @@ def key_of(label: str) -> str:
     return f"{float(label):.12g}" if is_number(label) else label.casefold()
 
 
+def truth_of(label: str) -> str:
+    """``1`` or ``0`` of a label that says yes or no by number or word; empty of others.
+
+    >>> truth_of("TRUE"), truth_of("0.0"), truth_of("active")
+    ('1', '0', '')
+    """
+    return _TRUTHS.get(key_of(label), "")
+
+
+def mixes_truths(labels: Iterable[str]) -> bool:
+    """Whether labels say yes or no only, and one of these in two ways.
+
+    >>> mixes_truths(["1", "0", "TRUE"]), mixes_truths(["1", "FALSE"]), mixes_truths(["1", "2", "TRUE"])
+    (True, False, False)
+    """
+    keys = set(map(key_of, labels))
+    truths = set(map(truth_of, keys))
+    return "" not in truths and len(truths) < len(keys)
+
+
 def count_labels(column: pd.Series, most_words: int, as_numbers: bool) -> tuple[Counter[str], Counter[str]]:
     """How often each label occurs, numbers in their shortest form and words as first written; and the unclear cells.
+
+    Where labels mix 1 and 0 with words of the same meaning, all are 1 and 0.
 
     Args:
         column: cells.
@@ -95,6 +118,8 @@ def count_labels(column: pd.Series, most_words: int, as_numbers: bool) -> tuple[
     signs = "+" in labels
     unclear = Counter(label for label in labels if label.lower() in UNCLEAR and not (signs and label == "-"))
     labels = [label for label in labels if label not in unclear]
+    if not as_numbers and mixes_truths(labels):
+        return Counter(map(truth_of, labels)), unclear
     words = not as_numbers and told_apart(labels, most_words)
     spelling: dict[str, str] = {}
     counts: Counter[str] = Counter()

@@ -118,7 +118,7 @@ def _table(lines: list[str], suffix: str, path: Path) -> Records:
 
 
 def _records(names: list[str], rows: list[TextRow], delimiter: str, notes: list[str]) -> Records:
-    rows = _counted(rows, len(names))
+    rows = [_without_header(row, names) for row in _counted(rows, len(names))]
     if delimiter == ",":
         joined = [row._replace(cells=rejoined(row.cells, len(names))) for row in rows]
         changed = sum(new != old for new, old in zip(joined, rows, strict=True))
@@ -145,6 +145,13 @@ def _counted(rows: list[TextRow], width: int) -> list[TextRow]:
     """Rows without blank lines; where there is one column only, a blank line between rows is an empty cell."""
     last = max((number for number, row in enumerate(rows) if row.cells), default=-1)
     return [row for number, row in enumerate(rows) if row.cells or (width == 1 and number < last)]
+
+
+def _without_header(row: TextRow, names: list[str]) -> TextRow:
+    """The row, at fault where it says the column names again, as in files that were joined."""
+    said = [cell.strip().lstrip("\ufeff# ").casefold() for cell in row.cells]
+    again = said[: len(names)] == [name.casefold() for name in names] and not any(said[len(names) :])
+    return row._replace(fault="repeated header") if again and not row.fault else row
 
 
 def _lacks_a_name(names: list[str], rows: list[TextRow]) -> bool:

@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphattn.data.labels import UNCLEAR, count_labels, flaw_of, is_number, key_of, number_of, text_of, told_apart
+from graphattn.data.labels import (
+    UNCLEAR,
+    count_labels,
+    flaw_of,
+    is_number,
+    key_of,
+    number_of,
+    text_of,
+    told_apart,
+    truth_of,
+)
 from graphattn.data.wording import listed
 
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]
@@ -164,6 +174,8 @@ class Task:
         if cell.lower() in UNCLEAR:
             return int(number_of(cell))
         alike = [position for position, name in enumerate(self.classes) if key_of(name) == key_of(cell)]
+        if not alike and {*map(truth_of, self.classes)} == {"0", "1"} and truth_of(cell):
+            alike = [position for position, name in enumerate(self.classes) if truth_of(name) == truth_of(cell)]
         if len(alike) != 1:
             raise ValueError(f"is none of the classes {', '.join(self.classes)}")
         return alike[0]
@@ -175,8 +187,9 @@ def guess_task(frame: pd.DataFrame, kind: Kind | None = None, positive: str | No
     Two different labels are binary; whole numbers of up to 10 and words of up to 30 different labels are classes;
     other numbers are a regression; several targets of the same two labels are multilabel. ``kind`` overrides this.
     Labels that differ in case, or in how a number is written (1 and 1.0), are one; but where few labels are told apart
-    by their writing (01, or 1.1 beside 1.10) they are words. Numbers that only few qualifiers, units or decimal commas
-    keep from being numbers are a regression, and such cells are set aside.
+    by their writing (01, or 1.1 beside 1.10) they are words. Beside 1 and 0 or each other, true and yes are 1, false and no
+    are 0. Numbers that only few qualifiers, units or decimal commas keep from being numbers are a regression, and such cells
+    are set aside.
 
     The positive class is the larger label: the larger number, or the last word of the alphabet (no < yes), except
     where words say otherwise (inactive < active, nontoxic < toxic, low < high, BBB- < BBB+). ``positive`` overrides this.
@@ -201,7 +214,9 @@ def guess_task(frame: pd.DataFrame, kind: Kind | None = None, positive: str | No
     else:
         classes = _classes(counts, kind, positive)
     task = Task(kind, tuple(counts), classes)
-    return task, _sentence(task, counts, len(frame), unclear.total()) + _said_of(unclear)
+    return task, _sentence(task, counts, len(frame), unclear.total()) + _said_of(unclear) + _said_of_truths(
+        frame, counts
+    )
 
 
 def _guess_kind(counts: Mapping[str, Counter[str]], frame: pd.DataFrame) -> Kind:
@@ -337,6 +352,13 @@ def _said_of(unclear: Counter[str]) -> str:
     cells, what = unclear.total(), listed(unclear, most=5)
     said = f"{cells:,} cells say {what}" if cells > 1 else f"1 cell says {what}"
     return f"; {said}, which looks like no label and cannot be used"
+
+
+def _said_of_truths(frame: pd.DataFrame, counts: Mapping[str, Counter[str]]) -> str:
+    joined = [column.map(text_of) for name, column in frame.items() if set(counts[str(name)]) <= {"0", "1"}]
+    words = Counter(cell for cells in joined for cell in cells if truth_of(cell) and not is_number(cell))
+    said = f"{words.total():,} cells say" if words.total() > 1 else "1 cell says"
+    return f"; {said} {listed(words, most=5)}, read as {listed(sorted(set(map(truth_of, words))))}" if words else ""
 
 
 def _sentence(task: Task, counts: Mapping[str, Counter[str]], rows: int, unclear: int) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from graphattn.data.labels import mixes_truths
+
 MOST_FLOATS = 20
 """More different floats than these are values, not classes."""
 
@@ -113,7 +115,8 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
         regressor: the estimator that takes values, named where labels are values.
 
     Raises:
-        ValueError: no labels, labels of several types, more than 20 different floats, one class only.
+        ValueError: no labels, labels of several types, texts that say yes or no in two ways, more than 20 different floats, one
+            class only.
 
     >>> classes, numbers = classes_of(np.array(["b", "a", "b"], dtype=object), "GraphRegressor")
     >>> classes.tolist(), numbers.tolist()
@@ -127,6 +130,9 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
     if len(kinds) > 1:
         found = " and ".join(f"{label!r} ({kind})" for kind, label in kinds.items())
         raise ValueError(f"expected labels of one type, got {found}")
+    texts = dict.fromkeys(label for label in labels if isinstance(label, str))
+    if texts and mixes_truths(texts):
+        raise ValueError(f"expected labels written in one way, got {', '.join(map(repr, texts))}")
     classes, numbers = np.unique(np.asarray(labels.tolist()), return_inverse=True)
     if classes.dtype.kind == "f" and len(classes) > MOST_FLOATS:
         raise ValueError(

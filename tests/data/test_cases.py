@@ -16,7 +16,7 @@ from graphattn.data.delimited import rows_of
 from graphattn.data.labels import flaw_of
 from graphattn.data.molecules import prepare
 from graphattn.data.molecules.chemistry import read
-from graphattn.data.molecules.prepare import collect
+from graphattn.data.molecules.prepare import checked, collect
 from graphattn.data.molecules.table import read_table
 from graphattn.data.reading import read_records
 from graphattn.data.tasks import guess_task
@@ -303,6 +303,26 @@ def test_stereo_twins_are_one_molecule_when_asked(tmp_path):
     flat = collect(table, task, flat=True)
     assert flat.row.tolist() == [2, 3]
     assert collect(table, None, flat=True).keys[0] == "CC(F)Cl"
+
+
+def test_a_repeated_header_is_no_class_and_no_part(tmp_path):
+    path = tmp_path / "joined.csv"
+    path.write_text("smiles,y,split\nCCO,1,train\nC1CC,2,train\nSMILES, y,split\nCCN,0,test\nCCC,1,train\nCC,0,train\n")
+    table = checked(read_table(path))
+    assert table.faults == {1: "unreadable SMILES: ring 1 is not closed", 2: "repeated header"}
+    task, sentence = guess_task(table.targets)
+    assert sentence == "target 'y' is binary: 1 (2, positive) and 0 (2)"
+    found = collect(table, task)
+    assert (found.row.tolist(), reasons(found)) == ([0, 3, 4, 5], {3: table.faults[1], 4: "repeated header"})
+    assert table.split_column == "split"
+    spaces = tmp_path / "one.csv"
+    spaces.write_text("smiles\nCCO\nsmiles\n")
+    assert reasons(molecules_of(spaces)) == {3: "repeated header"}
+    path.write_text("smiles,y\nC1CC,1\nCC(,0\n")
+    with pytest.raises(
+        ValueError, match="none of the 2 rows can be used: 2 unreadable SMILES; the first is 'C1CC' on line 2"
+    ):
+        checked(read_table(path))
 
 
 def test_what_is_no_smiles_is_refused_by_name(tmp_path):

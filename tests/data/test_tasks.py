@@ -251,3 +251,18 @@ def test_from_dict_refuses_other_keys(values, found):
 def test_tasks_that_are_none(arguments, message):
     with pytest.raises(ValueError, match=message):
         Task(*arguments)
+
+
+def test_words_that_say_what_1_and_0_say_are_joined_with_them_and_said():
+    task, sentence = guess_task(frame("1", "0", "TRUE", "FALSE", "1.0", "True"))
+    assert (task.kind, task.classes) == ("binary", ("0", "1"))
+    assert sentence == (
+        "target 'label' is binary: 1 (4, positive) and 0 (2); 3 cells say 'TRUE', 'FALSE' and 'True', read as '0' and '1'"
+    )
+    assert task.encode(frame("TRUE", "1", "no", "0", "maybe"))[0][:4].ravel().tolist() == [1, 1, 0, 0]
+    assert task.encode(frame("maybe"))[1] == [(0, "unusable label: 'maybe' of label is none of the classes 0, 1")]
+    assert guess_task(frame("yes", "no", "TRUE", "FALSE"))[0].classes == ("0", "1")
+    assert guess_task(frame("TRUE", "FALSE", "TRUE", "FALSE"))[0].classes == ("FALSE", "TRUE")
+    assert guess_task(frame("1", "2", "TRUE", "1", "2", "TRUE"))[0].classes == ("1", "2", "TRUE")
+    with pytest.raises(ValueError, match="target 'label' has one class only: '1' in all 2 labelled rows"):
+        guess_task(frame("1", "TRUE"))

@@ -238,6 +238,10 @@ def test_labels_that_are_values_are_refused_and_the_regressor_is_named():
         MoleculeClassifier(**SMALL).fit(SMILES, np.arange(24) / 7)
     with pytest.raises(ValueError, match=re.escape("expected labels of one type, got 'a' (str) and 1 (number)")):
         MoleculeClassifier(**SMALL).fit(["C", "CC"], ["a", 1])
+    with pytest.raises(
+        ValueError, match=re.escape("expected labels written in one way, got '1', '0', 'TRUE', 'FALSE'")
+    ):
+        MoleculeClassifier(**SMALL).fit(["C", "CC", "O", "N"], ["1", "0", "TRUE", "FALSE"])
 
 
 def test_no_molecules_are_refused():

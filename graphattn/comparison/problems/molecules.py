@@ -12,7 +12,7 @@ from graphattn.comparison.problems.base import Problem, Target
 from graphattn.comparison.problems.graphs import completed
 from graphattn.data.columns import pick
 from graphattn.data.molecules.embedded import open_table
-from graphattn.data.molecules.prepare import Molecules, Rejected, collect, summary
+from graphattn.data.molecules.prepare import Molecules, Rejected, checked, collect, summary
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.split_columns import split_by_column
 from graphattn.data.splits import Split
@@ -46,6 +46,7 @@ def problem_of_molecules(
     table = open_table(data, smiles=smiles, targets=target)
     if len(table.target_columns) != 1:
         raise ValueError(f"expected one target to compare layers on, got {len(table.target_columns)}: name one of them")
+    table = checked(table)
     posed, sentence = guess_task(table.targets, task)
     molecules = collect(table, posed)
     kind = cast(Target, posed.kind)

@@ -9,7 +9,7 @@ measured values that differ: a regression averages them.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -111,6 +111,30 @@ def collect(
     smiles = [graph.smiles for graph in kept.values()]
     mols = [molecule for row, molecule in zip(rows, found.molecules, strict=True) if row in kept]
     return Molecules(list(kept.values()), smiles, [keys[row] for row in kept], mols, used, task, rejected)
+
+
+def checked(table: MoleculeTable, chemistry: Chemistry = AS_WRITTEN) -> MoleculeTable:
+    """The table with the rows whose SMILES cannot be read among its faults, so that they have no say in what the classes are.
+
+    Raises:
+        ValueError: no row can be read.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"smiles": ["CCO", "C1CC"], "y": ["1", "y"]})
+    >>> checked(MoleculeTable(frame, np.arange(2, 4), "smiles", ("y",))).targets["y"].tolist()
+    ['1']
+    """
+    texts, faults = table.smiles, dict(table.faults)
+    for row in range(len(texts)):
+        if row not in faults:
+            try:
+                parse(texts[row], chemistry)
+            except UnreadableError as error:
+                faults[row] = error.reason
+    if len(faults) == len(texts):
+        lines = table.line.tolist()
+        raise ValueError(_nothing([Rejected(lines[row], faults[row], texts[row], row) for row in sorted(faults)]))
+    return replace(table, faults=faults)
 
 
 def summary(rejected: Sequence[Rejected]) -> str:

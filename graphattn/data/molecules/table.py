@@ -42,8 +42,9 @@ class MoleculeTable:
 
     @property
     def targets(self) -> pd.DataFrame:
-        """The columns of targets."""
-        return self.frame.loc[:, list(self.target_columns)]
+        """The columns of targets, of the rows without a fault: other rows have no say in what the classes are."""
+        sound = [row for row in range(len(self.frame)) if row not in self.faults]
+        return self.frame.loc[:, list(self.target_columns)].iloc[sound]
 
 
 def read_table(
@@ -73,11 +74,13 @@ def read_table(
     path = Path(path)
     records = read_records(path)
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
+    sound = [row for row in range(len(records.cells)) if row not in records.faults] or range(len(records.cells))
+    told = {name: [cells[row] for row in sound] for name, cells in columns.items()}
     notes = list(records.notes)
-    smiles_column, how = _smiles_column(columns, smiles, trained, path)
-    split_column = _split_column(columns, split, records.lines, path)
+    smiles_column, how = _smiles_column(told, smiles, trained, path)
+    split_column = _split_column(told, split, [records.lines[row] for row in sound], path)
     if targets is None:
-        target_columns = guess_targets(columns, {smiles_column, split_column}, path)
+        target_columns = guess_targets(told, {smiles_column, split_column}, path)
         notes.append(f"the target is {', '.join(map(repr, target_columns))}")
     else:
         wanted = (targets,) if isinstance(targets, str) else targets

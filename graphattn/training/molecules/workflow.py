@@ -19,7 +19,7 @@ from rich.table import Table
 
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
-from graphattn.data.molecules.prepare import Molecules, Rejected, collect, report, write_rejected
+from graphattn.data.molecules.prepare import Molecules, Rejected, checked, collect, report, write_rejected
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.molecules.smiles import flat_smiles
 from graphattn.data.molecules.table import MoleculeTable
@@ -140,6 +140,7 @@ def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
     Raises:
         ValueError: labels that cannot be learned; no row that can be used; if ``plan.strict``, one that cannot.
     """
+    table = checked(table, plan.chemistry)
     task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind), plan.positive)
     say(sentence)
     if (

@@ -162,10 +162,10 @@ def test_options_that_do_not_fit_are_refused(data, options, error, message):
 
 def test_groups_are_a_column_of_a_file(tmp_path):
     path = tmp_path / "batches.csv"
-    path.write_text("smiles,label,batch\nCCO,yes,a\nC1CC,no,b\nCCN,no, b \nCCC,yes,a\n")
+    path.write_text("smiles,label,batch\nCCO,yes,a\nC1CC,no,b\nCCN,no, b \nCCC,yes,a\nCC,no,b\n")
     found = problem(path, target="label", groups="batch")
-    assert found.groups == ["a", "b", "a"]
-    assert found.notes[-1] == "what is of one group stays in one part: 2 groups of 3 graphs"
+    assert found.groups == ["a", "b", "a", "b"]
+    assert found.notes[-1] == "what is of one group stays in one part: 2 groups of 4 graphs"
     with pytest.raises(ValueError, match=r"batches\.csv .*'patient'"):
         problem(path, target="label", groups="patient")
     path.write_text("smiles,label,batch\nCCO,yes,a\nCCN,no,\nCCC,yes,b\nCC,no,b\n")
