@@ -11,6 +11,10 @@ from graphattn.data.wording import listed
 # The comma last: of two that cut alike, it is the one inside numbers and names.
 _DELIMITERS = ("\t", ";", "|", ",")
 _SMILES_NAMES = re.compile(r"(canonical_?|isomeric_?)?smi(les)?", re.IGNORECASE)
+_BLOCK = r"(?: +\|[^\s|][^|]*\|)?"
+_SPACED_LINE = re.compile(rf"\s*[^\s,;]+{_BLOCK}(?: +[^\s,;|][^\t]*)?\s*")
+_SPACED_CELL = re.compile(rf"\S+{_BLOCK}")
+_LOOKED_AT = 20
 _LONGEST_CELL = csv.field_size_limit()
 
 
@@ -69,12 +73,13 @@ def _is_header(lines: Sequence[str], index: int, following: int, delimiter: str 
                 continue
             below = lines[following].split(mark) if following < len(lines) else names
             return len(below) == len(names) and not any(_SMILES_NAMES.fullmatch(cell.strip()) for cell in below)
-    return False
+    names, below = lines[index].lstrip("# ").split(), _SPACED_CELL.findall("".join(lines[following : following + 1]))
+    return bool(_SMILES_NAMES.fullmatch(names[0])) and len(below) == len(names) > 1 if names else False
 
 
 def delimiter_of(lines: Sequence[str], suffix: str) -> str:
     """The separator that cuts the most rows into as many cells as the header, of equal ones that of the most cells."""
-    head = list(itertools.islice(filter(str.strip, lines), 20))
+    head = list(itertools.islice(filter(str.strip, lines), _LOOKED_AT))
     if suffix in (".tsv", ".tab") and "\t" in head[0]:
         return "\t"
 
@@ -86,6 +91,36 @@ def delimiter_of(lines: Sequence[str], suffix: str) -> str:
         return (counts.count(counts[0]), counts[0]) if counts[0] > 1 else (0, 1)
 
     return max(_DELIMITERS, key=score)
+
+
+def is_spaced(lines: Sequence[str]) -> bool:
+    r"""Whether white space separates the cells: no tabs, and behind the first cell of a line no comma, semicolon or bar.
+
+    >>> is_spaced(["C |&1:1,r| 1,2-diol\n", "CCO ethanol\n"]), is_spaced(["CCO, ethanol\n"]), is_spaced(["CCO\n"])
+    (True, False, False)
+    """
+    head = list(itertools.islice(filter(str.strip, lines), _LOOKED_AT))
+    return all(map(_SPACED_LINE.fullmatch, head)) and any(" " in line.strip() for line in head)
+
+
+def spaced_rows(lines: Sequence[str], start: int, columns: int = 0) -> Iterator[TextRow]:
+    r"""Every row from the line at ``start`` on, its cells between blanks; a CXSMILES block stays with its SMILES.
+
+        The last of ``columns`` takes the rest of the line, if their number is given.
+
+        >>> [row.cells for row in spaced_rows(["C |&1:1| acetic acid
+    "], 0)]
+        [['C |&1:1|', 'acetic', 'acid']]
+        >>> [row.cells for row in spaced_rows(["C |&1:1| acetic acid
+    "], 0, columns=2)]
+        [['C |&1:1|', 'acetic acid']]
+    """
+    for number, line in enumerate(lines[start:], start=start + 1):
+        found = list(_SPACED_CELL.finditer(line))
+        cells = [cell[0] for cell in found]
+        if 0 < columns < len(found):
+            cells = [*cells[: columns - 1], line[found[columns - 1].start() :].strip()]
+        yield TextRow(number, cells)
 
 
 def rows_of(lines: Sequence[str], delimiter: str, start: int = 0) -> Iterator[TextRow]:

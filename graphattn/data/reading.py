@@ -7,13 +7,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphattn.data.columns import smiles_share
-from graphattn.data.delimited import TextRow, delimiter_of, nothing_below, rejoined, rows_of, start_of, unique
+from graphattn.data.delimited import (
+    Start,
+    TextRow,
+    delimiter_of,
+    is_spaced,
+    nothing_below,
+    rejoined,
+    rows_of,
+    spaced_rows,
+    start_of,
+    unique,
+)
 from graphattn.data.molecules.sdf import is_sdf, read_sdf
 
 _SPREADSHEET = b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _STRUCTURES = (".sdf", ".sd", ".mol")
 _LINES_OF_SMILES = (".smi", ".smiles", ".ism")
+_FREE_NAMES = ("name", "title")
 _TABLES = (".csv", ".tsv", ".tab", *_LINES_OF_SMILES)
 _LARGEST_UNPACKED = 256 * 2**20
 _DENSEST = 100
@@ -101,20 +113,40 @@ def _table(lines: list[str], suffix: str, path: Path) -> Records:
     if start.header == len(lines):
         raise ValueError(f"{path} has nothing but comments: expected column names and rows")
     headless = suffix in _LINES_OF_SMILES and smiles_share([lines[start.header].split()[0]], least=1) == 1
+    if not start.delimiter and suffix in _LINES_OF_SMILES and is_spaced(lines[start.header :]):
+        return _spaced(lines, start, headless)
     delimiter = start.delimiter or delimiter_of(lines[start.header :], suffix)
     if headless:
         delimiter = "\t" if "\t" in lines[start.header] or " " in lines[start.header].strip() else delimiter
     rows = list(rows_of(lines, delimiter, start.header))
-    notes = list(start.notes)
     if headless:
-        width = max(len(row.cells) for row in rows)
-        names = ["smiles", "name", *(f"column {number}" for number in range(3, width + 1))][:width]
-        notes.append(f"the first line is a molecule: columns are called {', '.join(names)}")
-    else:
-        names = [cell.strip() for cell in rows[0].cells]
-        names[0] = names[0].lstrip("# ") or names[0]
-        rows = rows[1:]
-    return _records(names, rows, delimiter, notes)
+        return _headless(rows, delimiter, start.notes)
+    names = [cell.strip() for cell in rows[0].cells]
+    names[0] = names[0].lstrip("# ") or names[0]
+    return _records(names, rows[1:], delimiter, list(start.notes))
+
+
+def _spaced(lines: list[str], start: Start, headless: bool) -> Records:
+    """A table whose cells white space separates; names of molecules may hold blanks where they come last."""
+    notes = [*start.notes, "white space separates the cells"]
+    if headless:
+        rows = list(spaced_rows(lines, start.header))
+        if len({len(row.cells) for row in rows if len(row.cells) > 1}) > 1:
+            rows = list(spaced_rows(lines, start.header, columns=2))
+            notes.append("lines differ in their number of words: all that is behind the SMILES is the name")
+        return _headless(rows, " ", notes)
+    names = lines[start.header].lstrip("# ").split()
+    is_last_free = len(names) == 1 or names[-1].lower() in _FREE_NAMES
+    rows = list(spaced_rows(lines, start.header + 1, columns=len(names) if is_last_free else 0))
+    return _records(names, rows, " ", notes)
+
+
+def _headless(rows: list[TextRow], delimiter: str, notes: list[str]) -> Records:
+    """A table of molecules without column names."""
+    width = max(len(row.cells) for row in rows)
+    names = ["smiles", "name", *(f"column {number}" for number in range(3, width + 1))][:width]
+    said = f"the first line is a molecule: columns are called {', '.join(names)}"
+    return _records(names, rows, delimiter, [*notes, said])
 
 
 def _records(names: list[str], rows: list[TextRow], delimiter: str, notes: list[str]) -> Records:

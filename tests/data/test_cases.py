@@ -50,12 +50,41 @@ def test_lines_of_smiles_need_no_header(tmp_path):
     }
     assert table.line.tolist() == [1, 2, 3]
     assert "the first line is a molecule: columns are called smiles, name" in table.notes
-    spaces = tmp_path / "spaces.smi"
-    spaces.write_text("C |&1:1,r| methane\nCCO ethanol\n")
-    assert read_table(spaces, targets=()).smiles == ["C |&1:1,r| methane", "CCO ethanol"]
     named = tmp_path / "named.smi"
     named.write_text("smiles\tid\nC\t1\n")
     assert read_table(named, targets=()).smiles == ["C"]
+
+
+def test_white_space_separates_lines_of_smiles(tmp_path):
+    def read_lines(text, suffix="smi", **columns):
+        path = tmp_path / f"spaces.{suffix}"
+        path.write_text(text)
+        return read_table(path, **columns)
+
+    for suffix in ("smi", "smiles", "ism"):
+        table = read_lines("CCO ethanol 1\nC |&1:1,r|  1,2-thing 0\n\nCCN\nCCC propane\u00e9 1\n", suffix)
+        assert table.frame.to_dict("list") == {
+            "smiles": ["CCO", "C |&1:1,r|", "CCN", "CCC"],
+            "name": ["ethanol", "1,2-thing", "", "propane\u00e9"],
+            "column 3": ["1", "0", "", "1"],
+        }
+        assert (table.target_columns, table.line.tolist()) == (("column 3",), [1, 2, 4, 5])
+        assert table.notes[:2] == (
+            "white space separates the cells",
+            "the first line is a molecule: columns are called smiles, name, column 3",
+        )
+    blanks = read_lines("C |&1:1,r| methane\nCC(=O)O acetic acid\n", targets=())
+    assert blanks.frame.to_numpy().tolist() == [["C |&1:1,r|", "methane"], ["CC(=O)O", "acetic acid"]]
+    assert "lines differ in their number of words: all that is behind the SMILES is the name" in blanks.notes
+    for header in ("smiles name y", "#smiles name y"):
+        named = read_lines(f"{header}\nC |$a b$| methane 1.5\nCC(=O)O acetic acid 2\nCCN x 3\n")
+        assert named.frame.iloc[0].tolist() == ["C |$a b$|", "methane", "1.5"]
+        assert (named.target_columns, named.faults) == (("y",), {1: "too many cells: 4 where the header has 3"})
+    last = read_lines("y smiles name\n1 C methane\n2 CC(=O)O acetic acid\n")
+    assert last.frame["name"].tolist() == ["methane", "acetic acid"]
+    assert read_lines("smiles\nCCO ethanol\nCCN x y\n", targets=()).smiles == ["CCO ethanol", "CCN x y"]
+    assert read_lines("smiles,y\nC |&1:1,r|,1\nCCO,0\n").frame["y"].tolist() == ["1", "0"]
+    assert read_lines("smiles\ty\nC |&1:1,r|\t1\nCCO\t0\n").smiles == ["C |&1:1,r|", "CCO"]
 
 
 def test_one_bad_atom_costs_one_row():
