@@ -104,16 +104,14 @@ def is_spaced(lines: Sequence[str]) -> bool:
 
 
 def spaced_rows(lines: Sequence[str], start: int, columns: int = 0) -> Iterator[TextRow]:
-    r"""Every row from the line at ``start`` on, its cells between blanks; a CXSMILES block stays with its SMILES.
+    """Every row from the line at ``start`` on, its cells between blanks; a CXSMILES block stays with its SMILES.
 
-        The last of ``columns`` takes the rest of the line, if their number is given.
+    The last of ``columns`` takes the rest of the line, if their number is given.
 
-        >>> [row.cells for row in spaced_rows(["C |&1:1| acetic acid
-    "], 0)]
-        [['C |&1:1|', 'acetic', 'acid']]
-        >>> [row.cells for row in spaced_rows(["C |&1:1| acetic acid
-    "], 0, columns=2)]
-        [['C |&1:1|', 'acetic acid']]
+    >>> [row.cells for row in spaced_rows(["C |&1:1| acetic acid"], 0)]
+    [['C |&1:1|', 'acetic', 'acid']]
+    >>> [row.cells for row in spaced_rows(["C |&1:1| acetic acid"], 0, columns=2)]
+    [['C |&1:1|', 'acetic acid']]
     """
     for number, line in enumerate(lines[start:], start=start + 1):
         found = list(_SPACED_CELL.finditer(line))

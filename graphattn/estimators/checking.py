@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from graphattn.data.labels import mixes_truths
+from graphattn.data.labels import is_number, mixes_truths, text_of
 
 MOST_FLOATS = 20
 """More different floats than these are values, not classes."""
@@ -96,15 +98,32 @@ def missing(label: object) -> bool:
 
 
 def numbers(values: ArrayLike) -> NDArray[np.float64]:
-    """Values as numbers, those that are missing as NaN.
+    """Values as numbers, those that are missing as NaN; texts that are plain numbers count.
+
+    Raises:
+        ValueError: a value is no number, such as a date or a word.
 
     >>> numbers([1, None, pd.NA]).tolist()
     [1.0, nan, nan]
+    >>> numbers(["1.5", "high"])
+    Traceback (most recent call last):
+    ValueError: expected numbers as values, got 'high' (str) at position 1
     """
     array = np.asarray(values)
-    if array.dtype == object:
-        array = np.array([np.nan if missing(value) else value for value in array.ravel()]).reshape(array.shape)
-    return array.astype(np.float64)
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float64)
+    found = np.full(array.size, np.nan)
+    for position, value in enumerate(array.ravel()):
+        text = text_of(value) if isinstance(value, str) else ""
+        # NumPy calls a time span an integer.
+        plain = isinstance(value, Real | np.bool_ | Decimal | Tensor) and not isinstance(value, np.timedelta64)
+        if plain or is_number(text):
+            found[position] = float(value)
+        elif text or not (isinstance(value, str) or missing(value)):
+            row = position * len(array) // array.size if array.ndim else 0
+            kind = "str" if isinstance(value, str) else type(value).__name__
+            raise ValueError(f"expected numbers as values, got {str(value)!r} ({kind}) at position {row}")
+    return found.reshape(array.shape)
 
 
 def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int64]]:
@@ -115,8 +134,8 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
         regressor: the estimator that takes values, named where labels are values.
 
     Raises:
-        ValueError: no labels, labels of several types, texts that say yes or no in two ways, more than 20 different floats, one
-            class only.
+        ValueError: no labels, labels of several types or neither numbers nor texts, texts that say yes or no in two ways,
+            more than 20 different floats, one class only.
 
     >>> classes, numbers = classes_of(np.array(["b", "a", "b"], dtype=object), "GraphRegressor")
     >>> classes.tolist(), numbers.tolist()
@@ -127,6 +146,8 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
     kinds = dict[str, object]()
     for label in labels:
         kinds.setdefault(_kind(label), label)
+    if odd := next((kind for kind in kinds if kind not in ("number", "str")), None):
+        raise ValueError(f"expected labels that are numbers or texts, got {kinds[odd]!r} ({odd})")
     if len(kinds) > 1:
         found = " and ".join(f"{label!r} ({kind})" for kind, label in kinds.items())
         raise ValueError(f"expected labels of one type, got {found}")

@@ -1,5 +1,7 @@
+import datetime
 import pickle
 import re
+from decimal import Decimal
 from types import SimpleNamespace
 
 import joblib
@@ -12,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
+from graphattn.estimators.checking import numbers
 
 ALCOHOLS = [f"{'C' * n}O" for n in range(1, 13)]
 AMINES = [f"{'C' * n}N" for n in range(1, 13)]
@@ -231,6 +234,40 @@ def test_options_that_do_not_fit_are_refused(change, error, message):
     for kind in (MoleculeClassifier, MoleculeRegressor):
         with pytest.raises(error, match=re.escape(message)):
             kind(**{**SMALL, **change}).fit(SMILES, LENGTHS)
+
+
+@pytest.mark.parametrize(
+    ("y", "got"),
+    [
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "'2020-01-01T00:00:00"),
+        (np.array(["2020-01-01"] * 2, dtype="datetime64[D]"), "'2020-01-01' (datetime64) at position 0"),
+        (
+            pd.to_datetime(["2020-01-01", "2020-01-02"], utc=True),
+            "'2020-01-01 00:00:00+00:00' (Timestamp) at position 0",
+        ),
+        (np.array([1, 2], dtype="timedelta64[s]"), "'1 seconds' (timedelta64) at position 0"),
+        ([1.5, datetime.date(2020, 1, 2)], "'2020-01-02' (date) at position 1"),
+        (["1.5", "high"], "'high' (str) at position 1"),
+        ([[1.0, 2.0], [3.0, "high"]], "'high' (str) at position 1"),
+        ([1.0, 2j], "'(1+0j)' (complex128) at position 0"),
+    ],
+)
+def test_values_that_are_no_numbers_are_named(y, got):
+    with pytest.raises(ValueError, match=re.escape(f"expected numbers as values, got {got}")):
+        MoleculeRegressor(**SMALL).fit(["C", "CC"], y)
+
+
+def test_classes_that_are_dates_are_named():
+    message = "expected labels that are numbers or texts, got Timestamp('2020-01-01 00:00:00') (Timestamp)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MoleculeClassifier(**SMALL).fit(["C", "CC"], pd.to_datetime(["2020-01-01", "2020-01-02"]))
+
+
+def test_texts_and_decimals_that_are_numbers_are_values():
+    assert numbers(["1.5", " 2 ", "", "NA"]).tolist()[:2] == [1.5, 2.0]
+    assert np.isnan(numbers(["1.5", "NA"])[1])
+    assert numbers([Decimal("1.5"), True, None]).tolist()[:2] == [1.5, 1.0]
+    assert numbers(np.array([[1, 2]], dtype=object)).tolist() == [[1.0, 2.0]]
 
 
 def test_labels_that_are_values_are_refused_and_the_regressor_is_named():
