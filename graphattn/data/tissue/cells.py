@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphattn.data.labels import count_labels, is_number, key_of
+from graphattn.data.tissue.numbers import MISSING
 from graphattn.data.wording import listed
 
 Floats = NDArray[np.float64]
@@ -139,6 +140,11 @@ def to_graphs(
     _unused(mpp, images, "mpp", notes)
     _unused(unit, images, "unit", notes)
     graphs = [_graph(image, scale, names, types) for image, scale in zip(images, scales, strict=True)]
+    for image in images:
+        if image.label is not None and image.label.lower() in MISSING | {"inf", "-inf"}:
+            why = f"its label {image.label!r} looks like a missing value; it has none"
+            set_aside.append(SetAside(image.file, f"image {image.image!r}", why))
+            image.label = None
     _set_labels(graphs, [image.label for image in images])
     return Tissue(graphs, set_aside, list(dict.fromkeys(notes)))
 
@@ -341,7 +347,7 @@ def _set_labels(graphs: Sequence[Data], labels: Sequence[str | None]) -> None:
     number = {key: at for at, label in enumerate(classes) for key in (label, key_of(label))}
     for graph, label in zip(graphs, labels, strict=True):
         if label is not None:
-            graph.y = torch.tensor([float(label) if measured else number.get(label, number.get(key_of(label), -1))])
+            graph.y = torch.tensor([float(label) if measured else number[label if label in number else key_of(label)]])
             if not measured:
                 graph.class_names = classes
 

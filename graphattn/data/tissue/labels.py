@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from torch_geometric.data import Data
 
 from graphattn.data.columns import pick
-from graphattn.data.labels import UNCLEAR, key_of
+from graphattn.data.labels import key_of
 from graphattn.data.reading import read_records
 from graphattn.data.tissue.cells import SetAside, Tissue, with_labels
 from graphattn.data.tissue.numbers import IMAGES, MISSING, PATIENTS, plain_header
@@ -121,7 +121,7 @@ def _rows(
     for line, image, label, patient in zip(lines, *cells, strict=True):
         if not image.strip():
             set_aside.append(SetAside(path.name, f"line {line}", "it names no image"))
-        elif label.strip().lower() in MISSING | UNCLEAR | {"inf", "-inf"}:
+        elif label.strip().lower() in MISSING | {"inf", "-inf"}:
             reason = f"it has no label for image {image.strip()!r}" + (
                 f", but {label.strip()!r}" if label.strip() else ""
             )

@@ -11,27 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-MISSING = frozenset(
-    (
-        "",
-        "nan",
-        "na",
-        "n/a",
-        "#n/a",
-        "#na",
-        "null",
-        "none",
-        "-",
-        "--",
-        "?",
-        ".",
-        "#div/0!",
-        "#value!",
-        "#num!",
-        "<na>",
-        "nil",
-    )
-)
+from graphattn.data import labels
+
+MISSING = labels.MISSING | labels.UNCLEAR | {"nil", "#na"}
+"""Cells, in any case, that hold neither a number nor a name."""
+
 _UNITS = {
     "um": "um",
     "micron": "um",

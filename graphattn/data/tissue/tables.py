@@ -141,17 +141,13 @@ def find_roles(columns: Mapping[str, Sequence[str]], path: Path, given: Mapping[
     }
     if given.get("image") == "":
         found["image"] = None
-    if (
-        found["ident"] is None
-        and _positions(plain)[:1]
-        and plain_header(_positions(plain)[0][0][0]).name == "centroid 1"
-    ):
-        found["ident"] = _first(plain, ("label",)) if given.get("label") != "label" else None
-    if found["ident"] in (found["image"], found["cell_type"], named.get("label")):
-        found["ident"] = None
     positions = _positions(plain)
     if not positions:
         raise ValueError(f"{path} has no columns of positions such as x and y; it has {listed(columns)}")
+    if found["ident"] is None and plain[positions[0][0][0]].name == "centroid 1":  # scikit-image's table of regions
+        found["ident"] = _first(plain, ("label",))
+    if found["ident"] in (found["image"], found["cell_type"], named.get("label")):
+        found["ident"] = None
     local = any("local" in plain[names[0]].name for names, _ in positions[:1])
     if found["image"] is None and local:
         found["image"] = _first(plain, ("fov",))

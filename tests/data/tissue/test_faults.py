@@ -281,3 +281,10 @@ def test_a_label_image_is_found_from_another_folder(tmp_path, monkeypatch):
     (graph,) = tissue.read("labels_touching_3x3.npz", mpp=1.0)
     monkeypatch.chdir(tmp_path)
     assert tissue.contact(graph).num_edges == 24
+
+
+@pytest.mark.parametrize("label", ["n.d.", "inf", "?"])
+def test_a_column_of_labels_may_have_gaps(tmp_path, label):
+    path = written(tmp_path, f"image,x,y,grade\na,1,2,0.5\nb,1,2,{label}\nc,1,2,1.5\n")
+    found = tissue.survey(path, unit="um", label="grade")
+    assert [float(graph.y) if "y" in graph else None for graph in found.graphs] == [0.5, None, 1.5]
