@@ -163,7 +163,7 @@ def test_numbers_beside_drawings_have_room(opened, media):
 
 @pytest.mark.parametrize("opened", [718], indirect=True)
 def test_tables_fit_on_paper(opened):
-    opened.evaluate("window.dispatchEvent(new FitEvent('beforeprint'))")
+    opened.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     opened.emulate_media(media="print")
     outside = "all.filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)"
     wide = f"all => {outside}.map(each => each.innerText.slice(0, 80))"
@@ -195,8 +195,8 @@ def test_dark_and_light_are_readable(opened):
 
 
 def test_on_paper_everything_is_open_and_nothing_is_cut(opened, tmp_path):
-    opened.evaluate("window.dispatchEvent(new FitEvent('beforeprint'))")
+    opened.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert opened.locator("details:not([open])").count() == 0
-    opened.evaluate("window.dispatchEvent(new FitEvent('afterprint'))")
+    opened.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert opened.locator("details[open]").count() == 0
     assert opened.pdf(path=tmp_path / "report.pdf").startswith(b"%PDF")
