@@ -12,6 +12,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, TextIO
 
 import torch
@@ -40,13 +43,25 @@ from graphattn import (
 )
 from graphattn.aggregation import NormalizedSum
 from graphattn.edge_terms import LinearBias, LinearValue, NetworkValue
-from graphattn.memory import peak, tensors
 from graphattn.score import EluKernel, LearnedTemperature, ScaledDot, SoftCap, Temperature, Then
 
 FORWARD, BOTH, TRAINING = "forward", "forward and backward", "training step"
 NODES, DEGREE, KINDS, CHANNELS = 10_000, 16, 20, 128
 Step = Callable[[], list[Tensor]]
 Edge = dict[str, Tensor] | None
+
+
+def _measuring() -> ModuleType:
+    """`graphattn.memory` of this tree, whichever commit is measured: both sides count in the same way."""
+    spec = spec_from_file_location("measuring", Path(__file__).parents[2] / "graphattn" / "memory.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("expected graphattn/memory.py in the tree of the benchmarks")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+measuring = _measuring()
 
 
 class Case(NamedTuple):
@@ -272,8 +287,8 @@ def timed(step: Step, calls: int) -> dict[str, float]:
 
 def memory(step: Step) -> dict[str, float | None]:
     """MiB of a step at its most: growth of resident memory, None where unknown, the least of three; and tensors that it made."""
-    grown = [each.extra for each in (peak(step) for _ in range(3)) if each is not None]
-    return {"rss_mib": min(grown, default=None), "tensors_mib": tensors(step)}
+    grown = [each.extra for each in (measuring.peak(step) for _ in range(3)) if each is not None]
+    return {"rss_mib": min(grown, default=None), "tensors_mib": measuring.tensors(step)}
 
 
 def made(name: str, shrink: int) -> tuple[Case, dict[str, Any]]:
