@@ -24,7 +24,7 @@ attention or a GCN?   which layer, on which graph?    ``comparison/``
 The sender is ``j``, the receiver is ``i``; ``edge_index`` is ``[sender, receiver]``, an attention matrix is
 ``[receiver, sender]``. Around the layer: whole models in ``models/``, data in ``data/``, training in ``training/``,
 drawings in ``explain/``, scikit-learn estimators in ``estimators/``, the command line
-in ``cli.py``.
+in ``cli``.
 
 Names are resolved when they are first used, so that ``import graphattn`` costs nothing; ``__init__.pyi`` lists them:
 

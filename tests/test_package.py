@@ -137,7 +137,7 @@ def test_lower_bounds_are_the_tested_versions():
 def lines_of(path: str, function: ast.FunctionDef) -> int:
     documentation = function.body[0] if ast.get_docstring(function) is not None else None
     # The signature of a command is its table of options.
-    first = function.body[0].lineno if path == "cli.py" else function.lineno
+    first = function.body[0].lineno if path.startswith("cli/") else function.lineno
     lines = function.end_lineno - first + 1
     return lines - (documentation.end_lineno - documentation.lineno + 1 if documentation else 0)
 

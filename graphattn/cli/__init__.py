@@ -1,0 +1,32 @@
+"""The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``compare``, ``bench``, ``info``, ``warmup``,
+``tissue graph``.
+
+Only options and messages are here, one module a group of commands. Each command imports what does its work when it runs, so that
+``--help`` answers at once.
+"""
+
+import os
+
+import typer
+
+from graphattn.cli import comparing, machine, molecules, tissue
+from graphattn.cli.application import app, friendly
+
+__all__ = ["app", "main"]
+
+for command in (molecules.train, molecules.predict, molecules.evaluate, molecules.explain):
+    app.command()(friendly(command))
+for command in (comparing.compare, machine.bench, machine.info, machine.warmup):
+    app.command()(friendly(command))
+
+tissues = typer.Typer(no_args_is_help=True, help="Cells of tissue images as graphs.", rich_markup_mode=None)
+for command in (tissue.graph,):
+    tissues.command()(friendly(command))
+app.add_typer(tissues, name="tissue")
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    # Threads of torch that wait must not spin, for the cores may be shared. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    app()

@@ -1,0 +1,163 @@
+"""Molecules: ``train``, ``predict``, ``evaluate`` and ``explain``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphattn.cli.application import say
+from graphattn.cli.options import (
+    Accelerator,
+    Baselines,
+    Data,
+    Debug,
+    Devices,
+    Ensemble,
+    Epochs,
+    Formulas,
+    Fragment,
+    Kind,
+    Model,
+    Most,
+    Precision,
+    Resume,
+    Rule,
+    Seed,
+    Smiles,
+    Strict,
+    Targets,
+    Trust,
+)
+
+
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="New folder for the model.")] = Path("model"),
+    smiles: Smiles = None,
+    target: Targets = None,
+    task: Kind = None,
+    split: Rule = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    ensemble: Ensemble = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "1",
+    precision: Precision = "32-true",
+    resume: Resume = False,
+    strict: Strict = False,
+    largest_fragment: Fragment = False,
+    positive: Annotated[str | None, typer.Option(help="Label of the positive class; inferred and reported.")] = None,
+    flat_duplicates: Annotated[
+        bool, typer.Option("--flat-duplicates", help="Stereoisomers count as one molecule.")
+    ] = False,
+    max_atoms: Most = None,
+    escape_formulas: Formulas = False,
+    baselines: Baselines = True,
+    debug: Debug = False,
+) -> None:
+    """Train a model on DATA, test it against two random forests and save it in a folder."""
+    from graphattn.training.folder import checks
+
+    checks.check_folder(out, resume)
+
+    from graphattn.data.molecules.chemistry import Chemistry
+    from graphattn.data.molecules.smiles import MOST_ATOMS
+    from graphattn.training.molecules import workflow
+    from graphattn.training.recipe import Hardware, MoleculeRecipe
+
+    table, rule = workflow.open_divided(data, smiles, target, split)
+    given = {"seed": seed, "epochs": epochs, "members": ensemble}
+    recipe = MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
+    hardware = Hardware(accelerator, devices, precision)
+    chemistry = Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS)
+    plan = workflow.TrainingPlan(
+        out,
+        data,
+        task,
+        rule,
+        recipe,
+        hardware=hardware,
+        chemistry=chemistry,
+        compare=baselines,
+        strict=strict,
+        resume=resume,
+        escape_formulas=escape_formulas,
+        positive=positive,
+        flat_duplicates=flat_duplicates,
+    )
+    workflow.train(table, plan, say)
+    say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")
+
+
+def predict(
+    model: Model,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    smiles: Smiles = None,
+    max_atoms: Most = None,
+    escape_formulas: Formulas = False,
+    strict: Strict = False,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Predict the molecules in DATA; writes all rows and columns in their order, followed by the predictions."""
+    from graphattn.training.folder import checks
+
+    checks.check_file(out, data)
+    described = checks.read_description(model)
+
+    from graphattn.data.writing import write_csv
+    from graphattn.training.molecules import prediction, saved, workflow
+
+    table = prediction.open_for(described, data, smiles, (), say)
+    fitted = saved.load(model, trust)
+    frame, rejected = prediction.predict_table(fitted, table, max_atoms)
+    workflow.tell_rejected(rejected, say)
+    workflow.check_strict(rejected, strict)
+    write_csv(list(frame.columns), frame.itertuples(index=False, name=None), out, escape_formulas)
+    say(f"{len(frame) - len(rejected):,} of {len(frame):,} rows predicted, written to {out}")
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    smiles: Smiles = None,
+    target: Targets = None,
+    max_atoms: Most = None,
+    strict: Strict = False,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Compare predictions for DATA with its labels; molecules of the training set are scored separately."""
+    from graphattn.training.folder import checks
+
+    described = checks.read_description(model)
+
+    from graphattn.training.molecules import prediction, saved, workflow
+
+    fitted = saved.load(model, trust)
+    table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
+    found, rejected = prediction.evaluate_table(fitted, table, max_atoms)
+    workflow.tell_rejected(rejected, say)
+    workflow.check_strict(rejected, strict)
+    workflow.tell_figures(found, f"{model} on {data}", say)
+
+
+def explain(
+    model: Model,
+    smiles: Annotated[list[str], typer.Argument(metavar="SMILES...", help="SMILES of the molecules to draw.")],
+    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("atoms"),
+    target: Annotated[str | None, typer.Option(help="Target or class to explain.")] = None,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Draw the contribution of each atom to the prediction (SVG and PNG)."""
+    from graphattn.training.folder import checks
+
+    described = checks.read_description(model)
+
+    from graphattn.explain.molecules import explain_all
+    from graphattn.training.molecules import prediction, saved
+
+    prediction.tell_versions(described, say)
+    explain_all(saved.load(model, trust), smiles, out, target, say)
