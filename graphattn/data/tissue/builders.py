@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree, QhullError
 from torch_geometric.data import Data
 
-from graphattn.data.tissue.segmentation import load_labels
+from graphattn.data.tissue.formats.segmentation import load_labels
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

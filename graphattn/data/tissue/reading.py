@@ -10,16 +10,16 @@ from typing import Literal
 
 from torch_geometric.data import Data
 
-from graphattn.data.tissue.annotation_store import read_annotation_store
 from graphattn.data.tissue.cells import FileCells, PerImage, SetAside, Tissue, to_graphs
-from graphattn.data.tissue.geojson import cells_of_geojson, load_json
-from graphattn.data.tissue.h5ad import read_h5ad
+from graphattn.data.tissue.formats.annotation_store import read_annotation_store
+from graphattn.data.tissue.formats.geojson import cells_of_geojson, load_json
+from graphattn.data.tissue.formats.h5ad import read_h5ad
+from graphattn.data.tissue.formats.nuclei import cells_of_cellvit, nuclei_of_hovernet
+from graphattn.data.tissue.formats.patches import read_patches
+from graphattn.data.tissue.formats.segmentation import read_labels
+from graphattn.data.tissue.formats.steinbock import is_steinbock, read_steinbock
+from graphattn.data.tissue.formats.tables import read_table
 from graphattn.data.tissue.labels import label_images
-from graphattn.data.tissue.nuclei import cells_of_cellvit, nuclei_of_hovernet
-from graphattn.data.tissue.patches import read_patches
-from graphattn.data.tissue.segmentation import read_labels
-from graphattn.data.tissue.steinbock import is_steinbock, read_steinbock
-from graphattn.data.tissue.tables import read_table
 
 Paths = str | Path | Iterable[str | Path]
 

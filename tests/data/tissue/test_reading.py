@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphattn.data import tissue
-from graphattn.data.tissue.geometry import centroid, from_wkb
+from graphattn.data.tissue.formats.geometry import centroid, from_wkb
 from graphattn.data.tissue.numbers import to_numbers
 
 CASES = Path(__file__).parent / "cases"

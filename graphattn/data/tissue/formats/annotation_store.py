@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from graphattn.data.tissue.cells import FileCells, ImageCells, SetAside
-from graphattn.data.tissue.geometry import centroid, from_wkb
-from graphattn.data.tissue.tables import image_of
+from graphattn.data.tissue.formats.geometry import centroid, from_wkb
+from graphattn.data.tissue.formats.tables import image_of
 
 _MOST_BYTES = 64 << 20
 

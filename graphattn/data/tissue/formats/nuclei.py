@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from graphattn.data.tissue.cells import FileCells, ImageCells, SetAside
-from graphattn.data.tissue.geojson import load_json
-from graphattn.data.tissue.geometry import SHAPE, centroid, shape
-from graphattn.data.tissue.tables import image_of
+from graphattn.data.tissue.formats.geojson import load_json
+from graphattn.data.tissue.formats.geometry import SHAPE, centroid, shape
+from graphattn.data.tissue.formats.tables import image_of
 
 
 def read_hovernet(path: str | Path) -> FileCells:

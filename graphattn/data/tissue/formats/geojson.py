@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphattn.data.tissue.cells import FileCells, ImageCells, SetAside
-from graphattn.data.tissue.geometry import SHAPE, centroid, parts, shapes
-from graphattn.data.tissue.tables import image_of
+from graphattn.data.tissue.formats.geometry import SHAPE, centroid, parts, shapes
+from graphattn.data.tissue.formats.tables import image_of
 from graphattn.data.wording import listed
 
 # QuPath before 0.3 wrote the name of the Java class as the id.

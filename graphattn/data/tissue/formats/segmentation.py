@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphattn.data.tissue.cells import FileCells, ImageCells
-from graphattn.data.tissue.tables import image_of
+from graphattn.data.tissue.formats.tables import image_of
 from graphattn.data.wording import listed
 
 SHAPE = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from graphattn.data.columns import pick
 from graphattn.data.tissue.cells import FileCells, Floats, ImageCells, SetAside
+from graphattn.data.tissue.formats.tables import image_of
 from graphattn.data.tissue.numbers import (
     IMAGES,
     PATIENTS,
@@ -23,7 +24,6 @@ from graphattn.data.tissue.numbers import (
     plain_header,
     to_numbers,
 )
-from graphattn.data.tissue.tables import image_of
 from graphattn.data.wording import listed
 
 _MOST_VARIABLES = 1000

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphattn.data.tissue.cells import FileCells, ImageCells
-from graphattn.data.tissue.tables import image_of
+from graphattn.data.tissue.formats.tables import image_of
 
 
 def read_patches(path: str | Path) -> FileCells:
