@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -16,8 +17,35 @@ MANIFEST = "manifest.json"
 """The SHA-256 of every file of a saved model, written last."""
 
 
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` in one step when the block ends, and all of it is on disk.
+
+    A process that is killed leaves the old file or the new one; after an exception the old one is there and nothing else.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "words.txt"
+    >>> with replacing(path) as file:
+    ...     file.write(b"one"), path.exists()
+    (3, False)
+    >>> path.read_text()
+    'one'
+    """
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink()
+            raise
+
+
 def write(path: str | Path, content: str | bytes) -> None:
-    """Replace a file in one step, and only when all of it is on disk: a process that is killed leaves the old one or the new one.
+    """Replace a file in one step, see :func:`replacing`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "words.txt"
@@ -25,13 +53,8 @@ def write(path: str | Path, content: str | bytes) -> None:
     >>> path.read_text()
     'one'
     """
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
+    with replacing(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 @contextmanager

@@ -106,16 +106,11 @@ def predict(
     checks.check_file(out, data)
     described = checks.read_description(model)
 
-    from graphattn.data.writing import write_csv
-    from graphattn.training.molecules import prediction, saved, workflow
+    from graphattn.training.molecules import prediction, saved
 
     table = prediction.open_for(described, data, smiles, (), say)
     fitted = saved.load(model, trust)
-    frame, rejected = prediction.predict_table(fitted, table, max_atoms)
-    workflow.tell_rejected(rejected, say)
-    workflow.check_strict(rejected, strict)
-    write_csv(list(frame.columns), frame.itertuples(index=False, name=None), out, escape_formulas)
-    say(f"{len(frame) - len(rejected):,} of {len(frame):,} rows predicted, written to {out}")
+    prediction.write_predictions(fitted, table, out, say, max_atoms=max_atoms, strict=strict, escape=escape_formulas)
 
 
 def evaluate(
@@ -137,9 +132,8 @@ def evaluate(
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
-    found, rejected = prediction.evaluate_table(fitted, table, max_atoms)
-    workflow.tell_rejected(rejected, say)
-    workflow.check_strict(rejected, strict)
+    with prediction.watching(len(table.frame), strict, say) as watch:
+        found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
     workflow.tell_figures(found, f"{model} on {data}", say)
 
 

@@ -13,24 +13,25 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: str | Path, escape: bool = False) -> None:
-    """Write a table in one step: a full disk or a kill leaves the old file or none.
+    """Write a table, which is there when its last row is: an exception, a full disk or a kill leaves the old file or none.
 
     Args:
         columns: names of the columns.
-        rows: cells, texts or numbers.
+        rows: cells, texts or numbers; written as they come.
         path: file to write.
         escape: whether an apostrophe is put before cells that a spreadsheet takes for formulas (``=``, ``+``, ``-``, ``@``
             first, and no number). Cells are then no longer what they were.
     """
     path = Path(path)
-    text = "".join(_line(row, escape) for row in rows)
     head = _line(columns, escape)
     if re.match(r"#|sep=", head, re.IGNORECASE):  # neither comment nor separator
         head = '"' + columns[0].replace('"', '""') + '"' + head.removeprefix(_line(columns[:1], escape)[:-1])
-    if path.exists() and not path.is_file():  # a terminal or a pipe, which nothing can take the place of
-        path.write_text(head + text, encoding="utf-8", newline="")
-    else:
-        files.write(path, head + text)
+    # Nothing can take the place of a terminal or a pipe.
+    place = path.open("wb") if path.exists() and not path.is_file() else files.replacing(path)
+    with place as file:
+        file.write(head.encode())
+        for row in rows:
+            file.write(_line(row, escape).encode())
 
 
 def _line(cells: Sequence[object], escape: bool) -> str:

@@ -8,7 +8,7 @@ measured values that differ: a regression averages them.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -29,6 +29,9 @@ from graphattn.data.wording import shortened
 from graphattn.data.writing import write_csv
 
 _MOST_SHOWN = 200
+_MOST_ROWS = 1024
+_MOST_PAIRS = 2**23
+_LONGEST = 2000
 Labels = NDArray[np.float32]
 
 
@@ -87,6 +90,55 @@ def collect(
     >>> molecules.smiles, molecules.rejected
     (['CCO', 'CCO'], [Rejected(line=3, reason='unreadable SMILES: ring 1 is not closed', text='C1CC', row=1)])
     """
+    molecules = _gathered(table, task, chemistry, conflicts, flat)
+    if not molecules.graphs:
+        raise ValueError(_nothing(molecules.rejected))
+    return molecules
+
+
+def in_parts(table: MoleculeTable, task: Task | None = None, chemistry: Chemistry = AS_WRITTEN) -> Iterator[Molecules]:
+    """The graphs of a table, some thousand rows at a time, so that memory does not grow with the number of rows.
+
+    Each part is what :func:`collect` makes of its rows with ``conflicts="keep"``, but for that it may be without molecules;
+    ``row`` and ``rejected`` count in the whole table.
+
+    Raises:
+        ValueError: after the last part, if no row could be used.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"smiles": ["CCO", "C1CC"] * 3000})
+    >>> parts = list(in_parts(MoleculeTable(frame, np.arange(2, 6002), "smiles")))
+    >>> len(parts), parts[2].row[:3].tolist(), sum(len(part.rejected) for part in parts)
+    (6, [2048, 2050, 2052], 3000)
+    """
+    used, rejected = 0, list[Rejected]()
+    for rows in _parts(table.smiles):
+        part = _gathered(table.part(rows), task, chemistry, "keep", flat=False)
+        for graph in part.graphs:
+            graph.row += rows.start
+        aside = [one._replace(row=one.row + rows.start) for one in part.rejected]
+        used += len(part.graphs)
+        rejected += aside
+        yield replace(part, row=part.row + rows.start, rejected=aside)
+    if not used:
+        raise ValueError(_nothing(rejected))
+
+
+def _parts(texts: Sequence[str]) -> Iterator[range]:
+    """Rows that are read together: graphs hold the distances of all pairs, and SMILES are about as long as molecules."""
+    start, pairs = 0, 0
+    for row, text in enumerate(texts):
+        pairs += min(len(text), _LONGEST) ** 2
+        if row > start and (row - start == _MOST_ROWS or pairs > _MOST_PAIRS):
+            yield range(start, row)
+            start, pairs = row, min(len(text), _LONGEST) ** 2
+    yield range(start, len(texts))
+
+
+def _gathered(
+    table: MoleculeTable, task: Task | None, chemistry: Chemistry, conflicts: Literal["reject", "keep"], flat: bool
+) -> Molecules:
+    """What :func:`collect` gives, also where no row can be used."""
     labels, faulty = task.encode(table.frame) if task else (None, [])
     found, reasons = _read(table, dict(faulty), chemistry)
     rows = found.positions.tolist()
@@ -100,8 +152,6 @@ def collect(
     kept = {row: graph for row, graph in graphs.items() if row not in reasons}
     lines, texts = table.line.tolist(), table.smiles
     rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
-    if not kept:
-        raise ValueError(_nothing(rejected))
     assert len(kept) + len(rejected) == len(table.frame), f"{len(table.frame)} rows: {len(kept)} + {len(rejected)}"
     for row, graph in kept.items():
         graph.row, graph.line = row, lines[row]

@@ -1,7 +1,7 @@
 """A file of molecules as a table: rows of text, their line numbers, and which column is what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,12 @@ class MoleculeTable:
         """The columns of targets, of the rows without a fault: other rows have no say in what the classes are."""
         sound = [row for row in range(len(self.frame)) if row not in self.faults]
         return self.frame.loc[:, list(self.target_columns)].iloc[sound]
+
+    def part(self, rows: range) -> "MoleculeTable":
+        """Some of the rows, which count from 0 there."""
+        faults = {position: self.faults[row] for position, row in enumerate(rows) if row in self.faults}
+        frame = self.frame.iloc[rows.start : rows.stop].reset_index(drop=True)
+        return replace(self, frame=frame, line=self.line[rows.start : rows.stop], faults=faults)
 
 
 def read_table(

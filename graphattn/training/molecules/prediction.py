@@ -1,21 +1,38 @@
 """A saved model at work on a table: predictions beside the input, or figures where the truth is known."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
-from graphattn.data.molecules.prepare import Molecules, Rejected, collect
+from graphattn.data.molecules.prepare import Molecules, Rejected, in_parts
 from graphattn.data.molecules.table import MoleculeTable
+from graphattn.data.writing import write_csv
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
 from graphattn.training.molecules.saved import FittedModel
-from graphattn.training.molecules.workflow import Say, fingerprint, labels_of
+from graphattn.training.molecules.workflow import Say, check_strict, fingerprint, labels_of, tell_rejected
+
+Watch = Callable[[int, Sequence[Rejected]], None]
+"""Called after each part of a table with the number of its rows and those of them that were set aside."""
+
+
+class Predicted(NamedTuple):
+    """Some rows of a table with their predictions, and those of them that have none."""
+
+    frame: pd.DataFrame
+    rejected: list[Rejected]
 
 
 def open_for(
@@ -45,10 +62,79 @@ def tell_versions(described: Mapping[str, Any], say: Say) -> None:
         say(note)
 
 
+def write_predictions(
+    model: FittedModel,
+    table: MoleculeTable,
+    out: Path,
+    say: Say,
+    *,
+    max_atoms: int | None = None,
+    strict: bool = False,
+    escape: bool = False,
+) -> None:
+    """Write what :func:`predict_parts` gives as a CSV file, part by part; it is there when its last row is.
+
+    Says which rows have no prediction, how many have one, and how many rows a second took.
+
+    Raises:
+        ValueError: no row can be read; if ``strict``, one cannot.
+    """
+    rows, lacking = len(table.frame), list[Rejected]()
+    with watching(rows, strict, say) as watch:
+        parts = predict_parts(model, table, max_atoms)
+        first = next(parts)
+
+        def written() -> Iterator[tuple[Any, ...]]:
+            for part in itertools.chain([first], parts):
+                lacking.extend(part.rejected)
+                watch(len(part.frame), part.rejected)
+                yield from part.frame.itertuples(index=False, name=None)
+
+        write_csv(list(first.frame.columns), written(), out, escape)
+    say(f"{rows - len(lacking):,} of {rows:,} rows predicted, written to {out}")
+
+
+@contextmanager
+def watching(rows: int, strict: bool, say: Say) -> Iterator[Watch]:
+    """Shows on a terminal how many of the ``rows`` are done; says at the end which were set aside, and the rows per second.
+
+    Raises:
+        ValueError: a row was set aside although ``strict`` allows none; at the end of the part that it is in.
+    """
+    began, console, aside = time.perf_counter(), Console(stderr=True), list[Rejected]()
+    columns = (TextColumn("rows"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=rows)
+
+        def watch(count: int, rejected: Sequence[Rejected]) -> None:
+            progress.advance(bar, count)
+            aside.extend(rejected)
+            if strict and aside:
+                progress.stop()
+                tell_rejected(aside, say)
+                done = int(progress.tasks[bar].completed)
+                check_strict(aside, strict, done if done < rows else None)
+
+        yield watch
+    tell_rejected(aside, say)
+    seconds = time.perf_counter() - began
+    say(f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} per second")
+
+
 def predict_table(
     model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
 ) -> tuple[pd.DataFrame, list[Rejected]]:
-    """All rows and columns of ``table`` in their order, with the predictions in columns of their own behind.
+    """All parts of :func:`predict_parts` together.
+
+    Raises:
+        ValueError: no row can be read.
+    """
+    frames, rejected = zip(*predict_parts(model, table, max_atoms), strict=True)
+    return pd.concat(frames, ignore_index=True), list(itertools.chain(*rejected))
+
+
+def predict_parts(model: FittedModel, table: MoleculeTable, max_atoms: int | None = None) -> Iterator[Predicted]:
+    """All rows and columns of ``table`` in their order, with the predictions in columns of their own behind, part by part.
 
     ``predicted_<target>`` holds the class or the value and ``probability_<class>`` (or, of several targets,
     ``probability_<target>``, of the positive class) the probabilities. A row that cannot be read, or for which the model
@@ -56,27 +142,36 @@ def predict_table(
     has such a name, ours ends in ``_2``. ``max_atoms`` overrides the limit that the model was trained with.
 
     Raises:
-        ValueError: no row can be read.
+        ValueError: after the last part, if no row could be read.
     """
-    molecules = collect(table, None, chemistry=_chemistry(model, max_atoms))
+    start = 0
+    for molecules in in_parts(table, chemistry=_chemistry(model, max_atoms)):
+        rows = range(start, start + len(molecules.row) + len(molecules.rejected))
+        yield _predicted(model, molecules, table.part(rows), start)
+        start = rows.stop
+    assert start == len(table.frame), f"{len(table.frame)} rows: {start} have a prediction or a reason"
+
+
+def _predicted(model: FittedModel, molecules: Molecules, table: MoleculeTable, start: int) -> Predicted:
+    """The rows of one part, which begins at row ``start``."""
     found = _six_digits(_predict(model, molecules))
-    known = np.isfinite(found).all(1)
+    known, places = np.isfinite(found).all(1), molecules.row - start
     frame = table.frame.copy()
     for name, values in _columns(model, found[known]).items():
         full = np.full(len(frame), "", dtype=object)
-        full[molecules.row[known]] = values
+        full[places[known]] = values
         frame[_free(name, frame)] = full
-    rejected = molecules.rejected + _without_prediction(table, molecules.row[~known])
+    rejected = [*molecules.rejected, *_without_prediction(table, places[~known], start)]
     reasons = np.full(len(frame), "", dtype=object)
-    for row in rejected:
-        reasons[row.row] = row.reason
+    for one in rejected:
+        reasons[one.row - start] = one.reason
     frame[_free("rejected", frame)] = reasons
     assert len(frame) == known.sum() + len(rejected), f"{len(frame)} rows: {known.sum()} + {len(rejected)}"
-    return frame, sorted(rejected, key=lambda row: row.row)
+    return Predicted(frame, sorted(rejected, key=lambda one: one.row))
 
 
 def evaluate_table(
-    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
+    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None, watch: Watch = lambda rows, rejected: None
 ) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
     """Figures of ``model`` by the group of molecules they are for, and the rows that were left out.
 
@@ -86,7 +181,25 @@ def evaluate_table(
     Raises:
         ValueError: the table has another number of targets or no row can be used.
     """
-    names = model.task.names
+    task, seen, rejected = model.task, set(model.record.get("seen", ())), list[Rejected]()
+    predictions, labels, unseen = list[NDArray](), list[NDArray](), list[bool]()
+    for molecules in in_parts(_renamed(table, task.names), task, _chemistry(model, max_atoms)):
+        predictions.append(_predict(model, molecules))
+        labels.append(labels_of(molecules).astype(float) if molecules.graphs else np.zeros((0, len(task.names))))
+        unseen += [fingerprint(smiles) not in seen for smiles in molecules.smiles]
+        rejected += molecules.rejected
+        watch(len(molecules.row) + len(molecules.rejected), molecules.rejected)
+    prediction, truth, new = np.concatenate(predictions), np.concatenate(labels), np.array(unseen)
+    groups = {f"all {len(new):,} molecules": figures(task, prediction, truth)}
+    if new.any() and not new.all():
+        groups[f"{new.sum():,} molecules not trained on"] = figures(task, prediction[new], truth[new])
+    elif not new.any():
+        groups = {f"{len(new):,} molecules, ALL TRAINED ON": next(iter(groups.values()))}
+    return groups, rejected
+
+
+def _renamed(table: MoleculeTable, names: tuple[str, ...]) -> MoleculeTable:
+    """The table with its targets under the names that the model knows them by."""
     if len(table.target_columns) != len(names):
         wanted = ", ".join(map(repr, names))
         raise ValueError(
@@ -94,30 +207,20 @@ def evaluate_table(
         )
     renamed = {given: name for given, name in zip(table.target_columns, names, strict=True) if given != name}
     kept = table.frame.drop(columns=[name for name in renamed.values() if name in table.frame])
-    table = replace(table, frame=kept.rename(columns=renamed), target_columns=names)
-    molecules = collect(table, model.task, chemistry=_chemistry(model, max_atoms), conflicts="keep")
-    prediction, truth = _predict(model, molecules), labels_of(molecules).astype(float)
-    seen = set(model.record.get("seen", ()))
-    new = np.array([fingerprint(smiles) not in seen for smiles in molecules.smiles])
-    groups = {f"all {len(new):,} molecules": figures(model.task, prediction, truth)}
-    if new.any() and not new.all():
-        groups[f"{new.sum():,} molecules not trained on"] = figures(model.task, prediction[new], truth[new])
-    elif not new.any():
-        groups = {f"{len(new):,} molecules, ALL TRAINED ON": next(iter(groups.values()))}
-    return groups, molecules.rejected
+    return replace(table, frame=kept.rename(columns=renamed), target_columns=names)
 
 
 def _chemistry(model: FittedModel, max_atoms: int | None) -> Chemistry:
     return model.chemistry if max_atoms is None else replace(model.chemistry, max_atoms=max_atoms)
 
 
-def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64]) -> list[Rejected]:
-    reason = "no prediction: the output of the model is not a finite number"
-    return [Rejected(int(table.line[row]), reason, table.smiles[row], int(row)) for row in rows.tolist()]
+def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64], start: int) -> list[Rejected]:
+    reason, texts = "no prediction: the output of the model is not a finite number", table.smiles
+    return [Rejected(int(table.line[row]), reason, texts[row], row + start) for row in rows.tolist()]
 
 
 def _predict(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
-    if model.standardiser is not None:
+    if model.standardiser is not None and molecules.graphs:
         attach(molecules.graphs, describe(molecules.mols))
     return model.predict(molecules.graphs)
 

@@ -175,8 +175,8 @@ def tell_rejected(rejected: Sequence[Rejected], say: Say) -> None:
         say(report(list(rejected)))
 
 
-def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
-    """Check that no row was rejected where ``strict`` forbids it.
+def check_strict(rejected: Sequence[Rejected], strict: bool, of: int | None = None) -> None:
+    """Check that none of the first rows, ``of`` in number, or of all was rejected where ``strict`` forbids it.
 
     Raises:
         ValueError: one was.
@@ -184,7 +184,8 @@ def check_strict(rejected: Sequence[Rejected], strict: bool) -> None:
     if strict and rejected:
         first = rejected[0]
         where = f"the first in line {first.line}: {first.reason}"
-        raise ValueError(f"rows that cannot be used: {len(rejected):,}, and strict allows none; {where}")
+        count = f"{len(rejected):,}" + (f" of the first {of:,}" if of is not None else "")
+        raise ValueError(f"rows that cannot be used: {count}, and strict allows none; {where}")
 
 
 def divide(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tuple[Split, str]:

@@ -1,12 +1,22 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from graphattn.data.molecules import prepare
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.tasks import Task
 from graphattn.training.folder.build import build
-from graphattn.training.molecules.prediction import evaluate_table, predict_table
+from graphattn.training.molecules.prediction import (
+    evaluate_table,
+    predict_parts,
+    predict_table,
+    watching,
+    write_predictions,
+)
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.molecules.workflow import fingerprint
 from graphattn.training.recipe import MoleculeRecipe
@@ -99,3 +109,87 @@ def test_no_class_is_told_where_the_model_gives_no_number(make_model, monkeypatc
     assert frame["probability_yes"].tolist() == [0.9, ""]
     reason = "no prediction: the output of the model is not a finite number"
     assert [(row.line, row.reason, row.text) for row in rejected] == [(3, reason, "C")]
+
+
+ROWS = ["CCO", "C1CC", "C", "x", "", "CC(=O)[O-].[Na+]", "c1ccccc1", "CCN"]
+
+
+def test_predictions_do_not_depend_on_the_parts_of_a_table(make_model, monkeypatch):
+    model, given = make_model("multiclass", classes=("a", "b", "c")), table(smiles=ROWS)
+    whole, aside = predict_table(model, given)
+    for rows in (1, 3):
+        monkeypatch.setattr(prepare, "_MOST_ROWS", rows)
+        parts = list(predict_parts(model, given))
+        assert len(parts) == -(-len(ROWS) // rows)
+        frame, rejected = predict_table(model, given)
+        assert rejected == aside
+        assert [(one.row, one.line, one.text) for one in rejected] == [(row, row + 2, ROWS[row]) for row in (1, 3, 4)]
+        number = [name for name in whole if name.startswith("probability")]
+        alike = pd.testing.assert_frame_equal
+        alike(frame.drop(columns=number), whole.drop(columns=number))
+        alike(frame[number].replace("", -1).astype(float), whole[number].replace("", -1).astype(float))
+
+
+def test_large_molecules_are_read_few_at_a_time(make_model, monkeypatch):
+    monkeypatch.setattr(prepare, "_MOST_PAIRS", 60)
+    given = table(smiles=["C" * 5, "C" * 5, "C" * 5, "C" * 20, "C", "C"])
+    assert [len(part.frame) for part in predict_parts(make_model("regression"), given)] == [2, 1, 1, 2]
+
+
+def test_figures_do_not_depend_on_the_parts_of_a_table(make_model, monkeypatch):
+    model = make_model("binary", classes=("0", "1"))
+    given = replace(table(smiles=ROWS, y=list("10101010")), target_columns=("y",))
+    whole, aside = evaluate_table(model, given)
+    monkeypatch.setattr(prepare, "_MOST_ROWS", 1)
+    counts = []
+    found, rejected = evaluate_table(model, given, watch=lambda rows, bad: counts.append((rows, len(bad))))
+    assert rejected == aside
+    assert counts == [(1, int(row in (1, 3, 4))) for row in range(8)]
+    (before,), (after,) = whole.values(), found.values()
+    assert after["ROC-AUC"].value == pytest.approx(before["ROC-AUC"].value)
+
+
+def test_a_file_of_predictions_is_whole_or_not_there(make_model, monkeypatch, tmp_path):
+    monkeypatch.setattr(prepare, "_MOST_ROWS", 2)
+    model, out, said = make_model("regression"), tmp_path / "out.csv", list[object]()
+    write_predictions(model, table(smiles=ROWS), out, said.append)
+    written = pd.read_csv(out, keep_default_na=False)
+    assert written["smiles"].tolist() == ROWS
+    assert [bool(reason) for reason in written["rejected"]] == [row in (1, 3, 4) for row in range(8)]
+    assert said[-1] == f"5 of 8 rows predicted, written to {out}"
+    assert re.fullmatch(r"8 rows in [\d.]+ s, [\d,]+ per second", said[-2])
+    before = out.read_bytes()
+    sound = table(smiles=["C", "CC", "CCC", "x", "C", "C"])
+    message = r"rows that cannot be used: 1 of the first 4, and strict allows none; the first in line 5: unreadable"
+    with pytest.raises(ValueError, match=message):
+        write_predictions(model, sound, out, said.append, strict=True)
+    with pytest.raises(ValueError, match=r"none of the 3 rows can be used: 2 unreadable SMILES, 1 empty SMILES"):
+        write_predictions(model, table(smiles=["x", "C1CC", ""]), tmp_path / "never.csv", said.append)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert out.read_bytes() == before
+
+
+def test_an_interruption_leaves_no_part_of_a_file(make_model, monkeypatch, tmp_path):
+    monkeypatch.setattr(prepare, "_MOST_ROWS", 1)
+    model, times = make_model("regression"), iter([0, KeyboardInterrupt])
+    original = FittedModel.predict
+
+    def predict(self, graphs):
+        if next(times):
+            raise KeyboardInterrupt
+        return original(self, graphs)
+
+    monkeypatch.setattr(FittedModel, "predict", predict)
+    with pytest.raises(KeyboardInterrupt):
+        write_predictions(model, table(smiles=["C", "CC"]), tmp_path / "out.csv", print)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_bar_is_shown_on_a_terminal_only(monkeypatch, capsys):
+    for is_terminal in (True, False):
+        monkeypatch.setenv("FORCE_COLOR" if is_terminal else "NO_COLOR", "1")
+        with watching(10, strict=False, say=lambda said: None) as watch:
+            watch(4, [])
+            watch(6, [])
+        monkeypatch.delenv("FORCE_COLOR", raising=False)
+        assert ("10/10" in capsys.readouterr().err) == is_terminal
