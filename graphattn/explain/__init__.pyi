@@ -8,6 +8,7 @@ from .attention_drawing import draw_graph as draw_graph
 from .attention_drawing import draw_heat_map as draw_heat_map
 from .attention_drawing import draw_overlay as draw_overlay
 from .attention_drawing import draw_star as draw_star
+from .features import feature_shares as feature_shares
 from .molecules import Explanation as Explanation
 from .molecules import atom_contributions as atom_contributions
 from .molecules import explain as explain

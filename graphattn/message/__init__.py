@@ -10,6 +10,7 @@ from graphattn.message.concatenate import Concatenate
 from graphattn.message.difference import Difference
 from graphattn.message.gated import Gated
 from graphattn.message.gram import Gram
+from graphattn.message.own_score import OwnScore
 from graphattn.message.relation import Relation, RelationWeight
 from graphattn.message.relation_weights import Bases, Blocks, EachRelation, Kernel
 from graphattn.message.say import Copy
@@ -30,6 +31,7 @@ __all__ = [
     "Gram",
     "Heads",
     "Kernel",
+    "OwnScore",
     "Relation",
     "RelationWeight",
     "Repeat",

@@ -24,7 +24,7 @@ from graphattn.models.parts.positional import (
     sinusoids,
     t5,
 )
-from graphattn.models.parts.reading import AllPlaces, EachNode, FirstNode, Hub, LastNode, MeanOfNodes
+from graphattn.models.parts.reading import AllPlaces, EachNode, FirstNode, GatedAttention, Hub, LastNode, MeanOfNodes
 from graphattn.models.parts.trunk import Transformer, Trunk
 from graphattn.models.perceiver_net import PerceiverNet
 from graphattn.models.recurrent import Recurrent
@@ -38,23 +38,36 @@ from graphattn.models.searching import (
     source_batch,
 )
 from graphattn.models.seq2seq import Answers, Seq2Seq
-from graphattn.models.slide_graph import SlideGraph
+from graphattn.models.tissue import (
+    TISSUE_MODELS,
+    AttentionMIL,
+    EdgeFeatures,
+    GlandGraph,
+    SlideGraph,
+    TissueInputs,
+    TissueTransformer,
+)
 from graphattn.models.vit import ViT
 
 __all__ = [
     "NOWHERE",
+    "TISSUE_MODELS",
     "AllPlaces",
     "Anew",
     "AnswerWriter",
     "Answers",
     "AnswersAnew",
     "AnswersOf",
+    "AttentionMIL",
     "ConvNet",
     "Decoder",
     "EachNode",
+    "EdgeFeatures",
     "Encoder",
     "FeatureEmbedding",
     "FirstNode",
+    "GatedAttention",
+    "GlandGraph",
     "GraphOf",
     "Hub",
     "Joining",
@@ -71,6 +84,8 @@ __all__ = [
     "Sample",
     "Seq2Seq",
     "SlideGraph",
+    "TissueInputs",
+    "TissueTransformer",
     "TokenEmbedding",
     "TopK",
     "Transformer",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphattn.models.parts.jumping import Jumping
 from graphattn.models.parts.trunk import Trunk
 from graphattn.reset import reset
 from graphattn.slots import State
@@ -70,7 +71,7 @@ class Network(nn.Module):
     def __init__(
         self,
         embedding: nn.Module,
-        trunk: Trunk,
+        trunk: Trunk | Jumping,
         readout: nn.Module,
         head: nn.Module,
         graph: GraphOf,
@@ -94,6 +95,20 @@ class Network(nn.Module):
         """The states of all nodes behind the last block and its norm, ``[N, F]``."""
         graph, place, edges = self._graph(data)
         return self.trunk(self.trunk.start(self.embedding(data), place), graph, place, edges)
+
+    def node_scores(self, data: Data) -> Tensor:
+        """Scores of all nodes ``[N, outputs]``, whose mean over the nodes of a graph is exactly what the model says of it.
+
+        Raises:
+            ValueError: a readout that is no weighted mean of nodes, or another head than a linear one of what is read alone.
+        """
+        each = getattr(self.readout, "each", None)
+        if each is None or not isinstance(self.head, nn.Linear) or self.beside is not None:
+            raise ValueError(
+                "expected a linear head on a weighted mean of nodes, MeanOfNodes or GatedAttention, for scores of nodes, got "
+                f"{type(self.head).__name__} on {type(self.readout).__name__}{'' if self.beside is None else ' and more'}"
+            )
+        return self.head(each(self.states(data), read_sizes(data)))
 
     def start(self, data: Data) -> Tensor:
         """The states of all nodes in front of the first block, ``[N, F]``."""

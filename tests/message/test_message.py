@@ -6,7 +6,7 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphattn.aggregation import SoftmaxSum
 from graphattn.layer import GraphLayer
-from graphattn.message import Attend, Copy, Difference, Heads, Scaled, as_weighted, symmetric
+from graphattn.message import Attend, Copy, Difference, Heads, OwnScore, Scaled, as_weighted, symmetric
 from graphattn.testing import assert_backends_agree
 from graphattn.topology import Edges, Full, Star
 from graphattn.update import Replace
@@ -45,7 +45,12 @@ def test_receivers_without_a_state_are_refused(message, need):
 
 @pytest.mark.parametrize(
     "message",
-    [Attend(4, Heads(2, 2)), Scaled(4, 4), Difference(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 4)))],
+    [
+        Attend(4, Heads(2, 2)),
+        OwnScore(nn.Linear(4, 2)),
+        Scaled(4, 4),
+        Difference(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 4))),
+    ],
 )
 def test_parameters_are_drawn_anew_and_by_seed(message):
     before = [parameter.clone() for parameter in message.parameters()]

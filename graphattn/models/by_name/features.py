@@ -139,6 +139,7 @@ class NodeEncoder(nn.Module):
 
     def __init__(self, features: Features, channels: int) -> None:
         super().__init__()
+        self.channels = channels
         self.start = encoder(features.nodes, channels)
         flat = (0.0,) * features.places, (features.extent,) * features.places
         self.place = NumberEncoder(FeatureColumns(features.places, (), *flat), channels) if features.places else None

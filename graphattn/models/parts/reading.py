@@ -8,10 +8,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from graphattn.aggregation import Mean
+from graphattn.aggregation import Mean, SoftmaxSum
 from graphattn.blocks import Readout
 from graphattn.layer import GraphLayer
-from graphattn.message import Copy
+from graphattn.message import Copy, OwnScore
 from graphattn.slots import Sizes
 from graphattn.topology import Star
 from graphattn.update import Replace
@@ -54,6 +54,39 @@ class MeanOfNodes(nn.Module):
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
         return self.layer((x, None), Star(sizes))
+
+    def each(self, x: Tensor, sizes: Sizes) -> Tensor:
+        """What each node gives, ``[N, F]``, whose mean over a graph is what is read: the states themselves."""
+        return x
+
+
+@final
+class GatedAttention(nn.Module):
+    r"""Gated attention pooling (Ilse et al. 2018), a layer on a ``Star``: ``[N, F] -> [B, F]``; zero without nodes.
+
+    .. math:: z = \sum_k a_k x_k \qquad a_k = \text{softmax}_k\big(w \cdot (\tanh(V x_k + b) \odot \sigma(U x_k + c))\big)
+
+    Args:
+        channels: ``F``, also those of ``V`` and ``U``.
+        heads: not used: one weight for each node.
+
+    >>> from graphattn.topology import read_sizes
+    >>> GatedAttention(4, heads=1)(torch.randn(5, 4), read_sizes([3, 2])).shape
+    torch.Size([2, 4])
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.layer = GraphLayer(OwnScore(_Gate(channels)), SoftmaxSum(), Replace(), name="GatedAttention")
+        leave_out_of_edge_masks(self)
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return self.layer((x, None), Star(sizes))
+
+    def each(self, x: Tensor, sizes: Sizes) -> Tensor:
+        r"""What each node gives, ``[N, F]``, whose mean over a graph is what is read: :math:`n\, a_k x_k`."""
+        count = sizes.ptr.diff().repeat_interleave(sizes.ptr.diff(), output_size=len(x))
+        return self.layer.attention((x, None), Star(sizes)) * count[:, None].to(x.dtype) * x
 
 
 @final
@@ -121,6 +154,19 @@ class AllPlaces(nn.Module):
         if not all_are(self.size, sizes):
             raise ValueError(f"expected graphs of {self.size} nodes, got sizes {sizes.ptr.diff().tolist()}")
         return x.view(-1, self.size * x.size(1))
+
+
+class _Gate(nn.Module):
+    """A score of each node, from a hyperbolic tangent and a gate: ``[N, F] -> [N, 1]``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.state = nn.Linear(channels, channels)
+        self.gate = nn.Linear(channels, channels)
+        self.score = nn.Linear(channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.score(self.state(x).tanh() * self.gate(x).sigmoid())
 
 
 def all_are(size: int, sizes: Sizes) -> bool:

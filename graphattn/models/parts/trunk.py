@@ -44,7 +44,7 @@ class Trunk(nn.Module):
 
     def __init__(
         self,
-        blocks: Iterable[Block],
+        blocks: Iterable[nn.Module],
         channels: int,
         dropout: nn.Module | None = None,
         added: nn.Module | None = None,

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.layer import GraphLayer
+from graphattn.models.by_name.features import NodeEncoder
 from graphattn.models.network import GraphOf, of_edges
 from graphattn.models.parts.embedding import Embedding
-from graphattn.models.parts.reading import MeanOfNodes
+from graphattn.models.parts.reading import MeanOfNodes, Reading
 from graphattn.reset import reset
 from graphattn.topology import read_sizes
 from graphattn.zoo import EdgeConv
@@ -34,8 +35,9 @@ class SlideGraph(nn.Module):
         channels: of the edge convolutions; those of the paper if not given.
         dropout: share of the scores of a layer's slides that is dropped in training.
         graph: the edges among the nodes of a batch.
+        readout: of the scores of nodes; with ``EachNode`` those are the outputs.
 
-    Shapes: a batch of ``N`` nodes in ``B`` graphs -> ``[B, outputs]``.
+    Shapes: a batch of ``N`` nodes in ``B`` graphs -> ``[B, outputs]``, or ``[N, outputs]`` where each node is read.
 
     >>> from graphattn.models import FeatureEmbedding
     >>> model = SlideGraph(FeatureEmbedding(3, channels=16), outputs=2).eval()
@@ -46,11 +48,12 @@ class SlideGraph(nn.Module):
 
     def __init__(
         self,
-        embedding: Embedding,
+        embedding: Embedding | NodeEncoder,
         outputs: int = 1,
         channels: Sequence[int] = (16, 8),
         dropout: float = 0.5,
         graph: GraphOf = of_edges,
+        readout: Reading = MeanOfNodes,
     ) -> None:
         super().__init__()
         widths = (embedding.channels, *channels)
@@ -58,7 +61,7 @@ class SlideGraph(nn.Module):
         self.layers = nn.ModuleList(_edge_conv(*pair) for pair in zip(widths, channels, strict=False))
         self.scores = nn.ModuleList(nn.Linear(width, outputs) for width in widths)
         self.dropout = nn.Dropout(dropout)
-        self.mean = MeanOfNodes(outputs, heads=1)
+        self.readout = readout(outputs, 1)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""
@@ -66,7 +69,7 @@ class SlideGraph(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         sizes = read_sizes(data)
-        each = [self.dropout(self.mean(scores, sizes)) for scores in self._layer_scores(data)]
+        each = [self.dropout(self.readout(scores, sizes)) for scores in self._layer_scores(data)]
         return torch.stack(each).sum(0)
 
     def node_scores(self, data: Data) -> Tensor:
