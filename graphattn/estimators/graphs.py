@@ -22,7 +22,7 @@ from graphattn.estimators.checking import positive, share, whole
 from graphattn.estimators.kinds import Classifier, Regressor
 from graphattn.estimators.targets import Targets, of_graphs_themselves, of_nodes
 from graphattn.models.by_name.network import Size
-from graphattn.models.by_name.topologies import Configuration, configurations
+from graphattn.models.by_name.whole import Architecture, NamedModel, architecture
 from graphattn.training.craft import cross_entropy, squared_error
 from graphattn.training.fitted_graphs import FittedNetwork, Training
 from graphattn.training.recipe import Recipe
@@ -52,7 +52,12 @@ class _Graphs(Estimator):
         self.dropout, self.epochs, self.learning_rate, self.seed = dropout, epochs, learning_rate, seed
 
     def _parameters(self) -> dict[str, Any]:
-        self._configuration()
+        own = isinstance(self._configuration(), NamedModel)
+        if own and (self.layers, self.dropout) != (2, 0.0):
+            given = f"layers={self.layers!r} and dropout={self.dropout!r}"
+            raise ValueError(
+                f"{self.layer} has its own layers and dropout: expected layers=2 and dropout=0.0, got {given}"
+            )
         return {
             "layer": self.layer,
             "topology": self.topology,
@@ -64,11 +69,10 @@ class _Graphs(Estimator):
             "seed": whole("seed", self.seed, least=0),
         }
 
-    def _configuration(self) -> Configuration:
+    def _configuration(self) -> Architecture:
         if self.topology == "shuffled":
             raise ValueError("expected a topology of the data, got 'shuffled', which is drawn anew for other graphs")
-        (configuration,) = configurations([self.layer], [self.topology])
-        return configuration
+        return architecture(self.layer, self.topology)
 
     def _listed(self, given: Any) -> list[Any]:
         if isinstance(given, Batch):
@@ -108,7 +112,7 @@ class _Graphs(Estimator):
         loss = cross_entropy() if lesson.classes else squared_error
         training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss, lesson.level)
         y = [torch.from_numpy(row) for row in lesson.y]
-        return FittedNetwork.learned(lesson.samples, y, form, configuration, size, training)
+        return FittedNetwork.learned(lesson.samples, y, form, configuration, size, training)[0]
 
     def _answers(self, model: FittedNetwork, samples: list[Any]) -> NDArray[np.float64]:
         return model(samples)
@@ -132,7 +136,7 @@ class _Graphs(Estimator):
         return estimator, described
 
 
-def _tell(graphs: Sequence[Data], configuration: Configuration, form: Form | None) -> None:
+def _tell(graphs: Sequence[Data], configuration: Architecture, form: Form | None) -> None:
     """Warns of values that are missing and of weights that are not used."""
     if gapped := gaps(graphs, configuration.reads):
         more = (f"and {len(gapped) - _MOST_NAMED} more features",) if len(gapped) > _MOST_NAMED else ()
@@ -152,7 +156,9 @@ class GraphClassifier(Classifier, _Graphs):
 
     Args:
         layer: ``attention``, ``edge_attention`` (with edge features and distances), ``gcn``, ``gat``, ``gatv2``, ``gin``,
-            ``sage``, ``edgeconv``, or ``mlp``, which has no edges.
+            ``sage``, ``edgeconv``, or ``mlp``, which has no edges; or a whole model on the topology ``edges``, of
+            :data:`~graphattn.models.tissue.TISSUE_MODELS`: ``slide_graph``, ``gland_graph``, ``tissue_transformer``,
+            ``attention_mil``. These have their own number of layers and dropout.
         topology: the edges: ``full`` (all pairs of nodes in a graph), ``edges`` (those of the data), ``edges+hub``, or ``none``.
         channels: width of the network, a multiple of 4.
         layers: number of blocks.

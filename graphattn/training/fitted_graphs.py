@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
@@ -19,16 +19,18 @@ from graphattn import files
 from graphattn.data.graphs import Form, plain
 from graphattn.environment import versions
 from graphattn.models.by_name.features import FeatureColumns, Features
-from graphattn.models.by_name.network import Level, Size, named_network
-from graphattn.models.by_name.topologies import Configuration, configurations, prepared
-from graphattn.models.network import Network
+from graphattn.models.by_name.network import Level, Size
+from graphattn.models.by_name.topologies import Configuration
+from graphattn.models.by_name.whole import Architecture, Inputs, architecture, network, prepared, read_inputs
+from graphattn.models.tissue.table import TissueInputs
 from graphattn.training.craft import Loss
 from graphattn.training.fitting import fit
 from graphattn.training.folder.card import graph_card
 from graphattn.training.folder.checks import FORMAT, description_of, read_description
 from graphattn.training.folder.former import BY_NAME, renamed
 from graphattn.training.folder.weights import filled, read_weights, weight_files, write_folder
-from graphattn.training.recipe import Recipe
+from graphattn.training.recipe import Hardware, Recipe
+from graphattn.training.runs import Curves, Interrupted
 
 _MOST = {"width": 65_536, "hidden": 1_000_000, "depth": 1_000, "heads": 4_096}
 _MOST_COLUMNS = 1_000_000
@@ -68,20 +70,22 @@ class FittedNetwork:
     """A trained network.
 
     Args:
-        network: of :mod:`graphattn.models.by_name.network`.
-        configuration, size: the layer and topology, and how large.
+        network: of :func:`graphattn.models.by_name.whole.network`.
+        configuration, size: the layer and topology, or the whole model, and how large.
         form: what its graphs consist of.
-        features: how many columns and categories these have.
+        inputs: what the network knows of them: how many columns and categories they have.
         scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
+        outputs: classes or values.
         level: whether each graph or each node is answered.
     """
 
-    network: Network
-    configuration: Configuration
+    network: nn.Module
+    configuration: Architecture
     size: Size
     form: Form
-    features: Features
+    inputs: Inputs
     scales: dict[str, Scale]
+    outputs: int
     level: Level = "graph"
 
     @classmethod
@@ -90,33 +94,41 @@ class FittedNetwork:
         graphs: Sequence[Data],
         y: Sequence[Tensor],
         form: Form,
-        configuration: Configuration,
+        configuration: Architecture,
         size: Size,
         given: Training,
-    ) -> Self:
-        """Trains a network on graphs of one form.
+    ) -> tuple[Self, Curves]:
+        """Trains a network on graphs of one form, and returns it with its curves.
 
         Args:
             graphs: to train on and to choose the epoch by.
             y: of each graph classes ``[1]`` or ``[n]``, -100 where there is none, or values ``[1, T]`` or ``[n, 1]``.
             form: of the graphs.
-            configuration, size: the layer and topology, and how large.
+            configuration, size: the layer and topology, or the whole model, and how large.
             given: how it is trained.
+
+        Raises:
+            ValueError: as :func:`~graphattn.training.fitting.fit` does.
+            Interrupted: Ctrl-C or SIGTERM; its model is the fitted network until then.
         """
         every = torch.cat(list(y))
         values = every.is_floating_point()
         copies = [plain(graph, form, configuration.reads) for graph in graphs]
         scales = {"y": Scale.of(every)} if values else {}
-        features = Features.of(copies)
+        inputs = read_inputs(configuration, copies)
         outputs = every.size(1) if values else int(every.max()) + 1
-        network = named_network(configuration, size, features, outputs, given.level, seed=given.recipe.seed)
-        fitted = cls(network, configuration, size, form, features, scales, given.level)
+        model = network(configuration, size, inputs, outputs, given.level, seed=given.recipe.seed)
+        fitted = cls(model, configuration, size, form, inputs, scales, outputs, given.level)
         asked = [prepared(graph, [configuration]) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer) if values else answer
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
-        fit(network, train, validation, given.recipe, given.loss, measures={})
-        return fitted
+        where = {"hardware": given.hardware, "folder": given.folder, "resume": given.resume, "verbose": given.verbose}
+        try:
+            return fitted, fit(model, train, validation, given.recipe, given.loss, {}, **where)
+        except Interrupted as stop:
+            stop.model = fitted
+            raise
 
     def prepared(self, graph: Data) -> Data:
         """Copy with the attributes that the network reads."""
@@ -133,15 +145,6 @@ class FittedNetwork:
         mean, deviation = self.scales["y"]
         return said.numpy() * np.array(deviation) + np.array(mean)
 
-    @property
-    def outputs(self) -> int:
-        """Classes or values."""
-        head = self.network.head
-        assert isinstance(head, torch.nn.Sequential)
-        last = head[-1]
-        assert isinstance(last, torch.nn.Linear)
-        return last.out_features
-
     def save(self, folder: str | Path, more: Mapping[str, Any]) -> Path:
         """Writes a model folder with ``more`` in its description."""
         described = {
@@ -151,7 +154,7 @@ class FittedNetwork:
             "cell": self.configuration,
             "size": dataclasses.asdict(self.size),
             "form": self.form,
-            "features": self.features,
+            **_of_inputs(self.inputs),
             "outputs": self.outputs,
             "scales": self.scales,
             "level": self.level,
@@ -177,17 +180,16 @@ class FittedNetwork:
             raise ValueError(f"{path} is damaged: {type(error).__name__} {error}") from error
         (path,) = weight_files({"weights": ["model.safetensors"], **described}, folder)[:1]
         weights = renamed(read_weights(path), BY_NAME)
-        network = filled(lambda: empty.build(int(described["outputs"])), weights, path)
-        return dataclasses.replace(empty, network=network), described
+        return dataclasses.replace(empty, network=filled(empty.build, weights, path)), described
 
-    def build(self, outputs: int) -> Network:
+    def build(self) -> nn.Module:
         """A network like this one, with fresh weights."""
-        return named_network(self.configuration, self.size, self.features, outputs, self.level)
+        return network(self.configuration, self.size, self.inputs, self.outputs, self.level)
 
 
 class Training(NamedTuple):
     """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss, and
-    whether each graph or each node has an answer.
+    whether each graph or each node has an answer; and where, as :func:`~graphattn.training.fitting.fit` takes it.
     """
 
     train: Sequence[int]
@@ -195,6 +197,10 @@ class Training(NamedTuple):
     recipe: Recipe
     loss: Loss
     level: Level = "graph"
+    hardware: Hardware | None = None
+    folder: Path | None = None
+    resume: bool = False
+    verbose: bool = False
 
 
 def _described(described: Mapping[str, Any]) -> FittedNetwork:
@@ -209,10 +215,8 @@ def _described(described: Mapping[str, Any]) -> FittedNetwork:
         raise ValueError(f"expected outputs from 1 to {_MOST_COLUMNS:,}, got {outputs!r}")
     if level not in ("graph", "node"):
         raise ValueError(f"expected the level graph or node, got {level!r}")
-    nodes, edges, *places = described["features"]
-    features = Features(_columns(nodes), edges and _columns(edges), *places)
-    configuration = Configuration(*described["cell"])
-    configurations([configuration.layer], [configuration.topology])
+    configuration = architecture(*described["cell"])
+    inputs = _inputs(described, configuration)
     scales = {name: Scale(*each) for name, each in described["scales"].items()}
     for scale in scales.values():
         mean, deviation = torch.tensor(scale.mean), torch.tensor(scale.deviation)
@@ -221,8 +225,27 @@ def _described(described: Mapping[str, Any]) -> FittedNetwork:
             raise ValueError(f"expected {outputs} means and positive deviations, got {scale}")
     form = Form(*described["form"]).read(configuration.reads)
     with torch.device("meta"):
-        network = named_network(configuration, size, features, outputs, level)
-    return FittedNetwork(network, configuration, size, form, features, scales, level)
+        model = network(configuration, size, inputs, outputs, level)
+    return FittedNetwork(model, configuration, size, form, inputs, scales, outputs, level)
+
+
+def _of_inputs(inputs: Inputs) -> dict[str, Any]:
+    if isinstance(inputs, Features):
+        return {"features": inputs}
+    return {"features": inputs.features, "degrees": inputs.degrees, "largest": inputs.largest}
+
+
+def _inputs(described: Mapping[str, Any], configuration: Architecture) -> Inputs:
+    nodes, edges, *places = described["features"]
+    features = Features(_columns(nodes), edges and _columns(edges), *places)
+    if isinstance(configuration, Configuration):
+        return features
+    degrees, largest = tuple(described["degrees"]), described["largest"]
+    if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in (*degrees, largest)) or len(degrees) < 2:
+        raise ValueError(
+            f"expected counts of nodes by their senders, and of the largest graph, got {degrees}, {largest!r}"
+        )
+    return TissueInputs(features, degrees, largest)
 
 
 def _columns(stored: Sequence[Any]) -> FeatureColumns:

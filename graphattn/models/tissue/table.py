@@ -77,7 +77,9 @@ def gland_graph(inputs: TissueInputs, outputs: int, level: Level = "graph", chan
     """
     embedding, edges = NodeEncoder(inputs.features, channels), _edges(inputs)
     readout = _read(level, GatedAttention)
-    return GlandGraph(embedding, outputs, torch.tensor(inputs.degrees), edges=edges, dropout=0.1, readout=readout)
+    return GlandGraph(
+        embedding, outputs, torch.tensor(inputs.degrees, device="cpu"), edges=edges, dropout=0.1, readout=readout
+    )
 
 
 def tissue_transformer(inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16) -> nn.Module:
