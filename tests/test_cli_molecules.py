@@ -1,6 +1,7 @@
 """What the command line says about files of molecules, from the first guess to the file it writes."""
 
 import csv
+import io
 import json
 
 import pandas as pd
@@ -16,8 +17,8 @@ from graphattn.training.recipe import Architecture
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
 
 
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+def run(*words, given=None):
+    return CliRunner().invoke(app, [str(word) for word in words], input=given)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,25 @@ def test_later_commands_read_the_column_of_training_and_say_so(folder):
     result = run("evaluate", folder / "model", folder / "data.csv")
     assert "SMILES are in column 'std_smiles', as in training" in result.stdout
     assert list(pd.read_csv(out).columns)[-3:] == ["probability_binder", "probability_decoy", "rejected"]
+
+
+def test_a_dash_is_standard_input_and_output(folder):
+    given = b"std_smiles,label\nCCO,binder\nCCN,decoy\nC1CC,decoy\n"
+    result = run("predict", folder / "model", "-", "--out", "-", given=given)
+    written = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["std_smiles"] for row in written] == ["CCO", "CCN", "C1CC"]
+    assert written[2]["rejected"].startswith("unreadable SMILES")
+    for said in (
+        "SMILES are in column 'std_smiles'",
+        "1 row set aside",
+        "2 of 3 rows predicted, written to standard output",
+    ):
+        assert said in result.stderr
+    result = run("predict", folder / "model", "-", "--out", "-", "--strict", given=given)
+    assert (result.exit_code, result.stdout) == (1, "")
+    result = run("evaluate", folder / "model", "-", given=given)
+    assert "on standard input" in result.stdout
+    assert "3 rows in" in result.stdout
 
 
 def test_rows_in_are_rows_out(folder):

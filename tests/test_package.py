@@ -107,7 +107,9 @@ def test_every_imported_library_is_declared():
     declared = [
         *project["dependencies"],
         *(each for each in project["optional-dependencies"]["dev"] if "triton" in each),
-        *project["optional-dependencies"]["tissue"],  # each imported where it is needed, and named where it is missing
+        *(
+            each for extra in ("tables", "tissue") for each in project["optional-dependencies"][extra]
+        ),  # each imported where it is needed, and named where it is missing
     ]
     imported = set()
     for path, tree in TREES.items():

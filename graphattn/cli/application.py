@@ -26,7 +26,7 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
             typer.echo(f"stopped by {'Ctrl-C' if number == SIGINT else number.name}", err=True)
             raise typer.Exit(128 + number) from None
         except Exception as error:
-            if options.get("debug") or isinstance(error, typer.Exit):
+            if options.get("debug") or isinstance(error, typer.Exit | BrokenPipeError):  # such as of | head
                 raise
             expected = isinstance(error, ValueError | TypeError | OSError | ImportError)
             text = str(error) if expected else f"{type(error).__name__}: {error} (--debug shows where)"
@@ -36,11 +36,11 @@ def friendly(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def say(message: Any) -> None:
-    """Prints a text or a rich table; square brackets in texts are those of SMILES, not markup."""
+def say(message: Any, err: bool = False) -> None:
+    """Prints a text or a rich table, or on stderr; square brackets in texts are those of SMILES, not markup."""
     from rich.console import Console
 
-    Console(soft_wrap=isinstance(message, str)).print(message, markup=False, highlight=False)
+    Console(soft_wrap=isinstance(message, str), stderr=err).print(message, markup=False, highlight=False)
 
 
 def _version(wanted: bool) -> None:

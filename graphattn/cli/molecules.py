@@ -1,5 +1,6 @@
 """Molecules: ``train``, ``predict``, ``evaluate`` and ``explain``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +93,7 @@ def train(
 def predict(
     model: Model,
     data: Data,
-    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    out: Annotated[Path, typer.Option(help="CSV file to write; - for standard output.")] = Path("predictions.csv"),
     smiles: Smiles = None,
     max_atoms: Most = None,
     escape_formulas: Formulas = False,
@@ -103,14 +104,15 @@ def predict(
     """Predict the molecules in DATA; writes all rows and columns in their order, followed by the predictions."""
     from graphattn.training.folder import checks
 
+    tell = partial(say, err=str(out) == "-")
     checks.check_file(out, data)
     described = checks.read_description(model)
 
     from graphattn.training.molecules import prediction, saved
 
-    table = prediction.open_for(described, data, smiles, (), say)
+    table = prediction.open_for(described, data, smiles, (), tell)
     fitted = saved.load(model, trust)
-    prediction.write_predictions(fitted, table, out, say, max_atoms=max_atoms, strict=strict, escape=escape_formulas)
+    prediction.write_predictions(fitted, table, out, tell, max_atoms=max_atoms, strict=strict, escape=escape_formulas)
 
 
 def evaluate(
@@ -128,13 +130,14 @@ def evaluate(
 
     described = checks.read_description(model)
 
+    from graphattn.data.reading import named
     from graphattn.training.molecules import prediction, saved, workflow
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
     with prediction.watching(len(table.frame), strict, say) as watch:
         found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
-    workflow.tell_figures(found, f"{model} on {data}", say)
+    workflow.tell_figures(found, f"{model} on {named(Path(data))}", say)
 
 
 def explain(

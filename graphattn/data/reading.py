@@ -1,7 +1,8 @@
-"""Files to records of text: CSV, TSV and SDF, also compressed, in whatever encoding and shape people keep them."""
+"""Files to records of text: CSV, TSV, SDF, Parquet, Excel, also compressed, in whatever encoding and shape people keep them."""
 
 import difflib
 import io
+import sys
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +21,12 @@ from graphattn.data.delimited import (
     unique,
 )
 from graphattn.data.molecules.sdf import is_sdf, read_sdf
+from graphattn.data.typed_tables import is_parquet, is_workbook, read_parquet, read_workbook
+from graphattn.data.wording import STANDARD_STREAM
 
-_SPREADSHEET = b"PK\x03\x04"
+_ZIP = b"PK\x03\x04"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _STRUCTURES = (".sdf", ".sd", ".mol")
 _LINES_OF_SMILES = (".smi", ".smiles", ".ism")
@@ -43,29 +48,47 @@ class Records(NamedTuple):
 
 
 def read_records(path: Path) -> Records:
-    """The records of a CSV, TSV, SMILES or SDF file, which may be gzipped.
+    """The records of a CSV, TSV, SMILES, SDF, Parquet or Excel file, which may be gzipped; ``-`` is standard input.
 
-    The suffix says which of them a file is; without a known one, its structure does. A row with too many cells, a quote
-    that never closes or a mol block that RDKit cannot read is a fault of that row; the others are read. Raises
-    ``FileNotFoundError`` for a missing file and ``ValueError`` when the file is a folder, empty, not text, a spreadsheet, a
-    damaged gzip or one that unpacks to more than a table does, or has column names but no rows.
+    The first bytes tell Parquet and Excel; of texts the suffix says which they are, without a known one the structure. A row
+    with too many cells, a quote that never closes or a mol block that RDKit cannot read is a fault of that row; the others are
+    read.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ImportError: what reads Parquet or Excel is not installed.
+        ValueError: a folder; a file that is empty, not text, damaged, unpacks to more than a table does, or has no rows.
     """
-    text, notes = _text(path)
+    raw, path = _bytes(path), named(path)
+    if is_parquet(raw) or is_workbook(raw):
+        names, rows, said = (read_parquet if is_parquet(raw) else read_workbook)(raw, path)
+        return _filled(_records(names, rows, "", said), path)
+    text, notes = _text(raw, path)
     if not text.replace('"', "").strip():
         raise ValueError(f"{path} is empty")
     suffix = next((each.lower() for each in reversed(path.suffixes) if each.lower() != ".gz"), "")
     if suffix in _STRUCTURES or (suffix not in _TABLES and is_sdf(text)):
         return Records(*read_sdf(text), notes)
-    records = _table(list(io.StringIO(text, newline="")), suffix, path)
-    if not records.cells:
-        raise ValueError(f"{path} {nothing_below(records.columns)}")
+    records = _filled(_table(list(io.StringIO(text, newline="")), suffix, path), path)
     return records._replace(notes=notes + records.notes)
 
 
-def _text(path: Path) -> tuple[str, list[str]]:
-    raw = _bytes(path)
-    if raw.startswith(_SPREADSHEET):
-        raise ValueError(f"{path} is a spreadsheet or zip file, not a CSV; save it as CSV")
+def named(path: Path) -> Path:
+    """What a file is called in messages."""
+    return Path("standard input") if str(path) == STANDARD_STREAM else path
+
+
+def _filled(records: Records, path: Path) -> Records:
+    if not records.cells:
+        raise ValueError(f"{path} {nothing_below(records.columns)}")
+    return records
+
+
+def _text(raw: bytes, path: Path) -> tuple[str, list[str]]:
+    if raw.startswith(_ZIP):
+        raise ValueError(f"{path} is a spreadsheet or zip file, not a CSV; save it as CSV or .xlsx")
+    if raw.startswith(_OLD_EXCEL):
+        raise ValueError(f"{path} is a file of Excel before 2007, or has a password; save it as CSV or .xlsx")
     if raw.startswith(_UTF16):
         raw = raw.decode("utf-16", errors="replace").encode()
     if b"\0" in raw:
@@ -77,20 +100,23 @@ def _text(path: Path) -> tuple[str, list[str]]:
 
 
 def _bytes(path: Path) -> bytes:
+    if str(path) == STANDARD_STREAM:
+        raw = sys.stdin.buffer.read()
+        return _unpacked(raw, named(path)) if raw.startswith(_GZIP) else raw
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected a CSV, TSV or SDF file")
     if not path.exists():
         near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*")], n=1)
         raise FileNotFoundError(f"there is no file {path}" + (f"; did you mean {near[0]}?" if near else ""))
     raw = path.read_bytes()
-    return _unpacked(raw, path) if raw.startswith(b"\x1f\x8b") else raw
+    return _unpacked(raw, path) if raw.startswith(_GZIP) else raw
 
 
 def _unpacked(raw: bytes, path: Path) -> bytes:
     """What a gzip file holds, read in steps, so that a small file cannot fill the memory."""
     parts, size, rest = list[bytes](), 0, raw
     try:
-        while rest.startswith(b"\x1f\x8b"):
+        while rest.startswith(_GZIP):
             stream = zlib.decompressobj(wbits=31)
             while not stream.eof:
                 part = stream.decompress(rest, _STEP)

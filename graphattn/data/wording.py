@@ -1,6 +1,9 @@
-"""Names in messages of one line."""
+"""Names in messages of one line, and the name that no file has."""
 
 from collections.abc import Iterable
+
+STANDARD_STREAM = "-"
+"""Name of standard input among the files that are read, and of standard output among those that are written."""
 
 _LONGEST = 40
 

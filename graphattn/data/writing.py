@@ -3,10 +3,14 @@
 import csv
 import io
 import re
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from graphattn import files
+from graphattn.data.wording import STANDARD_STREAM
 
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -18,7 +22,7 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: st
     Args:
         columns: names of the columns.
         rows: cells, texts or numbers; written as they come.
-        path: file to write.
+        path: file to write; ``-`` is standard output.
         escape: whether an apostrophe is put before cells that a spreadsheet takes for formulas (``=``, ``+``, ``-``, ``@``
             first, and no number). Cells are then no longer what they were.
     """
@@ -26,12 +30,17 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: st
     head = _line(columns, escape)
     if re.match(r"#|sep=", head, re.IGNORECASE):  # neither comment nor separator
         head = '"' + columns[0].replace('"', '""') + '"' + head.removeprefix(_line(columns[:1], escape)[:-1])
-    # Nothing can take the place of a terminal or a pipe.
-    place = path.open("wb") if path.exists() and not path.is_file() else files.replacing(path)
-    with place as file:
+    with _opened(path) as file:
         file.write(head.encode())
         for row in rows:
             file.write(_line(row, escape).encode())
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    if str(path) == STANDARD_STREAM:
+        return nullcontext(sys.stdout.buffer)
+    # Nothing can take the place of a terminal or a pipe.
+    return path.open("wb") if path.exists() and not path.is_file() else files.replacing(path)
 
 
 def _line(cells: Sequence[object], escape: bool) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphattn.data.columns import guess_smiles, guess_split, guess_targets, pick
-from graphattn.data.reading import read_records
+from graphattn.data.reading import named, read_records
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def read_table(
     split: str | Sequence[str] | None = None,
     trained: str | None = None,
 ) -> MoleculeTable:
-    """The table in a CSV, TSV or SDF file, which may be gzipped.
+    """The table in a CSV, TSV, SDF, Parquet or Excel file, which may be gzipped.
 
     Separators (comma, tab, semicolon, bar), encodings (UTF-8, UTF-16, Latin-1) and line ends are recognised.
 
     Args:
-        path: the file; its suffix matters only for an SDF (.sdf, .sd, .mol).
+        path: the file, or ``-`` for standard input; its suffix matters only for an SDF (.sdf, .sd, .mol).
         smiles: column of SMILES; guessed if not given. An SDF has its SMILES, made from the mol blocks, in "smiles".
         targets: column or columns of targets; guessed if not given, ``()`` for none.
         split: column that names the parts; guessed if not given, ``()`` for none.
@@ -74,11 +74,11 @@ def read_table(
 
     Raises:
         FileNotFoundError: no such file.
+        ImportError: what reads Parquet or Excel is not installed.
         ValueError: the file is no table or lacks a column (those it has are listed), or a column that has to be inferred is
             not obvious.
     """
-    path = Path(path)
-    records = read_records(path)
+    records, path = read_records(Path(path)), named(Path(path))
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
     sound = [row for row in range(len(records.cells)) if row not in records.faults] or range(len(records.cells))
     told = {name: [cells[row] for row in sound] for name, cells in columns.items()}

@@ -63,11 +63,13 @@ def writing(out: Path, resume: bool) -> Iterator[None]:
 
 
 def check_file(out: Path, data: str) -> None:
-    """Check that the file ``out`` can be written.
+    """Check that the file ``out`` can be written; ``-`` is standard output.
 
     Raises:
         ValueError: it cannot, or it is the one that is read.
     """
+    if str(out) == "-":
+        return
     folder = out.absolute().parent
     if out.is_dir():
         raise ValueError(f"cannot write to {out}: it is a folder")

@@ -18,6 +18,7 @@ from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, in_parts
 from graphattn.data.molecules.table import MoleculeTable
+from graphattn.data.wording import STANDARD_STREAM
 from graphattn.data.writing import write_csv
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
@@ -81,17 +82,19 @@ def write_predictions(
     """
     rows, lacking = len(table.frame), list[Rejected]()
     with watching(rows, strict, say) as watch:
-        parts = predict_parts(model, table, max_atoms)
-        first = next(parts)
 
-        def written() -> Iterator[tuple[Any, ...]]:
-            for part in itertools.chain([first], parts):
+        def watched() -> Iterator[pd.DataFrame]:
+            for part in predict_parts(model, table, max_atoms):
                 lacking.extend(part.rejected)
                 watch(len(part.frame), part.rejected)
-                yield from part.frame.itertuples(index=False, name=None)
+                yield part.frame
 
-        write_csv(list(first.frame.columns), written(), out, escape)
-    say(f"{rows - len(lacking):,} of {rows:,} rows predicted, written to {out}")
+        frames = watched()
+        first = next(frames)
+        cells = (row for frame in itertools.chain([first], frames) for row in frame.itertuples(index=False, name=None))
+        write_csv(list(first.columns), cells, out, escape)
+    where = "standard output" if str(out) == STANDARD_STREAM else out
+    say(f"{rows - len(lacking):,} of {rows:,} rows predicted, written to {where}")
 
 
 @contextmanager
