@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "models": "aggregation blocks data edge_terms encoding layer message reset slots topology update zoo",
     "environment": "backends data graphattn",
     "training": "data environment files graphattn models",
-    "explain": "data layer topology training",
+    "explain": "data layer models topology training",
     "memory": "",
     "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment json_lines layer "
     "memory message models pyg slots topology update zoo",

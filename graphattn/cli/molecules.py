@@ -153,7 +153,7 @@ def explain(
 
     described = checks.read_description(model)
 
-    from graphattn.explain.molecules import explain_all
+    from graphattn.explain.molecules.folder import explain_all
     from graphattn.training.molecules import prediction, saved
 
     prediction.tell_versions(described, say)

@@ -8,8 +8,13 @@ from .attention_drawing import draw_graph as draw_graph
 from .attention_drawing import draw_heat_map as draw_heat_map
 from .attention_drawing import draw_overlay as draw_overlay
 from .attention_drawing import draw_star as draw_star
+from .attribution import METHODS as METHODS
+from .attribution import Attribution as Attribution
+from .attribution import attribute as attribute
 from .features import feature_shares as feature_shares
-from .molecules import Explanation as Explanation
-from .molecules import atom_contributions as atom_contributions
-from .molecules import explain as explain
+from .gradients import IntegratedGradients as IntegratedGradients
+from .masking import Masking as Masking
+from .molecules.explanation import Explanation as Explanation
+from .molecules.explanation import atom_contributions as atom_contributions
+from .molecules.explanation import explain as explain
 from .topology import draw as draw

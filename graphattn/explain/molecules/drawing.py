@@ -7,7 +7,7 @@ import numpy as np
 from rdkit.Geometry import Point2D
 
 if TYPE_CHECKING:
-    from graphattn.explain.molecules import Explanation
+    from graphattn.explain.molecules.explanation import Explanation
 
 WIDTH, HEIGHT, LEGEND = 640, 480, 130
 LEAST_SCALE = 0.01
@@ -82,7 +82,7 @@ def _legend(canvas: Any, explanation: "Explanation", scale: float) -> None:
     _write(canvas, f"{_short(explanation.meaning)} = {explanation.prediction:.3f}", WIDTH / 2, HEIGHT + 14, 18)
     for text, x in ((f"-{scale:.2g} lowers", left - 70), (f"raises +{scale:.2g}", right + 70)):
         _write(canvas, text, x, top + 7, 15)
-    _write(canvas, "prediction minus prediction with the atom masked", WIDTH / 2, top + 30, 14)
+    _write(canvas, "prediction minus prediction with the atom hidden", WIDTH / 2, top + 30, 14)
     for line, note in enumerate(explanation.notes):
         _write(canvas, note, WIDTH / 2, top + 52 + 18 * line, 12)
 

@@ -5,14 +5,15 @@ import pytest
 from matplotlib import image
 from rdkit import Chem
 
-from graphattn.explain.drawing import HEIGHT, LEGEND, WIDTH, colour, draw
-from graphattn.explain.molecules import Explanation
+from graphattn.explain.molecules.drawing import HEIGHT, LEGEND, WIDTH, colour, draw
+from graphattn.explain.molecules.explanation import Explanation, MoleculePart
 
 
 def explanation(smiles="CCO", values=None, notes=()):
     molecule = Chem.MolFromSmiles(smiles)
     values = np.zeros(molecule.GetNumAtoms()) if values is None else np.array(values)
-    return Explanation(molecule, values, 0.75, "y: probability of 'BBB+ <&>'", notes)
+    parts = tuple(MoleculePart("atom", "C", (atom,), float(value), 1.0) for atom, value in enumerate(values))
+    return Explanation(molecule, parts, 0.75, "y: probability of BBB+ <&>", notes)
 
 
 def test_colours_run_from_blue_over_white_to_red():

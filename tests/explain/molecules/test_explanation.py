@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.data.tasks import Task
-from graphattn.explain.molecules import atom_contributions, explain, explain_all, masked
-from graphattn.training.molecules.packed import Standardiser
+from graphattn.explain.molecules.explanation import atom_contributions, explain, meaning_of
+from graphattn.explain.molecules.folder import explain_all
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import MoleculeRecipe
 
@@ -35,27 +34,51 @@ def test_contribution_is_the_change_when_an_atom_is_masked():
     assert found == pytest.approx([0, 0, float(one_more), float(one_more)])
 
 
-def test_masked_graphs_differ_in_one_atom():
-    graph = to_data(parse_smiles("CCO"))
-    before = graph.x.clone()
-    copies = masked(graph)
-    assert len(copies) == 3
-    for atom, copy in enumerate(copies):
-        assert (copy.x[atom] == 0).all()
-        others = torch.arange(3) != atom
-        assert torch.equal(copy.x[others], before[others])
-    assert torch.equal(graph.x, before)
+def test_bonds_and_fragments_are_parts():
+    found = explain(model(), "CC(=O)OC")
+    assert [part.kind for part in found.parts].count("bond") == 4
+    assert [part.name for part in found.parts if part.kind == "bond"] == ["C-C", "C=O", "C-O", "O-C"]
+    (group,) = [part for part in found.parts if part.kind == "group"]
+    assert (group.name, group.atoms) == ("O=CO", (1, 2, 3))
+    both = torch.sigmoid(torch.tensor([1.0, -1.0]))
+    assert group.contribution == pytest.approx(float(both[0] - both[1]))
+    # A cut bond leaves all atoms.
+    assert found.of("bond") == pytest.approx([0] * 4)
+    assert found.members == 1
+    assert {part.agreement for part in found.parts} == {1.0}
+
+
+def test_agreement_is_that_of_the_members():
+    fitted = model()
+    fitted.members = [CountsOxygen(), CountsOxygen(), Opposite()]
+    found = explain(fitted, "CO")
+    assert found.members == 3
+    assert [part.agreement for part in found.parts] == pytest.approx([1, 2 / 3, 1])
+
+
+class Opposite(CountsOxygen):
+    def forward(self, data):
+        return -super().forward(data)
+
+
+@pytest.mark.parametrize("smiles", ["C", "[Na+].[Cl-]", "[2H]OC", "C[N+](C)(C)C", "F/C=C/[C@H](Cl)O", "[NH4+].[O-]C=O"])
+def test_odd_molecules_are_explained(smiles):
+    found = explain(model(), smiles)
+    assert len(found.contributions) == found.molecule.GetNumAtoms()
+    assert len(found.of("bond")) == found.molecule.GetNumBonds()
+    assert np.isfinite([part.contribution for part in found.parts]).all()
 
 
 def test_classes_and_targets_are_named():
     positive = explain(model(), "CCO")
-    assert positive.meaning == "y: probability of 'yes'"
+    assert positive.meaning == "probability of y"
     assert positive.prediction == pytest.approx(0.5)
     negative = explain(model(), "CCO", "no")
+    assert negative.meaning == "probability of not y"
     assert negative.contributions == pytest.approx(-positive.contributions)
     three = model("multiclass", classes=("a", "b", "c"))
-    assert explain(three, "OCO").meaning == "y: probability of 'c'"
-    assert explain(three, "OCO", "a").meaning == "y: probability of 'a'"
+    assert explain(three, "OCO").meaning == "y: probability of c"
+    assert explain(three, "OCO", "a").meaning == "y: probability of a"
     several = model("multilabel", ("p", "q"), ("0", "1"))
     assert explain(several, "OCO").meaning == "probability of p"
     assert explain(several, "OCO", "q").prediction == pytest.approx(1 / (1 + np.exp(-2)))
@@ -71,14 +94,16 @@ def test_unknown_target_and_unreadable_smiles_are_refused():
         explain(model(), "C1CC")
 
 
-def test_weak_models_and_fixed_descriptors_are_said():
+def test_weak_models_are_said():
     assert explain(model(validation={"name": "ROC-AUC", "value": 0.9}), "C").notes == ()
     (note,) = explain(model(validation={"name": "ROC-AUC", "value": 0.6}), "C").notes
     assert note == "This model is weak (validation ROC-AUC 0.60, below 0.65): do not trust which atoms it names."
-    fitted = model(validation={"name": "ROC-AUC", "value": None})
-    knots = torch.linspace(-3, 3, 5)[:, None].expand(5, 215)
-    fitted.standardiser = Standardiser(knots, torch.zeros(215), torch.ones(215))
-    assert explain(fitted, "C").notes == ("RDKit descriptors were held fixed while atoms were masked.",)
+    assert explain(model(validation={"name": "ROC-AUC", "value": None}), "C").notes == ()
+
+
+def test_classes_in_words():
+    assert meaning_of(Task("binary", ("bbb",), ("inactive", "active")), "active") == "bbb: probability of active"
+    assert meaning_of(Task("binary", ("toxic",), ("false", "true")), "false") == "probability of not toxic"
 
 
 def test_every_readable_molecule_is_drawn(tmp_path):

@@ -1,0 +1,134 @@
+"""What atoms, bonds and fragments of a molecule contribute to a prediction.
+
+The contribution of a part is ``f(molecule) - f(molecule with the part hidden)``, with f the predicted probability, or the
+value of a regression; positive: the part raises it. Contributions need not add up to the prediction. A hidden atom keeps its
+place and is "unknown" in every feature, as in training; a hidden bond is cut. The descriptors of RDKit, where the model reads
+them, are those of what is then left of the molecule, saturated with hydrogens.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+from torch import Tensor
+
+from graphattn.data.labels import truth_of
+from graphattn.data.molecules.smiles import to_data
+from graphattn.data.tasks import Task
+from graphattn.explain.attribution import attribute
+from graphattn.explain.masking import Masking
+from graphattn.explain.molecules.fragments import fragments_of
+from graphattn.explain.molecules.subject import parse_in_order
+from graphattn.training.molecules.saved import FittedModel
+
+WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
+"""Validation scores below which explanations of different good seeds disagree, so that none can be trusted."""
+
+
+class MoleculePart(NamedTuple):
+    """An ``atom``, ``bond``, ``ring``, functional ``group`` or ``BRICS`` piece: its symbols or SMILES, its atoms, what it
+    contributes, and the share of the members of an ensemble whose contribution has that sign.
+    """
+
+    kind: str
+    name: str
+    atoms: tuple[int, ...]
+    contribution: float
+    agreement: float
+
+
+class Explanation(NamedTuple):
+    """Contributions of all parts of ``molecule`` to ``prediction``, which is ``meaning`` in words, by a model of so many members.
+
+    Atoms and bonds come in the order of the molecule.
+    """
+
+    molecule: Chem.Mol
+    parts: tuple[MoleculePart, ...]
+    prediction: float
+    meaning: str
+    notes: tuple[str, ...] = ()
+    members: int = 1
+
+    @property
+    def contributions(self) -> NDArray[np.float64]:
+        """Those of the atoms, ``[n]``."""
+        return self.of("atom")
+
+    def of(self, kind: str) -> NDArray[np.float64]:
+        """Those of all parts of a kind."""
+        return np.array([part.contribution for part in self.parts if part.kind == kind], dtype=np.float64)
+
+
+def atom_contributions(model: FittedModel, smiles: str | Chem.Mol, target: str | None = None) -> NDArray[np.float64]:
+    """Change of the prediction that each atom of ``smiles`` [n] makes, in the order of the SMILES.
+
+    ``target`` is as in ``explain``, which raises the same errors and returns more.
+    """
+    return explain(model, smiles, target).contributions
+
+
+def explain(model: FittedModel, smiles: str | Chem.Mol, target: str | None = None) -> Explanation:
+    """Contributions of the parts of ``smiles`` to the probability of a class, or to a value.
+
+    ``target`` names the class (the positive one, or of more than two the likeliest, if not given), or one of several
+    targets (the first if not given).
+
+    Raises:
+        ValueError: SMILES that RDKit cannot read, or a target that the model has not.
+    """
+    molecule = parse_in_order(smiles, model.chemistry)
+    fragments = fragments_of(molecule)
+    groups = [fragment.atoms for fragment in fragments]
+    found = attribute(model, molecule, Masking(edges=True), target=target, groups=groups)
+    named = [("atom", atom.GetSymbol(), (atom.GetIdx(),)) for atom in molecule.GetAtoms()]
+    named += [("bond", _symbols(bond), (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())) for bond in molecule.GetBonds()]
+    named += [(each.kind, each.name_in(molecule), each.atoms) for each in fragments]
+    values, shares = (_in_order(molecule, each.nodes, each.edges, each.groups) for each in (found, found.agreement))
+    parts = tuple(MoleculePart(*name, *numbers) for name, *numbers in zip(named, values, shares, strict=True))
+    meaning = meaning_of(model.task, found.target)
+    return Explanation(molecule, parts, found.prediction, meaning, tuple(_notes(model)), len(model.members))
+
+
+def meaning_of(task: Task, output: str) -> str:
+    """What is predicted, in words: of targets that are yes or no by their name, else by the class.
+
+    >>> meaning_of(Task("binary", ("permeable",), ("0", "1")), "0")
+    'probability of not permeable'
+    >>> meaning_of(Task("multiclass", ("solubility",), ("high", "low", "medium")), "low")
+    'solubility: probability of low'
+    """
+    if task.kind == "regression":
+        return output
+    if task.kind == "multilabel":
+        return f"probability of {output}"
+    if all(map(truth_of, task.classes)):
+        return f"probability of {'' if truth_of(output) == '1' else 'not '}{task.names[0]}"
+    return f"{task.names[0]}: probability of {output}"
+
+
+def _in_order(molecule: Chem.Mol, nodes: Tensor, edges: Tensor | None, groups: Tensor | None) -> list[float]:
+    """Numbers of atoms, bonds in RDKit's order, and groups, one behind the other."""
+    assert edges is not None
+    ends = to_data(molecule)["edge_index"].T.tolist()
+    of_bond = {
+        molecule.GetBondBetweenAtoms(*pair).GetIdx(): value for pair, value in zip(ends, edges.tolist(), strict=True)
+    }
+    bonds = [of_bond[bond] for bond in range(molecule.GetNumBonds())]
+    return [*nodes.tolist(), *bonds, *(groups.tolist() if groups is not None else [])]
+
+
+def _symbols(bond: Chem.Bond) -> str:
+    order = {Chem.BondType.DOUBLE: "=", Chem.BondType.TRIPLE: "#", Chem.BondType.AROMATIC: ":"}
+    return bond.GetBeginAtom().GetSymbol() + order.get(bond.GetBondType(), "-") + bond.GetEndAtom().GetSymbol()
+
+
+def _notes(model: FittedModel) -> list[str]:
+    known = model.record.get("validation") or {}
+    value = known.get("value")
+    if value is None or math.isnan(value) or value >= WEAK[known["name"]]:
+        return []
+    score = f"validation {known['name']} {value:.2f}, below {WEAK[known['name']]}"
+    return [f"This model is weak ({score}): do not trust which atoms it names."]

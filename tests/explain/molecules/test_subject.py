@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+from torch_geometric.data import Data
+
+from graphattn.data.molecules.chemistry import Chemistry, attach, describe, read
+from graphattn.data.molecules.smiles import DESCRIPTOR_NAMES, parse_smiles, to_data
+from graphattn.data.tasks import Task
+from graphattn.explain import Masking, attribute
+from graphattn.explain.molecules.subject import descriptors_of, molecule_of, molecule_subject
+from graphattn.explain.subject import Mask
+from graphattn.training.molecules.packed import Standardiser
+from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.recipe import MoleculeRecipe
+
+
+class ReadsWeight(torch.nn.Module):
+    """The molecular weight that descriptors say, standardised, and the number of atoms that are known."""
+
+    def forward(self, data):
+        known = (data.x[:, 0] > 0).float()
+        atoms = torch.zeros(data.num_graphs).index_add(0, data.batch, known)
+        return torch.stack([data.descriptors[:, DESCRIPTOR_NAMES.index("MolWt")], atoms], dim=1)
+
+
+def described():
+    knots = torch.linspace(0, 100, 32)[:, None].expand(32, len(DESCRIPTOR_NAMES))
+    statistics = Standardiser(knots, torch.zeros(len(DESCRIPTOR_NAMES)), torch.ones(len(DESCRIPTOR_NAMES)))
+    task, target = Task("regression", ("weight", "atoms")), (torch.zeros(2), torch.ones(2))
+    return FittedModel(task, {}, MoleculeRecipe(), [ReadsWeight()], target, statistics, DESCRIPTOR_NAMES)
+
+
+def test_descriptors_are_those_of_what_is_left():
+    model = described()
+    graphs = read(["CCO", "CC"]).graphs
+    attach(graphs, describe(read(["CCO", "CC"]).molecules))
+    weight = model.predict(graphs)[:, 0]
+    found = attribute(model, "CCO", Masking(edges=True), target="weight", groups=[(0, 1, 2)])
+    assert found.prediction == pytest.approx(weight[0])
+    assert float(found.nodes[2]) == pytest.approx(weight[0] - weight[1])
+    # Of the bond C-C methane and methanol are left, which weigh two hydrogens more.
+    assert float(found.edges[0]) < 0
+    assert attribute(model, "CCO", target="atoms").nodes.tolist() == [1, 1, 1]
+
+
+def test_of_nothing_descriptors_are_missing():
+    found = descriptors_of([Chem.Mol(), Chem.MolFromSmiles("CO")])
+    assert np.isnan(found[0]).all()
+    assert found[1] == pytest.approx(describe([Chem.MolFromSmiles("CO")])[0], nan_ok=True)
+    assert attribute(described(), "C", target="atoms").nodes.tolist() == [1]
+
+
+SMILES = [
+    "OCC",
+    "C",
+    "[Na+].[Cl-]",
+    "F/C=C/[C@H](Cl)Br",
+    "C[C@H](O)[C@@H](O)C",
+    "OC(=O)c1ccccc1O",
+    "[2H]C([2H])O",
+    "C[N+](C)(C)CC(=O)[O-]",
+    "*CC",
+    "O=[N+]([O-])c1ccc2c(c1)[nH]c1ccccc12",
+]
+
+
+@pytest.mark.parametrize("smiles", SMILES)
+def test_the_molecule_of_a_graph_has_its_atoms_in_order(smiles):
+    generator = np.random.default_rng(0)
+    molecule = parse_smiles(smiles)
+    order = generator.permutation(molecule.GetNumAtoms()).tolist()
+    shuffled = Chem.RenumberAtoms(molecule, order)
+    graph = to_data(shuffled)
+    found = to_data(molecule_of(graph))
+    for name in ("x", "edge_index", "edge_attr", "distance"):
+        assert torch.equal(found[name], graph[name]), name
+
+
+def test_graphs_smiles_and_molecules_have_the_same_contributions():
+    model, molecule = described(), parse_smiles("OC(C)c1ccccc1")
+    assert Chem.MolToSmiles(molecule) != "OC(C)c1ccccc1"
+    attach(graphs := [to_data(molecule)], describe([molecule]))
+    expected = attribute(model, "OC(C)c1ccccc1", target=0).nodes.tolist()
+    assert attribute(model, molecule, target=0).nodes.tolist() == pytest.approx(expected)
+    assert attribute(model, graphs[0], target=0).nodes.tolist() == pytest.approx(expected)
+
+
+def test_explicit_hydrogens_of_a_chemistry_are_explained():
+    model = described()
+    model.record["chemistry"] = {"largest_fragment": False, "explicit_hydrogens": True, "max_atoms": 50}
+    assert model.chemistry == Chemistry(explicit_hydrogens=True, max_atoms=50)
+    assert attribute(model, "CO", target="atoms").nodes.tolist() == [1] * 6
+    graph = to_data(Chem.AddHs(Chem.MolFromSmiles("CO")))
+    assert attribute(model, graph, target="atoms").nodes.tolist() == [1] * 6
+
+
+def test_graphs_that_are_not_their_smiles_are_refused():
+    with pytest.raises(ValueError, match="expected a graph with its smiles"):
+        molecule_of(Data(x=torch.zeros(1, 19).long()))
+    graph = to_data(parse_smiles("CO"))
+    graph.x[0] = 0
+    with pytest.raises(ValueError, match="expected the atoms of 'CO' as nodes, got others"):
+        molecule_of(graph)
+
+
+def test_copies_are_made_a_batch_at_a_time(monkeypatch):
+    subject = molecule_subject(described())
+    sizes = []
+    made = subject.masked
+    counted = lambda graph, masks: sizes.append(len(masks)) or made(graph, masks)  # noqa: E731
+    monkeypatch.setattr("graphattn.explain.subject.MOST_PAIRS", 5 * 9)
+    object.__setattr__(subject, "masked", counted)
+    graph = subject.read("CCO")
+    subject.answers(graph, [Mask()] * 12)
+    assert sizes == [5, 5, 2]
