@@ -8,6 +8,7 @@ import typer
 
 from graphattn.cli.application import say
 from graphattn.cli.options import (
+    AIMS,
     Accelerator,
     Baselines,
     Data,
@@ -52,6 +53,13 @@ def train(
         bool, typer.Option("--flat-duplicates", help="Stereoisomers count as one molecule.")
     ] = False,
     max_atoms: Most = None,
+    aim: Annotated[
+        str | None, typer.Option(help=f"Aim of the threshold: {AIMS}; the threshold is 0.5 if not given.")
+    ] = None,
+    coverage: Annotated[float, typer.Option(help="Stated coverage of prediction sets and intervals.")] = 0.9,
+    neighbours: Annotated[
+        bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
+    ] = True,
     escape_formulas: Formulas = False,
     baselines: Baselines = True,
     debug: Debug = False,
@@ -64,6 +72,7 @@ def train(
     from graphattn.data.molecules.chemistry import Chemistry
     from graphattn.data.molecules.smiles import MOST_ATOMS
     from graphattn.training.molecules import workflow
+    from graphattn.training.molecules.reliability.measuring import Wanted
     from graphattn.training.recipe import Hardware, MoleculeRecipe
 
     table, rule = workflow.open_divided(data, smiles, target, split)
@@ -85,6 +94,7 @@ def train(
         escape_formulas=escape_formulas,
         positive=positive,
         flat_duplicates=flat_duplicates,
+        wanted=Wanted(aim, coverage, neighbours),
     )
     workflow.train(table, plan, say)
     say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")

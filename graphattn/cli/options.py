@@ -9,6 +9,7 @@ DATA = "CSV, TSV, SDF, Parquet or Excel file (also .gz), - for standard input, o
 PROBLEM = f"{DATA[:-1]}, digits, sparse_and, motif, distant, shuffled_edges."
 KINDS = "binary, multiclass, multilabel or regression; inferred if not given."
 RULES = "scaffold_balanced, scaffold, random, stratified, or a column of parts, folds, years or groups."
+AIMS = "mcc, sensitivity@specificity=0.9 or cost=FP:FN"
 SEVERAL = "Target column; may be repeated; inferred if not given."
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]

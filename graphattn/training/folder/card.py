@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from graphattn.training.folder.reliability import reliability_sentences
+
 
 def card(described: Mapping[str, Any]) -> str:
     """Markdown from what ``FittedModel.describe`` returns: what is predicted, how well, how it was made and is used."""
@@ -18,6 +20,10 @@ def card(described: Mapping[str, Any]) -> str:
         *_interrupted(described),
         *_figures(described),
         *_curves(described),
+        "## How far to rely on it",
+        "",
+        *(f"- {sentence}" for sentence in reliability_sentences(described)),
+        "",
         "## How it was made",
         "",
         f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights.",

@@ -18,8 +18,14 @@ from graphattn.training.folder.checks import DESCRIPTION
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def write_folder(folder: str | Path, described: Mapping[str, Any], members: Sequence[nn.Module], card: str) -> Path:
-    """Writes what is ``described``, with the names of the weight files in it, the weights of all members, and the card.
+def write_folder(
+    folder: str | Path,
+    described: Mapping[str, Any],
+    members: Sequence[nn.Module],
+    card: str,
+    more: Mapping[str, bytes] | None = None,
+) -> Path:
+    """Writes what is ``described``, with the names of the weight files in it, all members' weights, the card and ``more`` files.
 
     Nothing is pickled; every file is replaced in one step, and the manifest is written last.
     """
@@ -30,11 +36,13 @@ def write_folder(folder: str | Path, described: Mapping[str, Any], members: Sequ
         # Not save_file: it makes files that only their owner can read. Clones, as weights may share memory.
         weights = {key: value.detach().contiguous().clone() for key, value in member.state_dict().items()}
         files.write(folder / name, save(weights))
+    for name, content in (more or {}).items():
+        files.write(folder / name, content)
     files.write(folder / "README.md", card)
     entries = {**described, "weights": names}
     lines = [f'"{name}": {json.dumps(plain(value), allow_nan=False)}' for name, value in entries.items()]
     files.write(folder / DESCRIPTION, "{\n" + ",\n".join(lines) + "\n}\n")
-    files.seal(folder, [*names, "README.md", DESCRIPTION])
+    files.seal(folder, [*names, *(more or {}), "README.md", DESCRIPTION])
     return folder
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem
+from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
@@ -30,6 +30,15 @@ def count_fingerprints(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
     np.float32(2.0)
     """
     return _table([_morgan().GetCountFingerprintAsNumPy(molecule) for molecule in molecules])
+
+
+def bit_vectors(molecules: Sequence[Chem.Mol]) -> Sequence[DataStructs.ExplicitBitVect]:
+    """ECFP4 as RDKit's bit vectors, whose Tanimoto similarities it computes in bulk.
+
+    >>> bit_vectors([Chem.MolFromSmiles("CCO")])[0].GetNumOnBits()
+    6
+    """
+    return _morgan().GetFingerprints(list(molecules))
 
 
 def regression_forest(trees: int, seed: int, threads: int | None = None) -> RandomForestRegressor:

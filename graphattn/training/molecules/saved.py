@@ -26,6 +26,9 @@ from graphattn.training.folder.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.folder.weights import filled, plain, read_weights, weight_files, write_folder
 from graphattn.training.molecules.objective import SCORES, predictions
 from graphattn.training.molecules.packed import Packed, Standardiser
+from graphattn.training.molecules.reliability.assessment import Reliability
+from graphattn.training.molecules.reliability.domain import FILE as NEIGHBOURS
+from graphattn.training.molecules.reliability.domain import Neighbours
 from graphattn.training.recipe import MoleculeRecipe
 
 
@@ -35,6 +38,7 @@ class FittedModel:
 
     - ``target``: mean and deviation of the training targets, which the outputs of a regression are scaled with.
     - ``standardiser``: statistics of the descriptors, None for a model without; ``descriptor_names`` are its columns.
+    - ``reliability``: what the validation part says about its predictions; None where that was not asked.
     - ``record``: what is known about the training, to be kept in ``model.json``: "split", "metrics", "data", "training".
     """
 
@@ -46,6 +50,7 @@ class FittedModel:
     standardiser: Standardiser | None = None
     descriptor_names: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
+    reliability: Reliability | None = None
 
     @property
     def chemistry(self) -> Chemistry:
@@ -58,16 +63,24 @@ class FittedModel:
         Raises:
             ValueError: a graph lacks the descriptors the model reads.
         """
+        return self.predict_each(graphs, batch_size).mean(0)
+
+    def predict_each(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float64]:
+        """The predictions of every member ``[members, graphs, outputs]``, of which :meth:`predict` is the mean.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
         width = self.task.outputs
         if not graphs:
-            return np.zeros((0, width))
+            return np.zeros((len(self.members), 0, width))
         packed = Packed(graphs, self.standardiser)
-        result = torch.zeros(len(graphs), width, dtype=torch.float64)
+        result = torch.zeros(len(self.members), len(graphs), width, dtype=torch.float64)
         with torch.inference_mode():
             for positions in by_size(packed.nodes.numpy(), batch_size):
                 batch = packed[positions]
                 outputs = [predictions(self.task, member(batch), *self.target).double() for member in self.members]
-                result[positions] = torch.stack(outputs).mean(0)
+                result[:, positions] = torch.stack(outputs)
         return result.numpy()
 
     def probabilities(self, graphs: list[Data]) -> NDArray[np.float64]:
@@ -86,7 +99,9 @@ class FittedModel:
         ``model.json`` and ``manifest.json``.
         """
         described = self.describe()
-        return write_folder(folder, described, self.members, card(described))
+        known = self.reliability.neighbours if self.reliability else None
+        more = {NEIGHBOURS: known.content()} if known else {}
+        return write_folder(folder, described, self.members, card(described), more)
 
     def describe(self) -> dict[str, Any]:
         """What ``model.json`` holds, but for the names of the weight files."""
@@ -105,6 +120,8 @@ class FittedModel:
         }
         if self.standardiser is not None:
             described["descriptors"] = {"names": list(self.descriptor_names), **self.standardiser.to_dict()}
+        if self.reliability is not None:
+            described["reliability"] = self.reliability.to_dict()
         return described | self.record
 
 
@@ -128,6 +145,7 @@ def load(folder: str | Path, trust: bool = False) -> FittedModel:
         model = _described(described)
     except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
+    model.reliability = _reliability(described, model.task, folder)
     model.members = [_member(model, path) for path in weight_files(described, folder)]
     return model
 
@@ -146,7 +164,7 @@ def _described(described: Mapping[str, Any]) -> FittedModel:
     names = tuple(known["names"]) if known else ()
     if standardiser is not None and (len(names) != standardiser.width or not all(isinstance(n, str) for n in names)):
         raise ValueError(f"expected names of {standardiser.width} descriptors, got {len(names)}")
-    own = {"format", "kind", "versions", "seed", "parameters", "descriptors", *FIELDS["molecules"]}
+    own = {"format", "kind", "versions", "seed", "parameters", "descriptors", "reliability", *FIELDS["molecules"]}
     record = {name: value for name, value in described.items() if name not in own}
     _check_record(record, task)
     recipe, architecture = MoleculeRecipe(**described["recipe"]), dict(described["architecture"])
@@ -171,6 +189,19 @@ def _check_record(record: Mapping[str, Any], task: Task) -> None:
     seen = record.get("seen", [])
     if not isinstance(seen, list) or not all(isinstance(each, str) for each in seen):
         raise ValueError("expected a list of texts as seen")
+
+
+def _reliability(described: Mapping[str, Any], task: Task, folder: Path) -> Reliability | None:
+    """What is known of the predictions' reliability, with the neighbours in their file; None in folders of earlier versions."""
+    stored = described.get("reliability")
+    if stored is None:
+        return None
+    known = isinstance(stored, Mapping) and stored.get("least_similarity") is not None
+    neighbours = Neighbours.read(folder / NEIGHBOURS) if known else None
+    try:
+        return Reliability.from_dict(stored, task, neighbours)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
 
 
 def feature_tables() -> dict[str, dict[str, list[str]]]:

@@ -29,10 +29,13 @@ from graphattn.data.tasks import Kind, guess_task, is_told_by_words
 from graphattn.data.wording import listed
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folder.checks import check_folder, writing
+from graphattn.training.folder.reliability import reliability_sentences
+from graphattn.training.folder.weights import plain
 from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.molecules.baselines import TREES, baselines
 from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.molecules.objective import SCORES, score
+from graphattn.training.molecules.reliability.measuring import Wanted, assess_on, measure_on
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Interrupted, clear, quiet
@@ -65,6 +68,7 @@ class TrainingPlan:
     escape_formulas: bool = False
     positive: str | None = None
     flat_duplicates: bool = False
+    wanted: Wanted = field(default_factory=Wanted)
 
 
 def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = True) -> FittedModel:
@@ -80,6 +84,7 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     for note in table.notes:
         say(note)
     molecules = labelled(table, plan, say)
+    plan.wanted.check(molecules.task)
     split, rule = divide(molecules, table, plan)
     check_classes(molecules, split)
     tell_lacking(molecules, split, say)
@@ -94,10 +99,8 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     record = described(table, molecules, split, rule, plan)
     with writing(plan.out, plan.resume):
         model = _fit(molecules, split, plan, record, verbose, say)
-        model.record |= {"validation": _validation(model, molecules, split)}
-        if len(split.test):
-            title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
-            model.record["metrics"] = compare(model, molecules, split, values if plan.compare else None, title, say)
+        title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
+        judge(model, molecules, split, plan.wanted, values if plan.compare else None, title, say)
         draw_training(model, plan.out / CURVES)
         model.record["curves_drawn"] = CURVES
         model.save(plan.out)
@@ -277,20 +280,44 @@ def fingerprint(smiles: str) -> str:
     return hashlib.sha256(smiles.encode()).hexdigest()[:12]
 
 
+def judge(
+    model: FittedModel,
+    molecules: Molecules,
+    split: Split,
+    wanted: Wanted,
+    descriptors: NDArray[np.float32] | None,
+    title: str,
+    say: Say,
+) -> None:
+    """Says what the validation part tells of the model's predictions and how they do on the test part; notes it in the record.
+
+    Forests stand beside it if ``descriptors`` are given.
+    """
+    y = labels_of(molecules).astype(float)
+    found = [model.predict([molecules.graphs[i] for i in rows]) for rows in split[1:]]
+    model.record |= {"validation": _validation(model, found[0], y[split.validation])}
+    model.reliability = assess_on(molecules, split, found[0], y[split.validation], wanted)
+    if len(split.test):
+        model.record["metrics"] = compare(model, molecules, split, found[1], descriptors, title, say)
+        model.record["measured"] = measure_on(molecules, split, model.reliability, found[1], y[split.test])
+    for sentence in reliability_sentences(plain(model.describe())):
+        say(sentence)
+
+
 def compare(
     model: FittedModel,
     molecules: Molecules,
     split: Split,
+    ours: NDArray[np.float64],
     descriptors: NDArray[np.float32] | None,
     title: str,
     say: Say,
 ) -> dict[str, Any]:
-    """Says the figures on the test part, beside those of forests if ``descriptors`` are given; returns them for JSON.
+    """Says the figures of ``ours`` on the test part, beside those of forests if ``descriptors`` are given; returns them for JSON.
 
     The forests are fitted on the same training part; the paired difference to each is said as well.
     """
     y, task = labels_of(molecules), model.task
-    ours = model.predict([molecules.graphs[i] for i in split.test])
     truth = y[split.test].astype(float)
     predictions = {OURS: ours}
     if descriptors is not None:
@@ -357,8 +384,7 @@ def _fit(
     return model
 
 
-def _validation(model: FittedModel, molecules: Molecules, split: Split) -> dict[str, Any]:
+def _validation(model: FittedModel, found: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
     """The score that later tells whether the model is good enough for its explanations to mean something."""
-    found = torch.from_numpy(model.predict([molecules.graphs[i] for i in split.validation]))
-    y = torch.from_numpy(labels_of(molecules)[split.validation])
-    return {"name": SCORES[model.task.kind], "value": score(model.task, found, y)}
+    value = score(model.task, torch.from_numpy(found), torch.from_numpy(y))
+    return {"name": SCORES[model.task.kind], "value": value}

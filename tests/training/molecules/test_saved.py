@@ -291,3 +291,14 @@ def test_the_card_shows_names_as_texts(make_model, tmp_path):
     assert "<img" not in card
     assert "&lt;img src=x onerror=alert(1)&gt;" in card
     assert "positive class '&lt;script&gt;', negative 'a &amp; b'" in card
+
+
+def test_folders_saved_without_reliability_load_and_know_none(make_model, tmp_path):
+    folder = make_model().save(tmp_path / "model")
+    assert load(folder).reliability is None
+    path = folder / "model.json"
+    described = json.loads(path.read_text())
+    for damage in ({}, [], "x", {"coverage": 0.9}):
+        path.write_text(json.dumps(described | {"reliability": damage}))
+        with pytest.raises(ValueError, match=r"model\.json is damaged: "):
+            load(folder, trust=True)

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from graphattn.data.molecules.table import MoleculeTable
+from graphattn.training.molecules.reliability.measuring import Wanted
+from graphattn.training.molecules.saved import load
 from graphattn.training.molecules.workflow import TrainingPlan, check_classes, divide, fingerprint, labelled, train
 from graphattn.training.recipe import MoleculeRecipe
 
@@ -103,8 +105,64 @@ def test_a_run_without_a_test_part_has_no_figures(tmp_path, tiny, monkeypatch):
     model = train(table(["1", "0"] * 15, parts), plan, said.append, verbose=False)
     assert "metrics" not in model.record
     assert model.record["validation"]["name"] == "ROC-AUC"
-    assert said == [
+    assert said[:2] == [
         "target 'y' is binary: 1 (15, positive) and 0 (15)",
         "split: column 'part', seed 0: 20 training, 10 validation, 0 test",
     ]
+    assert said[2].startswith("Probabilities are calibrated on the validation part: slope ")
+    assert len(said) == 7
+    assert "measured" not in model.record
     assert (tmp_path / "model" / "model.json").is_file()
+
+
+@pytest.fixture
+def planned(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr("graphattn.training.recipe.Architecture.to_dict", lambda self: tiny)
+
+    def plan(**wanted):
+        recipe = MoleculeRecipe(epochs=1)
+        quick = {"compare": False, "descriptors": False, "split": "random", "recipe": recipe}
+        return TrainingPlan(tmp_path / "model", **quick, wanted=Wanted(**wanted))
+
+    return plan
+
+
+def test_reliability_is_measured_kept_and_on_the_card(planned, tmp_path):
+    said = []
+    model = train(table(["1", "0"] * 15), planned(aim="mcc", coverage=0.5), said.append, verbose=False)
+    again = load(tmp_path / "model")
+    assert again.reliability == model.reliability
+    assert again.reliability is not None
+    assert (again.reliability.aim, again.reliability.coverage) == ("mcc", 0.5)
+    assert set(again.record["measured"]) == {"calibration", "coverage", "threshold", "domain"}
+    assert again.record["measured"]["coverage"][0]["molecules"] == 3
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "## How far to rely on it" in card
+    for sentence in said[-5:]:
+        assert f"- {sentence}" in card
+    assert again.reliability.neighbours is not None
+    assert len(again.reliability.neighbours.smiles) == 24
+    path = tmp_path / "model" / "neighbours.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"neighbours\.safetensors was changed since the model was saved"):
+        load(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"neighbours\.safetensors is damaged"):
+        load(tmp_path / "model", trust=True)
+
+
+def test_training_molecules_can_be_left_out_of_the_folder(planned, tmp_path):
+    train(table(["1", "0"] * 15), planned(neighbours=False), print, verbose=False)
+    found = load(tmp_path / "model").reliability
+    assert found is not None
+    assert found.neighbours is None
+    assert not (tmp_path / "model" / "neighbours.safetensors").exists()
+    texts = [path.read_bytes() for path in (tmp_path / "model").iterdir() if path.is_file()]
+    assert not any(b"CCCCCCCCCO" in text for text in texts)
+
+
+def test_an_aim_without_two_classes_is_refused_before_training(planned, tmp_path):
+    with pytest.raises(
+        ValueError, match="expected targets of two classes to choose a threshold for an aim, got a regres"
+    ):
+        train(table([str(n / 7) for n in range(30)]), planned(aim="mcc"), print, verbose=False)
+    assert not (tmp_path / "model").exists()

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from graphattn.data.tasks import Task
+from graphattn.training.folder.reliability import CAVEAT, reliability_sentences
+from graphattn.training.folder.weights import plain
+from graphattn.training.molecules.reliability.assessment import Reliability
+from graphattn.training.molecules.reliability.calibration import Calibration
+from graphattn.training.molecules.reliability.measuring import measure
+
+
+def described(task, known, found=None, y=None, similarity=None):
+    measured = measure(known, task, found, y, similarity) if found is not None else None
+    return plain({"task": task.to_dict(), "reliability": known.to_dict(), "measured": measured})
+
+
+BINARY = Task("binary", ("y",), ("no", "yes"))
+KNOWN = Reliability((Calibration(0.5, (0.0, 0.0)),), 0.9, ((0.4, np.inf),), (0.3,), "mcc", 0.25)
+
+
+def test_of_two_classes():
+    found, y = np.array([[0.1], [0.4], [0.9]]), np.array([[0.0], [0.0], [1.0]])
+    said = reliability_sentences(described(BINARY, KNOWN, found, y, np.array([0.3, 0.3, 0.1])))
+    calibrated, sets, label, caveat, domain = said
+    # The mean of -log 0.9, -log 0.6 and -log 0.9; then of the roots of these odds: 0.75, 0.55 and 0.75.
+    assert calibrated.endswith("the log loss goes from 0.241 to 0.391, the calibration error from 0.200 to 0.316.")
+    assert (
+        "of 90 % of each class, which always hold 'yes' (fewer than 9 validation molecules); of the test part" in sets
+    )
+    assert sets.endswith("(100.0 % of 'no', 100.0 % of 'yes'), with 1.67 classes in a set on average and 0.0 % empty.")
+    assert label.startswith(
+        "The label is 'yes' at a probability above 0.3 (chosen on the validation part for mcc); on the"
+    )
+    assert label.endswith("sensitivity 1.000, specificity 0.500, precision 0.500, MCC 0.500.")
+    assert caveat == CAVEAT
+    assert (
+        "similarity (ECFP4) of 0.250 or more, as 95 % of the validation molecules have; of the test molecules 2 in"
+        in domain
+    )
+    assert domain.endswith(" and 1 out (ROC-AUC undefined, MCC 0.000 [0.000, 0.000]).")
+
+
+def test_without_a_test_part_nothing_measured_is_claimed():
+    said = reliability_sentences(described(BINARY, KNOWN))
+    assert not any("test part" in sentence or "test molecules" in sentence for sentence in said if sentence != CAVEAT)
+    assert said[0] == "Probabilities are calibrated on the validation part: slope 0.5 on the logs."
+
+
+def test_what_could_not_be_fitted_is_said():
+    known = Reliability((None,), 0.9, ((np.inf, np.inf),), (0.5,))
+    said = reliability_sentences(described(BINARY, known))
+    assert said[0] == "Probabilities are not calibrated: a class has fewer than 5 molecules in the validation part."
+    assert "always hold 'no', 'yes' (fewer than 9 validation molecules)" in said[1]
+    assert said[2] == "The label is 'yes' at a probability above 0.5 (not chosen for an aim)."
+    assert said[-1] == "The training molecules are not kept, so that nearest ones and the domain are unknown."
+
+
+@pytest.mark.parametrize(
+    ("half", "expected"),
+    [
+        (0.25, "the value ± 0.25; of the test part (2 labelled) 50.0 % are covered."),
+        (np.inf, "± ∞, as 19 validation molecules"),
+    ],
+)
+def test_of_several_values(half, expected):
+    task = Task("regression", ("u", "v"))
+    known = Reliability((), 0.95, ((half,), (1.0,)), ())
+    said = reliability_sentences(described(task, known, np.zeros((2, 2)), np.array([[0.1, 0.1], [0.3, np.nan]])))
+    assert said[0].startswith("Intervals of 'u' with a stated coverage of 95 %: the value ± ")
+    assert expected in said[0]
+    assert said[1].endswith("of the test part (1 labelled) 100.0 % are covered.")
+    assert len(said) == 4
