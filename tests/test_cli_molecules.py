@@ -45,7 +45,7 @@ def test_later_commands_read_the_column_of_training_and_say_so(folder):
     assert "30 of 30 rows predicted" in result.stdout
     result = run("evaluate", folder / "model", folder / "data.csv")
     assert "SMILES are in column 'std_smiles', as in training" in result.stdout
-    assert list(pd.read_csv(out).columns)[-3:] == ["probability_binder", "probability_decoy", "rejected"]
+    assert {"probability_binder", "probability_decoy", "rejected"} <= set(pd.read_csv(out).columns)
 
 
 def test_a_dash_is_standard_input_and_output(folder):

@@ -105,6 +105,9 @@ def predict(
     data: Data,
     out: Annotated[Path, typer.Option(help="CSV file to write; - for standard output.")] = Path("predictions.csv"),
     smiles: Smiles = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Probability above which a label is positive; the model's own if not given.")
+    ] = None,
     max_atoms: Most = None,
     escape_formulas: Formulas = False,
     strict: Strict = False,
@@ -122,7 +125,8 @@ def predict(
 
     table = prediction.open_for(described, data, smiles, (), tell)
     fitted = saved.load(model, trust)
-    prediction.write_predictions(fitted, table, out, tell, max_atoms=max_atoms, strict=strict, escape=escape_formulas)
+    written = {"max_atoms": max_atoms, "strict": strict, "escape": escape_formulas}
+    prediction.write_predictions(fitted, table, out, tell, threshold=threshold, **written)
 
 
 def evaluate(

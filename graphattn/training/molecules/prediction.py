@@ -22,6 +22,7 @@ from graphattn.data.wording import STANDARD_STREAM
 from graphattn.data.writing import write_csv
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
+from graphattn.training.molecules.reliability.columns import prediction_columns, thresholds_of
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.molecules.workflow import Say, check_strict, fingerprint, labels_of, tell_rejected
 
@@ -30,10 +31,11 @@ Watch = Callable[[int, Sequence[Rejected]], None]
 
 
 class Predicted(NamedTuple):
-    """Some rows of a table with their predictions, and those of them that have none."""
+    """Some rows of a table with their predictions, those of them that have none, and how many are out of the domain."""
 
     frame: pd.DataFrame
     rejected: list[Rejected]
+    outside: int
 
 
 def open_for(
@@ -69,23 +71,28 @@ def write_predictions(
     out: Path,
     say: Say,
     *,
+    threshold: float | None = None,
     max_atoms: int | None = None,
     strict: bool = False,
     escape: bool = False,
 ) -> None:
     """Write what :func:`predict_parts` gives as a CSV file, part by part; it is there when its last row is.
 
-    Says which rows have no prediction, how many have one, and how many rows a second took.
+    Says which rows have no prediction, how many have one, and how many rows a second took; what the model does not know of its
+    reliability, and how many molecules are out of its domain.
 
     Raises:
         ValueError: no row can be read; if ``strict``, one cannot.
     """
-    rows, lacking = len(table.frame), list[Rejected]()
+    rows, lacking, outside = len(table.frame), list[Rejected](), 0
+    tell_unknown(model, say)
     with watching(rows, strict, say) as watch:
 
         def watched() -> Iterator[pd.DataFrame]:
-            for part in predict_parts(model, table, max_atoms):
+            nonlocal outside
+            for part in predict_parts(model, table, max_atoms, threshold):
                 lacking.extend(part.rejected)
+                outside += part.outside
                 watch(len(part.frame), part.rejected)
                 yield part.frame
 
@@ -95,6 +102,22 @@ def write_predictions(
         write_csv(list(first.columns), cells, out, escape)
     where = "standard output" if str(out) == STANDARD_STREAM else out
     say(f"{rows - len(lacking):,} of {rows:,} rows predicted, written to {where}")
+    if outside:
+        least = model.reliability.least_similarity if model.reliability else None
+        say(
+            f"{outside:,} molecules are out of the domain: their nearest training molecule has a similarity below {least:.3f}"
+        )
+
+
+def tell_unknown(model: FittedModel, say: Say) -> None:
+    """Says what the model lacks to tell how far to rely on it: all of it in folders of earlier versions."""
+    known = model.reliability
+    if known is None:
+        say("the model was saved without calibration, prediction sets and domain: its probabilities are not calibrated")
+    elif lacking := [name for name, each in zip(model.task.names, known.calibrations, strict=False) if each is None]:
+        say(
+            f"probabilities of {', '.join(map(repr, lacking))} are not calibrated: too few validation molecules of a class"
+        )
 
 
 @contextmanager
@@ -125,42 +148,48 @@ def watching(rows: int, strict: bool, say: Say) -> Iterator[Watch]:
 
 
 def predict_table(
-    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None
+    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None, threshold: float | None = None
 ) -> tuple[pd.DataFrame, list[Rejected]]:
     """All parts of :func:`predict_parts` together.
 
     Raises:
-        ValueError: no row can be read.
+        ValueError: as there.
     """
-    frames, rejected = zip(*predict_parts(model, table, max_atoms), strict=True)
+    frames, rejected, _ = zip(*predict_parts(model, table, max_atoms, threshold), strict=True)
     return pd.concat(frames, ignore_index=True), list(itertools.chain(*rejected))
 
 
-def predict_parts(model: FittedModel, table: MoleculeTable, max_atoms: int | None = None) -> Iterator[Predicted]:
+def predict_parts(
+    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None, threshold: float | None = None
+) -> Iterator[Predicted]:
     """All rows and columns of ``table`` in their order, with the predictions in columns of their own behind, part by part.
 
-    ``predicted_<target>`` holds the class or the value and ``probability_<class>`` (or, of several targets,
-    ``probability_<target>``, of the positive class) the probabilities. A row that cannot be read, or for which the model
-    gives no finite number, has them empty, and the reason in ``rejected``. No column of the input is overwritten: where it
-    has such a name, ours ends in ``_2``. ``max_atoms`` overrides the limit that the model was trained with.
+    The columns are those of :func:`~graphattn.training.molecules.reliability.columns.prediction_columns`. A row that cannot
+    be read, or for which the model gives no finite number, has them empty, and the reason in ``rejected``. No column of the
+    input is overwritten: where it has such a name, ours ends in ``_2``. ``max_atoms`` and ``threshold`` override the model's.
 
     Raises:
-        ValueError: after the last part, if no row could be read.
+        ValueError: a threshold that the model cannot use; after the last part, if no row could be read.
     """
+    thresholds_of(model.task, model.reliability, threshold)
     start = 0
     for molecules in in_parts(table, chemistry=_chemistry(model, max_atoms)):
         rows = range(start, start + len(molecules.row) + len(molecules.rejected))
-        yield _predicted(model, molecules, table.part(rows), start)
+        yield _predicted(model, molecules, table.part(rows), start, threshold)
         start = rows.stop
     assert start == len(table.frame), f"{len(table.frame)} rows: {start} have a prediction or a reason"
 
 
-def _predicted(model: FittedModel, molecules: Molecules, table: MoleculeTable, start: int) -> Predicted:
+def _predicted(
+    model: FittedModel, molecules: Molecules, table: MoleculeTable, start: int, threshold: float | None
+) -> Predicted:
     """The rows of one part, which begins at row ``start``."""
-    found = _six_digits(_predict(model, molecules))
-    known, places = np.isfinite(found).all(1), molecules.row - start
+    found = _predict_each(model, molecules)
+    known, places = np.isfinite(found.sum((0, 2))), molecules.row - start
+    mols = [molecule for molecule, finite in zip(molecules.mols, known.tolist(), strict=True) if finite]
     frame = table.frame.copy()
-    for name, values in _columns(model, found[known]).items():
+    columns = prediction_columns(model.task, model.reliability, found[:, known], mols, threshold)
+    for name, values in columns.items():
         full = np.full(len(frame), "", dtype=object)
         full[places[known]] = values
         frame[_free(name, frame)] = full
@@ -170,7 +199,8 @@ def _predicted(model: FittedModel, molecules: Molecules, table: MoleculeTable, s
         reasons[one.row - start] = one.reason
     frame[_free("rejected", frame)] = reasons
     assert len(frame) == known.sum() + len(rejected), f"{len(frame)} rows: {known.sum()} + {len(rejected)}"
-    return Predicted(frame, sorted(rejected, key=lambda one: one.row))
+    outside = int((columns["domain"] == "out").sum()) if "domain" in columns else 0
+    return Predicted(frame, sorted(rejected, key=lambda one: one.row), outside)
 
 
 def evaluate_table(
@@ -187,7 +217,7 @@ def evaluate_table(
     task, seen, rejected = model.task, set(model.record.get("seen", ())), list[Rejected]()
     predictions, labels, unseen = list[NDArray](), list[NDArray](), list[bool]()
     for molecules in in_parts(_renamed(table, task.names), task, _chemistry(model, max_atoms)):
-        predictions.append(_predict(model, molecules))
+        predictions.append(_predict_each(model, molecules).mean(0))
         labels.append(labels_of(molecules).astype(float) if molecules.graphs else np.zeros((0, len(task.names))))
         unseen += [fingerprint(smiles) not in seen for smiles in molecules.smiles]
         rejected += molecules.rejected
@@ -222,29 +252,10 @@ def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64], start: in
     return [Rejected(int(table.line[row]), reason, texts[row], row + start) for row in rows.tolist()]
 
 
-def _predict(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
+def _predict_each(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
     if model.standardiser is not None and molecules.graphs:
         attach(molecules.graphs, describe(molecules.mols))
-    return model.predict(molecules.graphs)
-
-
-def _columns(model: FittedModel, found: NDArray[np.float64]) -> dict[str, NDArray]:
-    """Names and values of the columns of predictions."""
-    task = model.task
-    if task.kind == "regression":
-        return {f"predicted_{name}": found[:, t] for t, name in enumerate(task.names)}
-    classes = np.array(task.classes, dtype=object)
-    if task.kind == "multilabel":
-        labels = {f"predicted_{name}": classes[(found[:, t] > 0.5).astype(int)] for t, name in enumerate(task.names)}
-        return labels | {f"probability_{name}": found[:, t] for t, name in enumerate(task.names)}
-    probability = np.hstack([_six_digits(1 - found), found]) if task.kind == "binary" else found
-    columns = {f"predicted_{task.names[0]}": classes[probability.argmax(1)]}
-    return columns | {f"probability_{name}": probability[:, k] for k, name in enumerate(task.classes)}
-
-
-def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """More digits are noise, and differ from machine to machine."""
-    return np.array([[float(f"{value:.6g}") for value in row] for row in values]).reshape(values.shape)
+    return model.predict_each(molecules.graphs)
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:

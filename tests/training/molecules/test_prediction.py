@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from rdkit import Chem
 
 from graphattn.data.molecules import prepare
 from graphattn.data.molecules.table import MoleculeTable
@@ -17,6 +18,8 @@ from graphattn.training.molecules.prediction import (
     watching,
     write_predictions,
 )
+from graphattn.training.molecules.reliability.assessment import Reliability
+from graphattn.training.molecules.reliability.domain import Neighbours
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.molecules.workflow import fingerprint
 from graphattn.training.recipe import MoleculeRecipe
@@ -103,7 +106,7 @@ def test_another_number_of_targets_is_refused(make_model):
 
 def test_no_class_is_told_where_the_model_gives_no_number(make_model, monkeypatch):
     model = make_model("binary", ("oxygen",), ("no", "yes"))
-    monkeypatch.setattr(FittedModel, "predict", lambda self, graphs: np.array([[0.9], [np.nan]]))
+    monkeypatch.setattr(FittedModel, "predict_each", lambda self, graphs: np.array([[[0.9], [np.nan]]]))
     frame, rejected = predict_table(model, table(smiles=["CCO", "C"]))
     assert frame["predicted_oxygen"].tolist() == ["yes", ""]
     assert frame["probability_yes"].tolist() == [0.9, ""]
@@ -172,14 +175,14 @@ def test_a_file_of_predictions_is_whole_or_not_there(make_model, monkeypatch, tm
 def test_an_interruption_leaves_no_part_of_a_file(make_model, monkeypatch, tmp_path):
     monkeypatch.setattr(prepare, "_MOST_ROWS", 1)
     model, times = make_model("regression"), iter([0, KeyboardInterrupt])
-    original = FittedModel.predict
+    original = FittedModel.predict_each
 
     def predict(self, graphs):
         if next(times):
             raise KeyboardInterrupt
         return original(self, graphs)
 
-    monkeypatch.setattr(FittedModel, "predict", predict)
+    monkeypatch.setattr(FittedModel, "predict_each", predict)
     with pytest.raises(KeyboardInterrupt):
         write_predictions(model, table(smiles=["C", "CC"]), tmp_path / "out.csv", print)
     assert not list(tmp_path.iterdir())
@@ -193,3 +196,26 @@ def test_the_bar_is_shown_on_a_terminal_only(monkeypatch, capsys):
             watch(6, [])
         monkeypatch.delenv("FORCE_COLOR", raising=False)
         assert ("10/10" in capsys.readouterr().err) == is_terminal
+
+
+def test_what_is_not_known_is_told_and_molecules_out_of_the_domain_are_counted(make_model, tmp_path):
+    model, said = make_model("binary", classes=("no", "yes")), []
+    write_predictions(model, table(smiles=["CCO"]), tmp_path / "out.csv", said.append)
+    assert said[0] == (
+        "the model was saved without calibration, prediction sets and domain: its probabilities are not calibrated"
+    )
+    near = Neighbours.of(["CCO"], [Chem.MolFromSmiles("CCO")])
+    model.reliability = Reliability((None,), 0.9, ((0.9, 0.9),), (0.0,), "mcc", 0.5, near)
+    said.clear()
+    write_predictions(model, table(smiles=["CCO", "x", "c1ccccc1", "CCCl"]), tmp_path / "out.csv", said.append)
+    assert said[0] == "probabilities of 'y' are not calibrated: too few validation molecules of a class"
+    assert said[-1] == "2 molecules are out of the domain: their nearest training molecule has a similarity below 0.500"
+    written = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    assert written["nearest_smiles"].tolist() == ["CCO", "", "CCO", "CCO"]
+    assert written["domain"].tolist() == ["in", "", "out", "out"]
+    assert set(written["predicted_y"]) == {"yes", ""}
+    write_predictions(model, table(smiles=["CCO"]), tmp_path / "out.csv", said.append, threshold=1.0)
+    assert pd.read_csv(tmp_path / "out.csv")["predicted_y"].tolist() == ["no"]
+    with pytest.raises(ValueError, match=r"expected a threshold between 0 and 1, got -0\.1"):
+        write_predictions(model, table(smiles=["CCO"]), tmp_path / "never.csv", said.append, threshold=-0.1)
+    assert not (tmp_path / "never.csv").exists()
