@@ -468,6 +468,18 @@ def test_explanation_of_nothing(model, tmp_path):
     )
 
 
+def test_info_shows_what_a_saved_model_is(model, tmp_path):
+    result = run("info", model)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "Predicts soluble (binary; positive class 'yes', negative 'no') from SMILES" in said
+    assert "The label is 'yes' at a probability above 0.5 (not chosen for an aim)" in said
+    assert "A molecule is in the domain if its nearest training molecule has" in said
+    assert "24 train, 3 validation, 3 test" in said
+    assert "![" not in said
+    assert "holds no model: expected a folder made by 'graphattn train'" in fail("info", tmp_path)
+
+
 def test_info_shows_versions_and_backends():
     result = run("info")
     assert result.exit_code == 0, result.output

@@ -41,8 +41,20 @@ def bench(
     command.bench(plan, json, plot, fast=quick)
 
 
-def info(debug: Debug = False) -> None:
-    """Show versions, devices, backends and embedded data sets."""
+def info(
+    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="Folder of a saved model.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Show versions, devices, backends and embedded data sets; or what a saved model is, and how good."""
+    if model is not None:
+        from rich.markdown import Markdown
+
+        from graphattn.training.folder.card import card_of
+
+        lines = card_of(model).splitlines()
+        say(Markdown("\n".join(line for line in lines if not line.startswith("!["))))
+        return
+
     from graphattn.environment import environment
 
     say(environment())

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from graphattn.training.folder.checks import DESCRIPTION, kind_of, read_description
 from graphattn.training.folder.reliability import reliability_sentences
 
 
@@ -39,7 +41,7 @@ def card(described: Mapping[str, Any]) -> str:
         "graphattn explain THIS_FOLDER SMILES --out drawings",
         "```",
         "",
-        *_caveats(task, recipe),
+        *_caveats(described),
     ]
     return "\n".join(lines) + "\n"
 
@@ -71,6 +73,20 @@ def graph_card(described: Mapping[str, Any]) -> str:
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def card_of(folder: Path) -> str:
+    """The card of the model in a folder, whatever its kind, made anew from what its ``model.json`` says.
+
+    Raises:
+        ValueError: as ``read_description``; values that none of this version's models has.
+    """
+    kind = kind_of(folder)
+    described = read_description(folder, kind)
+    try:
+        return card(described) if kind == "molecules" else graph_card(described)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
 
 
 def _escaped(value: Any) -> Any:
@@ -135,13 +151,16 @@ def _descriptors(described: Mapping[str, Any]) -> str:
     return f"{len(known['names'])} RDKit-2D descriptors at the readout" if known else "none"
 
 
-def _caveats(task: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+def _caveats(described: Mapping[str, Any]) -> list[str]:
+    task, recipe = described["task"], described["recipe"]
     lines = ["Predictions for molecules unlike the training data are guesses, however certain they look."]
     if task["kind"] != "regression" and recipe["balance"]:
         lines.append(
             "In training, rare classes counted more (`balance`), so probabilities lean towards what equally frequent "
             "classes would give: a rank of molecules, and a class at 0.5, rather than an expected frequency."
         )
+    if any((described.get("reliability") or {}).get("calibrations", ())):
+        lines.append("The columns `calibrated_...` of predictions are meant as frequencies.")
     return lines
 
 

@@ -86,6 +86,18 @@ def description_of(folder: str | Path, kind: Kind) -> str:
     return former if kind == "graphs" and alone else DESCRIPTION
 
 
+def kind_of(folder: str | Path) -> Kind:
+    """The kind of model that a folder says it holds; molecules if it says nothing."""
+    path = Path(folder) / description_of(folder, "graphs")
+    if path.name != DESCRIPTION:
+        return "graphs"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return "molecules"
+    return "graphs" if isinstance(described, dict) and described.get("kind") == "graphs" else "molecules"
+
+
 def read_description(folder: str | Path, kind: Kind = "molecules") -> dict[str, Any]:
     """Contents of ``model.json`` in the folder of a model of this kind.
 
