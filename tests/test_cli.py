@@ -16,7 +16,7 @@ import graphattn
 from graphattn.cli import app
 from graphattn.stopping import received, stoppable
 from graphattn.training.module import LearningModule
-from graphattn.training.molecules import workflow
+from graphattn.training.molecules import judging, workflow
 from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
@@ -26,7 +26,7 @@ ROWS = [(smiles, "yes" if "O" in smiles else "no") for smiles in SMILES]
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """The command line with a small network and short training; its options stay what they are."""
-    monkeypatch.setattr(workflow, "TREES", 10)
+    monkeypatch.setattr(judging, "TREES", 10)
     monkeypatch.setattr(workflow.TrainingPlan, "__init__", _small(workflow.TrainingPlan.__init__))
 
 
@@ -70,7 +70,7 @@ def data(tmp_path):
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workflow, "TREES", 10)
+        patch.setattr(judging, "TREES", 10)
         patch.setattr(workflow.TrainingPlan, "__init__", _small(workflow.TrainingPlan.__init__))
         path = write(folder / "data.csv")
         result = run("train", path, "--out", folder / "model", "--epochs", 15, "--split", "random")

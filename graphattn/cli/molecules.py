@@ -145,13 +145,13 @@ def evaluate(
     described = checks.read_description(model)
 
     from graphattn.data.reading import named
-    from graphattn.training.molecules import prediction, saved, workflow
+    from graphattn.training.molecules import judging, prediction, saved
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
     with prediction.watching(len(table.frame), strict, say) as watch:
         found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
-    workflow.tell_figures(found, f"{model} on {named(Path(data))}", say)
+    judging.tell_figures(found, f"{model} on {named(Path(data))}", say)
 
 
 def explain(

@@ -12,10 +12,7 @@ from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from numpy.typing import NDArray
-from rich.table import Table
 
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
@@ -29,19 +26,13 @@ from graphattn.data.tasks import Kind, guess_task, is_told_by_words
 from graphattn.data.wording import listed
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folder.checks import check_folder, writing
-from graphattn.training.folder.reliability import reliability_sentences
-from graphattn.training.folder.weights import plain
-from graphattn.training.metrics import Figure, differences, figures
-from graphattn.training.molecules.baselines import TREES, baselines
 from graphattn.training.molecules.ensemble import fit_molecules
-from graphattn.training.molecules.objective import SCORES, score
-from graphattn.training.molecules.reliability.measuring import Wanted, assess_on, measure_on
+from graphattn.training.molecules.judging import Say, Trained, judge, labels_of
+from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Interrupted, clear, quiet
 
-Say = Callable[[Any], None]
-OURS = "graph transformer"
 CURVES = "curves.svg"
 
 
@@ -50,7 +41,7 @@ class TrainingPlan:
     """What ``train`` does with a table.
 
     ``source`` names the data on the card; ``kind`` of task is guessed if it is None; ``split`` is one of ``SPLITS``, or "column"
-    for the table's own.
+    for the table's own. ``report`` is called with what was trained and the folder, after all is saved.
     """
 
     out: Path
@@ -69,6 +60,7 @@ class TrainingPlan:
     positive: str | None = None
     flat_duplicates: bool = False
     wanted: Wanted = field(default_factory=Wanted)
+    report: Callable[[Trained, Path], object] | None = None
 
 
 def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = True) -> FittedModel:
@@ -100,11 +92,13 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     with writing(plan.out, plan.resume):
         model = _fit(molecules, split, plan, record, verbose, say)
         title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
-        judge(model, molecules, split, plan.wanted, values if plan.compare else None, title, say)
+        found = judge(model, molecules, split, plan.wanted, values if plan.compare else None, title, say)
         draw_training(model, plan.out / CURVES)
         model.record["curves_drawn"] = CURVES
         model.save(plan.out)
         clear(plan.out)
+    if plan.report is not None:
+        plan.report(Trained(model, molecules, split, found), plan.out)
     return model
 
 
@@ -248,11 +242,6 @@ def tell_lacking(molecules: Molecules, split: Split, say: Say) -> None:
                 )
 
 
-def labels_of(molecules: Molecules) -> NDArray[np.float32]:
-    """Labels [N, T] of all molecules."""
-    return torch.cat([graph["y"] for graph in molecules.graphs]).numpy()
-
-
 def described(
     table: MoleculeTable, molecules: Molecules, split: Split, rule: str, plan: TrainingPlan
 ) -> dict[str, Any]:
@@ -278,77 +267,6 @@ def described(
 def fingerprint(smiles: str) -> str:
     """A short hash of a canonical SMILES, by which a model knows the molecules it was trained on."""
     return hashlib.sha256(smiles.encode()).hexdigest()[:12]
-
-
-def judge(
-    model: FittedModel,
-    molecules: Molecules,
-    split: Split,
-    wanted: Wanted,
-    descriptors: NDArray[np.float32] | None,
-    title: str,
-    say: Say,
-) -> None:
-    """Says what the validation part tells of the model's predictions and how they do on the test part; notes it in the record.
-
-    Forests stand beside it if ``descriptors`` are given.
-    """
-    y = labels_of(molecules).astype(float)
-    found = [model.predict([molecules.graphs[i] for i in rows]) for rows in split[1:]]
-    model.record |= {"validation": _validation(model, found[0], y[split.validation])}
-    model.reliability = assess_on(molecules, split, found[0], y[split.validation], wanted)
-    if len(split.test):
-        model.record["metrics"] = compare(model, molecules, split, found[1], descriptors, title, say)
-        model.record["measured"] = measure_on(molecules, split, model.reliability, found[1], y[split.test])
-    for sentence in reliability_sentences(plain(model.describe())):
-        say(sentence)
-
-
-def compare(
-    model: FittedModel,
-    molecules: Molecules,
-    split: Split,
-    ours: NDArray[np.float64],
-    descriptors: NDArray[np.float32] | None,
-    title: str,
-    say: Say,
-) -> dict[str, Any]:
-    """Says the figures of ``ours`` on the test part, beside those of forests if ``descriptors`` are given; returns them for JSON.
-
-    The forests are fitted on the same training part; the paired difference to each is said as well.
-    """
-    y, task = labels_of(molecules), model.task
-    truth = y[split.test].astype(float)
-    predictions = {OURS: ours}
-    if descriptors is not None:
-        inputs, seed = (task, molecules.mols, y, split.train, split.test), model.recipe.seed
-        predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
-    found = {name: figures(task, prediction, truth) for name, prediction in predictions.items()}
-    tell_figures(found, title, say)
-    for name, prediction in list(predictions.items())[1:]:
-        measure, figure = next(iter(differences(task, ours, prediction, truth).items()))
-        verdict = "not distinguishable" if figure.low <= 0 <= figure.high else "distinguishable"
-        say(f"{measure}, {OURS} minus {name}: {figure} ({verdict} on these molecules)")
-    return {name: {measure: figure._asdict() for measure, figure in row.items()} for name, row in found.items()}
-
-
-def tell_figures(found: dict[str, dict[str, Figure]], title: str, say: Say) -> None:
-    """Says the figures of several models, or of several groups of molecules, side by side."""
-    table = Table("", *found)
-    for measure in next(iter(found.values())):
-        row = [column[measure] for column in found.values()]
-        bases = {f"{figure.base:.3f}" for figure in row if figure.base is not None}
-        common = f"\n(base rate {bases.pop()})" if len(bases) == 1 else ""
-        each = [f"\n(base rate {figure.base:.3f})" if figure.base is not None and not common else "" for figure in row]
-        table.add_row(measure + common, *(_cell(figure) + base for figure, base in zip(row, each, strict=True)))
-    say(title)
-    say(table)
-    say("in brackets: 95 % bootstrap interval over the molecules")
-
-
-def _cell(figure: Figure) -> str:
-    value, _, interval = str(figure._replace(base=None)).partition(" ")
-    return f"{value}\n{interval}".strip()
 
 
 def _fit(
@@ -382,9 +300,3 @@ def _fit(
     model.record |= record
     model.descriptor_names = names
     return model
-
-
-def _validation(model: FittedModel, found: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
-    """The score that later tells whether the model is good enough for its explanations to mean something."""
-    value = score(model.task, torch.from_numpy(found), torch.from_numpy(y))
-    return {"name": SCORES[model.task.kind], "value": value}

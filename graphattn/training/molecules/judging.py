@@ -1,0 +1,120 @@
+"""How good a trained model is: figures on the test part, beside forests, and how far to rely on its predictions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+
+from graphattn.data.molecules.prepare import Molecules
+from graphattn.data.splits import Split
+from graphattn.data.tasks import Task
+from graphattn.training.folder.reliability import reliability_sentences
+from graphattn.training.folder.weights import plain
+from graphattn.training.metrics import Figure, differences, figures
+from graphattn.training.molecules.baselines import TREES, baselines
+from graphattn.training.molecules.objective import SCORES, score
+from graphattn.training.molecules.reliability.measuring import Wanted, assess_on, measure_on
+from graphattn.training.molecules.saved import FittedModel
+
+Say = Callable[[Any], None]
+OURS = "graph transformer"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, the molecules and their parts, and what it and the forests beside it predict for the test part.
+
+    ``predictions`` are by name, the model's own first; without a test part they are empty.
+    """
+
+    model: FittedModel
+    molecules: Molecules
+    split: Split
+    predictions: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def own(self) -> NDArray[np.float64]:
+        """The model's predictions for the test part."""
+        return self.predictions[OURS]
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """Labels of the test part, [N, T]."""
+        return labels_of(self.molecules)[self.split.test].astype(float)
+
+
+def labels_of(molecules: Molecules) -> NDArray[np.float32]:
+    """Labels [N, T] of all molecules."""
+    return torch.cat([graph["y"] for graph in molecules.graphs]).numpy()
+
+
+def judge(
+    model: FittedModel,
+    molecules: Molecules,
+    split: Split,
+    wanted: Wanted,
+    descriptors: NDArray[np.float32] | None,
+    title: str,
+    say: Say,
+) -> dict[str, NDArray[np.float64]]:
+    """Says what the validation part tells of the model's predictions and how they do on the test part; notes it in the record.
+
+    Forests stand beside it if ``descriptors`` are given. Returns all predictions for the test part by name.
+    """
+    y = labels_of(molecules).astype(float)
+    found = [model.predict([molecules.graphs[i] for i in rows]) for rows in split[1:]]
+    model.record |= {"validation": _validation(model, found[0], y[split.validation])}
+    model.reliability = assess_on(molecules, split, found[0], y[split.validation], wanted)
+    predictions = {OURS: found[1]}
+    if len(split.test):
+        if descriptors is not None:
+            inputs, seed = (model.task, molecules.mols, y, split.train, split.test), model.recipe.seed
+            predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
+        model.record["metrics"] = compare(model.task, predictions, y[split.test], title, say)
+        model.record["measured"] = measure_on(molecules, split, model.reliability, found[1], y[split.test])
+    for sentence in reliability_sentences(plain(model.describe())):
+        say(sentence)
+    return predictions
+
+
+def compare(
+    task: Task, predictions: Mapping[str, NDArray[np.float64]], truth: NDArray[np.float64], title: str, say: Say
+) -> dict[str, Any]:
+    """Says the figures of predictions by name, our own first, and its paired difference to each other; returns them for JSON."""
+    found = {name: figures(task, prediction, truth) for name, prediction in predictions.items()}
+    tell_figures(found, title, say)
+    ours, *others = predictions.items()
+    for name, prediction in others:
+        measure, figure = next(iter(differences(task, ours[1], prediction, truth).items()))
+        verdict = "not distinguishable" if figure.low <= 0 <= figure.high else "distinguishable"
+        say(f"{measure}, {OURS} minus {name}: {figure} ({verdict} on these molecules)")
+    return {name: {measure: figure._asdict() for measure, figure in row.items()} for name, row in found.items()}
+
+
+def tell_figures(found: dict[str, dict[str, Figure]], title: str, say: Say) -> None:
+    """Says the figures of several models, or of several groups of molecules, side by side."""
+    table = Table("", *found)
+    for measure in next(iter(found.values())):
+        row = [column[measure] for column in found.values()]
+        bases = {f"{figure.base:.3f}" for figure in row if figure.base is not None}
+        common = f"\n(base rate {bases.pop()})" if len(bases) == 1 else ""
+        each = [f"\n(base rate {figure.base:.3f})" if figure.base is not None and not common else "" for figure in row]
+        table.add_row(measure + common, *(_cell(figure) + base for figure, base in zip(row, each, strict=True)))
+    say(title)
+    say(table)
+    say("in brackets: 95 % bootstrap interval over the molecules")
+
+
+def _cell(figure: Figure) -> str:
+    value, _, interval = str(figure._replace(base=None)).partition(" ")
+    return f"{value}\n{interval}".strip()
+
+
+def _validation(model: FittedModel, found: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:
+    """The score that later tells whether the model is good enough for its explanations to mean something."""
+    value = score(model.task, torch.from_numpy(found), torch.from_numpy(y))
+    return {"name": SCORES[model.task.kind], "value": value}
