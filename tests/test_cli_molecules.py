@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from graphattn.cli import app
 from graphattn.training.folder.weights import other_versions
-from graphattn.training.molecules import workflow
+from graphattn.training.molecules import prediction, workflow
 from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
@@ -179,3 +179,16 @@ def test_a_missing_end_of_an_sdf_record_moves_no_label(folder):
     assert [one.reason for one in found.rejected] == [
         "ambiguous record: record 2, 2 mol blocks without $$$$ between them"
     ]
+
+
+def test_a_model_without_descriptors_computes_none(folder, monkeypatch):
+    computed = []
+    for module in (workflow, prediction):
+        monkeypatch.setattr(module, "describe", lambda molecules: computed.append(len(molecules)))
+    words = ["--smiles", "std_smiles", "--split", "random", "--no-baselines", "--epochs", 1, "--no-descriptors"]
+    result = run("train", folder / "data.csv", "--out", folder / "without", *words)
+    assert result.exit_code == 0, result.output
+    assert json.loads((folder / "without" / "model.json").read_text())["descriptors"] is None
+    result = run("predict", folder / "without", folder / "data.csv", "--out", folder / "without.csv")
+    assert "30 of 30 rows predicted" in result.stdout
+    assert computed == []

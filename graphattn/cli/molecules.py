@@ -13,6 +13,7 @@ from graphattn.cli.options import (
     Baselines,
     Data,
     Debug,
+    Descriptors,
     Devices,
     Ensemble,
     Epochs,
@@ -61,6 +62,7 @@ def train(
         bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
     ] = True,
     escape_formulas: Formulas = False,
+    descriptors: Descriptors = True,
     baselines: Baselines = True,
     debug: Debug = False,
 ) -> None:
@@ -88,6 +90,7 @@ def train(
         recipe,
         hardware=hardware,
         chemistry=chemistry,
+        descriptors=descriptors,
         compare=baselines,
         strict=strict,
         resume=resume,
@@ -149,7 +152,7 @@ def evaluate(
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
-    with prediction.watching(len(table.frame), strict, say) as watch:
+    with prediction.watching(fitted, table, say, max_atoms=max_atoms, strict=strict) as watch:
         found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
     judging.tell_figures(found, f"{model} on {named(Path(data))}", say)
 

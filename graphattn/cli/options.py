@@ -31,6 +31,7 @@ Most = Annotated[int | None, typer.Option(min=1, help="Maximum number of atoms o
 Formulas = Annotated[
     bool, typer.Option("--escape-formulas", help="Write an apostrophe before cells that a spreadsheet would compute.")
 ]
+Descriptors = Annotated[bool, typer.Option(help="Read RDKit's 2D descriptors beside the graph.")]
 Baselines = Annotated[bool, typer.Option(help="Compare with random forests on the same split.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a model whose files were changed after saving.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the Python traceback of an error.")]

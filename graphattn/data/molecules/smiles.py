@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ __all__ = [
     "BOND_FEATURES",
     "DESCRIPTOR_NAMES",
     "FARTHEST",
+    "LARGE",
     "MOST_ATOMS",
     "UNREACHABLE",
     "WALK_STEPS",
@@ -37,6 +38,7 @@ __all__ = [
     "flat_smiles",
     "foreign_character",
     "keep_largest_fragment",
+    "large_molecules",
     "molecule_problem",
     "parse_smiles",
     "rdkit_molecule",
@@ -48,6 +50,8 @@ __all__ = [
 WALK_STEPS = 16
 MOST_ATOMS = 1000
 """Distances of a molecule of n atoms are n x n numbers: of 1,000 atoms 8 MB, of 20,000 atoms 3 GB."""
+LARGE = 500
+"""Molecules of more heavy atoms take long: their time and memory grow with the square of the number."""
 FARTHEST = 20
 UNREACHABLE = FARTHEST + 1
 _BLANKS = r"[\s\u200b-\u200d\u2060\ufeff]+"
@@ -139,6 +143,23 @@ def _check_size(molecule: Chem.Mol | None, text: str, most: int) -> None:
     if molecule is not None and (atoms := molecule.GetNumAtoms()) > most:
         problem = f"{atoms:,} atoms, more than {most:,} (--max-atoms)"
         raise UnreadableError(f"SMILES {shortened(text)!r} has {problem}", f"too large a molecule: {problem}")
+
+
+def large_molecules(texts: Sequence[str], most: int = MOST_ATOMS) -> dict[int, int]:
+    """Numbers of heavy atoms of SMILES with more than 500 of them, and up to ``most`` atoms, by position.
+
+    >>> large_molecules(["C" * 501, "C" * 500, "C" * 2000])
+    {0: 501}
+    """
+    found = dict[int, int]()
+    for position, text in enumerate(texts):
+        if len(text) > LARGE:
+            bare = trimmed(text)
+            with rdBase.BlockLogs():
+                molecule = None if bare.startswith("InChI=") else Chem.MolFromSmiles(bare, sanitize=False)
+            if molecule is not None and molecule.GetNumAtoms() <= most and molecule.GetNumHeavyAtoms() > LARGE:
+                found[position] = molecule.GetNumHeavyAtoms()
+    return found
 
 
 def keep_largest_fragment(molecule: Chem.Mol) -> Chem.Mol:

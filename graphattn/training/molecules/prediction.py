@@ -25,7 +25,7 @@ from graphattn.training.metrics import Figure, figures
 from graphattn.training.molecules.judging import Say, labels_of
 from graphattn.training.molecules.reliability.columns import prediction_columns, thresholds_of
 from graphattn.training.molecules.saved import FittedModel
-from graphattn.training.molecules.workflow import check_strict, fingerprint, tell_rejected
+from graphattn.training.molecules.workflow import check_strict, fingerprint, tell_large, tell_rejected
 
 Watch = Callable[[int, Sequence[Rejected]], None]
 """Called after each part of a table with the number of its rows and those of them that were set aside."""
@@ -87,7 +87,7 @@ def write_predictions(
     """
     rows, lacking, outside = len(table.frame), list[Rejected](), 0
     tell_unknown(model, say)
-    with watching(rows, strict, say) as watch:
+    with watching(model, table, say, max_atoms=max_atoms, strict=strict) as watch:
 
         def watched() -> Iterator[pd.DataFrame]:
             nonlocal outside
@@ -122,13 +122,18 @@ def tell_unknown(model: FittedModel, say: Say) -> None:
 
 
 @contextmanager
-def watching(rows: int, strict: bool, say: Say) -> Iterator[Watch]:
-    """Shows on a terminal how many of the ``rows`` are done; says at the end which were set aside, and the rows per second.
+def watching(
+    model: FittedModel, table: MoleculeTable, say: Say, *, max_atoms: int | None = None, strict: bool = False
+) -> Iterator[Watch]:
+    """Shows on a terminal how many rows are done; says at the end which were set aside, and the rows per second.
+
+    Says before which molecules will take long.
 
     Raises:
         ValueError: a row was set aside although ``strict`` allows none; at the end of the part that it is in.
     """
-    began, console, aside = time.perf_counter(), Console(stderr=True), list[Rejected]()
+    began, console, aside, rows = time.perf_counter(), Console(stderr=True), list[Rejected](), len(table.frame)
+    tell_large(table, _chemistry(model, max_atoms).max_atoms, say)
     columns = (TextColumn("rows"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=rows)

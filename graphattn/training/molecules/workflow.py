@@ -18,7 +18,7 @@ from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, checked, collect, report, write_rejected
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
-from graphattn.data.molecules.smiles import flat_smiles
+from graphattn.data.molecules.smiles import LARGE, flat_smiles, large_molecules
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.split_columns import split_by_column
 from graphattn.data.splits import PARTS, SPLITS, Split, random, stratified
@@ -137,6 +137,7 @@ def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
     Raises:
         ValueError: labels that cannot be learned; no row that can be used; if ``plan.strict``, one that cannot.
     """
+    tell_large(table, plan.chemistry.max_atoms, say)
     table = checked(table, plan.chemistry)
     task, sentence = guess_task(table.targets, cast(Kind | None, plan.kind), plan.positive)
     say(sentence)
@@ -156,6 +157,15 @@ def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
     tell_rejected(molecules.rejected, say)
     check_strict(molecules.rejected, plan.strict)
     return molecules
+
+
+def tell_large(table: MoleculeTable, most: int, say: Say) -> None:
+    """Says which molecules of up to ``most`` atoms are so large that they take long, if any are."""
+    if found := large_molecules(table.smiles, most):
+        row, atoms = next(iter(found.items()))
+        number = f"{len(found):,} molecule{'s' * (len(found) > 1)} of more than {LARGE} heavy atoms"
+        first = f"the first, of {atoms:,}, in line {table.line[row]}"
+        say(f"{number} will take long, as time and memory grow with the square of the atoms: {first}")
 
 
 def tell_stereo(molecules: Molecules, flat: bool, say: Say) -> None:

@@ -68,3 +68,11 @@ def test_a_molecule_of_too_many_atoms_is_refused_before_it_takes_minutes():
     with pytest.raises(UnreadableError, match="SMILES 'CC' has 8 atoms, more than 4 "):
         parse("CC", Chemistry(explicit_hydrogens=True, max_atoms=4))
     assert Chem.MolToSmiles(parse("CCO.C", Chemistry(largest_fragment=True))) == "CCO"
+
+
+def test_few_molecules_need_no_processes(monkeypatch):
+    asked = []
+    monkeypatch.setattr(chemistry, "descriptors", lambda molecules, n_jobs: asked.append((len(molecules), n_jobs)))
+    for count in (299, 300):
+        describe([Chem.MolFromSmiles("C")] * count)
+    assert asked == [(299, 1), (300, -1)]

@@ -188,10 +188,11 @@ def test_an_interruption_leaves_no_part_of_a_file(make_model, monkeypatch, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_the_bar_is_shown_on_a_terminal_only(monkeypatch, capsys):
+def test_the_bar_is_shown_on_a_terminal_only(make_model, monkeypatch, capsys):
+    model, given = make_model("regression"), table(smiles=["C"] * 10)
     for is_terminal in (True, False):
         monkeypatch.setenv("FORCE_COLOR" if is_terminal else "NO_COLOR", "1")
-        with watching(10, strict=False, say=lambda said: None) as watch:
+        with watching(model, given, lambda said: None) as watch:
             watch(4, [])
             watch(6, [])
         monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -219,3 +220,13 @@ def test_what_is_not_known_is_told_and_molecules_out_of_the_domain_are_counted(m
     with pytest.raises(ValueError, match=r"expected a threshold between 0 and 1, got -0\.1"):
         write_predictions(model, table(smiles=["CCO"]), tmp_path / "never.csv", said.append, threshold=-0.1)
     assert not (tmp_path / "never.csv").exists()
+
+
+def test_large_molecules_are_named_before_they_take_long(make_model):
+    given, said = table(smiles=["CCO", "C" * 501, "C" * 1001, "N" * 600]), list[object]()
+    with watching(make_model("regression"), given, said.append):
+        (note,) = said
+        assert str(note).startswith("2 molecules of more than 500 heavy atoms will take long, as time and memory grow ")
+        assert str(note).endswith("the first, of 501, in line 3")
+    with watching(make_model("regression"), given, said.append, max_atoms=400):
+        assert len(said) == 2
