@@ -59,15 +59,23 @@ def descriptors(molecules: Sequence[Chem.Mol], *, n_jobs: int = 1) -> NDArray[np
     >>> dict(zip(DESCRIPTOR_NAMES, values[0]))["MolWt"]
     np.float32(46.069)
     """
-    chunks = [molecules[start : start + _CHUNK] for start in range(0, len(molecules), _CHUNK)]
-    done = cast(list[list[list[float]]], Parallel(n_jobs=n_jobs)(delayed(_rows)(chunk) for chunk in chunks))
-    rows = [row for chunk in done for row in chunk]
-    return np.array(rows, dtype=np.float32).reshape(-1, len(DESCRIPTOR_NAMES))
+    if n_jobs == 1 or not molecules:
+        return _rows(molecules)
+    # joblib's objects hold each other, and what they were given, for long: bytes and arrays are small.
+    stored = [molecule.ToBinary() for molecule in molecules]
+    chunks = [stored[start : start + _CHUNK] for start in range(0, len(stored), _CHUNK)]
+    done = cast(list[NDArray[np.float32]], Parallel(n_jobs=n_jobs)(delayed(_stored_rows)(chunk) for chunk in chunks))
+    return np.concatenate(done)
 
 
-def _rows(molecules: Sequence[Chem.Mol]) -> list[list[float]]:
+def _stored_rows(stored: Sequence[bytes]) -> NDArray[np.float32]:
+    return _rows([Chem.Mol(each) for each in stored])  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def _rows(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
     with rdBase.BlockLogs():
-        return [[_value(name, molecule) for name in DESCRIPTOR_NAMES] for molecule in map(_bare, molecules)]
+        rows = [[_value(name, molecule) for name in DESCRIPTOR_NAMES] for molecule in map(_bare, molecules)]
+    return np.array(rows, dtype=np.float32).reshape(-1, len(DESCRIPTOR_NAMES))
 
 
 def _bare(molecule: Chem.Mol) -> Chem.Mol:
