@@ -45,7 +45,7 @@ def test_labels_and_patients_are_read(tmp_path):
         (("no such file.csv",), "error: there is no file no such file.csv"),
         (
             (CASES / "geom_negative.csv", "--builder", "near"),
-            "one of knn, radius, delaunay, contact, grid as the builder, got 'near'",
+            "one of knn, radius, delaunay, contact, grid, file as the builder, got 'near'",
         ),
         ((CASES / "geom_negative.csv", "--mpp", "0"), "micrometres per pixel above 0 as mpp, got 0.0"),
         ((CASES / "qp05_annotations_only.geojson",), "export all objects"),

@@ -148,13 +148,14 @@ def evaluate(
     described = checks.read_description(model)
 
     from graphattn.data.reading import named
-    from graphattn.training.molecules import judging, prediction, saved
+    from graphattn.training import telling
+    from graphattn.training.molecules import prediction, saved
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
     with prediction.watching(fitted, table, say, max_atoms=max_atoms, strict=strict) as watch:
         found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
-    judging.tell_figures(found, f"{model} on {named(Path(data))}", say)
+    telling.tell_figures(found, f"{model} on {named(Path(data))}", say)
 
 
 def explain(

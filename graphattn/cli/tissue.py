@@ -1,4 +1,4 @@
-"""Tissue: ``graph``."""
+"""Tissue: ``graph``, ``train``, ``predict`` and ``explain``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,14 +6,33 @@ from typing import Annotated
 import typer
 
 from graphattn.cli.application import say
-from graphattn.cli.options import Debug
+from graphattn.cli.options import (
+    Accelerator,
+    Debug,
+    Devices,
+    Epochs,
+    Formulas,
+    Precision,
+    Resume,
+    Seed,
+    Trust,
+)
+
+Graphs = Annotated[Path, typer.Argument(metavar="GRAPHS", help="Folder of graphs written by 'graphattn tissue graph'.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder written by 'graphattn tissue train'.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at unusable images instead of setting them aside.")]
+SPLITS = (
+    "patients, folds:5, leave-one-patient-out, random, stratified, or a column of parts, folds, years or groups; "
+    "folds:COLUMN tests each of its folds."
+)
+MODELS = "slide_graph, gland_graph, tissue_transformer, attention_mil, or a layer: gcn, edgeconv, ..."
 
 
 def graph(
     files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Files of cells, or folders of them.")],
     out: Annotated[Path, typer.Option(help="New folder for graphs and pictures.")] = Path("tissue"),
     builder: Annotated[
-        str, typer.Option(help="knn:8, radius:30, radius:5-30, delaunay:60, contact or grid.")
+        str, typer.Option(help="knn:8, radius:30, radius:5-30, delaunay:60, contact, grid, or file: edges of the file.")
     ] = "knn:8",
     mpp: Annotated[float | None, typer.Option(help="Micrometres per pixel of the coordinates.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of the coordinates, um or px, if files do not say it.")] = None,
@@ -49,3 +68,85 @@ def graph(
     if found.set_aside:
         say(f"{len(found.set_aside):,} set aside, all in {out / REJECTED}")
     say(f"{len(graphs):,} graphs in {out / 'graphs'}: graphattn.data.load_graphs({str(out / 'graphs')!r})")
+
+
+def train(
+    graphs: Graphs,
+    out: Annotated[Path, typer.Option(help="New folder for the model.")] = Path("model"),
+    labels: Annotated[Path | None, typer.Option(help="Table of images, patients and labels.")] = None,
+    target: Annotated[str | None, typer.Option(help="Label column; inferred if not given.")] = None,
+    group: Annotated[str | None, typer.Option(help="Patient column; images of one patient stay in one part.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; inferred if not given.")] = None,
+    split: Annotated[str, typer.Option(help=SPLITS)] = "patients",
+    model: Annotated[str, typer.Option(help=MODELS)] = "slide_graph",
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "1",
+    precision: Precision = "32-true",
+    resume: Resume = False,
+    strict: Strict = False,
+    positive: Annotated[str | None, typer.Option(help="Label of the positive class; inferred and reported.")] = None,
+    mixed_patients: Annotated[
+        bool, typer.Option("--mixed-patients", help="Images of one patient may have different labels.")
+    ] = False,
+    divide_patients: Annotated[
+        bool, typer.Option("--divide-patients", help="Images of one patient may be in several parts.")
+    ] = False,
+    escape_formulas: Formulas = False,
+    baselines: Annotated[bool, typer.Option(help="Compare with models of composition on the same split.")] = True,
+    trust: Annotated[bool, typer.Option("--trust", help="Load graphs whose files were changed after saving.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model on GRAPHS, test it on other patients against models of composition, and save it in a folder."""
+    from graphattn.training.folder import checks
+
+    checks.check_folder(out, resume)
+
+    from graphattn.training.recipe import Hardware
+    from graphattn.training.tissue import dividing, slides, workflow
+
+    rule, column = dividing.rule_of(split)
+    wanted = slides.Labels(labels, target, group, column, task, positive, mixed_patients)
+    recipe = workflow.recipe(seed, epochs)
+    plan = workflow.TissuePlan(
+        out,
+        str(graphs),
+        wanted,
+        model,
+        rule,
+        divide_patients,
+        recipe,
+        Hardware(accelerator, devices, precision),
+        baselines,
+        strict,
+        resume,
+        escape_formulas,
+    )
+    workflow.train(slides.open_graphs(graphs, trust), plan, say)
+    say(f"Saved in {out}. To predict: graphattn tissue predict {out} GRAPHS --out predictions.csv")
+
+
+def predict(
+    model: Model,
+    graphs: Graphs,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    escape_formulas: Formulas = False,
+    strict: Strict = False,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Predict the images in GRAPHS; writes a row for each, those that cannot be used with the reason."""
+    from graphattn.training.folder import checks
+
+    checks.check_file(out, str(graphs))
+    checks.read_description(model, "graphs")
+
+    from graphattn.training.tissue import prediction, slides
+
+    fitted = prediction.open_model(model, trust, say)
+    held = slides.open_graphs(graphs, trust)
+    read = prediction.read_for(fitted, held, str(graphs), say)
+    slides.tell_set_aside(list(read.refused.values()), say, strict)
+    prediction.write_predictions(fitted, held, read, out, escape_formulas)
+    say(f"{len(read.graphs):,} of {len(held):,} images predicted, written to {out}")

@@ -7,6 +7,6 @@ from .record import FitRecord as FitRecord
 from .report.page import write_report as write_report
 from .settings import Settings as Settings
 from .splitting import parts as parts
-from .verdict.statistics import paired as paired
 from .verdict.summary import Summary as Summary
+from .verdict.summary import paired as paired
 from .verdict.summary import summary as summary

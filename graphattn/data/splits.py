@@ -7,6 +7,7 @@ Four rules share one signature, ``rule(smiles, labels, *, fractions, seed) -> Sp
 ``from_column`` takes the parts from the data instead.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -17,6 +18,9 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from graphattn.data.molecules.smiles import rdkit_molecule
 
 Fractions = tuple[float, float, float]
+_HELD_OUT = 0.1
+_FEWEST_TO_HOLD_OUT = 20
+_FEWEST_GROUPS = 5
 PARTS = ("training", "validation", "test")
 PART_WORDS = {
     **dict.fromkeys(("train", "training"), 0),
@@ -137,6 +141,31 @@ SPLITS: dict[str, SplitRule] = {
     "scaffold": scaffold,
     "scaffold_balanced": scaffold_balanced,
 }
+
+
+def hold_out(
+    keys: Sequence[str], classes: NDArray[np.int64] | None, seed: int, grouped: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions to train on and to validate on, a tenth; samples with equal keys stay together. Of very few all do both.
+
+    >>> [len(part) for part in hold_out([str(number) for number in range(40)], None, seed=0)]
+    [36, 4]
+    """
+    everything = np.arange(len(keys))
+    if few(keys, grouped):
+        return everything, everything
+    fractions = (1 - _HELD_OUT, _HELD_OUT, 0.0)
+    # Classes of one or two samples each have none to spare.
+    alike = classes is not None and max(Counter(dict(zip(keys, classes.tolist(), strict=True)).values()).values()) > 2
+    rule = stratified if alike else random
+    parts = rule(keys, classes, fractions=fractions, seed=seed)
+    return parts.train, parts.validation
+
+
+def few(keys: Sequence[str], grouped: bool) -> bool:
+    """Whether there are too few samples, or groups, to do without a tenth of them."""
+    different = len(set(keys))
+    return len(keys) < _FEWEST_TO_HOLD_OUT or different < (_FEWEST_GROUPS if grouped else _FEWEST_TO_HOLD_OUT)
 
 
 def from_column(values: Iterable[object]) -> Split:

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from graphattn.data.groups import together
+from graphattn.data.splits import few, hold_out
 from graphattn.data.wording import list_problems
-from graphattn.estimators.targets import Targets, few, hold_out, nodes_held_out
+from graphattn.estimators.targets import Targets, nodes_held_out
 from graphattn.models.by_name.network import Level
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,12 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphattn.data import splits
+from graphattn.data.splits import hold_out
 from graphattn.models.by_name.network import Level
 
-_HELD_OUT = 0.1
-_FEWEST_TO_HOLD_OUT = 20
-_FEWEST_GROUPS = 5
 _MASKS = ("train_mask", "val_mask")
 
 
@@ -89,31 +85,6 @@ def _is_row(each: Any) -> bool:
     if isinstance(each, np.ndarray | Tensor):
         return each.ndim == 1 and len(each) > 0
     return isinstance(each, list | tuple) and len(each) > 0 and not any(map(_is_row, each))
-
-
-def hold_out(
-    keys: Sequence[str], classes: NDArray[np.int64] | None, seed: int, grouped: bool = False
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions to train on and to validate on, a tenth; samples with equal keys stay together. Of very few all do both.
-
-    >>> [len(part) for part in hold_out([str(number) for number in range(40)], None, seed=0)]
-    [36, 4]
-    """
-    everything = np.arange(len(keys))
-    if few(keys, grouped):
-        return everything, everything
-    fractions = (1 - _HELD_OUT, _HELD_OUT, 0.0)
-    # Classes of one or two samples each have none to spare.
-    alike = classes is not None and max(Counter(dict(zip(keys, classes.tolist(), strict=True)).values()).values()) > 2
-    rule = splits.stratified if alike else splits.random
-    parts = rule(keys, classes, fractions=fractions, seed=seed)
-    return parts.train, parts.validation
-
-
-def few(keys: Sequence[str], grouped: bool) -> bool:
-    """Whether there are too few samples, or groups, to do without a tenth of them."""
-    different = len(set(keys))
-    return len(keys) < _FEWEST_TO_HOLD_OUT or different < (_FEWEST_GROUPS if grouped else _FEWEST_TO_HOLD_OUT)
 
 
 def nodes_held_out(

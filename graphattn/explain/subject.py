@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphattn.data.wording import listed
-from graphattn.models.by_name.topologies import prepared
+from graphattn.models.by_name.whole import prepared
 from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.fitting import Ensemble
 
@@ -202,7 +202,7 @@ def likeliest(answer: Tensor) -> int:
 
 def _fitted(model: FittedNetwork) -> Subject:
     """Of a fitted network numbers are hidden by their mean in training, categories by one that no graph had."""
-    start, values = model.network.embedding.get_submodule("start"), "y" in model.scales
+    start, values = model.network.get_submodule("embedding.start"), "y" in model.scales
 
     def unknown(features: Tensor) -> Tensor:
         name = "mean" if features.is_floating_point() else "last"

@@ -34,6 +34,18 @@ def draw_curves(curves: Curves, axes: Axes, names: Sequence[str] = ("loss", "val
     axes.legend(fontsize=8)
 
 
+def draw_losses(curves: Curves, path: Path) -> None:
+    """The training loss and the validation loss, as a file."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 2.6), layout="constrained")
+    names = [name for name in ("loss", "val_loss") if curves.epochs and name in curves.epochs[0]]
+    draw_curves(curves, figure.subplots(), names)
+    with rc_context({"svg.hashsalt": "graphattn"}):  # the same file for the same curves
+        figure.savefig(path, metadata={"Date": None})
+
+
 def draw_training(model: FittedModel, path: Path) -> None:
     """The losses and the validation score of every member of an ensemble, a row each, as a file."""
     from matplotlib import rc_context

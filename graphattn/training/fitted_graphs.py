@@ -116,7 +116,7 @@ class FittedNetwork:
         copies = [plain(graph, form, configuration.reads) for graph in graphs]
         scales = {"y": Scale.of(every)} if values else {}
         inputs = read_inputs(configuration, copies)
-        outputs = every.size(1) if values else int(every.max()) + 1
+        outputs = given.outputs or (every.size(1) if values else int(every.max()) + 1)
         model = network(configuration, size, inputs, outputs, given.level, seed=given.recipe.seed)
         fitted = cls(model, configuration, size, form, inputs, scales, outputs, given.level)
         asked = [prepared(graph, [configuration]) for graph in copies]
@@ -189,7 +189,8 @@ class FittedNetwork:
 
 class Training(NamedTuple):
     """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss, and
-    whether each graph or each node has an answer; and where, as :func:`~graphattn.training.fitting.fit` takes it.
+    whether each graph or each node has an answer; how many classes or values, if not those of the answers; and where, as
+    :func:`~graphattn.training.fitting.fit` takes it.
     """
 
     train: Sequence[int]
@@ -197,6 +198,7 @@ class Training(NamedTuple):
     recipe: Recipe
     loss: Loss
     level: Level = "graph"
+    outputs: int | None = None
     hardware: Hardware | None = None
     folder: Path | None = None
     resume: bool = False

@@ -4,6 +4,7 @@ Every measure takes a weight per molecule for each of B resamples at once: a boo
 all ones is the figure itself. Letters: N molecules, B resamples, K classes, T targets.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,12 +30,19 @@ class Figure(NamedTuple):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]{base}"
 
 
-def figures(task: Task, prediction: Floats, y: Floats, resamples: int = 1000, seed: int = 0) -> dict[str, Figure]:
+def figures(
+    task: Task,
+    prediction: Floats,
+    y: Floats,
+    resamples: int = 1000,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
+) -> dict[str, Figure]:
     """Figures by name: ROC-AUC, PR-AUC, accuracy, MCC, or RMSE, MAE, R2; of several targets their mean.
 
     ``prediction`` is what ``FittedModel.predict`` returns, ``y`` [N, T] the truth with NaN for missing. The interval holds
-    the middle 95 % of ``resamples`` samples of the molecules with replacement. A measure that needs two classes (or two
-    values) is NaN where there is one.
+    the middle 95 % of ``resamples`` samples of the molecules with replacement, or of ``groups`` (patients), whose rows go
+    together. A measure that needs two classes (or two values) is NaN where there is one.
 
     >>> task = Task("regression", ("y",), ())
     >>> truth = np.arange(20.0)[:, None]
@@ -44,27 +52,39 @@ def figures(task: Task, prediction: Floats, y: Floats, resamples: int = 1000, se
     bases = _bases(task, y)
     return {
         name: _figure(values, bases.get(name))
-        for name, values in _sampled(task, prediction, y, resamples, seed).items()
+        for name, values in _sampled(task, prediction, y, resamples, seed, groups).items()
     }
 
 
 def differences(
-    task: Task, first: Floats, second: Floats, y: Floats, resamples: int = 1000, seed: int = 0
+    task: Task,
+    first: Floats,
+    second: Floats,
+    y: Floats,
+    resamples: int = 1000,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, Figure]:
-    """Figures of ``first`` minus those of ``second``, paired: both are measured on the same resamples of the molecules.
+    """Figures of ``first`` minus those of ``second``, paired: both are measured on the same resamples of the molecules, or of
+    ``groups``.
 
     >>> truth = np.arange(20.0)[:, None]
     >>> print(differences(Task("regression", ("y",)), truth + 0.5, truth + 1.0, truth)["MAE"])
     -0.500 [-0.500, -0.500]
     """
-    sampled = [_sampled(task, prediction, y, resamples, seed) for prediction in (first, second)]
+    sampled = [_sampled(task, prediction, y, resamples, seed, groups) for prediction in (first, second)]
     return {name: _figure(values - sampled[1][name], None) for name, values in sampled[0].items()}
 
 
-def _sampled(task: Task, prediction: Floats, y: Floats, resamples: int, seed: int) -> dict[str, Floats]:
+def _sampled(
+    task: Task, prediction: Floats, y: Floats, resamples: int, seed: int, groups: Sequence[str] | None
+) -> dict[str, Floats]:
     """Every measure [1 + resamples]: of the molecules themselves, then of the resamples."""
+    group = np.arange(len(y)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    number = int(group.max(initial=-1)) + 1
     generator = np.random.default_rng(seed)
-    count = generator.multinomial(len(y), np.full(len(y), 1 / max(1, len(y))), size=resamples).astype(float)
+    drawn = generator.multinomial(number, np.full(number, 1 / max(1, number)), size=resamples).astype(float)
+    count = drawn[:, group]
     weight = np.vstack([np.ones(len(y)), count])
     if task.kind == "multiclass":
         return _classes(prediction, y[:, 0].astype(int), weight)

@@ -110,3 +110,17 @@ def test_differences_are_paired(sample):
 
 def test_no_known_labels_give_no_figures():
     assert figures(BINARY, np.zeros((3, 1)), np.full((3, 1), np.nan), resamples=5) == {}
+
+
+def test_rows_of_a_group_are_drawn_together(sample):
+    score, truth, _ = sample
+    rows = score[:, None], truth[:, None].astype(float)
+    whole, grouped = figures(BINARY, *rows), figures(BINARY, *rows, groups=[str(k // 20) for k in range(80)])
+    alone = figures(BINARY, *rows, groups=[f"{k:02}" for k in range(80)])
+    assert alone == whole
+    assert grouped["accuracy"].value == whole["accuracy"].value
+    assert grouped["accuracy"].low != whole["accuracy"].low
+    means = {(np.mean((score[rows] > 0.5) == truth[rows])) for rows in (np.arange(k, k + 20) for k in range(0, 80, 20))}
+    assert min(means) - 1e-12 <= grouped["accuracy"].low <= grouped["accuracy"].high <= max(means) + 1e-12
+    one = differences(BINARY, rows[0], 1 - rows[0], rows[1], groups=["all"] * 80)["accuracy"]
+    assert one.low == one.value == one.high

@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
@@ -22,9 +20,9 @@ from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import label_rows
 from graphattn.data.splits import Split
-from graphattn.training.molecules.baselines import classification_forest, count_fingerprints, regression_forest
+from graphattn.training.molecules.baselines import count_fingerprints
+from graphattn.training.plain_models import STRENGTHS, filled, forest, linear_model, outputs_of
 
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 MARGINS = (0.1, 1.0, 10.0)
 
 Floats = NDArray[np.float64]
@@ -102,26 +100,19 @@ def _majority(settings: Settings, values: bool, seed: int, setting: float) -> An
 
 
 def _linear(settings: Settings, values: bool, seed: int, setting: float) -> Any:
-    return make_pipeline(
-        _mean(), StandardScaler(), Ridge(1 / setting) if values else LogisticRegression(C=setting, max_iter=5000)
-    )
+    return linear_model(values, setting)
 
 
 def _forest(settings: Settings, values: bool, seed: int, setting: float) -> Any:
-    return (regression_forest if values else classification_forest)(settings.trees, seed)
+    return forest(values, settings.trees, seed)
 
 
 def _machine(settings: Settings, values: bool, seed: int, setting: float) -> Any:
     return (
-        make_pipeline(_mean(), StandardScaler(), SVR(C=setting))
+        make_pipeline(filled(), StandardScaler(), SVR(C=setting))
         if values
-        else make_pipeline(_mean(), StandardScaler(), SVC(C=setting))
+        else make_pipeline(filled(), StandardScaler(), SVC(C=setting))
     )
-
-
-def _mean() -> SimpleImputer:
-    """Missing numbers become the mean of the training part."""
-    return SimpleImputer(keep_empty_features=True)
 
 
 def baselines(problem: Problem) -> dict[str, Baseline]:
@@ -177,21 +168,6 @@ def reached(problem: Problem, name: str, split: Split, settings: Settings, seed:
     tested = score(problem.target, labels[test], answers)
     predictions = recorded(problem.target, test, labels[test], answers)
     return Reached(tested, best, {kind.setting: chosen} if kind.setting else {}, seconds, rate, predictions)
-
-
-def outputs_of(model: Any, features: Floats, outputs: int, values: bool) -> Floats:
-    """Outputs of a fitted estimator: a column for each class, 0 or less for one it has not seen; a column of values."""
-    if values:
-        return np.asarray(model.predict(features), dtype=np.float64).reshape(-1, 1)
-    classes = model.classes_.astype(int)
-    if hasattr(model, "predict_proba"):
-        answers, missing = model.predict_proba(features), 0.0
-    else:
-        answers, missing = model.decision_function(features), -np.inf
-        answers = np.stack([-answers, answers], axis=1) if answers.ndim == 1 else answers
-    table = np.full((len(features), outputs), missing if np.isfinite(missing) else answers.min(initial=0.0) - 1)
-    table[:, classes] = answers
-    return table
 
 
 def _as(labels: Floats, values: bool) -> NDArray[Any]:

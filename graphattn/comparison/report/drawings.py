@@ -10,10 +10,9 @@ from typing import NamedTuple, final
 import numpy as np
 
 from graphattn.comparison.verdict import titles
-from graphattn.comparison.verdict.findings import FEWEST, Finding
-from graphattn.comparison.verdict.statistics import PairedDifference
 from graphattn.comparison.verdict.summary import ConfigurationScores
 from graphattn.reports.axes import PlotAxis, around, decades, lowest_shown, together
+from graphattn.training.statistics import FEWEST, Finding, PairedDifference
 
 FIGURES = {
     "entropy": ("Entropy of attention", "share of its maximum: 1 attends to all alike, 0 to one"),
@@ -189,7 +188,7 @@ def average(row: ConfigurationScores, figure: str) -> list[float]:
     """Mean of a figure over fits: one number, or one for each layer; empty where no fit has it.
 
     >>> from graphattn.comparison.record import Fit, FitRecord
-    >>> from graphattn.comparison.verdict.statistics import Interval
+    >>> from graphattn.training.statistics import Interval
     >>> def fit(seed):
     ...     return FitRecord(Fit("p", "gcn", "edges", 0, seed), "ok", "R2", score=0.5, learned={"dirichlet": [seed, 0.0]})
     >>> fits = (fit(1), fit(3))

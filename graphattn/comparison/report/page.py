@@ -11,13 +11,13 @@ from graphattn.comparison.record import FitRecord
 from graphattn.comparison.report import drawings, fits, protocol, tables
 from graphattn.comparison.report.drawings import DifferenceLine
 from graphattn.comparison.verdict import titles
-from graphattn.comparison.verdict.findings import ATTENTION, FEWEST, Findings, finding
+from graphattn.comparison.verdict.findings import ATTENTION, Findings
 from graphattn.comparison.verdict.sentences import Verdict, contrast, undecided, verdict
-from graphattn.comparison.verdict.statistics import ROPE
 from graphattn.comparison.verdict.summary import Summary, summary
 from graphattn.reports.axes import polyline
 from graphattn.reports.numbers import large, seconds
 from graphattn.reports.page import environment
+from graphattn.training.statistics import FEWEST, ROPE, finding
 
 _COSTS = (("seconds_per_epoch", "time per epoch of training", seconds), ("flops", "FLOPs per graph", large))
 

@@ -10,12 +10,11 @@ import numpy as np
 from graphattn.comparison.report import fits
 from graphattn.comparison.report.drawings import FIGURES, average, steps
 from graphattn.comparison.verdict import titles
-from graphattn.comparison.verdict.findings import FEWEST
-from graphattn.comparison.verdict.statistics import PairedDifference
 from graphattn.comparison.verdict.summary import ConfigurationScores, Pair, Summary
 from graphattn.reports.axes import lowest_shown
 from graphattn.reports.numbers import count, ends, large, number, odds, seconds, signed, significance
 from graphattn.reports.tables import ReportTable, TableColumn, TableEntry
+from graphattn.training.statistics import FEWEST, PairedDifference
 
 MOST_WRONG = 50
 """Lines of the table of rows that are always wrong."""

@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 
 from graphattn.comparison.record import FitRecord
-from graphattn.comparison.verdict.statistics import LEVEL, PairedDifference, holm
 from graphattn.comparison.verdict.summary import ConfigurationScores, Summary
+from graphattn.training.statistics import FEWEST, Finding, PairedDifference, finding, holm
 
 ATTENTION = ("attention", "edge_attention", "gat", "gatv2")
 """Layers with attention weights."""
@@ -21,39 +21,12 @@ WITH_EDGES = "edge_attention"
 """The layer that is given more than the others: features of edges and distances."""
 FLOORS = ("majority", "mean")
 """Baselines that predict the same for every graph."""
-LIKELY = 0.9
-"""Probability from which two configurations are called equal in practice."""
-FEWEST = 3
-"""Fewer resamplings decide nothing: two differences are alike by chance too easily, and then seem certain."""
 APART = 0.05
 """Parameter counts further apart than this share are not equal."""
 STILL_BETTER = 0.1
 """Share of fits with their best epoch at the end above which training was too short."""
 
-Finding = Literal["better", "worse", "equal", "open"]
 TURNED: dict[Finding, Finding] = {"better": "worse", "worse": "better", "equal": "equal", "open": "open"}
-
-
-def finding(difference: PairedDifference, adjusted: float | None = None) -> Finding:
-    """Equal in practice if that is likely; else better or worse if the interval excludes 0; else open.
-
-    Of one difference among several, p has to be below 0.05 after it was ``adjusted`` for them as well. Fewer than three
-    resamplings leave it open.
-
-    >>> from graphattn.comparison.verdict.statistics import paired
-    >>> found = paired([0.03, 0.04, 0.03, 0.04], ratio=0.125, rope=0.01)
-    >>> finding(found), finding(found, adjusted=0.2)
-    ('better', 'open')
-    """
-    if difference.resamplings < FEWEST:
-        return "open"
-    if difference.equal >= LIKELY:
-        return "equal"
-    if adjusted is not None and not adjusted < 1 - LEVEL:
-        return "open"
-    if difference.interval.low > 0:
-        return "better"
-    return "worse" if difference.interval.high < 0 else "open"
 
 
 def excludes_zero(difference: PairedDifference) -> bool:

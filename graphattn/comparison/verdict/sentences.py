@@ -13,20 +13,17 @@ from graphattn.comparison.verdict import titles
 from graphattn.comparison.verdict.findings import (
     APART,
     ATTENTION,
-    FEWEST,
     STILL_BETTER,
     WITH_EDGES,
-    Finding,
     Findings,
     JudgedPair,
     bounded,
     excludes_zero,
-    finding,
     within,
 )
-from graphattn.comparison.verdict.statistics import Interval, PairedDifference
 from graphattn.comparison.verdict.summary import RANGES, ConfigurationScores, Effect, Summary
 from graphattn.reports.numbers import capital, count, listed, number, probability, significance, times
+from graphattn.training.statistics import FEWEST, VERBS, Finding, Interval, PairedDifference, finding
 
 FEW_SPLITS = 5
 
@@ -93,7 +90,7 @@ def verdict(summary: Summary) -> Verdict:
 def undecided(difference: PairedDifference, p: float, family: int) -> str:
     """Why a difference is not decided although its interval excludes 0: p, adjusted; else nothing.
 
-    >>> from graphattn.comparison.verdict.statistics import paired
+    >>> from graphattn.training.statistics import paired
     >>> undecided(paired([0.03, 0.04, 0.03, 0.04], ratio=0.125), 0.2, 9)
     'the interval, of this comparison alone, excludes 0, but p is 0.20 after Holm over 9 comparisons'
     >>> undecided(paired([0.03, -0.04, 0.03], ratio=0.125), 0.9, 9)
@@ -252,10 +249,9 @@ def _baselines(found: Findings) -> str:
         inside = f"({by}{'; ' if why else ''}{why})"
         words = f"by {by}" if pair.finding in ("worse", "better") else inside
         groups[pair.finding].append(f"{pair.second.title} {words}")
-    verbs = {"worse": "loses to", "equal": "equals", "open": "is not shown to differ from", "better": "beats"}
     alarms = {"worse": "A baseline is better than", "equal": "A baseline is as good as"}
     first = next((f"{alarms[kind]} the best network: " for kind in ("worse", "equal") if groups[kind]), "")
-    parts = [f"{verbs[kind]} {listed(titles)}" for kind, titles in groups.items() if titles]
+    parts = [f"{VERBS[kind]} {listed(titles)}" for kind, titles in groups.items() if titles]
     best = (
         f"{network.title}, the best network by validation score ({number(network.score.mean)} {found.summary.measure}),"
     )

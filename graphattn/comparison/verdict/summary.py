@@ -15,7 +15,7 @@ import numpy as np
 
 from graphattn.comparison.record import FitRecord, Role
 from graphattn.comparison.verdict import titles
-from graphattn.comparison.verdict.statistics import ROPE, Interval, PairedDifference, holm, interval, paired
+from graphattn.training.statistics import ROPE, Interval, PairedDifference, holm, interval, paired
 
 RANGES = {"ROC-AUC": (0.0, 1.0), "accuracy": (0.0, 1.0), "R2": (-np.inf, 1.0)}
 """Lowest and highest possible score."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree, QhullError
 from torch_geometric.data import Data
 
+from graphattn.data.tissue.edge_features import of_file, with_edge_features
 from graphattn.data.tissue.formats.segmentation import load_labels
 
 Ints = NDArray[np.int64]
@@ -41,7 +42,7 @@ def knn(graph: Data, k: int = 8) -> Data:
     position = _position(graph)
     near = min(k, len(position) - 1)
     if near < 1:
-        return _with_edges(graph, np.empty((2, 0), dtype=np.int64))
+        return _with_edges(graph, np.empty((2, 0), dtype=np.int64), f"knn:{k}")
     order = _in_strips(position)
     found = np.asarray(KDTree(position[order]).query(position[order], k=near + 1)[1])
     own = found == np.arange(len(position))[:, None]
@@ -49,7 +50,7 @@ def knn(graph: Data, k: int = 8) -> Data:
     sender = np.empty((len(position), near), dtype=np.int64)
     sender[order] = order[found[~own].reshape(len(position), near)]
     receiver = np.repeat(np.arange(len(position)), near)
-    return _with_edges(graph, np.stack([sender.ravel(), receiver]))
+    return _with_edges(graph, np.stack([sender.ravel(), receiver]), f"knn:{k}")
 
 
 def _in_strips(position: Floats) -> Ints:
@@ -75,7 +76,8 @@ def radius(graph: Data, r: float | Sequence[float]) -> Data:
     if not 0 <= least <= most < float("inf") or most <= 0:
         raise ValueError(f"expected a distance above 0, or two that rise, as r, got {r!r}")
     position = _position(graph)
-    return _with_edges(graph, _both_ways(_within(position, least, most)))
+    reach = f"{least:g}-{most:g}" if least else f"{most:g}"
+    return _with_edges(graph, _both_ways(_within(position, least, most)), f"radius:{reach}")
 
 
 def _within(position: Floats, least: float, most: float) -> Ints:
@@ -110,7 +112,7 @@ def delaunay(graph: Data, max_length: float | None = None) -> Data:
     pairs = _triangulated(position)
     if max_length is not None:
         pairs = pairs[np.linalg.norm(position[pairs[:, 0]] - position[pairs[:, 1]], axis=1) <= max_length]
-    return _with_edges(graph, _both_ways(pairs))
+    return _with_edges(graph, _both_ways(pairs), "delaunay" if max_length is None else f"delaunay:{max_length:g}")
 
 
 def _triangulated(position: Floats) -> Ints:
@@ -174,7 +176,7 @@ def contact(graph: Data, labels: str | Path | NDArray[Any] | None = None, *, cor
     if strange := set(pairs.ravel().tolist()) - set(number):
         raise ValueError(f"the label image has object {min(strange)}, which image {graph.get('image')!r} has not")
     ends = np.array([number[name] for name in pairs.ravel().tolist()], dtype=np.int64).reshape(-1, 2)
-    return _with_edges(graph, _both_ways(ends))
+    return _with_edges(graph, _both_ways(ends), "contact")
 
 
 def _numbers_of_objects(graph: Data) -> dict[int, int]:
@@ -216,9 +218,9 @@ def grid(graph: Data, step: float | None = None, *, diagonal: bool = False) -> D
         raise ValueError(f"expected a distance above 0 as step, got {step!r}")
     position = _position(graph)
     if len(position) < 2:
-        return _with_edges(graph, np.empty((2, 0), dtype=np.int64))
+        return _with_edges(graph, np.empty((2, 0), dtype=np.int64), "grid")
     step = step or float(graph.get("step") or 0.0) or float(np.median(KDTree(position).query(position, k=2)[0][:, 1]))
-    return _with_edges(graph, _both_ways(_within(position, 0.5 * step, (1.6 if diagonal else 1.25) * step)))
+    return _with_edges(graph, _both_ways(_within(position, 0.5 * step, (1.6 if diagonal else 1.25) * step)), "grid")
 
 
 BUILDERS: dict[str, Callable[..., Data]] = {
@@ -227,6 +229,7 @@ BUILDERS: dict[str, Callable[..., Data]] = {
     "delaunay": delaunay,
     "contact": contact,
     "grid": grid,
+    "file": of_file,
 }
 
 
@@ -242,8 +245,8 @@ def builder(text: str) -> Callable[[Data], Data]:
     name, _, number = text.partition(":")
     if name not in BUILDERS:
         raise ValueError(f"expected one of {', '.join(BUILDERS)} as the builder, got {text!r}")
-    if name == "contact" and number:
-        raise ValueError(f"contact takes no number, got {text!r}")
+    if name in ("contact", "file") and number:
+        raise ValueError(f"{name} takes no number, got {text!r}")
     if name == "radius" and not number:
         raise ValueError("radius needs a distance, such as radius:30")
     try:
@@ -281,26 +284,8 @@ def _both_ways(pairs: Ints) -> Ints:
     return np.stack([keys % count, keys // count])
 
 
-def _with_edges(graph: Data, edge_index: Ints) -> Data:
+def _with_edges(graph: Data, edge_index: Ints, rule: str) -> Data:
     built = graph.clone()
     built.edge_index = torch.from_numpy(np.ascontiguousarray(edge_index))
+    built.builder = rule
     return with_edge_features(built)
-
-
-def with_edge_features(graph: Data) -> Data:
-    """A copy with ``edge_attr`` ``[E, 3]``: distance, and the direction from receiver to sender as a unit vector, 0 where both
-    share a place; and in a fourth column, where cells have types, whether both are of the same. ``edge_feature_names`` names
-    them.
-    """
-    built = graph.clone()
-    sender, receiver = graph["edge_index"]
-    apart = graph["pos"][sender] - graph["pos"][receiver]
-    distance = apart.norm(dim=1, keepdim=True)
-    columns = [distance, torch.where(distance > 0, apart / distance, 0.0)]
-    names = ["distance", "direction x", "direction y"]
-    if "cell_type" in graph:
-        types = graph["cell_type"]
-        columns.append(((types[sender] == types[receiver]) & (types[sender] >= 0)).float()[:, None])
-        names.append("same type")
-    built.edge_attr, built.edge_feature_names = torch.cat(columns, dim=1), names
-    return built

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphattn.data.labels import count_labels, is_number, key_of
+from graphattn.data.tissue.edge_features import of_file
 from graphattn.data.tissue.numbers import MISSING
 from graphattn.data.wording import listed
 
@@ -332,6 +333,7 @@ def _graph(image: ImageCells, scale: _Scale, names: tuple[str, ...], types: Sequ
         graph[name] = texts
     if image.edge_index is not None:
         graph.edge_index = torch.from_numpy(image.edge_index)
+        graph = of_file(graph)
     return graph
 
 

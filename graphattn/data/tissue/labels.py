@@ -30,6 +30,7 @@ def label_images(
     label: str | None = None,
     patient: str | None = None,
     mixed_patients: bool = False,
+    keep: Sequence[str] = (),
 ) -> Tissue:
     """Graphs with the labels and patients of a table, one row an image; those without a label are set aside.
 
@@ -41,8 +42,9 @@ def label_images(
         labels: a table (CSV, TSV) with columns of images and labels, and of patients.
         image: column of images, by its name if not given.
         label: column of labels.
-        patient: column of patients; without one each image is a patient of its own.
+        patient: column of patients; without one patients are those of the graphs, or each image is a patient of its own.
         mixed_patients: whether a patient's images may have different labels.
+        keep: further columns, whose cells graphs then have by name as ``label_columns``, such as that of a split.
 
     Raises:
         FileNotFoundError: there is no such table.
@@ -52,19 +54,16 @@ def label_images(
     records = read_records(path)
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
     names = _columns(columns, {"image": image, "y": label, "patient": patient}, path)
+    kept_columns = [pick(columns, name, path) for name in keep]
     notes = [f"{path.name}: {note}" for note in records.notes]
     notes.append(f"{path.name}: " + ", ".join(f"{what} from {name!r}" for what, name in names.items() if name))
     set_aside = [SetAside(path.name, f"line {records.lines[row]}", why) for row, why in records.faults.items()]
     whole = [row for row in range(len(records.lines)) if row not in records.faults]
     columns = {name: [cells[row] for row in whole] for name, cells in columns.items()}
-    rows = _rows(columns, names, [records.lines[row] for row in whole], path, set_aside)
+    rows = _rows(columns, names, kept_columns, [records.lines[row] for row in whole], path, set_aside)
     matched = _match([str(graph["image"]) for graph in graphs], rows, path, set_aside)
-    if names["patient"] is None:
-        notes.append(
-            f"{path.name} has no column of patients: each image is a patient of its own, so images of one patient may fall on "
-            "both sides of a split"
-        )
-    elif not mixed_patients:
+    notes += _patients(graphs, matched, path)
+    if not mixed_patients:
         _drop_mixed(matched, path, set_aside)
     kept = []
     for at, graph in enumerate(graphs):
@@ -75,18 +74,31 @@ def label_images(
     labelled = with_labels([graph for graph, _ in kept], [row.label for _, row in kept])
     for graph, (_, row) in zip(labelled, kept, strict=True):
         graph.patient = row.patient or str(graph["image"])
+        if kept_columns:
+            graph.label_columns = row.kept
     return Tissue(labelled, set_aside, notes)
+
+
+def _patients(graphs: Sequence[Data], matched: dict[int, _Row], path: Path) -> list[str]:
+    """Rows without a patient get that of their graph; a note about images that have none."""
+    for at, row in matched.items():
+        row.patient = row.patient or str(graphs[at].get("patient") or "")
+    alone = [row.image for row in matched.values() if not row.patient]
+    if not alone:
+        return []
+    what = f"{path.name} has no column of patients" if len(alone) == len(matched) else f"no patient of {listed(alone)}"
+    return [f"{what}: each image is a patient of its own, so images of one patient may fall on both sides of a split"]
 
 
 class _Row:
     """A row of the table: its line, the image it names, and what it says of it."""
 
-    def __init__(self, line: int, image: str, label: str, patient: str) -> None:
-        self.line, self.image, self.label, self.patient = line, image, label, patient
+    def __init__(self, line: int, image: str, label: str, patient: str, kept: dict[str, str]) -> None:
+        self.line, self.image, self.label, self.patient, self.kept = line, image, label, patient, kept
 
     @property
-    def says(self) -> tuple[str, str]:
-        return key_of(self.label), self.patient
+    def says(self) -> tuple[str, ...]:
+        return key_of(self.label), self.patient, *self.kept.values()
 
 
 def _columns(
@@ -112,13 +124,14 @@ def _columns(
 def _rows(
     columns: Mapping[str, Sequence[str]],
     names: Mapping[str, str | None],
+    kept: Sequence[str],
     lines: Sequence[int],
     path: Path,
     set_aside: list[SetAside],
 ) -> list[_Row]:
     rows = []
     cells = [columns[name] if name else [""] * len(lines) for name in (names["image"], names["y"], names["patient"])]
-    for line, image, label, patient in zip(lines, *cells, strict=True):
+    for at, (line, image, label, patient) in enumerate(zip(lines, *cells, strict=True)):
         if not image.strip():
             set_aside.append(SetAside(path.name, f"line {line}", "it names no image"))
         elif label.strip().lower() in MISSING | {"inf", "-inf"}:
@@ -128,7 +141,8 @@ def _rows(
             set_aside.append(SetAside(path.name, f"line {line}", reason))
         else:
             patient = "" if patient.strip().lower() in MISSING else patient.strip()
-            rows.append(_Row(line, image.strip(), label.strip(), patient))
+            more = {name: columns[name][at].strip() for name in kept}
+            rows.append(_Row(line, image.strip(), label.strip(), patient, more))
     return rows
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from graphattn.training.folder.checks import DESCRIPTION, kind_of, read_description
 from graphattn.training.folder.reliability import reliability_sentences
 
+_MOST_COLUMNS = 3  # of models side by side; more stand one below the other
+
 
 def card(described: Mapping[str, Any]) -> str:
     """Markdown from what ``FittedModel.describe`` returns: what is predicted, how well, how it was made and is used."""
@@ -57,14 +59,20 @@ def graph_card(described: Mapping[str, Any]) -> str:
         "",
         f"Predicts, of {of}, {predicts}. Made by graphattn {described['versions']['graphattn']}.",
         "",
+        *_interrupted(described),
+        *_figures(described, "images", "patients"),
+        *_curves(described),
         "## How it was made",
         "",
         f"- Network: {layer} on {topology}, {_pairs(described['size'])}.",
         f"- Parameters of the estimator: {_pairs(described.get('parameters', {}))}.",
+        *_data(described),
+        *_tissue(described),
         f"- Versions: {_pairs(described['versions'])}.",
         "",
         "## Use",
         "",
+        *_commands(described),
         "```python",
         "import graphattn",
         "",
@@ -87,6 +95,28 @@ def card_of(folder: Path) -> str:
         return card(described) if kind == "molecules" else graph_card(described)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
+
+
+def _tissue(described: Mapping[str, Any]) -> list[str]:
+    """What graphs of tissue have to consist of."""
+    if not (form := described.get("tissue")):
+        return []
+    names = {name: ", ".join(form[name]) or "none" for name in ("features", "types", "edges")}
+    mpp = f" of {'-'.join(dict.fromkeys(f'{each:g}' for each in form['mpp']))} um per pixel" if form["mpp"] else ""
+    return [
+        f"- Reads: measurements {names['features']}; types of cells {names['types']}; of edges {names['edges']}.",
+        f"- Graphs: positions in {form['unit'] or 'no known unit'}{mpp}, edges by {form['builder'] or 'no known builder'}.",
+    ]
+
+
+def _commands(described: Mapping[str, Any]) -> list[str]:
+    if "tissue" not in described:
+        return []
+    commands = [
+        "tissue predict THIS_FOLDER GRAPHS --out predictions.csv",
+        "tissue explain THIS_FOLDER GRAPHS --out explained",
+    ]
+    return ["```", *(f"graphattn {command}" for command in commands), "```", ""]
 
 
 def _escaped(value: Any) -> Any:
@@ -112,18 +142,29 @@ def _interrupted(described: Mapping[str, Any]) -> list[str]:
     return ["**Training was interrupted**: these are the best weights up to then. `--resume` goes on.", ""]
 
 
-def _figures(described: Mapping[str, Any]) -> list[str]:
+def _figures(described: Mapping[str, Any], samples: str = "molecules", drawn: str = "") -> list[str]:
     metrics, split = described.get("metrics"), described.get("split")
     if not metrics or not split:
         return []
     columns = list(metrics)
+    if len(columns) > _MOST_COLUMNS:
+        metrics = {name: {column: metrics[column].get(name) for column in columns} for name in metrics[columns[0]]}
+        columns = list(metrics)
     rows = [
         f"| {name} | " + " | ".join(_cell(metrics[column].get(name)) for column in columns) + " |"
         for name in metrics[columns[0]]
     ]
-    title = f"## Figures on the test part ({split['test']:,} molecules, split: {split['rule']}, seed {split['seed']})"
+    title = f"## Figures on the test part ({split['test']:,} {samples}, split: {split['rule']}, seed {split['seed']})"
     head = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    return [title, "", *head, *rows, "", "In brackets: 95 % bootstrap interval over the test molecules.", ""]
+    return [
+        title,
+        "",
+        *head,
+        *rows,
+        "",
+        f"In brackets: 95 % bootstrap interval over the {drawn or f'test {samples}'}.",
+        "",
+    ]
 
 
 def _curves(described: Mapping[str, Any]) -> list[str]:

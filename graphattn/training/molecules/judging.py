@@ -1,26 +1,25 @@
 """How good a trained model is: figures on the test part, beside forests, and how far to rely on its predictions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.table import Table
 
 from graphattn.data.molecules.prepare import Molecules
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
 from graphattn.training.folder.reliability import reliability_sentences
 from graphattn.training.folder.weights import plain
-from graphattn.training.metrics import Figure, differences, figures
+from graphattn.training.metrics import differences, figures
 from graphattn.training.molecules.baselines import TREES, baselines
 from graphattn.training.molecules.objective import SCORES, score
 from graphattn.training.molecules.reliability.measuring import Wanted, assess_on, measure_on
 from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.telling import Say, tell_figures
 
-Say = Callable[[Any], None]
 OURS = "graph transformer"
 
 
@@ -93,25 +92,6 @@ def compare(
         verdict = "not distinguishable" if figure.low <= 0 <= figure.high else "distinguishable"
         say(f"{measure}, {OURS} minus {name}: {figure} ({verdict} on these molecules)")
     return {name: {measure: figure._asdict() for measure, figure in row.items()} for name, row in found.items()}
-
-
-def tell_figures(found: dict[str, dict[str, Figure]], title: str, say: Say) -> None:
-    """Says the figures of several models, or of several groups of molecules, side by side."""
-    table = Table("", *found)
-    for measure in next(iter(found.values())):
-        row = [column[measure] for column in found.values()]
-        bases = {f"{figure.base:.3f}" for figure in row if figure.base is not None}
-        common = f"\n(base rate {bases.pop()})" if len(bases) == 1 else ""
-        each = [f"\n(base rate {figure.base:.3f})" if figure.base is not None and not common else "" for figure in row]
-        table.add_row(measure + common, *(_cell(figure) + base for figure, base in zip(row, each, strict=True)))
-    say(title)
-    say(table)
-    say("in brackets: 95 % bootstrap interval over the molecules")
-
-
-def _cell(figure: Figure) -> str:
-    value, _, interval = str(figure._replace(base=None)).partition(" ")
-    return f"{value}\n{interval}".strip()
 
 
 def _validation(model: FittedModel, found: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:

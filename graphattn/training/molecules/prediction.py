@@ -22,10 +22,11 @@ from graphattn.data.wording import STANDARD_STREAM
 from graphattn.data.writing import write_csv
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
-from graphattn.training.molecules.judging import Say, labels_of
+from graphattn.training.molecules.judging import labels_of
 from graphattn.training.molecules.reliability.columns import prediction_columns, thresholds_of
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.molecules.workflow import check_strict, fingerprint, tell_large, tell_rejected
+from graphattn.training.telling import Say
 
 Watch = Callable[[int, Sequence[Rejected]], None]
 """Called after each part of a table with the number of its rows and those of them that were set aside."""

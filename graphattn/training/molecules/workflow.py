@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import lightning.pytorch as pl
 import numpy as np
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
@@ -27,11 +25,12 @@ from graphattn.data.wording import listed
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folder.checks import check_folder, writing
 from graphattn.training.molecules.ensemble import fit_molecules
-from graphattn.training.molecules.judging import Say, Trained, judge, labels_of
+from graphattn.training.molecules.judging import Trained, judge, labels_of
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
-from graphattn.training.runs import Interrupted, clear, quiet
+from graphattn.training.runs import Interrupted, clear
+from graphattn.training.telling import Say, check_hardware
 
 CURVES = "curves.svg"
 
@@ -100,21 +99,6 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     if plan.report is not None:
         plan.report(Trained(model, molecules, split, found), plan.out)
     return model
-
-
-def check_hardware(hardware: Hardware) -> None:
-    """Check that Lightning knows the accelerator and has it.
-
-    Raises:
-        ValueError: it does not, or an unknown word.
-    """
-    words = {name: value for name, value in dataclasses.asdict(hardware).items() if name != "threads"}
-    try:
-        with quiet():
-            pl.Trainer(**words, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, ImportError, ValueError, RuntimeError) as error:
-        asked = ", ".join(f"{name} {value}" for name, value in words.items())
-        raise ValueError(f"cannot train with {asked}: {str(error).splitlines()[0]}") from None
 
 
 def open_divided(

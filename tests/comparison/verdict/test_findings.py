@@ -4,8 +4,8 @@ import pytest
 
 from graphattn.comparison.verdict.findings import Findings
 from graphattn.comparison.verdict.sentences import verdict
-from graphattn.comparison.verdict.statistics import holm
 from graphattn.comparison.verdict.summary import summary
+from graphattn.training.statistics import holm
 from tests.comparison.made_records import failed, made, record
 
 NOISE = [0.004, -0.003, 0.001, -0.004, 0.003, 0.0, -0.002, 0.001]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphattn.comparison.verdict.statistics import holm, interval, paired
 from graphattn.comparison.verdict.summary import summary
+from graphattn.training.statistics import holm, interval, paired
 from tests.comparison.made_records import failed, flat, made, of_scores, record
 
 ATTENTION, GCN = "attention on edges", "gcn on edges"

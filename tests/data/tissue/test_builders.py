@@ -166,7 +166,7 @@ def test_a_word_names_a_builder(text):
         (lambda: tissue.contact(scattered(3)), "was not read from a label image"),
         (
             lambda: tissue.builder("nearest:3"),
-            "one of knn, radius, delaunay, contact, grid as the builder, got 'nearest:3'",
+            "one of knn, radius, delaunay, contact, grid, file as the builder, got 'nearest:3'",
         ),
         (lambda: tissue.builder("knn:many"), "a number behind knn:, got 'many'"),
         (lambda: tissue.builder("knn:2-3"), "one number behind knn:, got '2-3'"),
@@ -191,3 +191,24 @@ def test_another_label_image_is_refused():
     other[:2], other[2:] = 1, 77
     with pytest.raises(ValueError, match="object 77, which image 'labels_touching_3x3' has not"):
         tissue.contact(graph, other)
+
+
+def test_edges_of_files_have_the_features_of_built_ones():
+    (graph,) = tissue.read(CASES / "steinbock", mpp=1.0)[:1]
+    assert graph.builder == "file"
+    assert graph.edge_feature_names[:3] == ["distance", "direction x", "direction y"]
+    sender, receiver = graph.edge_index
+    assert torch.allclose(graph.edge_attr[:, 0], (graph.pos[sender] - graph.pos[receiver]).norm(dim=1))
+    kept = tissue.builder("file")(graph)
+    assert kept.edge_index.equal(graph.edge_index)
+    assert tissue.knn(graph, 2).builder == "knn:2"
+    with pytest.raises(ValueError, match=r"the file of image 'a' holds no edges: join neighbours by knn:8"):
+        tissue.builder("file")(Data(pos=torch.zeros(1, 2), image="a"))
+    with pytest.raises(ValueError, match="file takes no number, got 'file:3'"):
+        tissue.builder("file:3")
+
+
+def test_builders_say_their_rule():
+    graph = Data(pos=torch.rand(9, 2))
+    rules = ["knn:3", "radius:0.5", "radius:0.1-0.5", "delaunay", "delaunay:0.5", "grid"]
+    assert [tissue.builder(rule)(graph).builder for rule in rules] == rules

@@ -99,3 +99,15 @@ def test_read_takes_the_table_of_labels():
     graphs = tissue.read(CASES / "cohort_cells.csv", unit="um", labels=CASES / "cohort_labels_clean.csv")
     assert len(graphs) == 8
     assert all("patient" in graph for graph in graphs)
+
+
+def test_columns_that_are_kept_and_patients_that_graphs_have(tmp_path):
+    path = table(tmp_path, "image,y,fold\na,1,2\nb,0,1\nc,0,1\n")
+    graphs = images("a", "b", "c")
+    graphs[0].patient, graphs[1].patient = "P1", "P2"
+    found = tissue.label_images(graphs, path, keep=["fold"])
+    assert [graph.label_columns for graph in found.graphs] == [{"fold": "2"}, {"fold": "1"}, {"fold": "1"}]
+    assert [graph.patient for graph in found.graphs] == ["P1", "P2", "c"]
+    assert any(note.startswith("no patient of 'c': each image is a patient of its own") for note in found.notes)
+    with pytest.raises(ValueError, match="has no column 'part'"):
+        tissue.label_images(graphs, path, keep=["part"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,19 @@ from scipy import stats
 
 LEVEL = 0.95
 ROPE = 0.01
+LIKELY = 0.9
+"""Probability from which two models are called equal in practice."""
+FEWEST = 3
+"""Fewer resamplings decide nothing: two differences are alike by chance too easily, and then seem certain."""
+
+Finding = Literal["better", "worse", "equal", "open"]
+VERBS: dict[Finding, str] = {
+    "worse": "loses to",
+    "equal": "equals",
+    "open": "is not shown to differ from",
+    "better": "beats",
+}
+"""What is said of the first of two models."""
 
 
 class Interval(NamedTuple):
@@ -125,6 +138,27 @@ def paired(differences: ArrayLike, ratio: float, rope: float = ROPE) -> PairedDi
         t = effect = float(np.copysign(np.inf, mean)) if mean else 0.0
         p = 0.0 if mean else 1.0
     return PairedDifference(interval(values, ratio), t, p, effect, worse, max(0.0, 1 - worse - better), better, size)
+
+
+def finding(difference: PairedDifference, adjusted: float | None = None) -> Finding:
+    """Equal in practice if that is likely; else better or worse if the interval excludes 0; else open.
+
+    Of one difference among several, p has to be below 0.05 after it was ``adjusted`` for them as well. Fewer than three
+    resamplings leave it open.
+
+    >>> found = paired([0.03, 0.04, 0.03, 0.04], ratio=0.125, rope=0.01)
+    >>> finding(found), finding(found, adjusted=0.2)
+    ('better', 'open')
+    """
+    if difference.resamplings < FEWEST:
+        return "open"
+    if difference.equal >= LIKELY:
+        return "equal"
+    if adjusted is not None and not adjusted < 1 - LEVEL:
+        return "open"
+    if difference.interval.low > 0:
+        return "better"
+    return "worse" if difference.interval.high < 0 else "open"
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from graphattn.comparison.verdict.statistics import Interval, holm, interval, paired
+from graphattn.training.statistics import Interval, holm, interval, paired
 from tests.comparison.made_records import flat
 
 DIFFERENCES = [0.031, 0.012, 0.024, -0.004, 0.019, 0.027, 0.008, 0.015, 0.022, 0.010]

@@ -1,0 +1,227 @@
+"""Saved tissue graphs and a table of labels to what a model learns: graphs of one form, labels, patients, what is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, final
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch_geometric.data import Data
+
+from graphattn.data.reading import read_records
+from graphattn.data.stored import GRAPHS, load_graphs
+from graphattn.data.tasks import Kind, Task, guess_task, is_told_by_words
+from graphattn.data.tissue.cells import SetAside, Tissue
+from graphattn.data.tissue.labels import label_images
+from graphattn.data.wording import listed
+from graphattn.training.telling import Say
+from graphattn.training.tissue.inputs import TissueForm
+
+_MOST_SAID = 5
+
+
+@final
+@dataclass(frozen=True)
+class Labels:
+    """Where labels of images come from, and what they are.
+
+    Args:
+        table: of images, patients and labels; if not given, graphs hold their ``y``.
+        target: its column of labels; inferred if not given.
+        group: its column of patients, or the name of an attribute of graphs; inferred if not given.
+        split: its column of parts, folds or groups, if that is what divides images.
+        kind: of task: ``binary``, ``multiclass`` or ``regression``; inferred if not given.
+        positive: label of the positive class.
+        mixed_patients: whether a patient's images may have different labels.
+    """
+
+    table: Path | None = None
+    target: str | None = None
+    group: str | None = None
+    split: str | None = None
+    kind: Kind | str | None = None
+    positive: str | None = None
+    mixed_patients: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Slides:
+    """Images to learn from.
+
+    Attributes:
+        graphs: as a model reads them.
+        y: classes or values, ``[N, 1]``.
+        task: what is learned.
+        patients: of each image.
+        cells: of each image in the column of splits, if there is one.
+        form: of the graphs, by name.
+        set_aside: what cannot be used.
+    """
+
+    graphs: list[Data]
+    y: NDArray[np.float32]
+    task: Task
+    patients: list[str]
+    cells: list[str] | None
+    form: TissueForm
+    set_aside: list[SetAside]
+
+    @property
+    def classes(self) -> NDArray[np.int64] | None:
+        """Of each image, where classes are learned."""
+        return None if self.task.kind == "regression" else self.y[:, 0].astype(np.int64)
+
+
+def open_graphs(folder: str | Path, trust: bool = False) -> list[Data]:
+    """The graphs in a folder that ``graphattn tissue graph`` or ``save_graphs`` wrote.
+
+    Raises:
+        ValueError: it holds none; as :func:`~graphattn.data.stored.load_graphs`.
+    """
+    folder = Path(folder)
+    inside = folder / "graphs"
+    graphs = load_graphs(inside if not (folder / GRAPHS).is_file() and inside.is_dir() else folder, trust=trust)
+    if not graphs:
+        raise ValueError(f"{folder} holds no graph")
+    for at, graph in enumerate(graphs):
+        if not isinstance(graph.get("image"), str):
+            graph.image = f"graph {at}"
+    return graphs
+
+
+def read_slides(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -> Slides:
+    """The labelled images that can be used; says what is inferred and what is set aside.
+
+    Args:
+        graphs: of :func:`open_graphs`.
+        labels: where their labels come from.
+        source: what the graphs are called in messages.
+        say: receives sentences.
+
+    Raises:
+        ValueError: no labels; labels that cannot be learned; no image that can be used.
+    """
+    found = _labelled(graphs, labels, source)
+    for note in found.notes:
+        say(note)
+    if not found.graphs:
+        raise ValueError(f"no image has a label: {'; '.join(map(str, found.set_aside[:_MOST_SAID]))}")
+    form = TissueForm.of(found.graphs)
+    set_aside, usable = list(found.set_aside), list[Data]()
+    for graph in found.graphs:
+        if why := form.misfit(graph):
+            set_aside.append(SetAside(source, f"image {graph['image']!r}", why))
+        else:
+            usable.append(graph)
+    if not usable:
+        raise ValueError(f"no image can be used: {'; '.join(map(str, set_aside[:_MOST_SAID]))}")
+    if all(graph.edge_index is None for graph in usable):
+        raise ValueError(
+            f"the graphs in {source} have no edges: join neighbours with graphattn tissue graph --builder knn:8"
+        )
+    name = labels.target or "y"
+    frame = pd.DataFrame({name: [_text(graph) for graph in usable]}, dtype=object)
+    task, sentence = guess_task(frame, cast(Kind | None, labels.kind), labels.positive)
+    say(sentence)
+    if task.kind == "binary" and not labels.positive and not is_told_by_words(task.classes):
+        last = f"{task.classes[1]!r} is positive only because it comes last in the alphabet"
+        say(f"{last}; --positive names the positive class")
+    y, rejected = task.encode(frame)
+    set_aside += [SetAside(source, f"image {usable[row]['image']!r}", why) for row, why in rejected]
+    rows = [row for row in range(len(usable)) if row not in dict(rejected)]
+    kept = [usable[row] for row in rows]
+    cells = None if labels.split is None else [str(graph["label_columns"][labels.split]) for graph in kept]
+    patients = [str(graph.get("patient") or graph["image"]) for graph in kept]
+    return Slides([form.applied(graph) for graph in kept], y[rows], task, patients, cells, form, set_aside)
+
+
+def tell_set_aside(set_aside: Sequence[SetAside], say: Say, strict: bool = False) -> None:
+    """Says what was set aside, the first few by name.
+
+    Raises:
+        ValueError: something was, and ``strict`` allows none.
+    """
+    if strict and set_aside:
+        raise ValueError(f"set aside: {len(set_aside):,}, and strict allows none; the first: {set_aside[0]}")
+    for each in set_aside[:_MOST_SAID]:
+        say(f"set aside: {each}")
+    if len(set_aside) > _MOST_SAID:
+        say(f"set aside: {len(set_aside) - _MOST_SAID:,} more")
+
+
+def _labelled(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
+    """Graphs with ``y`` and ``patient``."""
+    if labels.table is None:
+        return _of_graphs(graphs, labels, source)
+    columns = read_records(labels.table).columns
+    group = None if labels.group == "patient" else labels.group
+    if group is not None and group not in columns:
+        graphs, group = _grouped(graphs, group, f"{labels.table} and {source} have"), None
+    keep = () if labels.split is None else (labels.split,)
+    return label_images(
+        graphs,
+        labels.table,
+        label=labels.target,
+        patient=group,
+        mixed_patients=labels.mixed_patients,
+        keep=keep,
+    )
+
+
+def _of_graphs(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
+    if labels.target is not None:
+        raise ValueError(f"expected a table, --labels, with the column {labels.target!r}, got none")
+    without = [str(graph["image"]) for graph in graphs if graph.y is None or graph["y"].numel() != 1]
+    if len(without) == len(graphs):
+        raise ValueError(f"the graphs in {source} have no labels: give --labels, a table of image, patient and label")
+    held = [graph for graph in graphs if graph["image"] not in without]
+    if labels.group is not None:
+        held = _grouped(held, labels.group, f"{source} has")
+    notes = []
+    if not any(graph.get("patient") for graph in held):
+        notes.append(
+            f"no patients are known in {source}: each image is a patient of its own, so images of one patient may fall on both "
+            "sides of a split"
+        )
+    if labels.split is not None:
+        if lacking := [str(graph["image"]) for graph in held if labels.split not in graph]:
+            raise ValueError(
+                f"expected a column or an attribute {labels.split!r} to split by; image {lacking[0]!r} has none"
+            )
+        held = [graph.clone().update({"label_columns": {labels.split: str(graph[labels.split])}}) for graph in held]
+    set_aside = [SetAside(source, f"image {name!r}", "it has no label") for name in without]
+    return Tissue(cast("list[Data]", held), set_aside, notes)
+
+
+def _grouped(graphs: Sequence[Data], group: str, where: str) -> list[Data]:
+    lacking = [str(graph["image"]) for graph in graphs if graph.get(group) in (None, "")]
+    if len(lacking) == len(graphs):
+        raise ValueError(f"{where} no {group!r} to keep images together by: name a column of patients with --group")
+    if lacking:
+        raise ValueError(f"expected {group!r} of each image to keep images together by; {listed(lacking)} have none")
+    return [cast(Data, graph.clone().update({"patient": str(graph[group])})) for graph in graphs]
+
+
+def _text(graph: Data) -> str:
+    """A label as it was written."""
+    value = float(graph["y"].reshape(-1)[0])
+    names = graph.get("class_names")
+    if names and value.is_integer() and 0 <= value < len(names):
+        return str(names[int(value)])
+    return "" if np.isnan(value) else f"{value:.12g}"
+
+
+def tensors(y: NDArray[np.float32], task: Task) -> list[torch.Tensor]:
+    """Classes ``[1]`` or values ``[1, 1]`` of each image, as networks learn them.
+
+    >>> tensors(np.array([[1.0]], dtype=np.float32), Task("binary", ("y",), ("no", "yes")))
+    [tensor([1])]
+    """
+    held = torch.from_numpy(y)
+    return list(held[:, None].unbind(0)) if task.kind == "regression" else list(held.long().unbind(0))
