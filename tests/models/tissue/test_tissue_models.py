@@ -131,6 +131,22 @@ def test_inputs_are_those_of_the_training_graphs_without_places():
     assert TissueInputs.of([Data(x=torch.zeros(3, 1), edge_index=torch.empty(2, 0).long())]).degrees == (0, 1)
 
 
+def test_models_are_built_without_weights_for_those_of_a_file():
+    inputs = TissueInputs.of(SLIDES)
+    with torch.device("meta"):
+        empty = [TISSUE_MODELS[name](inputs, 2, "graph", 16) for name in NAMES]
+    assert all(weight.is_meta for model in empty for weight in model.parameters())
+
+
+def test_places_in_the_slide_are_not_read():
+    placed = [Data(x=graph.x.float(), pos=torch.rand(7, 2), edge_index=graph.edge_index) for graph in SLIDES[:1]]
+    for name in NAMES:
+        model = TISSUE_MODELS[name](TissueInputs.of(placed), 2, "graph", 16).eval()
+        before = model(placed[0])
+        placed[0].pos = torch.rand(7, 2)
+        assert torch.equal(model(placed[0]), before)
+
+
 def test_attention_to_all_cells_is_linear_where_slides_are_large():
     inputs = TissueInputs.of(SLIDES)
     found = []
