@@ -13,7 +13,7 @@ demo: $(STAMP)
 	rm -rf build/demo
 	$(BIN)/graphattn train bbb --out build/demo/model
 	$(BIN)/graphattn predict build/demo/model examples/new_molecules.csv --out build/demo/predictions.csv
-	$(BIN)/graphattn explain build/demo/model 'CN1C=NC2=C1C(=O)N(C(=O)N2C)C' 'NC(Cc1ccc(O)c(O)c1)C(=O)O' --out build/demo/atoms
+	$(BIN)/graphattn explain build/demo/model 'CN1C=NC2=C1C(=O)N(C(=O)N2C)C caffeine' 'NC(Cc1ccc(O)c(O)c1)C(=O)O levodopa' --out build/demo/atoms
 	@echo "Model: build/demo/model   predictions: build/demo/predictions.csv   drawings: build/demo/atoms"
 
 test: $(STAMP)

@@ -454,11 +454,24 @@ def test_evaluation_needs_as_many_targets(model, data):
 
 
 def test_explanation_draws_every_molecule_that_can_be_read(model, tmp_path):
-    result = run("explain", model, "CCO", "C1CC", "CCCN", "--out", tmp_path / "atoms")
+    result = run("explain", model, "CCO ethanol", "C1CC", "CCCN", "--out", tmp_path / "atoms")
     assert result.exit_code == 0, result.output
     assert "left out: " in result.stdout
     names = {path.name for path in (tmp_path / "atoms").iterdir()}
-    assert names == {"molecule-1.svg", "molecule-1.png", "molecule-3.svg", "molecule-3.png"}
+    drawn = {f"{name}.{suffix}" for name in ("ethanol", "CCCN", "grid") for suffix in ("svg", "png")}
+    assert names == {*drawn, "contributions.csv"}
+
+
+def test_a_table_is_explained(model, tmp_path):
+    path = write(tmp_path / "new.csv", [("CCO", "a b"), ("C1CC", "x"), ("CCN", "c")], header=("structure", "code"))
+    options = ("--smiles", "structure", "--name", "code", "--common-scale", "--bonds", "--out", tmp_path / "atoms")
+    result = run("explain", model, path, *options)
+    assert result.exit_code == 0, result.output
+    assert "1 row set aside" in result.stdout
+    names = {path.name for path in (tmp_path / "atoms").iterdir()}
+    assert {"a_b.svg", "c.png", "grid.svg", "contributions.csv", "rejected.csv"} <= names
+    assert "strict allows none" in fail("explain", model, path, *options, "--strict")
+    assert "there is no file" in fail("explain", model, tmp_path / "none.csv", "--out", tmp_path / "none")
 
 
 def test_explanation_of_nothing(model, tmp_path):

@@ -7,12 +7,13 @@ the group is masked and when a random connected group of the same size is.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 from sklearn.ensemble import RandomForestClassifier
@@ -27,6 +28,8 @@ from graphattn.data.tasks import guess_task
 from graphattn.explain.attribution import attribute
 from graphattn.explain.molecules.cutting import without
 from graphattn.explain.molecules.subject import Hide, hide, molecule_subject
+from graphattn.training.folder.build import build
+from graphattn.training.molecules import saved
 from graphattn.training.molecules.baselines import TREES, classification_forest, fingerprints
 from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.molecules.saved import FittedModel
@@ -54,12 +57,13 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """A table with the column ``mutagenic``, divided by scaffold with a seed, and how models of it are trained."""
+    """A table with the column ``mutagenic``, divided by scaffold with a seed, and how models of it are trained and kept."""
 
     data: Path
     seed: int
     epochs: int
     members: int
+    models: Path
 
     @cached_property
     def molecules(self) -> Molecules:
@@ -79,34 +83,46 @@ class Setting:
         """1 where a molecule is mutagenic, ``[N]``."""
         return np.array([int(graph["y"]) for graph in self.molecules.graphs])
 
-    def model(self, epochs: int | None = None) -> FittedModel:
-        """The trained model; with 1 epoch of no steps to speak of where weights are to be random, see :meth:`untrained`."""
+    @cached_property
+    def model(self) -> FittedModel:
+        """The trained model, or the one that was kept."""
+        kept = self.models / f"seed-{self.seed}-epochs-{self.epochs}-members-{self.members}"
+        if kept.exists():
+            return saved.load(kept)
         graphs, task = self.molecules.graphs, self.molecules.task
         assert task is not None
         parts = ([graphs[i] for i in part] for part in self.split[:2])
-        recipe = MoleculeRecipe(epochs=epochs or self.epochs, members=self.members, seed=self.seed)
+        recipe = MoleculeRecipe(epochs=self.epochs, members=self.members, seed=self.seed)
         model = fit_molecules(*parts, task, architecture=Architecture().to_dict(), recipe=recipe)
         model.descriptor_names = DESCRIPTOR_NAMES
+        model.save(kept)
         return model
 
+    @cached_property
+    def untrained(self) -> FittedModel:
+        """The same with weights as they are drawn."""
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(self.seed)
+            members = [build(self.model.architecture, 1, len(DESCRIPTOR_NAMES)).eval() for _ in self.model.members]
+        return replace(self.model, members=members)
+
+    @cached_property
     def forest(self) -> RandomForestClassifier:
         """A random forest on ECFP4, of the same training part."""
         rows = self.split.train
         bits = fingerprints([self.molecules.mols[i] for i in rows])
         return classification_forest(TREES, self.seed).fit(bits, self.labels[rows])
 
-    def cases(self, model: FittedModel, part: str) -> list[Case]:
-        """Mutagenic molecules of a part that are predicted so and have exactly one of the groups."""
+    def cases(self, part: str) -> list[Case]:
+        """Mutagenic molecules of a part that are predicted so by the model, and have exactly one of the groups, and more."""
         rows = [int(i) for i in getattr(self.split, part) if self.labels[i] == 1]
-        likely = model.predict([self.molecules.graphs[i] for i in rows])[:, 0] > 0.5
+        likely = self.model.predict([self.molecules.graphs[i] for i in rows])[:, 0] > 0.5
         found = []
         for i in np.array(rows)[likely].tolist():
-            matches = [
-                (kind, atoms)
-                for kind in PATTERNS
-                for atoms in self.molecules.mols[i].GetSubstructMatches(PATTERNS[kind])
-            ]
-            found += [Case(i, *matches[0])] if len(matches) == 1 else []
+            molecule = self.molecules.mols[i]
+            matches = [(kind, atoms) for kind in PATTERNS for atoms in molecule.GetSubstructMatches(PATTERNS[kind])]
+            if len(matches) == 1 and molecule.GetNumHeavyAtoms() > len(matches[0][1]):
+                found.append(Case(i, *matches[0]))
         return found
 
 
@@ -148,11 +164,9 @@ def measure(explain: Explainer, molecules: Sequence[Chem.Mol], cases: Sequence[C
         others = [connected(molecule, case.atoms, generator) for _ in range(RANDOM_GROUPS)]
         atoms, groups = explain(molecule, [case.atoms, *others])
         heavy = [atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetAtomicNum() > 1]
-        named = np.isin(heavy, case.atoms)
-        auc = float(roc_auc_score(named, atoms[heavy])) if 0 < named.sum() < len(named) else None
-        rows.append([case.kind, auc, float(groups[0]), float(groups[1:].mean())])
-    rounded = [[kind, *(None if value is None else round(value, 5) for value in values)] for kind, *values in rows]
-    return {"cases": rounded}
+        auc = float(roc_auc_score(np.isin(heavy, case.atoms), atoms[heavy]))
+        rows.append([case.kind, *(round(value, 5) for value in (auc, float(groups[0]), float(groups[1:].mean())))])
+    return {"cases": rows}
 
 
 def connected(molecule: Chem.Mol, atoms: tuple[int, ...], generator: np.random.Generator) -> tuple[int, ...]:

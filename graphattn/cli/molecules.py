@@ -160,19 +160,40 @@ def evaluate(
 
 def explain(
     model: Model,
-    smiles: Annotated[list[str], typer.Argument(metavar="SMILES...", help="SMILES of the molecules to draw.")],
-    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("atoms"),
+    molecules: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MOLECULES...", help="SMILES, each with a name behind a blank if you like, or one file."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the drawings and numbers.")] = Path("atoms"),
     target: Annotated[str | None, typer.Option(help="Target or class to explain.")] = None,
+    smiles: Smiles = None,
+    name: Annotated[str | None, typer.Option(help="Column that names the molecules; inferred if not given.")] = None,
+    bonds: Annotated[bool, typer.Option("--bonds", help="Colour bonds, too.")] = False,
+    common_scale: Annotated[
+        bool, typer.Option("--common-scale", help="One scale of colours for all molecules.")
+    ] = False,
+    max_atoms: Most = None,
+    escape_formulas: Formulas = False,
+    strict: Strict = False,
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the contribution of each atom to the prediction (SVG and PNG)."""
+    """Draw and list what each atom, bond and fragment contributes to the prediction (SVG, PNG and CSV)."""
     from graphattn.training.folder import checks
 
     described = checks.read_description(model)
 
-    from graphattn.explain.molecules.folder import explain_all
+    from graphattn.data.molecules.embedded import names_a_table
+    from graphattn.explain.molecules import folder
     from graphattn.training.molecules import prediction, saved
 
-    prediction.tell_versions(described, say)
-    explain_all(saved.load(model, trust), smiles, out, target, say)
+    fitted = saved.load(model, trust)
+    if len(molecules) == 1 and names_a_table(molecules[0]):
+        table = prediction.open_for(described, molecules[0], smiles, (), say)
+    else:
+        prediction.tell_versions(described, say)
+        table = folder.table_of(molecules, folder.chemistry_of(fitted, max_atoms), say)
+    plan = folder.ExplanationPlan(target, name, bonds, common_scale, max_atoms, strict, escape_formulas)
+    folder.write_explanations(fitted, table, out, say, plan)

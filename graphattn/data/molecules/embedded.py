@@ -1,10 +1,13 @@
 """The data sets that come with graphattn; each has a card, ``datasets/<name>/README.md``."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from graphattn.data.molecules.table import MoleculeTable, read_table
+from graphattn.data.wording import STANDARD_STREAM
 
+_SUFFIXES = {".csv", ".tsv", ".tab", ".smi", ".smiles", ".ism", ".sdf", ".sd", ".mol", ".gz", ".parquet", ".xlsx"}
 _COLUMNS: dict[str, tuple[str, str | None]] = {"bbb": ("permeable", None), "solubility": ("solubility", "split")}
 
 
@@ -44,6 +47,16 @@ def load(name: str) -> MoleculeTable:
     file = path(name)
     target, split = _COLUMNS[name]
     return read_table(file, smiles="smiles", targets=target, split=split)
+
+
+def names_a_table(text: str) -> bool:
+    """Whether a word names a file or an embedded data set, where it could also be SMILES: by its suffix if it is not there.
+
+    >>> names_a_table("bbb"), names_a_table("new.csv.gz"), names_a_table("CCO"), names_a_table("-")
+    (True, True, False, True)
+    """
+    known = text == STANDARD_STREAM or text in _COLUMNS or os.path.exists(text)  # noqa: PTH110  long SMILES are no error there
+    return known or Path(text).suffix.lower() in _SUFFIXES
 
 
 def open_table(

@@ -1,18 +1,26 @@
-"""Molecules with coloured atoms, as SVG and PNG, with a legend."""
+"""Molecules with coloured atoms and bonds, as SVG and PNG: one with its legend, or a grid of many."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from rdkit import Chem
 from rdkit.Geometry import Point2D
 
-if TYPE_CHECKING:
-    from graphattn.explain.molecules.explanation import Explanation
+from graphattn.data.wording import shortened
+from graphattn.explain.molecules.explanation import Explanation
 
-WIDTH, HEIGHT, LEGEND = 640, 480, 130
+WIDTH, HEIGHT, LEGEND = 640, 480, 150
+PANEL, ROW, COLUMNS = 300, 270, 4
 LEAST_SCALE = 0.01
+UNSURE = 0.75
+"""Share of members below which the sign of a contribution is not to be relied on: such atoms are marked with a question mark."""
+
 _CENTRED = 0
-_SIZE = (WIDTH, HEIGHT + LEGEND, WIDTH, HEIGHT)
 _LOWERS, _RAISES = np.array([0.20, 0.45, 0.80]), np.array([0.85, 0.30, 0.15])
 
 
@@ -27,21 +35,90 @@ def colour(share: float) -> tuple[float, float, float]:
     return float(red), float(green), float(blue)
 
 
-def draw(explanation: "Explanation", path: Path) -> Path:
-    """Writes ``path``.svg and ``path``.png and returns the first.
+@dataclass(frozen=True)
+class Palette:
+    """What is coloured: atoms, and bonds where these are wanted; ``scale`` is the end of the colours.
 
-    The colour scale ends at the largest contribution of the molecule, at least at 0.01, so that noise stays pale.
+    Where it is None, the scale ends at the largest contribution of what is drawn, at least at 0.01, so that noise stays pale.
+    """
+
+    bonds: bool = False
+    scale: float | None = None
+
+    def of(self, explanations: Sequence[Explanation]) -> Palette:
+        """The same with an end of the scale.
+
+        >>> Palette().of([]).scale
+        0.01
+        """
+        kinds = ("atom", "bond") if self.bonds else ("atom",)
+        values = [abs(part.contribution) for each in explanations for part in each.parts if part.kind in kinds]
+        return self if self.scale is not None else replace(self, scale=max([LEAST_SCALE, *values]))
+
+    def colours(self, explanation: Explanation, kind: str) -> dict[int, tuple[float, float, float]]:
+        """Of atoms or bonds, by their positions."""
+        values = explanation.of(kind) if kind == "atom" or self.bonds else []
+        return {position: colour(float(value) / (self.scale or 1.0)) for position, value in enumerate(values)}
+
+
+def draw(explanation: Explanation, path: Path, palette: Palette | None = None) -> Path:
+    """Write ``path``.svg and ``path``.png, and return the first.
+
+    Args:
+        explanation: of one molecule.
+        path: without a suffix; dots in its name stay.
+        palette: atoms alone, on a scale of their own, if not given.
 
     Raises:
         ImportError: RDKit's drawing library cannot be loaded; names the system's packages.
     """
-    rd_draw = _drawing_library()
-    svg, png = rd_draw.MolDraw2DSVG(*_SIZE), rd_draw.MolDraw2DCairo(*_SIZE)
+    library, size = _drawing_library(), (WIDTH, HEIGHT + LEGEND, WIDTH, HEIGHT)
+    palette = (palette or Palette()).of([explanation])
+    svg, png = library.MolDraw2DSVG(*size), library.MolDraw2DCairo(*size)
     for canvas in (svg, png):
-        _paint(canvas, rd_draw, explanation)
-    path.with_suffix(".svg").write_text(svg.GetDrawingText(), encoding="utf-8")
-    path.with_suffix(".png").write_bytes(png.GetDrawingText())
-    return path.with_suffix(".svg")
+        canvas.drawOptions().fixedBondLength = 60.0
+        _molecules(canvas, library, [explanation], palette, [""])
+        _legend(canvas, explanation, palette)
+        canvas.FinishDrawing()
+    return _written(path, svg, png)
+
+
+def draw_grid(
+    explanations: Sequence[Explanation], names: Sequence[str], path: Path, palette: Palette | None = None
+) -> Path:
+    """Write ``path``.svg and ``path``.png with all molecules side by side, in the colours of one scale.
+
+    Args:
+        explanations: at least one.
+        names: written under the molecules, above their predictions.
+        path: without a suffix.
+        palette: atoms alone, if not given.
+
+    Raises:
+        ImportError: RDKit's drawing library cannot be loaded; names the system's packages.
+    """
+    library = _drawing_library()
+    palette = (palette or Palette()).of(explanations)
+    columns = min(COLUMNS, len(explanations))
+    width, height = max(2, columns) * PANEL, -(-len(explanations) // columns) * ROW
+    legends = [f"{shortened(name, 30)}: {each.prediction:.3f}" for name, each in zip(names, explanations, strict=True)]
+    size = (width, height + 70, width // columns, ROW)
+    svg, png = library.MolDraw2DSVG(*size), library.MolDraw2DCairo(*size)
+    for canvas in (svg, png):
+        canvas.drawOptions().legendFontSize = 16
+        _molecules(canvas, library, explanations, palette, legends)
+        canvas.SetOffset(0, 0)
+        _bar(canvas, palette, width / 2, height + 34)
+        _write(canvas, shortened(explanations[0].meaning, 80), width / 2, height + 14, 16)
+        canvas.FinishDrawing()
+    return _written(path, svg, png)
+
+
+def _written(path: Path, svg: Any, png: Any) -> Path:
+    drawn = path.with_name(f"{path.name}.svg")
+    drawn.write_text(svg.GetDrawingText(), encoding="utf-8")
+    path.with_name(f"{path.name}.png").write_bytes(png.GetDrawingText())
+    return drawn
 
 
 def _drawing_library() -> Any:
@@ -53,44 +130,66 @@ def _drawing_library() -> Any:
     return rdMolDraw2D
 
 
-def _paint(canvas: Any, rd_draw: Any, explanation: "Explanation") -> None:
-    """The molecule on top, the legend below."""
-    values = explanation.contributions
-    scale = max(LEAST_SCALE, float(np.abs(values).max(initial=0.0)))
-    colours = {i: colour(float(value) / scale) for i, value in enumerate(values)}
+def _molecules(
+    canvas: Any, library: Any, explanations: Sequence[Explanation], palette: Palette, legends: Sequence[str]
+) -> None:
     options = canvas.drawOptions()
     options.useBWAtomPalette()
-    options.padding = 0.1
-    options.highlightRadius = 0.4
-    options.fixedBondLength = 70.0
-    molecule = rd_draw.PrepareMolForDrawing(explanation.molecule, kekulize=False)
-    canvas.DrawMolecule(
-        molecule, highlightAtoms=list(colours), highlightAtomColors=colours, highlightBonds=[], highlightBondColors={}
+    options.padding, options.highlightRadius, options.highlightBondWidthMultiplier = 0.1, 0.4, 14
+    options.annotationFontScale = 0.7
+    atoms, bonds = ([palette.colours(each, kind) for each in explanations] for kind in ("atom", "bond"))
+    canvas.DrawMolecules(
+        [library.PrepareMolForDrawing(_marked(each), kekulize=False) for each in explanations],
+        highlightAtoms=list(map(list, atoms)),
+        highlightBonds=list(map(list, bonds)),
+        highlightAtomColors=atoms,
+        highlightBondColors=bonds,
+        legends=list(legends),
     )
-    _legend(canvas, explanation, scale)
-    canvas.FinishDrawing()
 
 
-def _legend(canvas: Any, explanation: "Explanation", scale: float) -> None:
-    """Prediction, colour scale with its ends, what is measured, and what to beware of."""
-    left, right, top, steps = 170, WIDTH - 170, HEIGHT + 34, 41
-    for i in range(steps):
-        canvas.SetColour(colour(2 * i / (steps - 1) - 1))
-        start, end = (left + (right - left) * edge / steps for edge in (i, i + 1))
-        canvas.DrawRect(Point2D(start, top), Point2D(end, top + 14), rawCoords=True)
+def _marked(explanation: Explanation) -> Chem.Mol:
+    """The molecule with a question mark at atoms about whose sign members do not agree."""
+    molecule = Chem.Mol(explanation.molecule)
+    for part in explanation.parts:
+        if part.kind == "atom" and part.agreement < UNSURE:
+            molecule.GetAtomWithIdx(part.atoms[0]).SetProp("atomNote", "?")
+    return molecule
+
+
+def _legend(canvas: Any, explanation: Explanation, palette: Palette) -> None:
+    """Prediction, colours with their ends, what is measured, the fragments that matter most, and what to beware of."""
+    middle = WIDTH / 2
+    _write(canvas, f"{shortened(explanation.meaning)} = {explanation.prediction:.3f}", middle, HEIGHT + 14, 18)
+    _bar(canvas, palette, middle, HEIGHT + 34)
+    lines = ["prediction minus prediction with the atom hidden" + ", or the bond cut" * palette.bonds]
+    fragments = [part for part in explanation.parts if part.kind not in ("atom", "bond")]
+    strongest = sorted(fragments, key=lambda part: -abs(part.contribution))[:3]
+    named = ", ".join(f"{shortened(part.name, 22)} {part.contribution:+.2f}" for part in strongest)
+    lines += [f"fragments: {named}"] if named else []
+    if explanation.members > 1:
+        atoms = [part.agreement >= UNSURE for part in explanation.parts if part.kind == "atom"]
+        lines += [
+            f"{explanation.members} models agree on the sign of {sum(atoms)} of {len(atoms)} atoms; others have a ?"
+        ]
+    for line, text in enumerate((*lines, *explanation.notes)):
+        _write(canvas, text, middle, HEIGHT + 64 + 19 * line, 13)
+
+
+def _bar(canvas: Any, palette: Palette, middle: float, top: float) -> None:
+    """Colours from the one end of the scale to the other, a line of a pixel for each."""
+    width = 300
+    for x in range(width):
+        canvas.SetColour(colour(2 * x / (width - 1) - 1))
+        canvas.DrawRect(
+            Point2D(middle - width / 2 + x, top), Point2D(middle - width / 2 + x + 1, top + 14), rawCoords=True
+        )
     canvas.SetColour((0.0, 0.0, 0.0))
-    _write(canvas, f"{_short(explanation.meaning)} = {explanation.prediction:.3f}", WIDTH / 2, HEIGHT + 14, 18)
-    for text, x in ((f"-{scale:.2g} lowers", left - 70), (f"raises +{scale:.2g}", right + 70)):
-        _write(canvas, text, x, top + 7, 15)
-    _write(canvas, "prediction minus prediction with the atom hidden", WIDTH / 2, top + 30, 14)
-    for line, note in enumerate(explanation.notes):
-        _write(canvas, note, WIDTH / 2, top + 52 + 18 * line, 12)
+    for text, x in ((f"-{palette.scale:.2g} lowers", -70), (f"raises +{palette.scale:.2g}", 70)):
+        _write(canvas, text, middle + (x / abs(x)) * width / 2 + x, top + 7, 15)
 
 
 def _write(canvas: Any, text: str, x: float, y: float, size: int) -> None:
+    canvas.SetColour((0.0, 0.0, 0.0))
     canvas.SetFontSize(size)
     canvas.DrawString(text, Point2D(x, y), _CENTRED, rawCoords=True)
-
-
-def _short(text: str, most: int = 50) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."

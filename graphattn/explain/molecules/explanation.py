@@ -2,8 +2,9 @@
 
 The contribution of a part is ``f(molecule) - f(molecule with the part hidden)``, with f the predicted probability, or the
 value of a regression; positive: the part raises it. Contributions need not add up to the prediction. A hidden atom keeps its
-place and is "unknown" in every feature, as in training; a hidden bond is cut. The descriptors of RDKit, where the model reads
-them, are those of what is then left of the molecule, saturated with hydrogens.
+place and is "unknown" in every feature, as in training. RDKit's descriptors, where the model reads them, know no unknown atoms:
+they are those of the molecule with carbon in its place, so that a contribution is what sets the atom apart from a carbon. A bond
+is hidden by cutting it, with hydrogens at both ends.
 """
 
 import math
@@ -20,7 +21,7 @@ from graphattn.data.tasks import Task
 from graphattn.explain.attribution import attribute
 from graphattn.explain.masking import Masking
 from graphattn.explain.molecules.fragments import fragments_of
-from graphattn.explain.molecules.subject import parse_in_order
+from graphattn.explain.molecules.subject import outputs_of, parse_in_order
 from graphattn.training.molecules.saved import FittedModel
 
 WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
@@ -90,6 +91,17 @@ def explain(model: FittedModel, smiles: str | Chem.Mol, target: str | None = Non
     parts = tuple(MoleculePart(*name, *numbers) for name, *numbers in zip(named, values, shares, strict=True))
     meaning = meaning_of(model.task, found.target)
     return Explanation(molecule, parts, found.prediction, meaning, tuple(_notes(model)), len(model.members))
+
+
+def check_target(model: FittedModel, target: str | None) -> None:
+    """Check that a model has a class or target of that name, or that none is named.
+
+    Raises:
+        ValueError: it has not; lists those that it has.
+    """
+    choices = outputs_of(model.task)
+    if target is not None and target not in choices:
+        raise ValueError(f"expected one of {', '.join(map(repr, choices))} to explain, got {target!r}")
 
 
 def meaning_of(task: Task, output: str) -> str:

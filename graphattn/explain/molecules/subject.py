@@ -20,7 +20,7 @@ from graphattn.data.molecules.chemistry import Chemistry, attach, describe, pars
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.molecules.smiles import to_data
 from graphattn.data.tasks import Task
-from graphattn.explain.molecules.cutting import without
+from graphattn.explain.molecules.cutting import as_carbon, without
 from graphattn.explain.subject import Mask, Subject, likeliest
 from graphattn.training.molecules.objective import predictions
 from graphattn.training.molecules.packed import Packed
@@ -31,7 +31,10 @@ Hide = Callable[[Data, Mask], tuple[Data, Chem.Mol]]
 
 
 def hide(graph: Data, mask: Mask) -> tuple[Data, Chem.Mol]:
-    """Atoms become "unknown" in every feature, as in training; bonds are cut. Descriptors are those of what is left."""
+    """Atoms become "unknown" in every feature, as in training; for descriptors, which know no such atoms, they are carbon.
+
+    Bonds are cut in both.
+    """
     molecule = graph["molecule"]
     if mask.edges:
         ends = graph["edge_index"][:, list(mask.edges)].T.tolist()
@@ -41,7 +44,7 @@ def hide(graph: Data, mask: Mask) -> tuple[Data, Chem.Mol]:
     if mask.nodes:
         hidden["x"] = graph["x"].clone()
         hidden["x"][list(mask.nodes)] = 0
-        molecule = without(molecule, mask.nodes)
+        molecule = as_carbon(molecule, mask.nodes)
     return hidden, molecule
 
 
@@ -76,15 +79,17 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
 
 
 def descriptors_of(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
-    """Descriptors of molecules ``[N, D]``; those of nothing, where all atoms are hidden, are missing (NaN).
+    """Descriptors of molecules ``[N, D]``; those of a molecule without atoms are missing (NaN). Equal objects are computed once.
 
     >>> np.isnan(descriptors_of([Chem.Mol(), Chem.MolFromSmiles("CO")])).all(1)
     array([ True, False])
     """
-    found = np.full((len(molecules), len(DESCRIPTOR_NAMES)), np.nan, dtype=np.float32)
-    there = [at for at, molecule in enumerate(molecules) if molecule.GetNumAtoms()]
-    found[there] = describe([molecules[at] for at in there])
-    return found
+    distinct = {id(molecule): molecule for molecule in molecules}
+    found = np.full((len(distinct), len(DESCRIPTOR_NAMES)), np.nan, dtype=np.float32)
+    there = [at for at, molecule in enumerate(distinct.values()) if molecule.GetNumAtoms()]
+    found[there] = describe([list(distinct.values())[at] for at in there])
+    place = {key: at for at, key in enumerate(distinct)}
+    return found[[place[id(molecule)] for molecule in molecules]]
 
 
 def outputs_of(task: Task) -> tuple[str, ...]:

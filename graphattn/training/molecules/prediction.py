@@ -151,7 +151,8 @@ def watching(
         yield watch
     tell_rejected(aside, say)
     seconds = time.perf_counter() - began
-    say(f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} per second")
+    rate = rows / seconds
+    say(f"{rows:,} rows in {seconds:.1f} s, {rate:,.{0 if rate >= 10 else 1}f} per second")
 
 
 def predict_table(

@@ -1,7 +1,7 @@
 import pytest
 from rdkit import Chem
 
-from graphattn.explain.molecules.cutting import without
+from graphattn.explain.molecules.cutting import as_carbon, without
 
 
 def left(smiles, atoms=(), bonds=()):
@@ -55,3 +55,28 @@ def test_valences_that_no_molecule_has_are_no_error():
     odd = Chem.MolFromSmiles("C[N+](=O)[O-]", sanitize=True)
     for atoms in ([0], [1], [2], [0, 2], [1, 3]):
         assert without(odd, atoms).GetNumAtoms() == 4 - len(atoms)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "atoms", "expected"),
+    [
+        ("c1ccncc1", [3], "c1ccccc1"),
+        ("c1cc[nH]c1", [3], "C1=CCC=C1"),
+        ("C[N+](=O)[O-]", [1], "CC(=O)[O-]"),
+        ("C[N+](=O)[O-]", [1, 2, 3], "C=C(C)C"),
+        ("CS(=O)(=O)N", [1], "CC(N)(O)O"),
+        ("C[N+](C)(C)C", [1], "CC(C)(C)C"),
+        ("[Na+].[Cl-]", [0], "C.[Cl-]"),
+        ("C[C@H](F)Cl", [2], "CC(C)Cl"),
+        ("C/C=C/O", [3], "C/C=C/C"),
+        ("[2H]OC", [0], "[2H]OC"),
+        ("FS(F)(F)(F)(F)F", [1], "F.F.F.F.F.F"),
+        ("*C", [0], "CC"),
+        ("[13CH4]", [0], "C"),
+        ("CCO", [], "CCO"),
+    ],
+)
+def test_carbon_takes_the_place_of_atoms(smiles, atoms, expected):
+    molecule = Chem.MolFromSmiles(smiles)
+    assert Chem.MolToSmiles(as_carbon(molecule, atoms)) == Chem.CanonSmiles(expected)
+    assert Chem.MolToSmiles(molecule) == Chem.CanonSmiles(smiles)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import image
 from rdkit import Chem
 
-from graphattn.explain.molecules.drawing import HEIGHT, LEGEND, WIDTH, colour, draw
+from graphattn.explain.molecules.drawing import HEIGHT, LEGEND, ROW, WIDTH, Palette, colour, draw, draw_grid
 from graphattn.explain.molecules.explanation import Explanation, MoleculePart
 
 
@@ -45,7 +45,7 @@ def test_atoms_have_the_colour_of_their_contribution(tmp_path):
     assert share(tmp_path / "both.png", colour(1), molecule) > 0.002
     assert share(tmp_path / "both.png", colour(-1), molecule) > 0.002
     assert share(tmp_path / "red.png", colour(-1), molecule) == 0
-    assert share(tmp_path / "red.png", colour(-1), legend) > 0.001
+    assert share(tmp_path / "red.png", colour(-1), legend) > 0.0005
 
 
 def test_noise_stays_pale(tmp_path):
@@ -54,11 +54,65 @@ def test_noise_stays_pale(tmp_path):
 
 
 def test_notes_are_written_below(tmp_path):
-    rows = slice(HEIGHT + 75, None)
+    rows = slice(HEIGHT + 85, None)
     draw(explanation(), tmp_path / "plain")
     draw(explanation(notes=("This model is weak.",)), tmp_path / "noted")
     assert share(tmp_path / "plain.png", (1, 1, 1), rows) == 1
     assert share(tmp_path / "noted.png", (1, 1, 1), rows) < 1
+
+
+def test_a_scale_can_be_common(tmp_path):
+    draw(explanation(values=[0.2, 0.0, -0.1]), tmp_path / "own")
+    draw(explanation(values=[0.2, 0.0, -0.1]), tmp_path / "common", Palette(scale=0.8))
+    assert share(tmp_path / "own.png", colour(1), slice(0, HEIGHT)) > 0.002
+    assert share(tmp_path / "common.png", colour(1), slice(0, HEIGHT)) == 0
+    assert share(tmp_path / "common.png", colour(0.25), slice(0, HEIGHT)) > 0.002
+
+
+def test_bonds_are_coloured_if_wanted(tmp_path):
+    found = explanation(values=[0.0, 0.0, 0.0])
+    found = found._replace(
+        parts=(
+            *found.parts,
+            MoleculePart("bond", "C-C", (0, 1), -0.3, 1.0),
+            MoleculePart("bond", "C-O", (1, 2), 0, 1.0),
+        )
+    )
+    draw(found, tmp_path / "atoms")
+    draw(found, tmp_path / "bonds", Palette(bonds=True))
+    assert share(tmp_path / "atoms.png", colour(-1), slice(0, HEIGHT)) == 0
+    assert share(tmp_path / "bonds.png", colour(-1), slice(0, HEIGHT)) > 0.002
+    assert Palette(bonds=True).of([found]).scale == 0.3
+    assert Palette().of([found]).scale == 0.01
+
+
+def test_colours_of_the_bar_are_continuous(tmp_path):
+    draw(explanation(values=[0.2, 0.0, -0.2]), tmp_path / "bar")
+    line = image.imread(tmp_path / "bar.png")[HEIGHT + 41, WIDTH // 2 - 150 : WIDTH // 2 + 150, :3]
+    assert np.abs(np.diff(line, axis=0)).max() < 0.03
+    assert len(np.unique(line, axis=0)) > 100
+
+
+def test_atoms_about_which_members_do_not_agree_are_marked(tmp_path):
+    sure, unsure = explanation(values=[0.2, 0.0, 0.0]), explanation(values=[0.2, 0.0, 0.0])
+    parts = (unsure.parts[0]._replace(agreement=0.5), *unsure.parts[1:])
+    draw(sure._replace(members=4), tmp_path / "sure")
+    draw(unsure._replace(members=4, parts=parts), tmp_path / "unsure")
+    rows = slice(0, HEIGHT)
+    assert not np.array_equal(image.imread(tmp_path / "sure.png")[rows], image.imread(tmp_path / "unsure.png")[rows])
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (4, 1), (5, 2)])
+def test_a_grid_has_a_row_for_four(tmp_path, count, rows):
+    every = [explanation(values=[0.1 * place, 0.0, 0.0]) for place in range(count)]
+    path = draw_grid(every, ["a"] * count, tmp_path / "grid")
+    assert path.name == "grid.svg"
+    assert image.imread(tmp_path / "grid.png").shape[0] == ROW * rows + 70
+
+
+def test_dots_in_names_stay(tmp_path):
+    assert draw(explanation(), tmp_path / "drug 1.5").name == "drug 1.5.svg"
+    assert (tmp_path / "drug 1.5.png").exists()
 
 
 def test_missing_system_libraries_are_named(monkeypatch, tmp_path):

@@ -31,16 +31,17 @@ def described():
     return FittedModel(task, {}, MoleculeRecipe(), [ReadsWeight()], target, statistics, DESCRIPTOR_NAMES)
 
 
-def test_descriptors_are_those_of_what_is_left():
+def test_descriptors_are_those_with_carbon_in_place_of_what_is_hidden():
     model = described()
-    graphs = read(["CCO", "CC"]).graphs
-    attach(graphs, describe(read(["CCO", "CC"]).molecules))
-    weight = model.predict(graphs)[:, 0]
-    found = attribute(model, "CCO", Masking(edges=True), target="weight", groups=[(0, 1, 2)])
+    found = read(["CCO", "CCC", "C.CO", "CC.O"])
+    attach(found.graphs, describe(found.molecules))
+    weight = model.predict(found.graphs)[:, 0]
+    found = attribute(model, "CCO", Masking(edges=True), target="weight", groups=[(1, 2)])
     assert found.prediction == pytest.approx(weight[0])
-    assert float(found.nodes[2]) == pytest.approx(weight[0] - weight[1])
-    # Of the bond C-C methane and methanol are left, which weigh two hydrogens more.
-    assert float(found.edges[0]) < 0
+    assert found.nodes.tolist() == pytest.approx([0, 0, weight[0] - weight[1]])
+    assert found.groups.tolist() == pytest.approx([weight[0] - weight[1]])
+    pairs = [weight[0] - weight[2]] * 2 + [weight[0] - weight[3]] * 2
+    assert sorted(found.edges.tolist()) == pytest.approx(sorted(pairs))
     assert attribute(model, "CCO", target="atoms").nodes.tolist() == [1, 1, 1]
 
 
@@ -48,7 +49,7 @@ def test_of_nothing_descriptors_are_missing():
     found = descriptors_of([Chem.Mol(), Chem.MolFromSmiles("CO")])
     assert np.isnan(found[0]).all()
     assert found[1] == pytest.approx(describe([Chem.MolFromSmiles("CO")])[0], nan_ok=True)
-    assert attribute(described(), "C", target="atoms").nodes.tolist() == [1]
+    assert attribute(described(), "S(F)(F)(F)(F)(F)F", target="atoms").nodes.tolist() == [1] * 7
 
 
 SMILES = [

@@ -160,7 +160,7 @@ def test_a_file_of_predictions_is_whole_or_not_there(make_model, monkeypatch, tm
     assert written["smiles"].tolist() == ROWS
     assert [bool(reason) for reason in written["rejected"]] == [row in (1, 3, 4) for row in range(8)]
     assert said[-1] == f"5 of 8 rows predicted, written to {out}"
-    assert re.fullmatch(r"8 rows in [\d.]+ s, [\d,]+ per second", said[-2])
+    assert re.fullmatch(r"8 rows in [\d.]+ s, [\d,.]+ per second", said[-2])
     before = out.read_bytes()
     sound = table(smiles=["C", "CC", "CCC", "x", "C", "C"])
     message = r"rows that cannot be used: 1 of the first 4, and strict allows none; the first in line 5: unreadable"
