@@ -10,6 +10,9 @@ from rdkit import Chem
 from typer.testing import CliRunner
 
 from graphattn.cli import app
+from graphattn.data.molecules.prepare import collect
+from graphattn.data.molecules.table import read_table
+from graphattn.data.tasks import Task
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.molecules import prediction, workflow
 from graphattn.training.recipe import Architecture
@@ -192,3 +195,29 @@ def test_a_model_without_descriptors_computes_none(folder, monkeypatch):
     result = run("predict", folder / "without", folder / "data.csv", "--out", folder / "without.csv")
     assert "30 of 30 rows predicted" in result.stdout
     assert computed == []
+
+
+def test_rows_and_classes_are_weighted(folder):
+    path = folder / "weighted.csv"
+    rows = [(smiles, "N" in smiles, n % 3) for n, smiles in enumerate(SMILES)] + [
+        ("CF", True, "heavy"),
+        ("CBr", True, -1),
+    ]
+    pd.DataFrame(rows, columns=["smiles", "amine", "trust"]).to_csv(path, index=False)
+    words = ["--split", "random", "--no-baselines", "--epochs", 1, "--no-descriptors", "--weight", "trust"]
+    result = run("train", path, "--out", folder / "weighted", *words, "--class-weight", "none")
+    assert result.exit_code == 0, result.output
+    rejected = pd.read_csv(folder / "weighted" / "rejected.csv")
+    assert rejected["reason"].tolist() == [
+        "unusable weight: 'heavy' of trust is not a number",
+        "unusable weight: '-1' of trust is below 0",
+    ]
+    described = json.loads((folder / "weighted" / "model.json").read_text())
+    assert described["recipe"]["balance"] == 0
+    assert described["data"]["weight"] == "trust"
+    found = collect(read_table(path, targets="amine", weight="trust"), Task("binary", ("amine",), ("False", "True")))
+    assert [graph.weight.item() for graph in found.graphs] == [n % 3 for n in range(30)]
+    assert "Invalid value for '--class-weight'" in run("train", path, "--class-weight", "heavy").stderr
+    path.write_text("smiles,y,w\nC,1,0\nCC,0,\n")
+    result = run("train", path, "--out", folder / "never", "--weight", "w")
+    assert "weighted.csv: expected weights above 0 in column 'w', got none" in " ".join(result.stderr.split())

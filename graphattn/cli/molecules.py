@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -40,6 +40,10 @@ def train(
     target: Targets = None,
     task: Kind = None,
     split: Rule = None,
+    weight: Annotated[str | None, typer.Option(help="Column of row weights in the loss.")] = None,
+    class_weight: Annotated[
+        Literal["balanced", "none"], typer.Option(help="Whether rare classes count more in the loss.")
+    ] = "balanced",
     seed: Seed = 0,
     epochs: Epochs = None,
     ensemble: Ensemble = None,
@@ -77,8 +81,9 @@ def train(
     from graphattn.training.molecules.reliability.measuring import Wanted
     from graphattn.training.recipe import Hardware, MoleculeRecipe
 
-    table, rule = workflow.open_divided(data, smiles, target, split)
-    given = {"seed": seed, "epochs": epochs, "members": ensemble}
+    table, rule = workflow.open_divided(data, smiles, target, split, weight)
+    balance = 0.0 if class_weight == "none" else None
+    given = {"seed": seed, "epochs": epochs, "members": ensemble, "balance": balance}
     recipe = MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
     hardware = Hardware(accelerator, devices, precision)
     chemistry = Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS)

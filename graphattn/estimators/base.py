@@ -40,6 +40,7 @@ class Lesson(NamedTuple):
     """What a model is trained on: samples, their classes ``[n]`` or values ``[n, T]``, and positions of those held out.
 
     ``n`` is 1, or the nodes of a graph; -100 and NaN are none. ``classes`` are their names, none where values are learned.
+    ``weights`` [n] are how much they count, if not alike; ``by_class`` says that these of classes are among them.
     """
 
     samples: list[Any]
@@ -48,6 +49,8 @@ class Lesson(NamedTuple):
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     level: Level
+    weights: list[NDArray] | None = None
+    by_class: bool = False
 
 
 class Estimator(BaseEstimator, ABC):
@@ -110,17 +113,24 @@ class Estimator(BaseEstimator, ABC):
         return usable
 
     def _taught(
-        self, usable: Usable, y: Targets, classes: tuple[str, ...], groups: list[str] | None, parameters: dict[str, Any]
+        self,
+        usable: Usable,
+        y: Targets,
+        classes: tuple[str, ...],
+        groups: list[str] | None,
+        parameters: dict[str, Any],
+        by_class: bool = False,
     ) -> Any:
         """A fitted model, some of the samples, groups or nodes held out."""
         keys, grouped, seed = self._keys(usable.samples), groups is not None, parameters["seed"]
         if groups is not None:
             keys = together(keys, [groups[i] for i in usable.positions])
         if y.level == "node" and (y.choosing is not None or few(keys, grouped)):
-            return self._learn(_of_nodes(usable.samples, y, classes, seed), parameters)
+            return self._learn(_of_nodes(usable.samples, y, classes, seed)._replace(by_class=by_class), parameters)
         strata = np.concatenate(y.rows) if classes and y.level == "graph" else None
         train, validation = hold_out(keys, strata, seed, grouped)
-        return self._learn(Lesson(usable.samples, y.rows, classes, train, validation, y.level), parameters)
+        lesson = Lesson(usable.samples, y.rows, classes, train, validation, y.level, y.weights, by_class)
+        return self._learn(lesson, parameters)
 
     def _applied(self, samples: list[Any]) -> NDArray[np.float64]:
         """Probabilities or values of all samples, or of their nodes; NaN, and a warning, for those that cannot be used."""
@@ -166,7 +176,7 @@ def _of_nodes(samples: list[Any], y: Targets, classes: tuple[str, ...], seed: in
     parts = nodes_held_out(known, y.choosing, seed)
     rows = [_hidden(row, kept, none) for part in parts for row, kept in zip(y.rows, part, strict=True)]
     first = np.arange(len(samples))
-    return Lesson(samples * 2, rows, classes, first, first + len(samples), "node")
+    return Lesson(samples * 2, rows, classes, first, first + len(samples), "node", y.weights and y.weights * 2)
 
 
 def _hidden(row: NDArray, kept: NDArray[np.bool_], none: float) -> NDArray:

@@ -110,7 +110,10 @@ class _Graphs(Estimator):
         size = Size(width, 2 * width, parameters["layers"], _HEADS, parameters["dropout"])
         recipe = Recipe(epochs, learning_rate=parameters["learning_rate"], patience=epochs, seed=parameters["seed"])
         loss = cross_entropy() if lesson.classes else squared_error
-        training = Training(lesson.train.tolist(), lesson.validation.tolist(), recipe, loss, lesson.level)
+        weights = None if lesson.weights is None else [torch.from_numpy(weight).float() for weight in lesson.weights]
+        training = Training(
+            lesson.train.tolist(), lesson.validation.tolist(), recipe, loss, lesson.level, weights=weights
+        )
         y = [torch.from_numpy(row) for row in lesson.y]
         return FittedNetwork.learned(lesson.samples, y, form, configuration, size, training)[0]
 
@@ -177,6 +180,9 @@ class GraphClassifier(Classifier, _Graphs):
     **Groups.** ``fit(graphs, y, groups=...)`` keeps graphs of one group (a patient) together when it holds some out; groups are a
     label for each graph, or the name of an attribute of graphs. In ``cross_val_score`` they go to the splitter:
     ``cross_val_score(model, graphs, y, groups=patients, cv=GroupKFold())``.
+
+    **Weights.** ``fit(graphs, y, sample_weight=...)`` says how much each graph, with all its nodes, counts in the loss,
+    ``class_weight`` how much each class: a weight by label, or ``balanced``.
 
     **Missing numbers** (NaN) of nodes or edges are replaced by the mean, with a further column that marks them; a warning names
     them. ``edge_weight`` is read by ``gcn`` on lists of edges and, as a feature, by ``edge_attention``; with others, a warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,27 +26,43 @@ class Classifier(ClassifierMixin, Estimator):
 
     classes_: NDArray
 
-    def fit(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> Self:
         """Learns the classes ``y [N]`` of as many samples; samples of one group are held out together.
 
+        Args:
+            X: samples.
+            y: labels.
+            groups: of each sample.
+            sample_weight: how much each sample counts in the loss ``[N]``.
+            class_weight: how much classes count, by label, or ``balanced``; multiplied by ``sample_weight``.
+
         Raises:
-            ValueError: not as many labels or groups as samples, a missing label, labels of several types, one class only, more
-                than 20 different floats, no sample that can be used, parameters that do not fit.
+            ValueError: not as many labels, groups or weights as samples, a missing label, labels of several types, one class
+                only, more than 20 different floats, no sample that can be used, parameters that do not fit.
             TypeError: parameters of another type; one sample in place of a list.
         """
         parameters, held = self._parameters(), self._listed(X)
-        targets = self._targets(held, y)
+        targets = self._targets(held, y).weighted(sample_weight, self.words.samples)
         usable, keys = self._usable(held), group_keys(groups, held, self.words.samples)
         targets = targets.of(usable.positions)
         labels = np.concatenate(targets.rows)
         known = np.array([not missing(label) for label in labels])
         classes, numbers = classes_of(labels[known], type(self).__name__.replace("Classifier", "Regressor"))
+        targets = targets.by_class(class_weight, classes[numbers], known)
         encoded = np.full(len(labels), -100, dtype=np.int64)
         encoded[known] = numbers
         rows = np.split(encoded, np.cumsum([len(row) for row in targets.rows])[:-1])
         # Both or none: a fit that fails leaves the one before as it was.
         names = tuple(map(str, classes.tolist()))
-        model = self._taught(usable, targets._replace(rows=rows), names, keys, parameters)
+        by_class = class_weight is not None
+        model = self._taught(usable, targets._replace(rows=rows), names, keys, parameters, by_class)
         self.model_, self.classes_ = model, classes
         return self
 
@@ -117,18 +134,23 @@ class Regressor(RegressorMixin, Estimator):
 
     one_dimensional_: bool
 
-    def fit(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Learns the values ``y [N]`` or ``[N, T]`` of as many samples; samples of one group are held out together.
 
+        ``sample_weight`` [N] says how much each sample counts in the loss.
+
         Raises:
-            ValueError: not as many values or groups as samples, a value that is infinite, a sample without a value, no sample
-                that can be used, parameters that do not fit.
+            ValueError: not as many values, groups or weights as samples, a value that is infinite, a sample without a value,
+                no sample that can be used, parameters that do not fit.
             TypeError: parameters of another type; one sample in place of a list.
         """
         parameters, held = self._parameters(), self._listed(X)
         targets, one = self._targets(held, y)
         usable, keys = self._usable(held), group_keys(groups, held, self.words.samples)
-        model = self._taught(usable, targets.of(usable.positions), (), keys, parameters)
+        targets = targets.weighted(sample_weight, self.words.samples).of(usable.positions)
+        model = self._taught(usable, targets, (), keys, parameters)
         self.model_, self.one_dimensional_ = model, one
         return self
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 from sklearn.utils import Tags
@@ -96,6 +97,8 @@ class _Molecules(Estimator):
         y = np.stack([row.reshape(-1) for row in lesson.y]).astype(np.float32)
         graphs = _graphs(lesson.samples, parameters["descriptors"])
         label(graphs, y)
+        for graph, weight in zip(graphs, lesson.weights or (), strict=lesson.weights is not None):
+            graph.weight = torch.from_numpy(weight).float()
         architecture = replace(_ARCHITECTURE, **{name: parameters[name] for name in ("channels", "layers", "dropout")})
         schedule = {name: parameters[name] for name in ("epochs", "learning_rate", "seed")}
         model = fit_molecules(
@@ -103,7 +106,12 @@ class _Molecules(Estimator):
             [graphs[i] for i in lesson.validation],
             _task(lesson.classes, y.shape[1]),
             architecture=architecture.to_dict(),
-            recipe=replace(_RECIPE, **schedule, members=parameters["ensemble"]),
+            recipe=replace(
+                _RECIPE,
+                **schedule,
+                members=parameters["ensemble"],
+                balance=0.0 if lesson.by_class else _RECIPE.balance,
+            ),
         )
         model.descriptor_names = DESCRIPTOR_NAMES if parameters["descriptors"] else ()
         return model
@@ -180,7 +188,9 @@ class MoleculeClassifier(Classifier, _Molecules):
         ensemble: number of models whose probabilities are averaged.
         seed: of weights, order and the molecules held out. Equal seeds give equal models.
 
-    ``fit(smiles, y, groups=...)`` keeps molecules of one group (a scaffold, a batch) together when it holds some out.
+    ``fit(smiles, y, groups=...)`` keeps molecules of one group (a scaffold, a batch) together when it holds some out;
+    ``sample_weight`` says how much each molecule counts, ``class_weight`` how much each class: ``balanced``, as without it, or a
+    weight by label.
 
     Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``, a ``FittedModel``.
     ``load`` also reads a folder made by ``graphattn train``.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -17,16 +18,56 @@ _MASKS = ("train_mask", "val_mask")
 
 
 class Targets(NamedTuple):
-    """Labels or values of each sample, a row for each graph or node, and which rows choose the epoch, where that is given."""
+    """Labels or values of each sample, a row for each graph or node, which rows choose the epoch, and how much they count."""
 
     rows: list[NDArray]
     level: Level = "graph"
     choosing: list[NDArray[np.bool_]] | None = None
+    weights: list[NDArray] | None = None
 
     def of(self, positions: NDArray[np.int64]) -> Targets:
         """Those of some of the samples."""
-        choosing = None if self.choosing is None else [self.choosing[i] for i in positions]
-        return Targets([self.rows[i] for i in positions], self.level, choosing)
+        choosing, weights = (
+            None if each is None else [each[i] for i in positions] for each in (self.choosing, self.weights)
+        )
+        return Targets([self.rows[i] for i in positions], self.level, choosing, weights)
+
+    def weighted(self, sample_weight: ArrayLike | None, samples: str) -> Targets:
+        """The same with the weight of each sample, which is that of all its nodes.
+
+        Raises:
+            ValueError: not as many weights as samples; weights that are negative or not finite, or all of them 0.
+
+        >>> Targets([np.zeros((2, 1))]).weighted([3], "graphs").weights
+        [array([3., 3.])]
+        """
+        if sample_weight is None:
+            return self
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        if weight.shape != (len(self.rows),):
+            raise ValueError(f"expected a weight for each of {len(self.rows)} {samples}, got shape {weight.shape}")
+        bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+        if len(bad):
+            raise ValueError(f"expected weights of 0 or more, got {weight[bad[0]]} at position {bad[0]}")
+        if not weight.any():
+            raise ValueError(f"expected weights of which some are above zero, got {len(weight)} that are 0")
+        return self._replace(weights=[np.full(len(row), w) for row, w in zip(self.rows, weight, strict=True)])
+
+    def by_class(self, class_weight: Mapping[Any, float] | str | None, labels: NDArray, known: NDArray) -> Targets:
+        """The same with weights of classes, by which those of samples are multiplied.
+
+        Args:
+            class_weight: by label, or ``balanced``, as scikit-learn takes it.
+            labels: of all rows that have one.
+            known: which rows have one, ``[N]``.
+        """
+        if class_weight is None:
+            return self
+        weight = np.ones(len(known))
+        weight[known] = compute_sample_weight(class_weight, labels)
+        if self.weights is not None:
+            weight *= np.concatenate(self.weights)
+        return self._replace(weights=np.split(weight, np.cumsum([len(row) for row in self.rows])[:-1]))
 
 
 def of_nodes(graphs: Sequence[Any], y: Any, values: bool) -> list[NDArray] | None:

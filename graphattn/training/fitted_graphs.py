@@ -122,6 +122,8 @@ class FittedNetwork:
         asked = [prepared(graph, [configuration]) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
             data.y = scales["y"].scaled(answer) if values else answer
+        for data, weight in zip(asked, given.weights or (), strict=given.weights is not None):
+            data.weight = weight
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
         where = {"hardware": given.hardware, "folder": given.folder, "resume": given.resume, "verbose": given.verbose}
         try:
@@ -188,8 +190,9 @@ class FittedNetwork:
 
 
 class Training(NamedTuple):
-    """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss, and
-    whether each graph or each node has an answer; how many classes or values, if not those of the answers; and where, as
+    """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss,
+    whether each graph or each node has an answer; how many classes or values, if not those of the answers; weights of these, if
+    any; and where, as
     :func:`~graphattn.training.fitting.fit` takes it.
     """
 
@@ -199,6 +202,7 @@ class Training(NamedTuple):
     loss: Loss
     level: Level = "graph"
     outputs: int | None = None
+    weights: Sequence[Tensor] | None = None
     hardware: Hardware | None = None
     folder: Path | None = None
     resume: bool = False

@@ -66,6 +66,7 @@ def open_table(
     targets: str | Sequence[str] | None = None,
     split: str | Sequence[str] | None = None,
     trained: str | None = None,
+    weight: str | None = None,
 ) -> MoleculeTable:
     """The table that ``data`` names: a file (see ``read_table``), or an embedded data set if there is no such file.
 
@@ -77,7 +78,7 @@ def open_table(
     name = str(data)
     if Path(data).exists() or name not in _COLUMNS:
         try:
-            return read_table(data, smiles=smiles, targets=targets, split=split, trained=trained)
+            return read_table(data, smiles=smiles, targets=targets, split=split, trained=trained, weight=weight)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{error} (embedded data sets: {', '.join(names())})") from None
     target, part = _COLUMNS[name]
@@ -86,4 +87,5 @@ def open_table(
         smiles=smiles or "smiles",
         targets=target if targets is None else targets,
         split=(part or ()) if split is None else split,
+        weight=weight,
     )

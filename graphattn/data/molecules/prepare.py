@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 from rich.table import Table
@@ -49,8 +50,8 @@ class Molecules:
     """The molecules of a table that can be used, in its order, and the rows that cannot.
 
     Attributes:
-        graphs: one graph per molecule (see ``to_data``), with its ``row``, ``line`` and, given a task, ``y`` float32
-            ``[1, targets]``.
+        graphs: one graph per molecule (see ``to_data``), with its ``row``, ``line``, ``weight`` [1] where the table has one and,
+            given a task, ``y`` float32 ``[1, targets]``.
         smiles: canonical SMILES of what was kept of each molecule.
         keys: equal for rows that are one molecule: canonical SMILES, or those without stereo.
         mols: RDKit's molecules.
@@ -153,8 +154,11 @@ def _gathered(
     lines, texts = table.line.tolist(), table.smiles
     rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
     assert len(kept) + len(rejected) == len(table.frame), f"{len(table.frame)} rows: {len(kept)} + {len(rejected)}"
+    weights = table.weights
     for row, graph in kept.items():
         graph.row, graph.line = row, lines[row]
+        if weights is not None:
+            graph.weight = torch.tensor([weights[row]])
     used = np.fromiter(kept, dtype=np.int64)
     if labels is not None:
         label(list(kept.values()), labels[used])

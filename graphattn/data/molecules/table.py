@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphattn.data.columns import guess_smiles, guess_split, guess_targets, pick
+from graphattn.data.labels import number_of
 from graphattn.data.reading import named, read_records
 
 
@@ -24,7 +25,8 @@ class MoleculeTable:
         target_columns: names of the targets, none for a table to predict.
         split_column: name of the column that says train, validation or test, if there is one.
         notes: what was guessed or mended, in sentences.
-        faults: rows that are broken, with the reason: too many cells, an unreadable mol block.
+        faults: rows that are broken, with the reason: too many cells, an unreadable mol block, no weight.
+        weight_column: name of the column that says how much each row counts in training, if there is one.
     """
 
     frame: pd.DataFrame
@@ -34,6 +36,15 @@ class MoleculeTable:
     split_column: str | None = None
     notes: tuple[str, ...] = ()
     faults: Mapping[int, str] = field(default_factory=dict)
+    weight_column: str | None = None
+
+    @property
+    def weights(self) -> list[float] | None:
+        """How much each row counts, 0 for those at fault; None where all count alike."""
+        if self.weight_column is None:
+            return None
+        cells = self.frame[self.weight_column].tolist()
+        return [0.0 if row in self.faults else float(cell) for row, cell in enumerate(cells)]
 
     @property
     def smiles(self) -> list[str]:
@@ -60,6 +71,7 @@ def read_table(
     targets: str | Sequence[str] | None = None,
     split: str | Sequence[str] | None = None,
     trained: str | None = None,
+    weight: str | None = None,
 ) -> MoleculeTable:
     """The table in a CSV, TSV, SDF, Parquet or Excel file, which may be gzipped.
 
@@ -71,22 +83,26 @@ def read_table(
         targets: column or columns of targets; guessed if not given, ``()`` for none.
         split: column that names the parts; guessed if not given, ``()`` for none.
         trained: column of SMILES that a model was trained on, which is taken where it is there.
+        weight: column of weights, numbers of 0 or more.
 
     Raises:
         FileNotFoundError: no such file.
         ImportError: what reads Parquet or Excel is not installed.
         ValueError: the file is no table or lacks a column (those it has are listed), or a column that has to be inferred is
-            not obvious.
+            not obvious; no weight is above 0.
     """
     records, path = read_records(Path(path)), named(Path(path))
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
     sound = [row for row in range(len(records.cells)) if row not in records.faults] or range(len(records.cells))
     told = {name: [cells[row] for row in sound] for name, cells in columns.items()}
-    notes = list(records.notes)
+    notes, faults = list(records.notes), dict(records.faults)
+    weight_column = pick(columns, weight, path) if weight else None
+    if weight_column:
+        faults = _weight_faults(weight_column, columns[weight_column], path) | faults
     smiles_column, how = _smiles_column(told, smiles, trained, path)
     split_column = _split_column(told, split, [records.lines[row] for row in sound], path)
     if targets is None:
-        target_columns = guess_targets(told, {smiles_column, split_column}, path)
+        target_columns = guess_targets(told, {smiles_column, split_column, weight_column}, path)
         notes.append(f"the target is {', '.join(map(repr, target_columns))}")
     else:
         wanted = (targets,) if isinstance(targets, str) else targets
@@ -97,7 +113,24 @@ def read_table(
         notes.append(f"column {split_column!r} says which rows are for training and for testing")
     line = np.array(records.lines, dtype=np.int64)
     frame = pd.DataFrame(columns, dtype=str)
-    return MoleculeTable(frame, line, smiles_column, target_columns, split_column, tuple(notes), records.faults)
+    return MoleculeTable(frame, line, smiles_column, target_columns, split_column, tuple(notes), faults, weight_column)
+
+
+def _weight_faults(name: str, cells: Sequence[str], path: Path) -> dict[int, str]:
+    """Rows whose weight cannot be used."""
+    faults, largest = dict[int, str](), 0.0
+    for row, cell in enumerate(cells):
+        try:
+            value = number_of(cell.strip())
+            largest = max(largest, value)
+            why = "is below 0" if value < 0 else ""
+        except ValueError as error:
+            why = str(error)
+        if why:
+            faults[row] = f"unusable weight: {cell!r} of {name} {why}"
+    if not largest:
+        raise ValueError(f"{path}: expected weights above 0 in column {name!r}, got none")
+    return faults
 
 
 def _smiles_column(

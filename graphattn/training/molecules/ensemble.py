@@ -36,10 +36,10 @@ def fit_molecules(
 ) -> FittedModel:
     """Trains on ``train``, chooses the epoch on ``validation``, and returns the model (on the CPU, in evaluation mode).
 
-    Graphs come from ``graphattn.data.to_data`` with ``y`` [1, T] (NaN: missing) and, to use descriptors at the readout,
-    raw ``descriptors`` [1, D]. With a ``folder``, logs (CSV, and TensorBoard if it is installed) go to ``folder/logs`` and
-    checkpoints to ``folder/training``; ``resume`` goes on from there and ends at the weights of an uninterrupted run. The
-    caller's random state is left alone.
+    Graphs come from ``graphattn.data.to_data`` with ``y`` [1, T] (NaN: missing), to weight rows ``weight`` [1] and, to use
+    descriptors at the readout, raw ``descriptors`` [1, D]. With a ``folder``, logs (CSV, and TensorBoard if it is installed) go
+    to ``folder/logs`` and checkpoints to ``folder/training``; ``resume`` goes on from there and ends at the weights of an
+    uninterrupted run. The caller's random state is left alone.
 
     Raises:
         ValueError: empty parts; a ``resume`` without a checkpoint folder or with other settings or data than the interrupted
@@ -80,16 +80,17 @@ class WholeValidation:
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self.validated: list[tuple[Tensor, Tensor]] = []
+        self.validated: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def add(self, out: Tensor, batch: Data) -> None:
         """Keeps logits and labels until the epoch ends."""
-        self.validated.append((out.float(), batch["y"]))
+        weight = batch["weight"] if "weight" in batch else torch.ones_like(batch["y"][:, 0])
+        self.validated.append((out.float(), batch["y"], weight))
 
     def means(self) -> dict[str, float]:
         """The loss, and the score; where that is not defined, the loss with the other sign."""
-        logits, y = (torch.cat(parts) for parts in zip(*self.validated, strict=True))
-        loss = float(self.objective.of(logits, y))
+        logits, y, weight = (torch.cat(parts) for parts in zip(*self.validated, strict=True))
+        loss = float(self.objective.of(logits, y, weight))
         task, mean, deviation = self.objective.task, self.objective.mean, self.objective.deviation
         return {"loss": loss, "score": score(task, predictions(task, logits, mean, deviation), y)}
 
@@ -124,6 +125,6 @@ def _settings(
 ) -> dict[str, Any]:
     settings = {"architecture": dict(architecture), "task": task.to_dict(), **dataclasses.asdict(recipe)}
     for name, part in zip(("training molecules", "validation molecules"), parts, strict=True):
-        found = digest((part.x, part.edge_index, part.edge_attr, part.y, part.descriptors))
+        found = digest((part.x, part.edge_index, part.edge_attr, part.y, part.weight, part.descriptors))
         settings[name] = f"{len(part)}, sha256 {found}"
     return settings

@@ -11,6 +11,7 @@ from torchmetrics.functional import classification, regression
 
 from graphattn.data.tasks import Task
 
+_TINY = torch.finfo(torch.float32).tiny
 SCORES = {"binary": "ROC-AUC", "multiclass": "ROC-AUC", "multilabel": "ROC-AUC", "regression": "R2"}
 
 
@@ -18,7 +19,8 @@ class Objective(nn.Module):
     """Loss of one task: weighted cross-entropy for classes, squared error of standardised values for regression.
 
     Weights are ``frequency ** -balance`` per class (and per target), scaled to a mean of 1 over the training labels.
-    A missing label (NaN) adds nothing. ``mean`` and ``deviation`` are those of the training targets, 0 and 1 for classes.
+    A missing label (NaN) adds nothing; rows count by their ``weight``, where the batch has it. ``mean`` and ``deviation`` are
+    those of the training targets, 0 and 1 for classes.
     """
 
     def __init__(self, task: Task, y: Tensor, balance: float) -> None:
@@ -37,14 +39,15 @@ class Objective(nn.Module):
 
     def forward(self, logits: Tensor, batch: Data) -> Tensor:
         """``logits`` [N, outputs] of a batch with ``y`` [N, T] -> mean loss over the known labels."""
-        return self.of(logits, batch["y"])
+        return self.of(logits, batch["y"], getattr(batch, "weight", None))
 
-    def of(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The same, given ``y`` [N, T]."""
-        logits = logits.float()
+    def of(self, logits: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The same, given ``y`` [N, T] and ``weight`` [N] of the rows."""
+        logits, rows = logits.float(), torch.ones_like(y[:, 0]) if weight is None else weight
         if self.task.kind == "multiclass":
             label = y[:, 0].long()
-            return (F.cross_entropy(logits, label, reduction="none") * self.weight[label]).mean()
+            each = F.cross_entropy(logits, label, reduction="none") * self.weight[label]
+            return (each * rows).sum() / rows.sum().clamp(min=_TINY)
         known = ~y.isnan()
         target = torch.where(known, y, 0.0)
         if self.task.kind == "regression":
@@ -52,7 +55,8 @@ class Objective(nn.Module):
         else:
             loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
             loss = loss * torch.where(target == 1, self.weight[1], self.weight[0])
-        return torch.where(known, loss, 0.0).sum() / known.sum().clamp(min=1)
+        shares = known * rows[:, None]
+        return (torch.where(known, loss, 0.0) * shares).sum() / shares.sum().clamp(min=_TINY)
 
 
 def predictions(task: Task, logits: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

@@ -101,7 +101,8 @@ def _normal_scores(raw: Tensor, knots: Tensor) -> Tensor:
 class Packed(torch.utils.data.Dataset):
     """Molecular graphs as long tensors; ``packed[positions]`` is a PyG ``Batch`` of them, in that order.
 
-    The graphs carry what ``graphattn.data.to_data`` makes, and ``y`` [1, T] and raw ``descriptors`` [1, D] where used.
+    The graphs carry what ``graphattn.data.to_data`` makes, and ``y`` [1, T], ``weight`` [1] and raw ``descriptors`` [1, D] where
+    used.
     ``standardiser=None`` leaves descriptors out.
 
     Raises:
@@ -120,6 +121,7 @@ class Packed(torch.utils.data.Dataset):
         self.edge_attr = torch.cat([graph["edge_attr"] for graph in graphs])
         self.distance = torch.cat([graph["distance"] for graph in graphs])
         self.y = torch.cat([graph["y"] for graph in graphs]) if "y" in graphs[0] else None
+        self.weight = torch.cat([graph["weight"] for graph in graphs]) if "weight" in graphs[0] else None
         self.descriptors = standardiser(raw_descriptors(graphs)) if standardiser else None
 
     def __len__(self) -> int:
@@ -141,7 +143,7 @@ class Packed(torch.utils.data.Dataset):
             ptr=ptr,
             batch=torch.repeat_interleave(torch.arange(len(chosen)), sizes),
         )
-        for name in ("y", "descriptors"):
+        for name in ("y", "weight", "descriptors"):
             if (values := getattr(self, name)) is not None:
                 batch[name] = values[chosen]
         return batch

@@ -102,14 +102,16 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
 
 
 def open_divided(
-    data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None
+    data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None, weight: str | None = None
 ) -> tuple[MoleculeTable, str]:
     """The table that ``data`` names, and what ``TrainingPlan.split`` is to be for it.
 
     ``split`` is one of ``SPLITS`` or a column; None means the table's own column if it has one, else the default rule.
     Raises as ``open_table`` does.
     """
-    table = open_table(data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split)
+    table = open_table(
+        data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split, weight=weight
+    )
     if split in SPLITS:
         return table, str(split)
     return table, "column" if table.split_column else TrainingPlan.split
@@ -243,6 +245,7 @@ def described(
     data = {
         "source": plan.source,
         "smiles": table.smiles_column,
+        "weight": table.weight_column,
         "rows": len(table.frame),
         "rejected": len(molecules.rejected),
     }

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from torch.nn import functional as F
+from torch_geometric.data import Data
 
 from graphattn.data.tasks import Task
 from graphattn.training.molecules.objective import Objective, predictions, score
@@ -42,6 +43,16 @@ def test_multiclass_loss_is_weighted_cross_entropy():
 def test_a_class_without_training_molecules_leaves_the_loss_finite():
     y = torch.tensor([[0.0], [1.0]])
     assert Objective(MULTICLASS, y, 1.0).of(torch.zeros(2, 3), y).item() == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize("task", [BINARY, MULTICLASS, MULTILABEL, REGRESSION])
+def test_rows_count_by_their_weight(task):
+    y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, NAN]])[:, : len(task.names)]
+    logits, objective = torch.randn(3, task.outputs), Objective(task, y, 1.0)
+    twice = objective.of(logits[[0, 0, 1]], y[[0, 0, 1]])
+    assert torch.allclose(objective.of(logits, y, torch.tensor([2.0, 1.0, 0.0])), twice)
+    assert torch.allclose(objective(logits, Data(y=y, weight=torch.ones(3))), objective(logits, Data(y=y)))
+    assert objective.of(logits, y, torch.zeros(3)) == 0
 
 
 def test_missing_labels_add_nothing_to_the_loss():
