@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import graphattn
 from graphattn.cli import app
+from graphattn.reports.molecules import write_report
 from graphattn.stopping import received, stoppable
 from graphattn.training.module import LearningModule
 from graphattn.training.molecules import judging, workflow
@@ -27,14 +28,14 @@ ROWS = [(smiles, "yes" if "O" in smiles else "no") for smiles in SMILES]
 def small(monkeypatch):
     """The command line with a small network and short training; its options stay what they are."""
     monkeypatch.setattr(judging, "TREES", 10)
-    monkeypatch.setattr(workflow.TrainingPlan, "__init__", _small(workflow.TrainingPlan.__init__))
+    monkeypatch.setattr(workflow.TrainingPlan, "__init__", _small(workflow.TrainingPlan.__init__, report=None))
 
 
-def _small(original):
+def _small(original, **fixed):
     def init(self, out, source, task, split, recipe, **options):
         recipe = dataclasses.replace(recipe, learning_rate=0.01)
         small = {"architecture": Architecture(channels=16, heads=2, layers=1)}
-        original(self, out, source, task, split, recipe, **small, **options)
+        original(self, out, source, task, split, recipe, **small, **options | fixed)
 
     return init
 
@@ -479,6 +480,18 @@ def test_explanation_of_nothing(model, tmp_path):
     assert "expected one of 'no', 'yes' to explain, got 'maybe'" in fail(
         "explain", model, "CCO", "--target", "maybe", "--out", tmp_path / "atoms"
     )
+
+
+def test_a_report_stands_beside_the_model_unless_it_is_not_wanted(model, data, tmp_path, monkeypatch):
+    text = (model / "report.html").read_text(encoding="utf-8")
+    assert "<h1>data.csv: soluble</h1>" in text
+    assert "random forest, ECFP4 + RDKit-2D" in text
+    plans = []
+    monkeypatch.setattr(workflow.TrainingPlan, "__init__", lambda self, *given, report, **options: plans.append(report))
+    monkeypatch.setattr(workflow, "train", lambda table, plan, say: None)
+    for option in ("--report", "--no-report"):
+        assert run("train", data, "--out", tmp_path / "never", option).exit_code == 0
+    assert plans == [write_report, None]
 
 
 def test_info_shows_what_a_saved_model_is(model, tmp_path):

@@ -53,8 +53,9 @@ MAY_IMPORT = {
     "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment json_lines layer "
     "memory message models pyg slots topology update zoo",
     "comparison": "data encoding environment explain files json_lines layer memory models reports slots topology training",
+    "reports.molecules": "data explain files models reports training",
     "estimators": "data models training",
-    "cli": "bench comparison data environment explain graphattn stopping training",
+    "cli": "bench comparison data environment explain graphattn reports.molecules stopping training",
 }
 
 DOORS = {

@@ -65,6 +65,7 @@ def train(
     neighbours: Annotated[
         bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
     ] = True,
+    report: Annotated[bool, typer.Option(help="Write a report, report.html, into the folder.")] = True,
     escape_formulas: Formulas = False,
     descriptors: Descriptors = True,
     baselines: Baselines = True,
@@ -77,6 +78,7 @@ def train(
 
     from graphattn.data.molecules.chemistry import Chemistry
     from graphattn.data.molecules.smiles import MOST_ATOMS
+    from graphattn.reports.molecules import write_report
     from graphattn.training.molecules import workflow
     from graphattn.training.molecules.reliability.measuring import Wanted
     from graphattn.training.recipe import Hardware, MoleculeRecipe
@@ -103,6 +105,7 @@ def train(
         positive=positive,
         flat_duplicates=flat_duplicates,
         wanted=Wanted(aim, coverage, neighbours),
+        report=write_report if report else None,
     )
     workflow.train(table, plan, say)
     say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")

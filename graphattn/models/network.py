@@ -88,8 +88,12 @@ class Network(nn.Module):
         reset(*self.children())
 
     def forward(self, data: Data) -> Tensor:
+        return self.head(self.embed(data))
+
+    def embed(self, data: Data) -> Tensor:
+        """What the head reads of each graph: the readout, and what joins it, ``[B, F + D]``."""
         read = self.readout(self.states(data), read_sizes(data))
-        return self.head(read if self.beside is None else torch.cat([read, self.beside(data)], dim=1))
+        return read if self.beside is None else torch.cat([read, self.beside(data)], dim=1)
 
     def states(self, data: Data) -> Tensor:
         """The states of all nodes behind the last block and its norm, ``[N, F]``."""

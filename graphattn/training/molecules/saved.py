@@ -18,6 +18,7 @@ from graphattn.data.molecules.chemistry import Chemistry
 from graphattn.data.molecules.smiles import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
 from graphattn.environment import versions
+from graphattn.models.network import Network
 from graphattn.training.batches import by_size
 from graphattn.training.folder.build import build
 from graphattn.training.folder.card import card
@@ -82,6 +83,20 @@ class FittedModel:
                 outputs = [predictions(self.task, member(batch), *self.target).double() for member in self.members]
                 result[:, positions] = torch.stack(outputs)
         return result.numpy()
+
+    def embed(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float32]:
+        """What the heads of the networks read of each graph ``[N, F]``, that of all members side by side.
+
+        Raises:
+            ValueError: no graphs, or a network that is no :class:`~graphattn.models.network.Network`.
+        """
+        packed, rows = Packed(graphs, self.standardiser), {}
+        with torch.inference_mode():
+            for positions in by_size(packed.nodes.numpy(), batch_size):
+                batch: Any = packed[positions]
+                read = torch.cat([_network(member).embed(batch) for member in self.members], dim=1)
+                rows |= dict(zip(positions.tolist(), read.float().numpy(), strict=True))
+        return np.stack([rows[row] for row in range(len(graphs))])
 
     def probabilities(self, graphs: list[Data]) -> NDArray[np.float64]:
         """Probability of every class of ``task.classes`` [N, K]; of both classes for a binary task.
@@ -211,6 +226,12 @@ def feature_tables() -> dict[str, dict[str, list[str]]]:
 
 def _words(features: dict[str, tuple]) -> dict[str, list[str]]:
     return {name: [str(category) for category in categories] for name, categories in features.items()}
+
+
+def _network(member: nn.Module) -> Network:
+    if not isinstance(member, Network):
+        raise ValueError(f"expected a Network, with a head that reads an embedding, got {type(member).__name__}")
+    return member
 
 
 def _member(model: FittedModel, path: Path) -> nn.Module:
