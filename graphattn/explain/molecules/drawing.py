@@ -101,7 +101,8 @@ def draw_grid(
     palette = (palette or Palette()).of(explanations)
     columns = min(COLUMNS, len(explanations))
     width, height = max(2, columns) * PANEL, -(-len(explanations) // columns) * ROW
-    legends = [f"{shortened(name, 30)}: {each.prediction:.3f}" for name, each in zip(names, explanations, strict=True)]
+    common = len({each.meaning for each in explanations}) == 1
+    legends = [_caption(name, each, common) for name, each in zip(names, explanations, strict=True)]
     size = (width, height + 70, width // columns, ROW)
     svg, png = library.MolDraw2DSVG(*size), library.MolDraw2DCairo(*size)
     for canvas in (svg, png):
@@ -109,9 +110,19 @@ def draw_grid(
         _molecules(canvas, library, explanations, palette, legends)
         canvas.SetOffset(0, 0)
         _bar(canvas, palette, width / 2, height + 34)
-        _write(canvas, shortened(explanations[0].meaning, 80), width / 2, height + 14, 16)
+        _write(canvas, shortened(explanations[0].meaning, 80) if common else "", width / 2, height + 14, 16)
         canvas.FinishDrawing()
     return _written(path, svg, png)
+
+
+def _caption(name: str, explanation: Explanation, common: bool) -> str:
+    """Name and prediction; where molecules are explained by different outputs, also which one it is."""
+    value = f"{explanation.prediction:.3f}"
+    return (
+        f"{shortened(name, 30)}: {value}"
+        if common
+        else f"{shortened(name, 30)}\n{shortened(explanation.meaning, 30)}: {value}"
+    )
 
 
 def _written(path: Path, svg: Any, png: Any) -> Path:

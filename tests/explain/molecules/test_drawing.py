@@ -110,6 +110,15 @@ def test_a_grid_has_a_row_for_four(tmp_path, count, rows):
     assert image.imread(tmp_path / "grid.png").shape[0] == ROW * rows + 70
 
 
+def test_a_grid_says_which_outputs_are_explained_where_they_differ(tmp_path):
+    one, other = explanation(), explanation()._replace(meaning="y: probability of low")
+    draw_grid([one, one], ["a", "b"], tmp_path / "same")
+    draw_grid([one, other], ["a", "b"], tmp_path / "differ")
+    same, differ = (image.imread(tmp_path / f"{name}.png")[..., :3].sum(axis=2) < 1 for name in ("same", "differ"))
+    assert same[ROW:].sum() > differ[ROW:].sum()  # below the molecules
+    assert same[:ROW].sum() < differ[:ROW].sum()
+
+
 def test_dots_in_names_stay(tmp_path):
     assert draw(explanation(), tmp_path / "drug 1.5").name == "drug 1.5.svg"
     assert (tmp_path / "drug 1.5.png").exists()
