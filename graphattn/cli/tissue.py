@@ -150,3 +150,32 @@ def predict(
     slides.tell_set_aside(list(read.refused.values()), say, strict)
     prediction.write_predictions(fitted, held, read, out, escape_formulas)
     say(f"{len(read.graphs):,} of {len(held):,} images predicted, written to {out}")
+
+
+def explain(
+    model: Model,
+    graphs: Graphs,
+    out: Annotated[Path, typer.Option(help="New folder for pictures and tables.")] = Path("explained"),
+    images: Annotated[Path | None, typer.Option(help="Folder of images to draw on.")] = None,
+    target: Annotated[str | None, typer.Option(help="Class to explain; the positive one if not given.")] = None,
+    strict: Strict = False,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Draw what each cell contributes to the prediction, and write it for QuPath (GeoJSON), TIAViz and as CSV."""
+    from graphattn.training.folder import checks
+
+    checks.read_description(model, "graphs")
+
+    from rich.progress import track
+
+    from graphattn.explain.tissue_scores import explain_images, table_of
+    from graphattn.training.tissue import prediction, slides
+
+    fitted = prediction.open_model(model, trust, say)
+    held = slides.open_graphs(graphs, trust)
+    read = prediction.read_for(fitted, held, str(graphs), say)
+    slides.tell_set_aside(list(read.refused.values()), say, strict)
+    written = explain_images(fitted, held, read, out, images=images, target=target, say=say)
+    say(table_of(list(track(written, "images", len(read.graphs), transient=True))))
+    say(f"{len(read.graphs):,} of {len(held):,} images explained in {out}")

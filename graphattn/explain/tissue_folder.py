@@ -42,9 +42,17 @@ def write_tissue(
     for number, graph in enumerate(graphs):
         if pictures:
             (folder / PICTURES).mkdir(exist_ok=True)
-            name = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in str(graph["image"]))[:80]
-            draw_tissue(graph).savefig(folder / PICTURES / f"{number:05d}-{name}.png")
+            draw_tissue(graph).savefig(folder / PICTURES / f"{file_name(number, str(graph['image']))}.png")
         yield graph
+
+
+def file_name(number: int, image: str) -> str:
+    """Name of the files of an image: its number, and its name without what a file name cannot have.
+
+    >>> file_name(3, "slides/P 1.tif")
+    '00003-slides_P_1.tif'
+    """
+    return f"{number:05d}-{''.join(sign if sign.isalnum() or sign in '-_.' else '_' for sign in image)[:80]}"
 
 
 def summary(graphs: list[Data]) -> Table:
