@@ -29,7 +29,9 @@ def compare(
     smiles: Smiles = None,
     target: Annotated[str | None, typer.Option(help="Target column; inferred if not given.")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; inferred if not given.")] = None,
-    group: Annotated[str | None, typer.Option(help="Group column; rows of one group stay in one part.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Group column or attribute of graphs; rows of one group stay in one part.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Compare layers and topologies on the same data and budget, and write a report."""

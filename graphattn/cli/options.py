@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 DATA = "CSV, TSV, SDF, Parquet or Excel file (also .gz), - for standard input, or an embedded set: bbb, solubility."
-PROBLEM = f"{DATA[:-1]}, digits, sparse_and, motif, distant, shuffled_edges."
+PROBLEM = f"{DATA[:-1]}, a folder of saved graphs, digits, sparse_and, motif, distant, shuffled_edges."
 KINDS = "binary, multiclass, multilabel or regression; inferred if not given."
 RULES = "scaffold_balanced, scaffold, random, stratified, or a column of parts, folds, years or groups."
 AIMS = "mcc, sensitivity@specificity=0.9 or cost=FP:FN"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,7 +136,15 @@ def baselines(problem: Problem) -> dict[str, Baseline]:
         and len({len(graph["x"]) for graph in problem.graphs}) == 1
     ):
         found["SVR" if values else "SVC"] = Baseline(side_by_side, _machine, MARGINS, "C")
+    for name in problem.tables:
+        features = partial(_table, name)
+        found[f"{'ridge' if values else 'logistic regression'} on {name}"] = Baseline(features, _linear, STRENGTHS, "C")
+        found[f"forest on {name}"] = Baseline(features, _forest)
     return found
+
+
+def _table(name: str, problem: Problem) -> Floats:
+    return problem.tables[name]
 
 
 def _nothing(problem: Problem) -> Floats:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
@@ -35,6 +35,7 @@ class Problem:
         groups: graphs of one group stay in one part (a patient); none if all are free.
         smiles: of the molecules, for fingerprints; none if the graphs are something else.
         splits: given parts, numbers of graphs (of nodes where :attr:`transductive`); none if parts are drawn.
+        tables: features ``[graphs, columns]`` of whole graphs by name, on which further baselines are fitted.
         notes: what a reader has to know: rows that were set aside and why, where the data come from.
 
     Raises:
@@ -59,11 +60,13 @@ class Problem:
     smiles: Sequence[str] | None = None
     splits: Sequence[Split] | None = None
     notes: tuple[str, ...] = ()
+    tables: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.graphs):
             raise ValueError(f"expected graphs to learn from, got none in {self.name!r}")
-        for what, held in (("groups", self.groups), ("SMILES", self.smiles)):
+        tables = [(f"rows of {name!r}", table) for name, table in self.tables.items()]
+        for what, held in (("groups", self.groups), ("SMILES", self.smiles), *tables):
             if held is not None and len(held) != len(self.graphs):
                 raise ValueError(f"expected as many {what} as graphs, got {len(held)} for {len(self.graphs)}")
         if self.transductive and self.groups is not None:

@@ -16,6 +16,7 @@ from torch_geometric.utils import remove_self_loops
 from graphattn.comparison.problems.base import Problem, Target
 from graphattn.comparison.problems.graphs import problem_of_graphs
 from graphattn.comparison.problems.molecules import problem_of_molecules
+from graphattn.comparison.problems.saved import holds_graphs, problem_of_saved
 from graphattn.data.generated import digit_images, distant, motif, shuffled_edges, sparse_and
 from graphattn.data.graphs import plain
 from graphattn.data.groups import group_keys
@@ -40,8 +41,9 @@ def problem(
     """What layers are compared on.
 
     Args:
-        data: a name (:data:`NAMES`: an embedded data set or data made by rule), a CSV, TSV or SDF file of molecules, a list of
-            PyG graphs, a PyG dataset, one graph with labels of nodes, or a problem, which is left as it is.
+        data: a name (:data:`NAMES`: an embedded data set or data made by rule), a CSV, TSV or SDF file of molecules, a folder of
+            saved graphs, a list of PyG graphs, a PyG dataset, one graph with labels of nodes, or a problem, which is left as it
+            is.
         target: a column of a file by name, one of several targets in ``y`` by number; not needed where there is one.
         smiles: the column of SMILES in a file; guessed if not given.
         task: ``binary``, ``multiclass`` or ``regression``; guessed if not given.
@@ -99,6 +101,10 @@ def _by_name(
             given = f"{target=}, {smiles=}, {task=} and {groups=}"
             raise ValueError(f"{name!r} has one target and no columns; got {given}")
         return _MADE[name](count, seed)
+    if holds_graphs(name):
+        if (target, smiles) != (None, None):
+            raise ValueError(f"{name!r} holds graphs, whose y is learned, and no columns; got {target=} and {smiles=}")
+        return _fewer(_grouped(problem_of_saved(name, task, groups)), count, seed)
     try:
         return _fewer(_grouped(problem_of_molecules(data, target, smiles, task, groups)), count, seed)
     except FileNotFoundError as error:
@@ -175,6 +181,7 @@ def _fewer(made: Problem, count: int | None, seed: int) -> Problem:
         graphs=[made.graphs[row] for row in rows],
         groups=made.groups and [made.groups[row] for row in rows],
         smiles=made.smiles and [made.smiles[row] for row in rows],
+        tables={name: table[rows] for name, table in made.tables.items()},
         splits=parts or None,
         notes=(*made.notes, f"{count} of {len(made.graphs)} graphs, drawn by seed {seed}"),
     )

@@ -79,7 +79,7 @@ def mixing(graph: Data) -> Floats:
 SUMMARIES: dict[str, Callable[[Data], Floats]] = {
     "number of cells": cell_count,
     "composition": composition,
-    "composition, spread, spacing": spread,
+    "composition with spread and spacing": spread,
     "type mixing": mixing,
 }
 """By name."""

@@ -63,5 +63,5 @@ def test_tables_hold_what_graphs_have():
     bare = made(x=None, cell_type=None, cell_type_names=None)
     assert {name: table.shape for name, table in summaries([bare, bare]).items()} == {
         "number of cells": (2, 1),
-        "composition, spread, spacing": (2, 2),
+        "composition with spread and spacing": (2, 2),
     }
