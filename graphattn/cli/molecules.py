@@ -161,6 +161,7 @@ def evaluate(
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
+    prediction.tell_truths(fitted.task, table, say)
     with prediction.watching(fitted, table, say, max_atoms=max_atoms, strict=strict) as watch:
         found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
     telling.tell_figures(found, f"{model} on {named(Path(data))}", say)

@@ -2,6 +2,7 @@
 
 import difflib
 import io
+import re
 import sys
 import zlib
 from pathlib import Path
@@ -22,7 +23,7 @@ from graphattn.data.delimited import (
 )
 from graphattn.data.molecules.sdf import is_sdf, read_sdf
 from graphattn.data.typed_tables import is_parquet, is_workbook, read_parquet, read_workbook
-from graphattn.data.wording import STANDARD_STREAM
+from graphattn.data.wording import STANDARD_STREAM, shortened
 
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -138,7 +139,12 @@ def _table(lines: list[str], suffix: str, path: Path) -> Records:
     start = start_of(lines)
     if start.header == len(lines):
         raise ValueError(f"{path} has nothing but comments: expected column names and rows")
-    headless = suffix in _LINES_OF_SMILES and smiles_share([lines[start.header].split()[0]], least=1) == 1
+    if suffix in _LINES_OF_SMILES:
+        headless = not _may_be_header(lines[start.header])
+        if not headless and "smi" not in lines[start.header].lower():
+            start.notes.append(f"the first line is taken for column names: {shortened(lines[start.header].strip())!r}")
+    else:
+        headless = False
     if not start.delimiter and suffix in _LINES_OF_SMILES and is_spaced(lines[start.header :]):
         return _spaced(lines, start, headless)
     delimiter = start.delimiter or delimiter_of(lines[start.header :], suffix)
@@ -150,6 +156,14 @@ def _table(lines: list[str], suffix: str, path: Path) -> Records:
     names = [cell.strip() for cell in rows[0].cells]
     names[0] = names[0].lstrip("# ") or names[0]
     return _records(names, rows[1:], delimiter, list(start.notes))
+
+
+def _may_be_header(line: str) -> bool:
+    """Whether the first line of a file of SMILES has names: one of SMILES, or first a word of letters that is no molecule."""
+    first = re.split(r"[\s,;|]", line.strip())[0]
+    if smiles_share([first], least=1) == 1:
+        return False
+    return "smi" in line.lower() or re.fullmatch(r"#?[A-Za-z_]+", first) is not None
 
 
 def _spaced(lines: list[str], start: Start, headless: bool) -> Records:
@@ -171,7 +185,8 @@ def _headless(rows: list[TextRow], delimiter: str, notes: list[str]) -> Records:
     """A table of molecules without column names."""
     width = max(len(row.cells) for row in rows)
     names = ["smiles", "name", *(f"column {number}" for number in range(3, width + 1))][:width]
-    said = f"the first line is a molecule: columns are called {', '.join(names)}"
+    what = "a molecule" if smiles_share(rows[0].cells[:1], least=1) == 1 else "no header"
+    said = f"the first line is {what}: columns are called {', '.join(names)}"
     return _records(names, rows, delimiter, [*notes, said])
 
 

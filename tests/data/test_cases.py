@@ -449,3 +449,23 @@ def test_a_row_that_is_lost_is_noticed(monkeypatch):
     monkeypatch.setattr(prepare, "read", forgetful)
     with pytest.raises(AssertionError, match=r"47 rows: "):
         collect(read_table(CASES / "dups.csv", targets=()))
+
+
+@pytest.mark.parametrize("line", ["C1CC broken", "C1CC\tbroken", "[Xx]", "c1cc1,broken"])
+def test_a_broken_first_molecule_of_a_file_of_smiles_is_no_header(tmp_path, line):
+    path = tmp_path / "a.smi"
+    rest = re.sub("C1CC|\\[Xx\\]|c1cc1", "CCO", line)
+    path.write_text(f"{line}\n{rest}\n{rest}\n")
+    found = collect(read_table(path, targets=()))
+    assert [(one.line, one.reason.partition(":")[0]) for one in found.rejected] == [(1, "unreadable SMILES")]
+    assert found.smiles == ["CCO", "CCO"]
+    table = read_table(path, targets=())
+    assert any(note.startswith("the first line is no header: columns are called smiles") for note in table.notes)
+
+
+def test_a_word_at_the_head_of_a_file_of_smiles_is_said_to_be_a_header(tmp_path):
+    path = tmp_path / "a.smi"
+    path.write_text("structure title\nCCO ethanol\n")
+    table = read_table(path, targets=())
+    assert table.smiles == ["CCO"]
+    assert "the first line is taken for column names: 'structure title'" in table.notes

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from graphattn.data.labels import key_of, text_of, truth_of
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, in_parts
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.wording import STANDARD_STREAM
+from graphattn.data.tasks import Task
+from graphattn.data.wording import STANDARD_STREAM, listed
 from graphattn.data.writing import write_csv
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.metrics import Figure, figures
@@ -120,6 +123,17 @@ def tell_unknown(model: FittedModel, say: Say) -> None:
         say(
             f"probabilities of {', '.join(map(repr, lacking))} are not calibrated: too few validation molecules of a class"
         )
+
+
+def tell_truths(task: Task, table: MoleculeTable, say: Say) -> None:
+    """Says which words are read as the classes 1 and 0 that the model knows."""
+    known, words = {key_of(name) for name in task.classes}, Counter[str]()
+    if known == {"0", "1"}:
+        cells = table.targets.to_numpy().ravel().tolist()
+        words.update(text for cell in cells if truth_of(text := text_of(cell)) and key_of(text) not in known)
+    if words:
+        number = f"{words.total():,} cells say" if words.total() > 1 else "1 cell says"
+        say(f"{number} {listed(words, most=5)}, read as {listed(sorted(set(map(truth_of, words))))}")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from graphattn.training.molecules.prediction import (
     evaluate_table,
     predict_parts,
     predict_table,
+    tell_truths,
     watching,
     write_predictions,
 )
@@ -89,6 +90,21 @@ def test_evaluation_groups_molecules_by_whether_they_were_seen(make_model):
     assert list(evaluate_table(model, rows)[0]) == ["all 4 molecules"]
     model.record["seen"] = [fingerprint(smiles) for smiles in ("CCO", "C", "CCN", "CCC")]
     assert list(evaluate_table(model, rows)[0]) == ["4 molecules, ALL TRAINED ON"]
+
+
+def test_words_that_say_yes_and_no_are_the_classes_1_and_0_and_this_is_said(make_model):
+    rows, said = (
+        replace(table(smiles=["C", "CC", "CCC", "CCCC"], y=["TRUE", "false", "1", "x"]), target_columns=("y",)),
+        [],
+    )
+    model = make_model("binary", classes=("0", "1"))
+    tell_truths(model.task, rows, said.append)
+    assert said == ["2 cells say 'TRUE' and 'false', read as '0' and '1'"]
+    found, rejected = evaluate_table(model, rows)
+    assert list(found) == ["all 3 molecules"]
+    assert [one.line for one in rejected] == [5]
+    tell_truths(make_model("binary", classes=("FALSE", "TRUE")).task, rows, said.append)
+    assert len(said) == 1
 
 
 def test_contradictory_rows_count_in_evaluation(make_model):
