@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.tissue import builders, glands, large, report
+from benchmarks.tissue import baselines, builders, glands, large, report
 from graphattn.json_lines import JsonLines
 from graphattn.models import TISSUE_MODELS
 
@@ -21,7 +21,7 @@ Model = Annotated[str, typer.Option(help="Of those in TISSUE_MODELS.")]
 def main(
     context: typer.Context,
     data: Annotated[Path | None, typer.Option(help="gg_pt1.npz, which is not part of this repository.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Networks; all if not given.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Networks; all, and baselines, if not given.")] = None,
 ) -> None:
     """Accuracy on GG-pT1, four folds and three seeds; what is recorded is not fitted again, without data nothing is."""
     if context.invoked_subcommand is not None:
@@ -29,7 +29,10 @@ def main(
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     records = RECORDS / "glands.jsonl"
     if data is not None:
-        glands.run(glands.read(data), model or list(TISSUE_MODELS), records, typer.echo)
+        read = glands.read(data)
+        if not model:
+            baselines.run(read, records, typer.echo)
+        glands.run(read, model or list(TISSUE_MODELS), records, typer.echo)
     typer.echo(report.table(records))
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from graphattn.comparison.verdict.statistics import interval, paired
 from graphattn.json_lines import JsonLines
 from graphattn.models import TISSUE_MODELS
+from graphattn.training.statistics import interval, paired
 
 TEST, SIZES = 130, (260, 390)
 REGRESSION, CONTROL = "logistic regression on composition, spread, spacing", "attention_mil"
