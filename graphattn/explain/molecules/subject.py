@@ -52,10 +52,20 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
     """A model of molecules, of SMILES, RDKit's molecules or graphs of :func:`~graphattn.data.to_data`."""
     described = model.standardiser is not None
 
+    def read(given: object) -> Data:
+        graph = _read(model, given)
+        if described:
+            attach([graph], descriptors_of([graph["molecule"]]))
+        return graph
+
     def masked(graph: Data, masks: Sequence[Mask]) -> list[Data]:
         copies, molecules = zip(*(hide(graph, mask) for mask in masks), strict=True)
         if described:
-            attach(copies, descriptors_of(molecules))
+            # Those of the whole molecule are known: of 500 atoms they take a second.
+            others = [at for at, molecule in enumerate(molecules) if molecule is not graph["molecule"]]
+            for each in copies:
+                each["descriptors"] = graph["descriptors"]
+            attach([copies[at] for at in others], descriptors_of([molecules[at] for at in others]))
         return list(copies)
 
     def blank(graph: Data) -> Data:
@@ -68,7 +78,7 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
 
     return Subject(
         model.members,
-        partial(_read, model),
+        read,
         masked,
         blank,
         batch,
@@ -79,17 +89,15 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
 
 
 def descriptors_of(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
-    """Descriptors of molecules ``[N, D]``; those of a molecule without atoms are missing (NaN). Equal objects are computed once.
+    """Descriptors of molecules ``[N, D]``; those of a molecule without atoms are missing (NaN).
 
     >>> np.isnan(descriptors_of([Chem.Mol(), Chem.MolFromSmiles("CO")])).all(1)
     array([ True, False])
     """
-    distinct = {id(molecule): molecule for molecule in molecules}
-    found = np.full((len(distinct), len(DESCRIPTOR_NAMES)), np.nan, dtype=np.float32)
-    there = [at for at, molecule in enumerate(distinct.values()) if molecule.GetNumAtoms()]
-    found[there] = describe([list(distinct.values())[at] for at in there])
-    place = {key: at for at, key in enumerate(distinct)}
-    return found[[place[id(molecule)] for molecule in molecules]]
+    found = np.full((len(molecules), len(DESCRIPTOR_NAMES)), np.nan, dtype=np.float32)
+    there = [at for at, molecule in enumerate(molecules) if molecule.GetNumAtoms()]
+    found[there] = describe([molecules[at] for at in there])
+    return found
 
 
 def outputs_of(task: Task) -> tuple[str, ...]:
