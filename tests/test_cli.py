@@ -494,6 +494,27 @@ def test_a_report_stands_beside_the_model_unless_it_is_not_wanted(model, data, t
     assert plans == [write_report, None]
 
 
+def test_embeddings_of_a_table_as_columns_and_as_arrays(model, tmp_path):
+    path = write(tmp_path / "in.csv", [("a", "CCO"), ("b", "C1CC"), ("c", "NCC")], header=("embedding_1", "smiles"))
+    result = run("embed", model, path, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert "2 of 3 rows embedded in 48 dimensions" in result.output
+    found = pd.read_csv(tmp_path / "out.csv", dtype=str, keep_default_na=False)
+    assert found.columns[:3].tolist() == ["embedding_1", "smiles", "embedding_1_2"]
+    assert (len(found.columns), found.columns[-1]) == (2 + 48 + 1, "rejected")
+    assert set(found.iloc[1, 2:-1]) == {""}
+    assert found["rejected"].tolist() == ["", "unreadable SMILES: ring 1 is not closed", ""]
+    assert run("embed", model, path, "--out", tmp_path / "out.npz").exit_code == 0
+    arrays = np.load(tmp_path / "out.npz")
+    assert arrays["embeddings"].astype(float) == pytest.approx(
+        found.iloc[[0, 2], 2:-1].astype(float).to_numpy(), rel=1e-4
+    )
+    assert (arrays["smiles"].tolist(), arrays["line"].tolist()) == (["CCO", "CCN"], [2, 4])
+    assert "expected a file that ends in .csv or .npz, got out.txt" in fail(
+        "embed", model, path, "--out", tmp_path / "out.txt"
+    )
+
+
 def test_info_shows_what_a_saved_model_is(model, tmp_path):
     result = run("info", model)
     assert result.exit_code == 0, result.output

@@ -1,5 +1,5 @@
-"""The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``compare``, ``bench``, ``info``, ``warmup``,
-and ``graphattn tissue`` with ``graph``, ``train``, ``predict``, ``explain``.
+"""The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``embed``, ``compare``, ``bench``, ``info``,
+``warmup``, and ``graphattn tissue`` with ``graph``, ``train``, ``predict``, ``explain``.
 
 Only options and messages are here, one module a group of commands. Each command imports what does its work when it runs, so that
 ``--help`` answers at once.
@@ -14,7 +14,7 @@ from graphattn.cli.application import app, friendly
 
 __all__ = ["app", "main"]
 
-for command in (molecules.train, molecules.predict, molecules.evaluate, molecules.explain):
+for command in (molecules.train, molecules.predict, molecules.evaluate, molecules.explain, molecules.embed):
     app.command()(friendly(command))
 for command in (comparing.compare, machine.bench, machine.info, machine.warmup):
     app.command()(friendly(command))

@@ -206,3 +206,26 @@ def explain(
         table = folder.table_of(molecules, folder.chemistry_of(fitted, max_atoms), say)
     plan = folder.ExplanationPlan(target, name, bonds, common_scale, max_atoms, strict, escape_formulas)
     folder.write_explanations(fitted, table, out, say, plan)
+
+
+def embed(
+    model: Model,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="CSV or NPZ file to write.")] = Path("embeddings.csv"),
+    smiles: Smiles = None,
+    max_atoms: Most = None,
+    strict: Strict = False,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Write what the network reads of each molecule in DATA in front of its last layers: fingerprints that it has learned."""
+    from graphattn.training.folder import checks
+
+    checks.check_file(out, data)
+    described = checks.read_description(model)
+
+    from graphattn.training.molecules import embedding, prediction, saved
+
+    embedding.check_suffix(out)
+    table = prediction.open_for(described, data, smiles, (), say)
+    embedding.write_embeddings(saved.load(model, trust), table, out, say, max_atoms=max_atoms, strict=strict)

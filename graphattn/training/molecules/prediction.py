@@ -148,7 +148,7 @@ def watching(
         ValueError: a row was set aside although ``strict`` allows none; at the end of the part that it is in.
     """
     began, console, aside, rows = time.perf_counter(), Console(stderr=True), list[Rejected](), len(table.frame)
-    tell_large(table, _chemistry(model, max_atoms).max_atoms, say)
+    tell_large(table, chemistry_of(model, max_atoms).max_atoms, say)
     columns = (TextColumn("rows"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=rows)
@@ -195,7 +195,7 @@ def predict_parts(
     """
     thresholds_of(model.task, model.reliability, threshold)
     start = 0
-    for molecules in in_parts(table, chemistry=_chemistry(model, max_atoms)):
+    for molecules in in_parts(table, chemistry=chemistry_of(model, max_atoms)):
         rows = range(start, start + len(molecules.row) + len(molecules.rejected))
         yield _predicted(model, molecules, table.part(rows), start, threshold)
         start = rows.stop
@@ -214,12 +214,12 @@ def _predicted(
     for name, values in columns.items():
         full = np.full(len(frame), "", dtype=object)
         full[places[known]] = values
-        frame[_free(name, frame)] = full
+        frame[free_name(name, frame)] = full
     rejected = [*molecules.rejected, *_without_prediction(table, places[~known], start)]
     reasons = np.full(len(frame), "", dtype=object)
     for one in rejected:
         reasons[one.row - start] = one.reason
-    frame[_free("rejected", frame)] = reasons
+    frame[free_name("rejected", frame)] = reasons
     assert len(frame) == known.sum() + len(rejected), f"{len(frame)} rows: {known.sum()} + {len(rejected)}"
     outside = int((columns["domain"] == "out").sum()) if "domain" in columns else 0
     return Predicted(frame, sorted(rejected, key=lambda one: one.row), outside)
@@ -238,7 +238,7 @@ def evaluate_table(
     """
     task, seen, rejected = model.task, set(model.record.get("seen", ())), list[Rejected]()
     predictions, labels, unseen = list[NDArray](), list[NDArray](), list[bool]()
-    for molecules in in_parts(_renamed(table, task.names), task, _chemistry(model, max_atoms)):
+    for molecules in in_parts(_renamed(table, task.names), task, chemistry_of(model, max_atoms)):
         predictions.append(_predict_each(model, molecules).mean(0))
         labels.append(labels_of(molecules).astype(float) if molecules.graphs else np.zeros((0, len(task.names))))
         unseen += [fingerprint(smiles) not in seen for smiles in molecules.smiles]
@@ -265,7 +265,8 @@ def _renamed(table: MoleculeTable, names: tuple[str, ...]) -> MoleculeTable:
     return replace(table, frame=kept.rename(columns=renamed), target_columns=names)
 
 
-def _chemistry(model: FittedModel, max_atoms: int | None) -> Chemistry:
+def chemistry_of(model: FittedModel, max_atoms: int | None) -> Chemistry:
+    """How SMILES become atoms for a model, with a limit of one's own if it is given."""
     return model.chemistry if max_atoms is None else replace(model.chemistry, max_atoms=max_atoms)
 
 
@@ -275,12 +276,17 @@ def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64], start: in
 
 
 def _predict_each(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
-    if model.standardiser is not None and molecules.graphs:
-        attach(molecules.graphs, describe(molecules.mols))
+    with_descriptors(model, molecules)
     return model.predict_each(molecules.graphs)
 
 
-def _free(name: str, frame: pd.DataFrame) -> str:
+def with_descriptors(model: FittedModel, molecules: Molecules) -> None:
+    """Gives the graphs their descriptors where the model reads any."""
+    if model.standardiser is not None and molecules.graphs:
+        attach(molecules.graphs, describe(molecules.mols))
+
+
+def free_name(name: str, frame: pd.DataFrame) -> str:
     """``name``, or the first of ``name_2``, ``name_3``, ... that the table does not have."""
     free, number = name, 2
     while free in frame.columns:

@@ -12,7 +12,7 @@ from graphattn.data.tasks import Task
 from graphattn.training.folder.build import build
 from graphattn.training.molecules.packed import Standardiser
 from graphattn.training.molecules.saved import FittedModel, load
-from graphattn.training.recipe import MoleculeRecipe
+from graphattn.training.recipe import Architecture, MoleculeRecipe
 
 BINARY = Task("binary", ("oxygen",), ("no", "yes"))
 
@@ -302,3 +302,21 @@ def test_folders_saved_without_reliability_load_and_know_none(make_model, tmp_pa
         path.write_text(json.dumps(described | {"reliability": damage}))
         with pytest.raises(ValueError, match=r"model\.json is damaged: "):
             load(folder, trust=True)
+
+
+def test_what_the_head_reads_gives_the_prediction_and_stands_side_by_side(make_graphs):
+    torch.manual_seed(0)
+    words = Architecture(channels=8, heads=2, layers=1).to_dict()
+    members: list[nn.Module] = [build(words, 1, 0).eval() for _ in range(2)]
+    model = FittedModel(BINARY, words, MoleculeRecipe(members=2), members, (torch.zeros(1), torch.ones(1)))
+    graphs = make_graphs(9)
+    found = model.embed(graphs, batch_size=4)
+    assert found.shape == (9, 32)
+    for member, part, expected in zip(members, np.split(found, 2, axis=1), model.predict_each(graphs), strict=True):
+        logits = member.head(torch.from_numpy(part))
+        assert logits.sigmoid().detach().numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_network_without_a_head_has_no_embedding(make_model, make_graphs):
+    with pytest.raises(ValueError, match="expected a Network, with a head that reads an embedding, got Tiny"):
+        make_model().embed(make_graphs(2))
