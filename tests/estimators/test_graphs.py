@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from torch_geometric.data import Batch, Data
@@ -566,3 +566,19 @@ def test_categories_never_seen_are_one_more_category(number):
     other = model.predict_proba([Data(x=torch.full((2, 1), 77), edge_index=graphs[0].edge_index)])
     assert np.array_equal(found, other)
     assert not np.array_equal(found, known)
+
+
+def test_patients_go_to_the_splitter_of_scikit_learn():
+    patients = [f"P{k // 2 % 6}" for k in range(24)]
+    model = GraphClassifier("slide_graph", "edges", channels=8, epochs=20, learning_rate=0.03)
+    seen = []
+
+    class Watched(GroupKFold):
+        def split(self, X, y=None, groups=None):
+            for train, test in super().split(X, y, groups):
+                seen.append({patients[k] for k in train} & {patients[k] for k in test})
+                yield train, test
+
+    scores = cross_val_score(model, GRAPHS, LABELS, groups=patients, cv=Watched(3))
+    assert seen == [set()] * 3
+    assert scores.mean() > 0.8

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("killed", ["train", "compare"])
+@pytest.mark.parametrize("killed", ["train", "compare", "tissue"])
 def test_what_is_killed_goes_on(killed):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "tests.robustness.kills", "--runs", "8", "--command", killed]

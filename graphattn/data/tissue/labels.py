@@ -116,7 +116,7 @@ def _columns(
         )
     for what in ("image", "y"):
         if found[what] is None:
-            option = {"image": "image=", "y": "label="}[what]
+            option = {"image": "image=", "y": "label= (--target)"}[what]
             raise ValueError(f"{path} has no column {what!r}; it has {listed(columns)}: name it with {option}")
     return found
 

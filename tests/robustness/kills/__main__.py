@@ -4,9 +4,11 @@
 
     python -m tests.robustness.kills --runs 200 --seed 0
     python -m tests.robustness.kills --runs 200 --seed 0 --command compare
+    python -m tests.robustness.kills --runs 200 --seed 0 --command tissue
 
 Prints one line for each failure, then how many were tried and how many survived. Every run is a fork of one process, in which
-everything is imported: it is killed by SIGKILL, and another goes on in its folder. ``train`` does so with ``--resume``; where
+everything is imported: it is killed by SIGKILL, and another goes on in its folder. ``train`` and ``tissue train``, the latter
+with folds, do so with ``--resume``; where
 that says that there is nothing to resume, the plain command has to do. ``compare`` goes on by itself.
 """
 
@@ -28,6 +30,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from graphattn.cli import app
+from graphattn.data import save_graphs
+from graphattn.data.generated import mixed_cells
 from graphattn.training.molecules import workflow
 from graphattn.training.recipe import Architecture
 
@@ -57,6 +61,23 @@ def compare(table: Path, out: Path) -> tuple[int, str]:
     """The command, with small networks on few molecules: its exit status and what it says."""
     found = CliRunner().invoke(app, ["compare", str(table), "--out", str(out), *SMALL])
     return found.exit_code, found.output
+
+
+def tissue(table: Path, out: Path, *more: str) -> tuple[int, str]:
+    """The command on graphs of tissue beside the table, in two folds: its exit status and what it says."""
+    slides = str(table.with_name("slides"))
+    words = ("--epochs", "2", "--split", "folds:2", "--no-baselines")
+    found = CliRunner().invoke(app, ["tissue", "train", slides, "--out", str(out), *words, *more])
+    return found.exit_code, found.output
+
+
+def slides(folder: Path) -> None:
+    """Graphs of tissue of a few patients, one of which has no label."""
+    graphs = mixed_cells(9, cells=8)
+    for number, graph in enumerate(graphs):
+        graph.image = graph.patient = f"P{number}"
+    del graphs[8]["y"]
+    save_graphs(graphs, folder)
 
 
 def in_fork(work: Callable[[], int]) -> int:
@@ -91,9 +112,10 @@ def go_on(command: Command, table: Path, out: Path) -> tuple[int, str]:
     """The command in the folder of one that was killed."""
     if command is compare:
         return compare(table, out)
-    status, text = train(table, out, "--resume")
+    resumed = train if command is train else tissue
+    status, text = resumed(table, out, "--resume")
     if status and "nothing to resume" in text and not (out / "model.json").is_file():
-        status, text = train(table, out)
+        status, text = resumed(table, out)
     return (0 if "holds a finished model: nothing to resume" in text else status), text
 
 
@@ -136,14 +158,15 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--runs", type=int, default=200, help="Number of kills.")
     asked.add_argument("--seed", type=int, default=0, help="Random seed.")
-    asked.add_argument("--command", choices=("train", "compare"), default="train", help="What is killed.")
+    asked.add_argument("--command", choices=("train", "compare", "tissue"), default="train", help="What is killed.")
     given = asked.parse_args()
-    command: Command = train if given.command == "train" else compare
+    command: Command = {"train": train, "compare": compare, "tissue": tissue}[given.command]
     drawn, survived = random.Random(given.seed), 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         table, whole = folder / "table.csv", folder / "whole"
         table.write_text("smiles,label\n" + "\n".join(ROWS) + "\nC1CC,1\n")
+        slides(folder / "slides")
         counted = folder / "count"
         start = time.monotonic()
         in_fork(lambda: counted.write_text(str(operations(whole, lambda: command(table, whole) and None, None))) and 0)
