@@ -49,6 +49,10 @@ def test_labels_and_patients_are_read(tmp_path):
         ),
         ((CASES / "geom_negative.csv", "--mpp", "0"), "micrometres per pixel above 0 as mpp, got 0.0"),
         ((CASES / "qp05_annotations_only.geojson",), "export all objects"),
+        (
+            (CASES / "cohort_cells.csv", "--labels", CASES / "cohort_labels_ambiguous_stem.csv"),
+            "error: no image has a label: cohort_labels_ambiguous_stem.csv, line 2: there is no image 'P01'",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_and_leaves_nothing(words, said, tmp_path, monkeypatch):

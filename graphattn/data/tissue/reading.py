@@ -159,6 +159,8 @@ def survey(
     if labels is None:
         return tissue
     labelled = label_images(tissue.graphs, labels)
+    if not labelled.graphs:
+        raise ValueError(f"no image has a label: {'; '.join(map(str, labelled.set_aside[:5]))}")
     return Tissue(labelled.graphs, tissue.set_aside + labelled.set_aside, tissue.notes + labelled.notes)
 
 
