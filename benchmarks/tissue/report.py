@@ -11,7 +11,7 @@ from graphattn.models import TISSUE_MODELS
 from graphattn.training.statistics import interval, paired
 
 TEST, SIZES = 130, (260, 390)
-REGRESSION, CONTROL = "logistic regression on composition, spread, spacing", "attention_mil"
+REGRESSION, CONTROL = "logistic regression on composition with spread and spacing", "attention_mil"
 BARS = {260: (93.3, 1.0), 390: (95.4, 1.1)}
 """Accuracy in percent of logistic regression on mean, spread and spacing, and its deviation over folds, measured before."""
 
