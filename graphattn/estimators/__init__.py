@@ -4,7 +4,8 @@ They work where scikit-learn's own do: ``cross_val_score``, ``GridSearchCV``, ``
 
 A sample that cannot be used (a SMILES that cannot be read, a graph without nodes) is left out of ``fit`` with a warning that
 names its position. In prediction its row is NaN, with a warning as well; ``predict`` of a classifier has no label for
-"unknown" and raises instead.
+"unknown" and raises instead. ``score`` leaves such samples out; other scorers of scikit-learn are given the NaN of
+``predict_proba``, which most of them refuse: filter the samples first, or score with ``score``.
 """
 
 from graphattn.estimators.graphs import GraphClassifier, GraphRegressor
