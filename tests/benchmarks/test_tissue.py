@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from benchmarks.tissue import __main__ as command
-from benchmarks.tissue import builders, glands, large, report
+from benchmarks.tissue import baselines, builders, glands, large, report
 from graphattn.training import Recipe
 
 
@@ -22,6 +22,8 @@ RECORDS = [
     for fold in range(4)
     for seed in (0, 1)
 ] + [record("attention_mil", fold, 0, 0.90 + 0.012 * fold, epochs=7) for fold in range(4)]
+RECORDS += [record("forest on composition", fold, 0, 0.80 + 0.005 * fold) for fold in range(4)]
+RECORDS += [record("logistic regression on composition", fold, 0, 0.93 + 0.008 * fold) for fold in range(4)]
 
 
 def test_the_table_and_its_sentences_are_those_of_the_records(tmp_path):
@@ -30,7 +32,11 @@ def test_the_table_and_its_sentences_are_those_of_the_records(tmp_path):
     printed = report.table(path)
     assert "| gland_graph | 95.6 +- 1.3 |" in printed
     assert "| 95.6 | 5 | 4, 2 |" in printed
-    assert "Best network by validation: gland_graph." in printed
+    assert (
+        "Best by validation: gland_graph of the networks, logistic regression on composition of the baselines."
+        in printed
+    )
+    assert "gland_graph against logistic regression on composition, 260 to train: +1.4 (" in printed
     assert "Bar 93.3 +- 1.0 with 260: reached by gland_graph with 95.6." in printed
     assert "gland_graph against attention_mil, 260 to train: +3.8 (" in printed
     assert report.table(tmp_path / "none.jsonl") == "no records"
@@ -64,6 +70,8 @@ def test_glands_are_read_clipped_and_fitted_by_the_protocol(tmp_path, monkeypatc
     found = glands.of_network("attention_mil", read, 0, 0)
     assert found["accuracy_260"] > 0.5
     assert 1 <= found["epochs"] <= found["tried"] <= 4
+    found = baselines.of_baseline("composition", baselines._regression, (0.1, 1.0), read, 0, 0)
+    assert found["accuracy_260"] == found["accuracy_390"] == 1
     np.savez(tmp_path / "other.npz", x=values["x"])
     with pytest.raises(ValueError, match=r"expected gg_pt1.npz, got .*other.npz without pos, ptr, split, y"):
         glands.read(tmp_path / "other.npz")
