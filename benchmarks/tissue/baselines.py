@@ -1,4 +1,4 @@
-"""Baselines on glands: summaries of each graph, by logistic regression and by a forest, of the features that the networks have."""
+"""Baselines on glands: summaries of the features that networks have, by logistic regression and by a forest."""
 
 from collections.abc import Callable
 from functools import partial
