@@ -482,6 +482,14 @@ def test_explanation_of_nothing(model, tmp_path):
     )
 
 
+def test_drawings_do_not_replace_files_of_a_model_or_come_too_late(model, data, tmp_path):
+    before = sorted(path.name for path in model.iterdir())
+    assert f"{model} holds a model" in fail("explain", model, "CCO", "--out", model)
+    assert sorted(path.name for path in model.iterdir()) == before
+    said = fail("explain", model, data, "--out", data)
+    assert said == f"error: cannot write to {data}: {data} is a file"
+
+
 def test_a_report_stands_beside_the_model_unless_it_is_not_wanted(model, data, tmp_path, monkeypatch):
     text = (model / "report.html").read_text(encoding="utf-8")
     assert "<h1>data.csv: soluble</h1>" in text

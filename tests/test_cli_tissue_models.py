@@ -114,6 +114,9 @@ def test_images_are_predicted_a_row_each(model, folder, tmp_path):
     truth = ["sick" if k // 2 % 2 else "well" for k in range(24)]
     assert np.mean([row["predicted_state"] == each for row, each in zip(rows, truth, strict=True)]) > 0.9
     assert [row["image"] for row in rows] == [graph.image for graph in load_graphs(folder / "graphs")]
+    streamed = run("predict", out, folder, "--out", "-")
+    assert streamed.stdout == (tmp_path / "found.csv").read_text()
+    assert "24 of 24 images predicted, written to standard output" in streamed.stderr
 
 
 def test_other_graphs_are_refused_by_name_and_lose_no_row(model, tmp_path):
@@ -232,6 +235,15 @@ def test_one_class_and_few_patients_are_said(folder, tmp_path):
         assert said in found.output
     found = run("train", folder, "--out", tmp_path / "m")
     assert "have no labels: give --labels, a table of image, patient and label" in found.output
+
+
+def test_one_class_is_said_with_what_was_set_aside(folder, tmp_path):
+    rows = ["P00_0.tif,P00,a", "P00_1.tif,P00,b", "P01_0.tif,P01,a", "P01_1.tif,P01,a"]
+    (tmp_path / "mixed.csv").write_text("image,patient,state\n" + "\n".join(rows) + "\n")
+    found = run("train", folder, "--labels", tmp_path / "mixed.csv", "--target", "state", "--out", tmp_path / "m")
+    assert found.exit_code == 1
+    assert "target 'state' has one class only: 'a' in all 2 labelled rows; set aside: " in found.output
+    assert "patient 'P00': its images have different labels: 'a' and 'b'" in found.output
 
 
 def test_graphs_without_edges_and_models_of_others_are_refused(model, folder, tmp_path):

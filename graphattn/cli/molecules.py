@@ -192,6 +192,7 @@ def explain(
     """Draw and list what each atom, bond and fragment contributes to the prediction (SVG, PNG and CSV)."""
     from graphattn.training.folder import checks
 
+    checks.check_drawings(out)
     described = checks.read_description(model)
 
     from graphattn.data.molecules.embedded import names_a_table

@@ -1,5 +1,6 @@
 """Tissue: ``graph``, ``train``, ``predict`` and ``explain``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -130,7 +131,7 @@ def train(
 def predict(
     model: Model,
     graphs: Graphs,
-    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    out: Annotated[Path, typer.Option(help="CSV file to write; - for standard output.")] = Path("predictions.csv"),
     escape_formulas: Formulas = False,
     strict: Strict = False,
     trust: Trust = False,
@@ -139,17 +140,19 @@ def predict(
     """Predict the images in GRAPHS; writes a row for each, those that cannot be used with the reason."""
     from graphattn.training.folder import checks
 
+    tell = partial(say, err=str(out) == "-")
     checks.check_file(out, str(graphs))
     checks.read_description(model, "graphs")
 
     from graphattn.training.tissue import prediction, slides
 
-    fitted = prediction.open_model(model, trust, say)
+    fitted = prediction.open_model(model, trust, tell)
     held = slides.open_graphs(graphs, trust)
-    read = prediction.read_for(fitted, held, str(graphs), say)
-    slides.tell_set_aside(list(read.refused.values()), say, strict)
+    read = prediction.read_for(fitted, held, str(graphs), tell)
+    slides.tell_set_aside(list(read.refused.values()), tell, strict)
     prediction.write_predictions(fitted, held, read, out, escape_formulas)
-    say(f"{len(read.graphs):,} of {len(held):,} images predicted, written to {out}")
+    where = "standard output" if str(out) == "-" else out
+    tell(f"{len(read.graphs):,} of {len(held):,} images predicted, written to {where}")
 
 
 def explain(

@@ -20,9 +20,10 @@ def name_column(table: MoleculeTable, wanted: str | None = None) -> str | None:
     Raises:
         ValueError: a wanted column that is not there; lists those that are.
     """
-    columns = {str(name): table.frame[name].tolist() for name in table.frame.columns if name != table.smiles_column}
+    columns = {str(name): table.frame[name].tolist() for name in table.frame.columns}
     if wanted is not None:
         return pick(columns, wanted, "the table")
+    columns.pop(table.smiles_column)
     return next((name for known in _COLUMNS for name in columns if name.strip().lower() == known), None)
 
 

@@ -42,6 +42,21 @@ def check_folder(out: Path, resume: bool) -> None:
     if taken and not resume:
         hint = "add --resume to go on with the training in it, or " if unfinished else ""
         raise ValueError(f"{out} is not empty: {hint}name another folder with --out")
+    _check_writable(out)
+
+
+def check_drawings(out: Path) -> None:
+    """Check that drawings and tables can be written into the folder ``out``, which may be there already.
+
+    Raises:
+        ValueError: it cannot be written to, or it holds a model, whose files they could replace.
+    """
+    if (out / DESCRIPTION).is_file():
+        raise ValueError(f"{out} holds a model, whose files drawings could replace; name another folder with --out")
+    _check_writable(out)
+
+
+def _check_writable(out: Path) -> None:
     parent = next(folder for folder in [out, *out.absolute().parents] if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ValueError(f"cannot write to {out}: {parent} is {'not writable' if parent.is_dir() else 'a file'}")

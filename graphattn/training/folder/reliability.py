@@ -73,6 +73,7 @@ def _coverage(
 
 def _threshold(value: float, aim: str | None, found: Mapping[str, Any] | None, of: str, task: Mapping[str, Any]) -> str:
     why = f"chosen on the validation part for {aim}" if aim else "not chosen for an aim"
+    why += ", or kept because one of the two classes is not there" if aim and value == 0.5 else ""
     said = f"The label{of} is {task['classes'][1]!r} at a probability above {value:g} ({why})"
     figures = ", ".join(f"{name} {_number(each)}" for name, each in found.items()) if found else ""
     return f"{said}; on the test part {figures}." if figures else f"{said}."

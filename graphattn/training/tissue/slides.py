@@ -127,7 +127,11 @@ def read_slides(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -
         )
     name = labels.target or "y"
     frame = pd.DataFrame({name: [_text(graph) for graph in usable]}, dtype=object)
-    task, sentence = guess_task(frame, cast(Kind | None, labels.kind), labels.positive)
+    try:
+        task, sentence = guess_task(frame, cast(Kind | None, labels.kind), labels.positive)
+    except ValueError as error:
+        aside = f"; set aside: {'; '.join(map(str, set_aside[:_MOST_SAID]))}" if set_aside else ""
+        raise ValueError(f"{error}{aside}") from None
     say(sentence)
     if task.kind == "binary" and not labels.positive and not is_told_by_words(task.classes):
         last = f"{task.classes[1]!r} is positive only because it comes last in the alphabet"

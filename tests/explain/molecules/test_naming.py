@@ -31,9 +31,10 @@ def test_the_column_of_names_is_inferred_or_named():
     frame = table(smiles=["CO"], ID=["7"], other=["x"])
     assert name_column(frame) == "ID"
     assert name_column(frame, "Other") == "other"
+    assert name_column(frame, "smiles") == "smiles"
     assert name_column(table(smiles=["CO"], other=["x"])) is None
     assert name_column(table(smiles=["CO"], id=["1"], Name=["methanol"])) == "Name"
-    with pytest.raises(ValueError, match="the table has no column 'nme'; it has 'ID' and 'other'"):
+    with pytest.raises(ValueError, match="the table has no column 'nme'; it has 'smiles', 'ID' and 'other'"):
         name_column(frame, "nme")
 
 

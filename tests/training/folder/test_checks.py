@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from graphattn.training.folder.checks import check_file, check_folder, read_description, writing
+from graphattn.training.folder.checks import check_drawings, check_file, check_folder, read_description, writing
 
 
 def test_new_and_empty_folders_are_free(tmp_path):
@@ -15,6 +15,19 @@ def test_taken_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=re.escape(f"{tmp_path} is not empty: name another folder with --out")):
         check_folder(tmp_path, resume=False)
+
+
+def test_drawings_go_into_any_folder_but_that_of_a_model(tmp_path):
+    check_drawings(tmp_path)
+    check_drawings(tmp_path / "new" / "deep")
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=re.escape(f"{tmp_path} holds a model, whose files drawings could replace; name")
+    ):
+        check_drawings(tmp_path)
+    taken = tmp_path / "model.json"
+    with pytest.raises(ValueError, match=re.escape(f"cannot write to {taken}: {taken} is a file")):
+        check_drawings(taken)
 
 
 def test_unfinished_folder_can_be_resumed(tmp_path):

@@ -40,6 +40,12 @@ def test_of_two_classes():
     assert domain.endswith(" and 1 out (ROC-AUC undefined, MCC 0.000 [0.000, 0.000]).")
 
 
+def test_a_threshold_that_may_not_have_been_chosen_is_said_to_be_so():
+    said = reliability_sentences(described(BINARY, Reliability((None,), 0.9, ((np.inf, 0.5),), (0.5,), "mcc")))
+    why = "chosen on the validation part for mcc, or kept because one of the two classes is not there"
+    assert said[2] == f"The label is 'yes' at a probability above 0.5 ({why})."
+
+
 def test_without_a_test_part_nothing_measured_is_claimed():
     said = reliability_sentences(described(BINARY, KNOWN))
     assert not any("test part" in sentence or "test molecules" in sentence for sentence in said if sentence != CAVEAT)
