@@ -60,7 +60,7 @@ def _coverage(
         said = f"Prediction sets{of} with a stated coverage of {stated} of each class"
         always = [repr(name) for name, value in zip(task["classes"], row, strict=True) if value is None]
         said += f", which always hold {', '.join(always)} (fewer than {least} validation molecules)" if always else ""
-    if not found:
+    if not found or not found["molecules"]:
         return f"{said}."
     said += f"; of the test part ({found['molecules']:,} labelled) {_percent(found['share'])} are covered"
     if task["kind"] == "regression":
@@ -75,7 +75,9 @@ def _threshold(value: float, aim: str | None, found: Mapping[str, Any] | None, o
     why = f"chosen on the validation part for {aim}" if aim else "not chosen for an aim"
     why += ", or kept because one of the two classes is not there" if aim and value == 0.5 else ""
     said = f"The label{of} is {task['classes'][1]!r} at a probability above {value:g} ({why})"
-    figures = ", ".join(f"{name} {_number(each)}" for name, each in found.items()) if found else ""
+    shares = [_number(found[name]) for name in ("sensitivity", "specificity")] if found else []
+    measured = found.items() if found and any(share != "undefined" for share in shares) else ()
+    figures = ", ".join(f"{name} {_number(each)}" for name, each in measured)
     return f"{said}; on the test part {figures}." if figures else f"{said}."
 
 

@@ -52,6 +52,19 @@ def test_without_a_test_part_nothing_measured_is_claimed():
     assert said[0] == "Probabilities are calibrated on the validation part: slope 0.5 on the logs."
 
 
+def test_a_target_without_labels_in_the_test_part_is_measured_by_nothing():
+    task = Task("multilabel", ("a", "b"), ("0", "1"))
+    known = Reliability((None, None), 0.9, ((0.5, 0.5), (np.inf, np.inf)), (0.5, 0.5))
+    y = np.array([[0.0, np.nan], [1.0, np.nan]])
+    said = reliability_sentences(described(task, known, np.full((2, 2), 0.5), y))
+    assert said[1].endswith("(100.0 % of '0', 100.0 % of '1'), with 2.00 classes in a set on average and 0.0 % empty.")
+    assert said[4] == (
+        "Prediction sets of 'b' with a stated coverage of 90 % of each class, which always hold '0', '1' (fewer than 9 "
+        "validation molecules)."
+    )
+    assert said[5] == "The label of 'b' is '1' at a probability above 0.5 (not chosen for an aim)."
+
+
 def test_what_could_not_be_fitted_is_said():
     known = Reliability((None,), 0.9, ((np.inf, np.inf),), (0.5,))
     said = reliability_sentences(described(BINARY, known))
