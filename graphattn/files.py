@@ -83,6 +83,15 @@ def seal(folder: Path, names: Sequence[str]) -> None:
     write(folder / MANIFEST, json.dumps({"sha256": digests}, indent=1) + "\n")
 
 
+def is_sealed(file: Path) -> bool:
+    """Whether a file is one of those that the manifest of its folder names, or the manifest; a damaged one names none."""
+    path = file.parent / MANIFEST
+    try:
+        return file.name == MANIFEST or file.name in json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def verify(folder: Path, required: bool = True) -> None:
     """Check a folder against its manifest. One that was saved before there were manifests is not checked, which is logged.
 

@@ -81,7 +81,7 @@ def check_file(out: Path, data: str) -> None:
     """Check that the file ``out`` can be written; ``-`` is standard output.
 
     Raises:
-        ValueError: it cannot, or it is the one that is read.
+        ValueError: it cannot, it is the one that is read, or it belongs to a saved model or saved graphs.
     """
     if str(out) == "-":
         return
@@ -92,6 +92,8 @@ def check_file(out: Path, data: str) -> None:
         raise ValueError(f"cannot write to {out}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}")
     if out.exists() and Path(data).exists() and out.samefile(data):
         raise ValueError(f"{out} is the input; name another file with --out")
+    if out.exists() and files.is_sealed(out):
+        raise ValueError(f"{out} belongs to what is saved in {out.parent}; name another file with --out")
 
 
 def description_of(folder: str | Path, kind: Kind) -> str:

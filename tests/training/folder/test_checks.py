@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from graphattn import files
 from graphattn.training.folder.checks import check_drawings, check_file, check_folder, read_description, writing
 
 
@@ -28,6 +29,19 @@ def test_drawings_go_into_any_folder_but_that_of_a_model(tmp_path):
     taken = tmp_path / "model.json"
     with pytest.raises(ValueError, match=re.escape(f"cannot write to {taken}: {taken} is a file")):
         check_drawings(taken)
+
+
+def test_files_of_what_is_saved_are_not_replaced(tmp_path):
+    for name in ("model.json", "notes.csv"):
+        (tmp_path / name).write_text("{}")
+    files.seal(tmp_path, ["model.json"])
+    for name in ("model.json", "manifest.json"):
+        refused = re.escape(f"{tmp_path / name} belongs to what is saved in {tmp_path}; name another file with --out")
+        with pytest.raises(ValueError, match=refused):
+            check_file(tmp_path / name, "-")
+    check_file(tmp_path / "notes.csv", "-")
+    (tmp_path / "manifest.json").write_text("[")
+    check_file(tmp_path / "model.json", "-")
 
 
 def test_unfinished_folder_can_be_resumed(tmp_path):
