@@ -139,6 +139,27 @@ def test_other_graphs_are_refused_by_name_and_lose_no_row(model, tmp_path):
     assert "error: no image can be predicted" in none.output
 
 
+def test_an_image_without_a_finite_prediction_gets_no_class(model, tmp_path):
+    graphs = [tissue.knn(graph, 4) for graph in slides(3, 1, seed=5)]
+    graphs[1].x = torch.full((graphs[1].num_nodes, 1), 3e38)
+    save_graphs(graphs, tmp_path / "graphs")
+    found = run("predict", model[0], tmp_path, "--out", tmp_path / "found.csv")
+    assert "2 of 3 images predicted" in found.output
+    rows = list(csv.DictReader((tmp_path / "found.csv").read_text().splitlines()))
+    assert [bool(row["predicted_state"]) for row in rows] == [True, False, True]
+    assert (rows[1]["probability_sick"], rows[1]["rejected"]) == (
+        "",
+        "no prediction: the output of the model is not a finite number",
+    )
+    assert "strict allows none" in run("predict", model[0], tmp_path, "--strict").output
+    explained = run("explain", model[0], tmp_path, "--out", tmp_path / "explained")
+    assert "2 of 3 images explained" in explained.output
+    save_graphs(graphs[1:2], tmp_path / "none" / "graphs")
+    none = run("predict", model[0], tmp_path / "none")
+    assert "error: no image can be predicted" in none.output
+    assert "image 'P01_0.tif': no prediction: the output of the model is not a finite number" in none.output
+
+
 def test_folds_test_each_image_once_and_one_model_of_all_is_saved(folder, tmp_path):
     found = train(folder, tmp_path / "m", *FAST, "--split", "folds:fold", "--model", "attention_mil")
     assert found.exit_code == 0, found.output

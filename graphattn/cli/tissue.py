@@ -148,9 +148,9 @@ def predict(
 
     fitted = prediction.open_model(model, trust, tell)
     held = slides.open_graphs(graphs, trust)
-    read = prediction.read_for(fitted, held, str(graphs), tell)
+    read, found = prediction.answers(fitted, prediction.read_for(fitted, held, str(graphs), tell), str(graphs))
     slides.tell_set_aside(list(read.refused.values()), tell, strict)
-    prediction.write_predictions(fitted, held, read, out, escape_formulas)
+    prediction.write_predictions(fitted, held, read, found, out, escape_formulas)
     where = "standard output" if str(out) == "-" else out
     tell(f"{len(read.graphs):,} of {len(held):,} images predicted, written to {where}")
 
@@ -177,7 +177,7 @@ def explain(
 
     fitted = prediction.open_model(model, trust, say)
     held = slides.open_graphs(graphs, trust)
-    read = prediction.read_for(fitted, held, str(graphs), say)
+    read, _ = prediction.answers(fitted, prediction.read_for(fitted, held, str(graphs), say), str(graphs))
     slides.tell_set_aside(list(read.refused.values()), say, strict)
     written = explain_images(fitted, held, read, out, images=images, target=target, say=say)
     say(table_of(list(track(written, "images", len(read.graphs), transient=True))))

@@ -84,20 +84,40 @@ def read_for(model: TissueModelFolder, graphs: Sequence[Data], source: str, say:
     return read
 
 
+def answers(model: TissueModelFolder, read: ReadImages, source: str) -> tuple[ReadImages, Floats]:
+    """What the model says of images, ``[N, outputs]``; those of which it says no finite number are refused as well.
+
+    Raises:
+        ValueError: it says none of any image.
+    """
+    found = predictions(model.network, read.graphs)
+    known = np.isfinite(found.sum(1))
+    why = "no prediction: the output of the model is not a finite number"
+    without = {
+        position: SetAside(source, f"image {graph['image']!r}", why)
+        for position, graph, finite in zip(read.positions, read.graphs, known.tolist(), strict=True)
+        if not finite
+    }
+    if not known.any():
+        raise ValueError(f"no image can be predicted: {'; '.join(map(str, list(without.values())[:5]))}")
+    rows = np.flatnonzero(known).tolist()
+    refused = dict(sorted((read.refused | without).items()))
+    return ReadImages([read.graphs[row] for row in rows], [read.positions[row] for row in rows], refused), found[known]
+
+
 def write_predictions(
-    model: TissueModelFolder, graphs: Sequence[Data], read: ReadImages, out: Path, escape: bool = False
+    model: TissueModelFolder, graphs: Sequence[Data], read: ReadImages, found: Floats, out: Path, escape: bool = False
 ) -> None:
     """Write a row for each image, in the order of the graphs: image, patient, cells, prediction, probabilities, rejected.
 
     ``predicted_<label>`` is the class or value, ``probability_<class>`` the probabilities; they are empty for images that were
-    refused, whose reason stands in ``rejected``.
+    refused, whose reason stands in ``rejected``. ``read`` and ``found`` are those of :func:`answers`.
     """
-    found = predictions(model.network, read.graphs)
     columns = prediction_columns(model.task, None, found[None], ())
-    answers = {position: at for at, position in enumerate(read.positions)}
+    places = {position: at for at, position in enumerate(read.positions)}
     rows = []
     for position, graph in enumerate(graphs):
-        at = answers.get(position)
+        at = places.get(position)
         values = [""] * len(columns) if at is None else [values[at] for values in columns.values()]
         reason = read.refused[position].reason if at is None else ""
         rows.append([str(graph["image"]), str(graph.get("patient") or ""), graph.num_nodes, *values, reason])
