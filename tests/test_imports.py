@@ -4,6 +4,7 @@ Imports for type checkers alone are apart: no program follows them.
 """
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,20 @@ def test_arrows_point_up_the_table_so_that_there_is_no_circle():
 def test_a_door_is_one_import(room):
     for name in DOORS[room].split():
         assert len(FOUND[room][name]) == 1, f"{room} -> {name}: {FOUND[room][name]}"
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests"])
+def test_names_imported_from_the_package_are_there(folder):
+    """Also in programs that no test imports, since they run in processes of their own."""
+    names = {
+        f"{node.module}:{name.name}"
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "graphattn"
+        for name in node.names
+    }
+    assert [name for name in sorted(names) if not _is_there(*name.split(":"))] == []
+
+
+def _is_there(module: str, name: str) -> bool:
+    return f"{module}.{name}" in MODULES or hasattr(importlib.import_module(module), name)

@@ -34,7 +34,7 @@ from torch_geometric.data import Data
 
 from graphattn import GraphClassifier, MoleculeClassifier, MoleculeRegressor
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.explain.molecules import explain
+from graphattn.explain import explain
 from graphattn.training.molecules.prediction import predict_table
 from graphattn.training.molecules.saved import load
 
