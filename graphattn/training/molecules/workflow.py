@@ -245,7 +245,7 @@ def described(
     data = {
         "source": plan.source,
         "smiles": table.smiles_column,
-        "weight": table.weight_column,
+        **({"weight": table.weight_column} if table.weight_column is not None else {}),
         "rows": len(table.frame),
         "rejected": len(molecules.rejected),
     }

@@ -133,6 +133,8 @@ def test_reliability_is_measured_kept_and_on_the_card(planned, tmp_path):
     again = load(tmp_path / "model")
     assert again.reliability == model.reliability
     assert again.reliability is not None
+    # A column of weights is named where there is one.
+    assert "weight" not in again.record["data"]
     assert (again.reliability.aim, again.reliability.coverage) == ("mcc", 0.5)
     assert set(again.record["measured"]) == {"calibration", "coverage", "threshold", "domain"}
     assert again.record["measured"]["coverage"][0]["molecules"] == 3
