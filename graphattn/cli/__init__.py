@@ -9,12 +9,12 @@ import os
 
 import typer
 
-from graphattn.cli import comparing, machine, molecules, tissue
+from graphattn.cli import comparing, machine, molecules, tissue, training
 from graphattn.cli.application import app, friendly
 
 __all__ = ["app", "main"]
 
-for command in (molecules.train, molecules.predict, molecules.evaluate, molecules.explain, molecules.embed):
+for command in (training.train, molecules.predict, molecules.evaluate, molecules.explain, molecules.embed):
     app.command()(friendly(command))
 for command in (comparing.compare, machine.bench, machine.info, machine.warmup):
     app.command()(friendly(command))

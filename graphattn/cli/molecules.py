@@ -1,114 +1,13 @@
-"""Molecules: ``train``, ``predict``, ``evaluate`` and ``explain``."""
+"""Trained models of molecules at work: ``predict``, ``evaluate``, ``explain`` and ``embed``."""
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from graphattn.cli.application import say
-from graphattn.cli.options import (
-    AIMS,
-    Accelerator,
-    Baselines,
-    Data,
-    Debug,
-    Descriptors,
-    Devices,
-    Ensemble,
-    Epochs,
-    Formulas,
-    Fragment,
-    Kind,
-    Model,
-    Most,
-    Precision,
-    Resume,
-    Rule,
-    Seed,
-    Smiles,
-    Strict,
-    Targets,
-    Trust,
-)
-
-
-def train(
-    data: Data,
-    out: Annotated[Path, typer.Option(help="New folder for the model.")] = Path("model"),
-    smiles: Smiles = None,
-    target: Targets = None,
-    task: Kind = None,
-    split: Rule = None,
-    weight: Annotated[str | None, typer.Option(help="Column of row weights in the loss.")] = None,
-    class_weight: Annotated[
-        Literal["balanced", "none"], typer.Option(help="Whether rare classes count more in the loss.")
-    ] = "balanced",
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    ensemble: Ensemble = None,
-    accelerator: Accelerator = "auto",
-    devices: Devices = "1",
-    precision: Precision = "32-true",
-    resume: Resume = False,
-    strict: Strict = False,
-    largest_fragment: Fragment = False,
-    positive: Annotated[str | None, typer.Option(help="Label of the positive class; inferred and reported.")] = None,
-    flat_duplicates: Annotated[
-        bool, typer.Option("--flat-duplicates", help="Stereoisomers count as one molecule.")
-    ] = False,
-    max_atoms: Most = None,
-    aim: Annotated[
-        str | None, typer.Option(help=f"Aim of the threshold: {AIMS}; the threshold is 0.5 if not given.")
-    ] = None,
-    coverage: Annotated[float, typer.Option(help="Stated coverage of prediction sets and intervals.")] = 0.9,
-    neighbours: Annotated[
-        bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
-    ] = True,
-    report: Annotated[bool, typer.Option(help="Write a report, report.html, into the folder.")] = True,
-    escape_formulas: Formulas = False,
-    descriptors: Descriptors = True,
-    baselines: Baselines = True,
-    debug: Debug = False,
-) -> None:
-    """Train a model on DATA, test it against two random forests and save it in a folder."""
-    from graphattn.training.folder import checks
-
-    checks.check_folder(out, resume)
-
-    from graphattn.data.molecules.chemistry import Chemistry
-    from graphattn.data.molecules.smiles import MOST_ATOMS
-    from graphattn.reports.molecules import write_report
-    from graphattn.training.molecules import workflow
-    from graphattn.training.molecules.reliability.measuring import Wanted
-    from graphattn.training.recipe import Hardware, MoleculeRecipe
-
-    table, rule = workflow.open_divided(data, smiles, target, split, weight)
-    balance = 0.0 if class_weight == "none" else None
-    given = {"seed": seed, "epochs": epochs, "members": ensemble, "balance": balance}
-    recipe = MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
-    hardware = Hardware(accelerator, devices, precision)
-    chemistry = Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS)
-    plan = workflow.TrainingPlan(
-        out,
-        data,
-        task,
-        rule,
-        recipe,
-        hardware=hardware,
-        chemistry=chemistry,
-        descriptors=descriptors,
-        compare=baselines,
-        strict=strict,
-        resume=resume,
-        escape_formulas=escape_formulas,
-        positive=positive,
-        flat_duplicates=flat_duplicates,
-        wanted=Wanted(aim, coverage, neighbours),
-        report=write_report if report else None,
-    )
-    workflow.train(table, plan, say)
-    say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")
+from graphattn.cli.options import Data, Debug, Formulas, Model, Most, Smiles, Strict, Targets, Trust
 
 
 def predict(

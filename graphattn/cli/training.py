@@ -1,0 +1,119 @@
+"""Molecules: ``train``. An option is a type here, a line of the command's signature, and a line of the recipe or the plan."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from graphattn.cli.application import say
+from graphattn.cli.options import (
+    AIMS,
+    Accelerator,
+    Baselines,
+    Data,
+    Debug,
+    Descriptors,
+    Devices,
+    Ensemble,
+    Epochs,
+    Formulas,
+    Fragment,
+    Kind,
+    Most,
+    Precision,
+    Resume,
+    Rule,
+    Seed,
+    Smiles,
+    Strict,
+    Targets,
+)
+
+if TYPE_CHECKING:
+    from graphattn.training.recipe import MoleculeRecipe
+
+Weight = Annotated[str | None, typer.Option(help="Column of row weights in the loss.")]
+Balance = Literal["balanced", "none"]
+ClassWeight = Annotated[Balance, typer.Option(help="Whether rare classes count more in the loss.")]
+Positive = Annotated[str | None, typer.Option(help="Label of the positive class; inferred and reported.")]
+Flat = Annotated[bool, typer.Option("--flat-duplicates", help="Stereoisomers count as one molecule.")]
+Aim = Annotated[str | None, typer.Option(help=f"Aim of the threshold: {AIMS}; the threshold is 0.5 if not given.")]
+Coverage = Annotated[float, typer.Option(help="Stated coverage of prediction sets and intervals.")]
+Neighbours = Annotated[
+    bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
+]
+Report = Annotated[bool, typer.Option(help="Write a report, report.html, into the folder.")]
+
+
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="New folder for the model.")] = Path("model"),
+    smiles: Smiles = None,
+    target: Targets = None,
+    task: Kind = None,
+    split: Rule = None,
+    weight: Weight = None,
+    class_weight: ClassWeight = "balanced",
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    ensemble: Ensemble = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "1",
+    precision: Precision = "32-true",
+    resume: Resume = False,
+    strict: Strict = False,
+    largest_fragment: Fragment = False,
+    positive: Positive = None,
+    flat_duplicates: Flat = False,
+    max_atoms: Most = None,
+    aim: Aim = None,
+    coverage: Coverage = 0.9,
+    neighbours: Neighbours = True,
+    report: Report = True,
+    escape_formulas: Formulas = False,
+    descriptors: Descriptors = True,
+    baselines: Baselines = True,
+    debug: Debug = False,
+) -> None:
+    """Train a model on DATA, test it against two random forests and save it in a folder."""
+    from graphattn.training.folder import checks
+
+    checks.check_folder(out, resume)
+
+    from graphattn.data.molecules.chemistry import Chemistry
+    from graphattn.data.molecules.smiles import MOST_ATOMS
+    from graphattn.reports.molecules import write_report
+    from graphattn.training.molecules import workflow
+    from graphattn.training.molecules.reliability.measuring import Wanted
+    from graphattn.training.recipe import Hardware
+
+    table, rule = workflow.open_divided(data, smiles, target, split, weight)
+    plan = workflow.TrainingPlan(
+        out,
+        data,
+        task,
+        rule,
+        _recipe(seed, epochs, ensemble, class_weight),
+        hardware=Hardware(accelerator, devices, precision),
+        chemistry=Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS),
+        descriptors=descriptors,
+        compare=baselines,
+        strict=strict,
+        resume=resume,
+        escape_formulas=escape_formulas,
+        positive=positive,
+        flat_duplicates=flat_duplicates,
+        wanted=Wanted(aim, coverage, neighbours),
+        report=write_report if report else None,
+    )
+    workflow.train(table, plan, say)
+    say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")
+
+
+def _recipe(seed: int, epochs: int | None, ensemble: int | None, class_weight: Balance) -> "MoleculeRecipe":
+    """The recipe with its own defaults where an option was not given."""
+    from graphattn.training.recipe import MoleculeRecipe
+
+    balance = 0.0 if class_weight == "none" else None
+    given = {"seed": seed, "epochs": epochs, "members": ensemble, "balance": balance}
+    return MoleculeRecipe(**{name: value for name, value in given.items() if value is not None})
