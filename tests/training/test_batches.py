@@ -39,7 +39,7 @@ def batches(data, rank, world, step):
 
 
 def test_devices_share_the_batches(make_graphs):
-    data = _batches(Packed(make_graphs(24)), Packed(make_graphs(5)), MoleculeRecipe(batch_size=4))
+    data = _batches(Packed.of(make_graphs(24)), Packed.of(make_graphs(5)), MoleculeRecipe(batch_size=4))
     together = batches(data, 0, 1, 0)
     assert len(together) == 6
     assert batches(data, 0, 2, 0) == together[0::2]
@@ -47,13 +47,13 @@ def test_devices_share_the_batches(make_graphs):
 
 
 def test_epoch_follows_from_the_step(make_graphs):
-    data = _batches(Packed(make_graphs(24)), Packed(make_graphs(5)), MoleculeRecipe(batch_size=4))
+    data = _batches(Packed.of(make_graphs(24)), Packed.of(make_graphs(5)), MoleculeRecipe(batch_size=4))
     assert batches(data, 0, 1, 0) != batches(data, 0, 1, 6)
     assert batches(data, 0, 1, 6) == batches(data, 0, 1, 11)
 
 
 def test_validation_covers_every_molecule(make_graphs):
-    data = _batches(Packed(make_graphs(24)), Packed(make_graphs(11)), MoleculeRecipe(batch_size=2))
+    data = _batches(Packed.of(make_graphs(24)), Packed.of(make_graphs(11)), MoleculeRecipe(batch_size=2))
     batches = list(data.val_dataloader())
     assert [batch.num_graphs for batch in batches] == [8, 3]
     sizes = torch.cat([batch.ptr.diff() for batch in batches])

@@ -9,7 +9,7 @@ from graphattn.training.molecules.packed import Packed
 
 
 def test_hidden_atoms_are_unknown_in_every_feature(make_graphs):
-    batch = Packed(make_graphs(24))[range(24)]
+    batch = Packed.of(make_graphs(24))[range(24)]
     before = batch.x.clone()
     torch.manual_seed(0)
     hidden = hide_atoms(batch, 0.5)
@@ -21,7 +21,7 @@ def test_hidden_atoms_are_unknown_in_every_feature(make_graphs):
 
 
 def test_nothing_is_hidden_at_share_zero(make_graphs):
-    batch = Packed(make_graphs(2))[[0, 1]]
+    batch = Packed.of(make_graphs(2))[[0, 1]]
     assert hide_atoms(batch, 0.0) is batch
 
 

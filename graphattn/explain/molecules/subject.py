@@ -74,7 +74,7 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
         return whole
 
     def batch(graphs: list[Data]) -> Batch:
-        return Packed(graphs, model.standardiser)[range(len(graphs))]
+        return Packed.of(graphs, model.standardiser)[range(len(graphs))]
 
     return Subject(
         model.members,

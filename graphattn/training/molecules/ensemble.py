@@ -49,10 +49,10 @@ def fit_molecules(
     recipe = recipe or MoleculeRecipe()
     words = dict(architecture if architecture is not None else Architecture().to_dict())
     standardiser = Standardiser.of(raw_descriptors(train)) if train and "descriptors" in train[0] else None
-    packed = Packed(train, standardiser), Packed(validation, standardiser)
+    packed = Packed.of(train, standardiser), Packed.of(validation, standardiser)
     data = _batches(*packed, recipe)
-    assert packed[0].y is not None
-    objective = Objective(task, packed[0].y, recipe.balance)
+    labels = packed[0].beside["y"]
+    objective = Objective(task, labels, recipe.balance)
     run = TrainingRun(
         Path(folder) if folder is not None else None, hardware or Hardware(), score=SCORES[task.kind] if verbose else ""
     )
@@ -124,7 +124,8 @@ def _settings(
     architecture: Mapping[str, Any], recipe: MoleculeRecipe, task: Task, parts: tuple[Packed, Packed]
 ) -> dict[str, Any]:
     settings = {"architecture": dict(architecture), "task": task.to_dict(), **dataclasses.asdict(recipe)}
-    for name, part in zip(("training molecules", "validation molecules"), parts, strict=True):
-        found = digest((part.x, part.edge_index, part.edge_attr, part.y, part.weight, part.descriptors))
-        settings[name] = f"{len(part)}, sha256 {found}"
+    for whose, part in zip(("training molecules", "validation molecules"), parts, strict=True):
+        rows = (part.beside.get(name) for name in ("y", "weight", "descriptors"))
+        found = digest((*(part.parts[name] for name in ("x", "edge_index", "edge_attr")), *rows))
+        settings[whose] = f"{len(part)}, sha256 {found}"
     return settings

@@ -3,7 +3,7 @@
 PyG's own collation visits every molecule of every batch in Python; cutting from packed tensors does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ import torch
 from sklearn.preprocessing import QuantileTransformer
 from torch import Tensor
 from torch_geometric.data import Batch, Data
+
+_JOINED = {"x": 0, "random_walk": 0, "edge_index": 1, "edge_attr": 0, "distance": 0}
+_OF_ATOMS = {"x": torch.int64, "random_walk": torch.float32}
 
 
 class Standardiser:
@@ -101,28 +104,38 @@ def _normal_scores(raw: Tensor, knots: Tensor) -> Tensor:
 class Packed(torch.utils.data.Dataset):
     """Molecular graphs as long tensors; ``packed[positions]`` is a PyG ``Batch`` of them, in that order.
 
-    The graphs carry what ``graphattn.data.to_data`` makes, and ``y`` [1, T], ``weight`` [1] and raw ``descriptors`` [1, D] where
-    used.
-    ``standardiser=None`` leaves descriptors out.
-
-    Raises:
-        ValueError: no graphs, or one without descriptors.
+    Args:
+        nodes, edges: int64 ``[molecules]``, how many atoms, and bonds in both directions, each molecule has.
+        parts: ``x``, ``random_walk``, ``edge_index``, ``edge_attr`` and ``distance`` of all molecules, one behind the other, as
+            ``graphattn.data.to_data`` makes them; whole numbers of any width.
+        beside: what each molecule brings as a row, by name: ``y``, ``weight``, ``descriptors``, ...
     """
 
-    def __init__(self, graphs: Sequence[Data], standardiser: Standardiser | None = None) -> None:
+    def __init__(
+        self, nodes: Tensor, edges: Tensor, parts: Mapping[str, Tensor], beside: Mapping[str, Tensor] | None = None
+    ) -> None:
+        self.nodes, self.edges, self.parts, self.beside = nodes, edges, dict(parts), dict(beside or {})
+        self.starts = [_offsets(count)[:-1] for count in (nodes, edges, nodes.square())]
+
+    @classmethod
+    def of(cls, graphs: Sequence[Data], standardiser: Standardiser | None = None) -> "Packed":
+        """The graphs of ``to_data``, with ``y`` [1, T], ``weight`` [1] and raw ``descriptors`` [1, D] where used.
+
+        ``standardiser=None`` leaves descriptors out.
+
+        Raises:
+            ValueError: no graphs, or one without descriptors.
+        """
         if not graphs:
             raise ValueError("there are no molecules: expected at least one graph, got 0")
-        self.nodes = torch.tensor([len(graph["x"]) for graph in graphs])
-        self.edges = torch.tensor([len(graph["edge_attr"]) for graph in graphs])
-        self.starts = [_offsets(count)[:-1] for count in (self.nodes, self.edges, self.nodes.square())]
-        self.x = torch.cat([graph["x"] for graph in graphs])
-        self.random_walk = torch.cat([graph["random_walk"] for graph in graphs])
-        self.edge_index = torch.cat([graph["edge_index"] for graph in graphs], dim=1)
-        self.edge_attr = torch.cat([graph["edge_attr"] for graph in graphs])
-        self.distance = torch.cat([graph["distance"] for graph in graphs])
-        self.y = torch.cat([graph["y"] for graph in graphs]) if "y" in graphs[0] else None
-        self.weight = torch.cat([graph["weight"] for graph in graphs]) if "weight" in graphs[0] else None
-        self.descriptors = standardiser(raw_descriptors(graphs)) if standardiser else None
+        nodes = torch.tensor([len(graph["x"]) for graph in graphs])
+        edges = torch.tensor([len(graph["edge_attr"]) for graph in graphs])
+        parts = {name: torch.cat([graph[name] for graph in graphs], dim=dim) for name, dim in _JOINED.items()}
+        rows = ("y", "weight")
+        beside = {name: torch.cat([graph[name] for graph in graphs]) for name in rows if name in graphs[0]}
+        if standardiser:
+            beside["descriptors"] = standardiser(raw_descriptors(graphs))
+        return cls(nodes, edges, parts, beside)
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -134,18 +147,17 @@ class Packed(torch.utils.data.Dataset):
         bonds = _rows(self.starts[1][chosen], edges)
         ptr = _offsets(sizes)
         shift = torch.repeat_interleave(ptr[:-1], edges)
+        parts = {name: self.parts[name].index_select(0, atoms).to(kind) for name, kind in _OF_ATOMS.items()}
         batch = Batch(
-            x=self.x.index_select(0, atoms),
-            edge_index=self.edge_index.index_select(1, bonds) + shift,
-            edge_attr=self.edge_attr.index_select(0, bonds),
-            random_walk=self.random_walk.index_select(0, atoms),
-            distance=_pieces(self.distance, self.starts[2][chosen], sizes.square()),
+            **parts,
+            edge_index=self.parts["edge_index"].index_select(1, bonds) + shift,
+            edge_attr=self.parts["edge_attr"].index_select(0, bonds).long(),
+            distance=_pieces(self.parts["distance"], self.starts[2][chosen], sizes.square()).long(),
             ptr=ptr,
             batch=torch.repeat_interleave(torch.arange(len(chosen)), sizes),
         )
-        for name in ("y", "weight", "descriptors"):
-            if (values := getattr(self, name)) is not None:
-                batch[name] = values[chosen]
+        for name, values in self.beside.items():
+            batch[name] = values[chosen]
         return batch
 
 

@@ -75,7 +75,7 @@ class FittedModel:
         width = self.task.outputs
         if not graphs:
             return np.zeros((len(self.members), 0, width))
-        packed = Packed(graphs, self.standardiser)
+        packed = Packed.of(graphs, self.standardiser)
         result = torch.zeros(len(self.members), len(graphs), width, dtype=torch.float64)
         with torch.inference_mode():
             for positions in by_size(packed.nodes.numpy(), batch_size):
@@ -90,7 +90,7 @@ class FittedModel:
         Raises:
             ValueError: no graphs, or a network that is no :class:`~graphattn.models.network.Network`.
         """
-        packed, rows = Packed(graphs, self.standardiser), {}
+        packed, rows = Packed.of(graphs, self.standardiser), {}
         with torch.inference_mode():
             for positions in by_size(packed.nodes.numpy(), batch_size):
                 batch: Any = packed[positions]

@@ -147,9 +147,9 @@ def test_keeps_the_best_epoch_and_stops_early(parts):
     from graphattn.training.molecules.packed import Packed
 
     y = torch.cat([graph.y for graph in parts["train"]])
-    packed = Packed(parts["validation"], model.standardiser)
+    packed = Packed.of(parts["validation"], model.standardiser)
     with torch.no_grad():
-        loss = Objective(TASK, y, 1.0).of(model.members[0](packed[range(8)]), packed.y)
+        loss = Objective(TASK, y, 1.0).of(model.members[0](packed[range(8)]), packed.beside["y"])
     assert loss.item() == pytest.approx(history["val_loss"], rel=1e-4)
 
 

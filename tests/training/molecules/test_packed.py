@@ -12,7 +12,7 @@ from graphattn.training.molecules.packed import Packed, Standardiser, raw_descri
 def test_batch_equals_pyg_collation(make_graphs):
     graphs = make_graphs(12, targets=2, descriptors=3)
     order = [5, 1, 0, 9, 1]
-    batch = Packed(graphs, Standardiser.of(raw_descriptors(graphs)))[order]
+    batch = Packed.of(graphs, Standardiser.of(raw_descriptors(graphs)))[order]
     expected = Batch.from_data_list([graphs[i] for i in order])
     for name in ("x", "edge_index", "edge_attr", "random_walk", "distance", "ptr", "batch", "y"):
         assert torch.equal(batch[name], expected[name]), name
@@ -25,21 +25,21 @@ def test_batch_without_labels_and_descriptors(make_graphs):
     graphs = make_graphs(3)
     for graph in graphs:
         del graph.y
-    batch = Packed(graphs)[[2]]
+    batch = Packed.of(graphs)[[2]]
     assert "y" not in batch
     assert "descriptors" not in batch
 
 
 def test_no_graphs_are_refused():
     with pytest.raises(ValueError, match="expected at least one graph, got 0"):
-        Packed([])
+        Packed.of([])
 
 
 def test_descriptors_missing_in_one_graph_are_named(make_graphs):
     graphs = make_graphs(4, descriptors=2)
     del graphs[2].descriptors
     with pytest.raises(ValueError, match="the graph at position 2 has none"):
-        Packed(graphs, Standardiser(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.zeros(2), torch.ones(2)))
+        Packed.of(graphs, Standardiser(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.zeros(2), torch.ones(2)))
 
 
 def test_standardiser_gives_standardised_normal_scores_of_the_training_part():
