@@ -1,5 +1,5 @@
 """The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``embed``, ``compare``, ``bench``, ``info``,
-``warmup``, and ``graphattn tissue`` with ``graph``, ``train``, ``predict``, ``explain``.
+``warmup``, and ``graphattn tissue`` with ``graph``, ``train``, ``predict``, ``evaluate``, ``explain``.
 
 Only options and messages are here, one module a group of commands. Each command imports what does its work when it runs, so that
 ``--help`` answers at once.
@@ -20,7 +20,7 @@ for command in (comparing.compare, machine.bench, machine.info, machine.warmup):
     app.command()(friendly(command))
 
 tissues = typer.Typer(no_args_is_help=True, help="Cells of tissue images as graphs.", rich_markup_mode=None)
-for command in (tissue.graph, tissue.train, tissue.predict, tissue.explain):
+for command in (tissue.graph, tissue.train, tissue.predict, tissue.evaluate, tissue.explain):
     tissues.command()(friendly(command))
 app.add_typer(tissues, name="tissue")
 

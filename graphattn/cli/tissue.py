@@ -1,4 +1,4 @@
-"""Tissue: ``graph``, ``train``, ``predict`` and ``explain``."""
+"""Tissue: ``graph``, ``train``, ``predict``, ``evaluate`` and ``explain``."""
 
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from graphattn.cli.options import (
 Graphs = Annotated[Path, typer.Argument(metavar="GRAPHS", help="Folder of graphs written by 'graphattn tissue graph'.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder written by 'graphattn tissue train'.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at unusable images instead of setting them aside.")]
+Mixed = Annotated[bool, typer.Option("--mixed-patients", help="Images of one patient may have different labels.")]
+LABELS = "Table of images, patients and labels."
 SPLITS = (
     "patients, folds:5, leave-one-patient-out, random, stratified, or a column of parts, folds, years or groups; "
     "folds:COLUMN tests each of its folds."
@@ -41,7 +43,7 @@ def graph(
     cell_type: Annotated[str | None, typer.Option(help="Column of cell types; inferred if not given.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the label of an image.")] = None,
     patient: Annotated[str | None, typer.Option(help="Column of patients; inferred if not given.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Table of images, patients and labels.")] = None,
+    labels: Annotated[Path | None, typer.Option(help=LABELS)] = None,
     pictures: Annotated[bool, typer.Option(help="Draw each image.")] = True,
     debug: Debug = False,
 ) -> None:
@@ -74,7 +76,7 @@ def graph(
 def train(
     graphs: Graphs,
     out: Annotated[Path, typer.Option(help="New folder for the model.")] = Path("model"),
-    labels: Annotated[Path | None, typer.Option(help="Table of images, patients and labels.")] = None,
+    labels: Annotated[Path | None, typer.Option(help=LABELS)] = None,
     target: Annotated[str | None, typer.Option(help="Label column; inferred if not given.")] = None,
     group: Annotated[str | None, typer.Option(help="Patient column; images of one patient stay in one part.")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; inferred if not given.")] = None,
@@ -88,9 +90,7 @@ def train(
     resume: Resume = False,
     strict: Strict = False,
     positive: Annotated[str | None, typer.Option(help="Label of the positive class; inferred and reported.")] = None,
-    mixed_patients: Annotated[
-        bool, typer.Option("--mixed-patients", help="Images of one patient may have different labels.")
-    ] = False,
+    mixed_patients: Mixed = False,
     divide_patients: Annotated[
         bool, typer.Option("--divide-patients", help="Images of one patient may be in several parts.")
     ] = False,
@@ -106,11 +106,12 @@ def train(
 
     from graphattn.training.recipe import Hardware
     from graphattn.training.tissue import dividing, slides, workflow
+    from graphattn.training.tissue import plan as planning
 
     rule, column = dividing.rule_of(split)
     wanted = slides.Labels(labels, target, group, column, task, positive, mixed_patients)
-    recipe = workflow.recipe(seed, epochs)
-    plan = workflow.TissuePlan(
+    recipe = planning.recipe(seed, epochs)
+    plan = planning.TissuePlan(
         out,
         str(graphs),
         wanted,
@@ -153,6 +154,33 @@ def predict(
     prediction.write_predictions(fitted, held, read, found, out, escape_formulas)
     where = "standard output" if str(out) == "-" else out
     tell(f"{len(read.graphs):,} of {len(held):,} images predicted, written to {where}")
+
+
+def evaluate(
+    model: Model,
+    graphs: Graphs,
+    labels: Annotated[Path | None, typer.Option(help=LABELS)] = None,
+    target: Annotated[str | None, typer.Option(help="Label column; that of training if not given.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Patient column; patients seen in training are scored apart.")
+    ] = None,
+    mixed_patients: Mixed = False,
+    strict: Strict = False,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Compare predictions for GRAPHS with their labels; images of patients seen in training are scored separately."""
+    from graphattn.training.folder import checks
+
+    checks.read_description(model, "graphs")
+
+    from graphattn.training import telling
+    from graphattn.training.tissue import evaluation, prediction, slides
+
+    fitted = prediction.open_model(model, trust, say)
+    wanted = slides.Labels(labels, target, group, mixed_patients=mixed_patients)
+    found = evaluation.evaluate(fitted, slides.open_graphs(graphs, trust), wanted, str(graphs), say, strict)
+    telling.tell_figures(found, f"{model} on {graphs}", say, "patients")
 
 
 def explain(

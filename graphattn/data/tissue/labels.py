@@ -64,7 +64,7 @@ def label_images(
     matched = _match([str(graph["image"]) for graph in graphs], rows, path, set_aside)
     notes += _patients(graphs, matched, path)
     if not mixed_patients:
-        _drop_mixed(matched, path, set_aside)
+        set_aside += _drop_mixed(graphs, matched, path)
     kept = []
     for at, graph in enumerate(graphs):
         if at in matched:
@@ -195,15 +195,41 @@ def _match(images: Sequence[str], rows: Sequence[_Row], path: Path, set_aside: l
     return matched
 
 
-def _drop_mixed(matched: dict[int, _Row], path: Path, set_aside: list[SetAside]) -> None:
-    """Patients whose images have different labels are set aside."""
-    labels: dict[str, set[str]] = defaultdict(set)
-    for row in matched.values():
-        labels[row.patient].add(row.label)
-    for patient, different in labels.items():
-        if patient and len({key_of(label) for label in different}) > 1:
-            ours = [at for at, row in matched.items() if row.patient == patient]
-            reason = f"its images have different labels: {listed(sorted(different))}; mixed_patients=True keeps them"
-            set_aside.append(SetAside(path.name, f"patient {patient!r}", reason))
-            left = [matched.pop(at).image for at in ours]
-            set_aside += [SetAside(path.name, f"image {name!r}", f"it is of patient {patient!r}") for name in left]
+def of_mixed_patients(
+    images: Sequence[str], patients: Sequence[str], labels: Sequence[str], source: str
+) -> tuple[list[int], list[SetAside]]:
+    """Positions of the images whose patient has images of different labels, and why they are set aside.
+
+    Args:
+        images: names.
+        patients: of each image; ``""`` where none is known.
+        labels: of each image, as written.
+        source: what holds the labels, for messages.
+
+    >>> rows, why = of_mixed_patients(["a", "b", "c"], ["P1", "P1", "P2"], ["ill", "well", "ill"], "labels.csv")
+    >>> rows, str(why[0])
+    ([0, 1], "labels.csv, patient 'P1': its images have different labels: 'ill' and 'well'; mixed_patients=True keeps them")
+    """
+    several: dict[str, list[int]] = defaultdict(list)
+    for at, patient in enumerate(patients):
+        several[patient].append(at)
+    rows, set_aside = list[int](), list[SetAside]()
+    for patient, ours in several.items():
+        different = {labels[at] for at in ours}
+        if not patient or len({key_of(label) for label in different}) < 2:
+            continue
+        reason = f"its images have different labels: {listed(sorted(different))}; mixed_patients=True keeps them"
+        set_aside.append(SetAside(source, f"patient {patient!r}", reason))
+        set_aside += [SetAside(source, f"image {images[at]!r}", f"it is of patient {patient!r}") for at in ours]
+        rows += ours
+    return sorted(rows), set_aside
+
+
+def _drop_mixed(graphs: Sequence[Data], matched: dict[int, _Row], path: Path) -> list[SetAside]:
+    """Takes the images of patients with different labels out of those that have a row."""
+    places, rows = list(matched), list(matched.values())
+    names = [str(graphs[at]["image"]) for at in places]
+    mixed, why = of_mixed_patients(names, [row.patient for row in rows], [row.label for row in rows], path.name)
+    for at in mixed:
+        del matched[places[at]]
+    return why

@@ -18,17 +18,18 @@ from graphattn.training.folder.weights import other_versions
 from graphattn.training.molecules.reliability.columns import prediction_columns
 from graphattn.training.telling import Say
 from graphattn.training.tissue.inputs import TissueForm
-from graphattn.training.tissue.workflow import predictions
+from graphattn.training.tissue.learning import predictions
 
 Floats = NDArray[np.float64]
 
 
 class TissueModelFolder(NamedTuple):
-    """A saved model of tissue: the network, what it predicts, and what its graphs consist of."""
+    """A saved model of tissue: the network, what it predicts, what its graphs consist of, and all that its folder says."""
 
     network: FittedNetwork
     task: Task
     form: TissueForm
+    described: dict[str, Any]
 
 
 class ReadImages(NamedTuple):
@@ -59,7 +60,7 @@ def open_model(folder: str | Path, trust: bool, say: Say) -> TissueModelFolder:
         raise ValueError(
             f"{Path(folder) / 'model.json'} is damaged: expected {expected} outputs for {task}, got {network.outputs}"
         )
-    return TissueModelFolder(network, task, form)
+    return TissueModelFolder(network, task, form, described)
 
 
 def read_for(model: TissueModelFolder, graphs: Sequence[Data], source: str, say: Say) -> ReadImages:

@@ -17,7 +17,7 @@ from graphattn.data.reading import read_records
 from graphattn.data.stored import GRAPHS, load_graphs
 from graphattn.data.tasks import Kind, Task, guess_task, is_told_by_words
 from graphattn.data.tissue.cells import SetAside, Tissue
-from graphattn.data.tissue.labels import label_images
+from graphattn.data.tissue.labels import label_images, of_mixed_patients
 from graphattn.data.wording import listed
 from graphattn.training.telling import Say
 from graphattn.training.tissue.inputs import TissueForm
@@ -107,11 +107,7 @@ def read_slides(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -
     Raises:
         ValueError: no labels; labels that cannot be learned; no image that can be used.
     """
-    found = _labelled(graphs, labels, source)
-    for note in found.notes:
-        say(note)
-    if not found.graphs:
-        raise ValueError(f"no image has a label: {'; '.join(map(str, found.set_aside[:_MOST_SAID]))}")
+    found = labelled(graphs, labels, source, say)
     form = TissueForm.of(found.graphs)
     set_aside, usable = list(found.set_aside), list[Data]()
     for graph in found.graphs:
@@ -126,7 +122,7 @@ def read_slides(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -
             f"the graphs in {source} have no edges: join neighbours with graphattn tissue graph --builder knn:8"
         )
     name = labels.target or "y"
-    frame = pd.DataFrame({name: [_text(graph) for graph in usable]}, dtype=object)
+    frame = label_frame(usable, name)
     try:
         task, sentence = guess_task(frame, cast(Kind | None, labels.kind), labels.positive)
     except ValueError as error:
@@ -159,8 +155,26 @@ def tell_set_aside(set_aside: Sequence[SetAside], say: Say, strict: bool = False
         say(f"set aside: {len(set_aside) - _MOST_SAID:,} more")
 
 
+def labelled(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -> Tissue:
+    """Graphs with ``y`` and ``patient``; says what is inferred.
+
+    Raises:
+        ValueError: no labels; no image that has one.
+    """
+    found = _labelled(graphs, labels, source)
+    for note in found.notes:
+        say(note)
+    if not found.graphs:
+        raise ValueError(f"no image has a label: {'; '.join(map(str, found.set_aside[:_MOST_SAID]))}")
+    return found
+
+
+def label_frame(graphs: Sequence[Data], name: str) -> pd.DataFrame:
+    """Labels of graphs as they were written, in a column of this name."""
+    return pd.DataFrame({name: [_text(graph) for graph in graphs]}, dtype=object)
+
+
 def _labelled(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
-    """Graphs with ``y`` and ``patient``."""
     if labels.table is None:
         return _of_graphs(graphs, labels, source)
     columns = read_records(labels.table).columns
@@ -200,6 +214,12 @@ def _of_graphs(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
             )
         held = [graph.clone().update({"label_columns": {labels.split: str(graph[labels.split])}}) for graph in held]
     set_aside = [SetAside(source, f"image {name!r}", "it has no label") for name in without]
+    if not labels.mixed_patients:
+        names = [str(graph["image"]) for graph in held]
+        patients = [str(graph.get("patient") or "") for graph in held]
+        mixed, why = of_mixed_patients(names, patients, [_text(graph) for graph in held], source)
+        held = [graph for at, graph in enumerate(held) if at not in set(mixed)]
+        set_aside += why
     return Tissue(cast("list[Data]", held), set_aside, notes)
 
 

@@ -3,68 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
-from graphattn.data.graphs import misfits
 from graphattn.data.splits import PARTS, Split, hold_out
 from graphattn.data.tissue.composition import summaries
 from graphattn.data.writing import write_csv
-from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.whole import architecture
-from graphattn.training.craft import cross_entropy, squared_error
 from graphattn.training.curve_drawing import draw_losses
-from graphattn.training.fitted_graphs import FittedNetwork, Training
+from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.folder.checks import CHECKPOINTS, check_folder, writing
 from graphattn.training.metrics import Figure
-from graphattn.training.recipe import Hardware, Recipe
 from graphattn.training.runs import Curves, Interrupted, clear
 from graphattn.training.telling import Say, check_hardware, tell_figures
 from graphattn.training.tissue.baselines import baselines
 from graphattn.training.tissue.comparing import FEW_PATIENTS, by_folds, by_patients
 from graphattn.training.tissue.dividing import Division, Images, divide, parts_lacking
-from graphattn.training.tissue.slides import Labels, Slides, read_slides, tell_set_aside, tensors
+from graphattn.training.tissue.evaluation import fingerprints
+from graphattn.training.tissue.learning import CHANNELS, LAYERS, learn, predictions
+from graphattn.training.tissue.plan import TissuePlan
+from graphattn.training.tissue.slides import Slides, read_slides, tell_set_aside
 
 CURVES, REJECTED = "curves.svg", "rejected.csv"
-CHANNELS, LAYERS, HEADS = 16, 2, 4
-_MOST_NODES = 200_000  # in a batch
 
 Floats = NDArray[np.float64]
-
-
-def recipe(seed: int = 0, epochs: int | None = None) -> Recipe:
-    """How models of tissue are trained, for at most so many epochs."""
-    return Recipe(epochs=epochs or 100, batch_size=16, patience=20, seed=seed)
-
-
-@final
-@dataclass(frozen=True)
-class TissuePlan:
-    """What ``train`` does with graphs.
-
-    ``model`` is a name of :func:`~graphattn.models.by_name.whole.architecture`; ``split`` a rule of
-    :func:`~graphattn.training.tissue.dividing.divide`; ``source`` names the graphs in messages and on the card.
-    """
-
-    out: Path
-    source: str = "graphs"
-    labels: Labels = field(default_factory=Labels)
-    model: str = "slide_graph"
-    split: str = "patients"
-    divide_patients: bool = False
-    recipe: Recipe = field(default_factory=recipe)
-    hardware: Hardware = field(default_factory=Hardware)
-    compare: bool = True
-    strict: bool = False
-    resume: bool = False
-    escape_formulas: bool = False
 
 
 def train(graphs: Sequence[Data], plan: TissuePlan, say: Say, verbose: bool = True) -> FittedNetwork:
@@ -85,13 +51,13 @@ def train(graphs: Sequence[Data], plan: TissuePlan, say: Say, verbose: bool = Tr
     )
     _tell_division(slides, division, plan, say)
     tables = summaries(slides.graphs) if plan.compare else {}
-    record = _described(slides, division, plan)
+    split = _whole(slides, plan) if division.folds else division.splits[0]
+    record = _described(slides, division, plan, split)
     with writing(plan.out, plan.resume):
         if slides.set_aside:
             write_csv(("file", "place", "reason"), slides.set_aside, plan.out / REJECTED, plan.escape_formulas)
             say(f"all that was set aside is listed in {plan.out / REJECTED}")
         tested = _of_folds(slides, division, plan, tables, say, verbose) if division.folds else None
-        split = _whole(slides, plan) if division.folds else division.splits[0]
         model, curves = _final(slides, split, plan, record | {"metrics": tested}, say, verbose)
         record |= _chosen(curves)
         if tested is None and len(split.test):
@@ -102,54 +68,12 @@ def train(graphs: Sequence[Data], plan: TissuePlan, say: Say, verbose: bool = Tr
     return model
 
 
-def predictions(model: FittedNetwork, graphs: Sequence[Data]) -> Floats:
-    """Probabilities ``[N, K]``, of two classes that of the second ``[N, 1]``, or values ``[N, 1]``, of images that fit."""
-    largest = max((graph.num_nodes or 0 for graph in graphs), default=1)
-    found = model(graphs, batch_size=max(1, min(64, _MOST_NODES // max(1, largest))))
-    return found[:, 1:] if "y" not in model.scales and found.shape[1] == 2 else found
-
-
-def _learned(
-    slides: Slides, split: Split, plan: TissuePlan, folder: Path, verbose: bool
-) -> tuple[FittedNetwork, Curves]:
-    """A network trained on a part; images of the test part are not looked at."""
-    rows = np.unique(np.concatenate([split.train, split.validation]))
-    place = {int(row): at for at, row in enumerate(rows)}
-    graphs = [slides.graphs[row] for row in rows]
-    configuration = architecture(plan.model)
-    form, wrong = misfits(graphs, reads=configuration.reads)
-    assert form is not None
-    assert not wrong, wrong
-    values = slides.task.kind == "regression"
-    given = Training(
-        [place[int(row)] for row in split.train],
-        [place[int(row)] for row in split.validation],
-        dataclasses.replace(plan.recipe, batch_size=_batch_size(plan.recipe, graphs)),
-        squared_error if values else cross_entropy(),
-        outputs=1 if values else len(slides.task.classes),
-        hardware=plan.hardware,
-        folder=folder,
-        resume=plan.resume and (folder / CHECKPOINTS).is_dir(),
-        verbose=verbose,
-    )
-    y = tensors(slides.y[rows], slides.task)
-    size = Size(CHANNELS, 2 * CHANNELS, LAYERS, HEADS)
-    return FittedNetwork.learned(graphs, y, form, configuration, size, given)
-
-
-def _batch_size(recipe: Recipe, graphs: Sequence[Data]) -> int:
-    """Images of a step: as many in each, of large images fewer."""
-    largest = max(graph.num_nodes or 0 for graph in graphs)
-    most = max(1, min(recipe.batch_size, _MOST_NODES // max(1, largest)))
-    return math.ceil(len(graphs) / math.ceil(len(graphs) / most))
-
-
 def _final(
     slides: Slides, split: Split, plan: TissuePlan, record: dict[str, Any], say: Say, verbose: bool
 ) -> tuple[FittedNetwork, Curves]:
     """The model of the folder; an interrupted one is saved like a finished one."""
     try:
-        return _learned(slides, split, plan, plan.out, verbose)
+        return learn(slides, split, plan, plan.out, verbose)
     except Interrupted as stop:
         stop.model.save(plan.out, {**record, "interrupted": True})
         say(f"Interrupted. {plan.out} holds the best model so far; the same command with --resume goes on.")
@@ -173,7 +97,7 @@ def _of_folds(
     for number, split in enumerate(division.splits, start=1):
         folder = plan.out / CHECKPOINTS / f"fold-{number}"
         try:
-            model, _ = _learned(slides, split, plan, folder, verbose=False)
+            model, _ = learn(slides, split, plan, folder, verbose=False)
         except Interrupted:
             say(f"Interrupted in fold {number} of {len(division.splits)}; the same command with --resume goes on.")
             raise
@@ -237,9 +161,10 @@ def _counted(slides: Slides, rows: NDArray[np.int64]) -> str:
     return f"{len(rows):,} images of {len({slides.patients[row] for row in rows}):,} patients"
 
 
-def _described(slides: Slides, division: Division, plan: TissuePlan) -> dict[str, Any]:
+def _described(slides: Slides, division: Division, plan: TissuePlan, split: Split) -> dict[str, Any]:
     """What ``model.json`` says about labels, images and parts; images and patients are counted and not named."""
-    task, split = slides.task, division.splits[0]
+    task, learned = slides.task, np.concatenate([split.train, split.validation])
+    seen = set[str]().union(*fingerprints([slides.graphs[row] for row in learned]))
     sizes = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
     if division.folds:
         sizes = {"train": len(slides.graphs), "validation": 0, "test": len(slides.graphs)}
@@ -267,6 +192,7 @@ def _described(slides: Slides, division: Division, plan: TissuePlan) -> dict[str
             "set aside": len(slides.set_aside),
         },
         "split": {"rule": division.rule, "seed": plan.recipe.seed, **sizes},
+        "seen": sorted(seen),
     }
 
 

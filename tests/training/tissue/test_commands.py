@@ -7,67 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data
-from typer.testing import CliRunner
 
-from graphattn.cli import app
 from graphattn.data import load_graphs, save_graphs, tissue
 from graphattn.estimators import GraphClassifier
-from graphattn.training.tissue import baselines
+from tests.training.tissue.made import run, slides
 
 FAST = ("--epochs", "2")
-
-
-@pytest.fixture(autouse=True)
-def few_trees(monkeypatch):
-    monkeypatch.setattr(baselines, "TREES", 10)
-
-
-def run(*words):
-    return CliRunner().invoke(app, ["tissue", *map(str, words)])
-
-
-def slides(patients=12, images=2, seed=0):
-    draw = np.random.default_rng(seed)
-    for patient in range(patients):
-        for image in range(images):
-            count = int(draw.integers(12, 20))
-            kinds = (draw.random(count) < (0.8 if patient % 2 else 0.2)).astype(int)
-            yield Data(
-                pos=torch.from_numpy(draw.random((count, 2)) * 100).float(),
-                origin=torch.zeros(2).double(),
-                x=torch.from_numpy(30 + 5 * kinds + draw.normal(size=count)).float()[:, None],
-                feature_names=["area"],
-                cell_type=torch.from_numpy(kinds),
-                cell_type_names=["stroma", "tumor"],
-                node_id=[str(k) for k in range(count)],
-                unit="um",
-                mpp=0.5,
-                image=f"P{patient:02}_{image}.tif",
-            )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("slides")
-    save_graphs([tissue.knn(graph, 4) for graph in slides()], made / "graphs")
-    rows = [
-        f"P{k // 2:02}_{k % 2}.tif,P{k // 2:02},{'sick' if k // 2 % 2 else 'well'},{k // 2 % 3},{k}" for k in range(24)
-    ]
-    (made / "labels.csv").write_text("image,patient,state,fold,size\n" + "\n".join(rows) + "\n")
-    return made
-
-
-@pytest.fixture(scope="module")
-def model(folder):
-    out = folder / "model"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "TREES", 10)
-        found = run(
-            "train", folder, "--labels", folder / "labels.csv", "--target", "state", "--epochs", 30, "--out", out
-        )
-    assert found.exit_code == 0, found.output
-    return out, found.output
 
 
 def train(folder, out, *words):
@@ -199,6 +144,23 @@ def test_labels_that_graphs_hold_are_learned(tmp_path):
     assert found.exit_code == 0, found.output
     assert "of 12 patients" not in found.output
     assert "patients training" in found.output
+
+
+def test_labels_of_graphs_are_checked_for_patients_with_two(tmp_path):
+    graphs = [tissue.knn(graph, 4) for graph in slides()]
+    for k, graph in enumerate(graphs):
+        graph.y, graph.class_names = torch.tensor([k // 2 % 2 if k else 1]), ["well", "sick"]
+        graph.patient = f"D{k // 2}"
+    save_graphs(graphs, tmp_path / "graphs")
+    found = run("train", tmp_path, *FAST, "--no-baselines", "--out", tmp_path / "m")
+    assert found.exit_code == 0, found.output
+    assert (
+        "patient 'D0': its images have different labels: 'sick' and 'well'; mixed_patients=True keeps" in found.output
+    )
+    rows = list(csv.DictReader((tmp_path / "m" / "rejected.csv").read_text().splitlines()))
+    assert [row["place"] for row in rows] == ["patient 'D0'", "image 'P00_0.tif'", "image 'P00_1.tif'"]
+    kept = run("train", tmp_path, *FAST, "--no-baselines", "--mixed-patients", "--out", tmp_path / "mixed")
+    assert "different labels" not in kept.output
 
 
 def test_another_spelling_is_matched_and_the_rest_is_set_aside(folder, tmp_path):
