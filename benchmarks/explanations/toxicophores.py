@@ -20,6 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 from graphattn.data.molecules.chemistry import attach, describe
+from graphattn.data.molecules.fingerprints import fingerprints
 from graphattn.data.molecules.prepare import Molecules, collect
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.molecules.table import read_table
@@ -30,7 +31,7 @@ from graphattn.explain.molecules.cutting import without
 from graphattn.explain.molecules.subject import Hide, hide, molecule_subject
 from graphattn.training.folder.build import build
 from graphattn.training.molecules import saved
-from graphattn.training.molecules.baselines import TREES, classification_forest, fingerprints
+from graphattn.training.molecules.baselines import TREES, classification_forest
 from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, MoleculeRecipe

@@ -17,7 +17,7 @@ from benchmarks.molecules.forest import Forest, ecfp4_and_descriptors
 from benchmarks.molecules.graphattn_model import Graphattn
 from benchmarks.molecules.model import OURS, HoldOut, Model
 from graphattn.bench import records
-from graphattn.training.molecules.baselines import count_fingerprints, fingerprints
+from graphattn.data.molecules.fingerprints import count_fingerprints, fingerprints
 from graphattn.training.recipe import MoleculeRecipe
 
 application = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)

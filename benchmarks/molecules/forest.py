@@ -11,8 +11,9 @@ from rdkit.Chem import Descriptors
 
 from benchmarks.molecules.model import Outcome, Problem
 from benchmarks.records import Spent, timed, versions
+from graphattn.data.molecules.fingerprints import fingerprints
 from graphattn.data.splits import Split
-from graphattn.training.molecules.baselines import TREES, classification_forest, fingerprints
+from graphattn.training.molecules.baselines import TREES, classification_forest
 
 Featurise = Callable[[Sequence[Chem.Mol]], NDArray[np.float32]]
 

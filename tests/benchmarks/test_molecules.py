@@ -22,9 +22,9 @@ from benchmarks.records import ROOT, Results, Spent, provenance, timed
 from graphattn.bench import records as kept
 from graphattn.bench.records import Record
 from graphattn.data.molecules.chemistry import label, read
+from graphattn.data.molecules.fingerprints import fingerprints
 from graphattn.data.splits import Split
 from graphattn.training.module import LearningModule
-from graphattn.training.molecules.baselines import fingerprints
 from graphattn.training.recipe import MoleculeRecipe
 
 SMILES = [chain + end for chain in ("C", "CC", "CCC", "CCCC", "CCCCC") for end in ("O", "N", "Cl", "C=O")]

@@ -20,8 +20,8 @@ from graphattn.comparison.fits.scoring import recorded, score
 from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import label_rows
+from graphattn.data.molecules.fingerprints import count_fingerprints
 from graphattn.data.splits import Split
-from graphattn.training.molecules.baselines import count_fingerprints
 from graphattn.training.plain_models import STRENGTHS, filled, forest, linear_model, outputs_of
 
 MARGINS = (0.1, 1.0, 10.0)
@@ -80,7 +80,7 @@ def side_by_side(problem: Problem) -> Floats:
 
 
 def counts(problem: Problem) -> Floats:
-    """Count ECFP4 of the molecules, see :func:`~graphattn.training.molecules.baselines.count_fingerprints`."""
+    """Count ECFP4 of the molecules, see :func:`~graphattn.data.molecules.fingerprints.count_fingerprints`."""
     molecules = [Chem.MolFromSmiles(smiles) for smiles in problem.smiles or ()]
     return count_fingerprints(molecules).astype(np.float64)
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from graphattn.data.molecules.fingerprints import fingerprints
 from graphattn.data.tasks import Task
-from graphattn.training.molecules.baselines import baselines, fingerprints
+from graphattn.training.molecules.baselines import baselines
 
 SMILES = ["CCO", "CCCO", "CCCCO", "OCCO", "CC(C)O", "CCN", "CCCN", "CCCCN", "NCCN", "CC(C)N"]
 MOLECULES = [Chem.MolFromSmiles(smiles) for smiles in SMILES]

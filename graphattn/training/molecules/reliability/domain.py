@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rdkit import Chem, DataStructs
 from safetensors.torch import save
 
+from graphattn.data.molecules.fingerprints import BITS, bit_vectors
 from graphattn.training.folder.weights import read_weights
-from graphattn.training.molecules.baselines import BITS, bit_vectors
 
 FILE = "neighbours.safetensors"
 QUANTILE = 0.05
