@@ -14,7 +14,7 @@ from graphattn.data.molecules.prepare import collect
 from graphattn.data.molecules.table import read_table
 from graphattn.data.tasks import Task
 from graphattn.training.folder.weights import other_versions
-from graphattn.training.molecules import prediction, workflow
+from graphattn.training.molecules import dividing, prediction, workflow
 from graphattn.training.recipe import Architecture
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
@@ -126,11 +126,11 @@ def test_a_part_without_a_class_and_classes_by_the_alphabet_are_said(folder):
     rows = [(smiles, "pear" if smiles == "CO" else "apple") for smiles in SMILES] + [("CCCl", "pear")]
     pd.DataFrame(rows, columns=["smiles", "fruit"]).to_csv(path, index=False)
     said = list[object]()
-    table, rule = workflow.open_divided(str(path), None, None, "stratified")
+    table, rule = dividing.open_divided(str(path), None, None, "stratified")
     plan = workflow.TrainingPlan(folder / "never", split=rule)
     molecules = workflow.labelled(table, plan, said.append)
-    split, _ = workflow.divide(molecules, table, plan)
-    workflow.tell_lacking(molecules, split, said.append)
+    split, _ = dividing.divide(molecules, table, plan.split, plan.recipe.seed)
+    dividing.tell_lacking(molecules, split, said.append)
     assert "'pear' is positive only because it comes last in the alphabet; --positive names the positive class" in said
     lacking = "warning: the validation part has no 'pear' of target 'fruit': ROC-AUC is undefined there"
     assert any(str(each).startswith(lacking) for each in said)
@@ -143,7 +143,7 @@ def test_stereo_twins_are_counted(folder):
     ]
     pd.DataFrame(rows, columns=["smiles", "y", "batch"]).to_csv(path, index=False)
     said = list[object]()
-    table, rule = workflow.open_divided(str(path), None, ["y"], None)
+    table, rule = dividing.open_divided(str(path), None, ["y"], None)
     workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule), said.append)
     assert (
         "molecules that differ from another in stereo only: 2; they count as different; with --flat-duplicates they are one"
@@ -159,7 +159,7 @@ def test_classes_are_those_of_rows_that_can_be_used(folder):
     path = folder / "joined.csv"
     path.write_text("smiles,y\nCCO,1\nCCN,0\nsmiles,y\nCCC,TRUE\nCC,FALSE\nC1CC,maybe\n")
     said = list[object]()
-    table, rule = workflow.open_divided(str(path), None, None, None)
+    table, rule = dividing.open_divided(str(path), None, None, None)
     found = workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule), said.append)
     assert said[0] == (
         "target 'y' is binary: 1 (2, positive) and 0 (2); 2 cells say 'TRUE' and 'FALSE', read as '0' and '1'"
@@ -176,7 +176,7 @@ def test_a_missing_end_of_an_sdf_record_moves_no_label(folder):
     records = [(Chem.MolToMolBlock(Chem.MolFromSmiles(f"{'C' * n}O")), n) for n in range(1, 7)]
     ends = ["" if n == 2 else "$$$$\n" for _, n in records]
     path.write_text("".join(f"{block}> <y>\n{n}.5\n\n{end}" for (block, n), end in zip(records, ends, strict=True)))
-    table, rule = workflow.open_divided(str(path), None, ["y"], None)
+    table, rule = dividing.open_divided(str(path), None, ["y"], None)
     found = workflow.labelled(table, workflow.TrainingPlan(folder / "never", split=rule), lambda said: None)
     assert [(graph.smiles.count("C"), graph.y.item()) for graph in found.graphs] == [(n, n + 0.5) for n in (1, 4, 5, 6)]
     assert [one.reason for one in found.rejected] == [
@@ -221,3 +221,12 @@ def test_rows_and_classes_are_weighted(folder):
     path.write_text("smiles,y,w\nC,1,0\nCC,0,\n")
     result = run("train", path, "--out", folder / "never", "--weight", "w")
     assert "weighted.csv: expected weights above 0 in column 'w', got none" in " ".join(result.stderr.split())
+
+
+def test_files_of_parts_are_read_before_anything_is_made(folder):
+    words = ["--out", folder / "apart", "--smiles", "std_smiles"]
+    result = run("train", folder / "data.csv", *words, "--test", folder / "lost.csv")
+    assert f"there is no file {folder / 'lost.csv'}" in result.stderr
+    result = run("train", folder / "data.csv", *words, "--validation", folder / "data.csv")
+    assert "expected different files for training, validation and testing" in result.stderr
+    assert not (folder / "apart").exists()

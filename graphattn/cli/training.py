@@ -32,6 +32,8 @@ from graphattn.cli.options import (
 if TYPE_CHECKING:
     from graphattn.training.recipe import MoleculeRecipe
 
+Validation = Annotated[str | None, typer.Option(help="Table of molecules to validate on, with the columns of DATA.")]
+Test = Annotated[str | None, typer.Option(help="Table of molecules to test on, with the columns of DATA.")]
 Weight = Annotated[str | None, typer.Option(help="Column of row weights in the loss.")]
 Balance = Literal["balanced", "none"]
 ClassWeight = Annotated[Balance, typer.Option(help="Whether rare classes count more in the loss.")]
@@ -52,6 +54,8 @@ def train(
     target: Targets = None,
     task: Kind = None,
     split: Rule = None,
+    validation: Validation = None,
+    test: Test = None,
     weight: Weight = None,
     class_weight: ClassWeight = "balanced",
     seed: Seed = 0,
@@ -83,11 +87,11 @@ def train(
     from graphattn.data.molecules.chemistry import Chemistry
     from graphattn.data.molecules.smiles import MOST_ATOMS
     from graphattn.reports.molecules import write_report
-    from graphattn.training.molecules import workflow
+    from graphattn.training.molecules import dividing, workflow
     from graphattn.training.molecules.reliability.measuring import Wanted
     from graphattn.training.recipe import Hardware
 
-    table, rule = workflow.open_divided(data, smiles, target, split, weight)
+    table, rule = dividing.open_divided(data, smiles, target, split, weight, validation=validation, test=test)
     plan = workflow.TrainingPlan(
         out,
         data,

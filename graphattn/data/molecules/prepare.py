@@ -37,12 +37,20 @@ Labels = NDArray[np.float32]
 
 
 class Rejected(NamedTuple):
-    """A row that cannot be used: its line in the file, why, its SMILES as written, and its position in the table."""
+    """A row that cannot be used: its line in the file, why, its SMILES as written, its position in the table, the file if there
+    are several.
+    """
 
     line: int
     reason: str
     text: str
     row: int
+    file: str = ""
+
+    @property
+    def where(self) -> str:
+        """Line, and of which file where there are several."""
+        return f"line {self.line}" + (f" of {self.file}" if self.file else "")
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ def collect(
     >>> frame = pd.DataFrame({"smiles": ["CCO", "C1CC", "OCC"], "y": ["1", "0", "1"]})
     >>> molecules = collect(MoleculeTable(frame, np.arange(2, 5), "smiles"), Task("binary", ("y",), ("0", "1")))
     >>> molecules.smiles, molecules.rejected
-    (['CCO', 'CCO'], [Rejected(line=3, reason='unreadable SMILES: ring 1 is not closed', text='C1CC', row=1)])
+    (['CCO', 'CCO'], [Rejected(line=3, reason='unreadable SMILES: ring 1 is not closed', text='C1CC', row=1, file='')])
     """
     molecules = _gathered(table, task, chemistry, conflicts, flat)
     if not molecules.graphs:
@@ -152,7 +160,7 @@ def _gathered(
         reasons |= _contradictions(table, task, keys, labels)
     kept = {row: graph for row, graph in graphs.items() if row not in reasons}
     lines, texts = table.line.tolist(), table.smiles
-    rejected = [Rejected(lines[row], reason, texts[row], row) for row, reason in sorted(reasons.items())]
+    rejected = [_rejected(table, texts, row, reason) for row, reason in sorted(reasons.items())]
     assert len(kept) + len(rejected) == len(table.frame), f"{len(table.frame)} rows: {len(kept)} + {len(rejected)}"
     weights = table.weights
     for row, graph in kept.items():
@@ -186,8 +194,7 @@ def checked(table: MoleculeTable, chemistry: Chemistry = AS_WRITTEN) -> Molecule
             except UnreadableError as error:
                 faults[row] = error.reason
     if len(faults) == len(texts):
-        lines = table.line.tolist()
-        raise ValueError(_nothing([Rejected(lines[row], faults[row], texts[row], row) for row in sorted(faults)]))
+        raise ValueError(_nothing([_rejected(table, texts, row, faults[row]) for row in sorted(faults)]))
     return replace(table, faults=faults)
 
 
@@ -206,20 +213,33 @@ def report(rejected: Sequence[Rejected], *, most: int = 30) -> Table:
     table = Table(
         title=f"{len(rejected):,} row{'s' * (len(rejected) != 1)} set aside: {summary(rejected)}", title_justify="left"
     )
+    several = any(one.file for one in rejected)
+    if several:
+        table.add_column("file", overflow="fold")
     table.add_column("line", justify="right")
     table.add_column("reason", overflow="fold")
     table.add_column("SMILES", overflow="fold")
     # As Text: square brackets of SMILES are no markup.
     for one in rejected[:most]:
-        table.add_row(f"{one.line:,}", Text(one.reason), Text(shortened(one.text, _MOST_SHOWN)))
+        place = [one.file, f"{one.line:,}"] if several else [f"{one.line:,}"]
+        table.add_row(*place, Text(one.reason), Text(shortened(one.text, _MOST_SHOWN)))
     if len(rejected) > most:
-        table.add_row("...", f"and {len(rejected) - most:,} more", "")
+        table.add_row("...", *[""] * several, f"and {len(rejected) - most:,} more", "")
     return table
 
 
 def write_rejected(rejected: Sequence[Rejected], path: str | Path, escape: bool = False) -> None:
-    """Write line, reason and SMILES of every row that was set aside as a CSV file, see ``write_csv``."""
-    write_csv(("line", "reason", "smiles"), ((one.line, one.reason, one.text) for one in rejected), path, escape)
+    """Write line, reason and SMILES of every row that was set aside as a CSV file, see ``write_csv``; of several files the name,
+    too.
+    """
+    rows = [(one.line, one.reason, one.text, one.file) for one in rejected]
+    several = any(one.file for one in rejected)
+    names = ("line", "reason", "smiles", "file")
+    write_csv(names if several else names[:3], rows if several else [row[:3] for row in rows], path, escape)
+
+
+def _rejected(table: MoleculeTable, texts: Sequence[str], row: int, reason: str) -> Rejected:
+    return Rejected(int(table.line[row]), reason, texts[row], row, table.named(row))
 
 
 def _read(table: MoleculeTable, faulty: Mapping[int, str], chemistry: Chemistry) -> tuple[Read, dict[int, str]]:
@@ -238,14 +258,14 @@ def _read(table: MoleculeTable, faulty: Mapping[int, str], chemistry: Chemistry)
 
 
 def _contradictions(table: MoleculeTable, task: Task, keys: Mapping[int, str], labels: Labels) -> dict[int, str]:
-    """Rows of one molecule, and one part, that are in different classes."""
+    """Rows of one molecule, and one part or file, that are in different classes."""
     if not task.classes:
         return {}
     part = table.frame[table.split_column].tolist() if table.split_column else []
     part = part if has_part_words(part) else [""] * len(table.frame)
-    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
     for row, key in keys.items():
-        groups[key, part[row]].append(row)
+        groups[key, part[row], table.named(row)].append(row)
     reasons: dict[int, str] = {}
     for rows in groups.values():
         for column, name in enumerate(task.names):
@@ -262,5 +282,5 @@ def _nothing(rejected: Sequence[Rejected]) -> str:
     first = rejected[0]
     return (
         f"none of the {len(rejected):,} rows can be used: {summary(rejected)}; "
-        f"the first is {shortened(first.text)!r} on line {first.line} ({first.reason})"
+        f"the first is {shortened(first.text)!r} on {first.where} ({first.reason})"
     )

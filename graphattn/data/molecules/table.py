@@ -27,6 +27,9 @@ class MoleculeTable:
         notes: what was guessed or mended, in sentences.
         faults: rows that are broken, with the reason: too many cells, an unreadable mol block, no weight.
         weight_column: name of the column that says how much each row counts in training, if there is one.
+        files: where the rows come from several files, what these are called: that of training, of validation, of test rows;
+            "" where there is none.
+        file: which of ``files`` each row is from, 0 to 2.
     """
 
     frame: pd.DataFrame
@@ -37,6 +40,16 @@ class MoleculeTable:
     notes: tuple[str, ...] = ()
     faults: Mapping[int, str] = field(default_factory=dict)
     weight_column: str | None = None
+    files: tuple[str, ...] = ()
+    file: NDArray[np.int64] | None = None
+
+    def where(self, row: int) -> str:
+        """Line of a row, and of which file where there are several."""
+        return f"line {self.line[row]}" + (f" of {name}" if (name := self.named(row)) else "")
+
+    def named(self, row: int) -> str:
+        """The file of a row where there are several, else ""."""
+        return "" if self.file is None else self.files[self.file[row]]
 
     @property
     def weights(self) -> list[float] | None:
@@ -60,8 +73,9 @@ class MoleculeTable:
     def part(self, rows: range) -> "MoleculeTable":
         """Some of the rows, which count from 0 there."""
         faults = {position: self.faults[row] for position, row in enumerate(rows) if row in self.faults}
-        frame = self.frame.iloc[rows.start : rows.stop].reset_index(drop=True)
-        return replace(self, frame=frame, line=self.line[rows.start : rows.stop], faults=faults)
+        span = slice(rows.start, rows.stop)
+        frame, file = self.frame.iloc[span].reset_index(drop=True), None if self.file is None else self.file[span]
+        return replace(self, frame=frame, line=self.line[span], faults=faults, file=file)
 
 
 def read_table(

@@ -10,22 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe
-from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, checked, collect, report, write_rejected
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.molecules.smiles import LARGE, flat_smiles, large_molecules
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.split_columns import split_by_column
-from graphattn.data.splits import PARTS, SPLITS, Split, random, stratified
+from graphattn.data.splits import PARTS, Split
 from graphattn.data.tasks import Kind, guess_task, is_told_by_words
-from graphattn.data.wording import listed
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folder.checks import check_folder, writing
+from graphattn.training.molecules.dividing import DEFAULT_RULE, check_classes, divide, tell_lacking, tell_shared
 from graphattn.training.molecules.ensemble import fit_molecules
-from graphattn.training.molecules.judging import Trained, judge, labels_of
+from graphattn.training.molecules.judging import Trained, judge
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
@@ -46,7 +42,7 @@ class TrainingPlan:
     out: Path
     source: str = ""
     kind: Kind | str | None = None
-    split: str = "scaffold_balanced"
+    split: str = DEFAULT_RULE
     recipe: MoleculeRecipe = field(default_factory=MoleculeRecipe)
     architecture: Architecture = field(default_factory=Architecture)
     hardware: Hardware = field(default_factory=Hardware)
@@ -76,9 +72,10 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
         say(note)
     molecules = labelled(table, plan, say)
     plan.wanted.check(molecules.task)
-    split, rule = divide(molecules, table, plan)
+    split, rule = divide(molecules, table, plan.split, plan.recipe.seed)
     check_classes(molecules, split)
     tell_lacking(molecules, split, say)
+    tell_shared(molecules, split, say)
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in zip(PARTS, split, strict=True))
     say(f"split: {rule}, seed {plan.recipe.seed}: {sizes}")
     values = None
@@ -99,22 +96,6 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     if plan.report is not None:
         plan.report(Trained(model, molecules, split, found), plan.out)
     return model
-
-
-def open_divided(
-    data: str, smiles: str | None, targets: Sequence[str] | None, split: str | None, weight: str | None = None
-) -> tuple[MoleculeTable, str]:
-    """The table that ``data`` names, and what ``TrainingPlan.split`` is to be for it.
-
-    ``split`` is one of ``SPLITS`` or a column; None means the table's own column if it has one, else the default rule.
-    Raises as ``open_table`` does.
-    """
-    table = open_table(
-        data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split, weight=weight
-    )
-    if split in SPLITS:
-        return table, str(split)
-    return table, "column" if table.split_column else TrainingPlan.split
 
 
 def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
@@ -150,7 +131,7 @@ def tell_large(table: MoleculeTable, most: int, say: Say) -> None:
     if found := large_molecules(table.smiles, most):
         row, atoms = next(iter(found.items()))
         number = f"{len(found):,} molecule{'s' * (len(found) > 1)} of more than {LARGE} heavy atoms"
-        first = f"the first, of {atoms:,}, in line {table.line[row]}"
+        first = f"the first, of {atoms:,}, in {table.where(row)}"
         say(f"{number} will take long, as time and memory grow with the square of the atoms: {first}")
 
 
@@ -176,66 +157,9 @@ def check_strict(rejected: Sequence[Rejected], strict: bool, of: int | None = No
     """
     if strict and rejected:
         first = rejected[0]
-        where = f"the first in line {first.line}: {first.reason}"
+        where = f"the first in {first.where}: {first.reason}"
         count = f"{len(rejected):,}" + (f" of the first {of:,}" if of is not None else "")
         raise ValueError(f"rows that cannot be used: {count}, and strict allows none; {where}")
-
-
-def divide(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tuple[Split, str]:
-    """The parts and the name of the rule: the column of the table, or ``plan.split``.
-
-    Where the column names no validation part, a tenth of the training part becomes it. Raises as the rules do, and
-    ``ValueError`` for a rule there is not.
-    """
-    seed = plan.recipe.seed
-    y = labels_of(molecules)
-    if plan.split != "column":
-        if plan.split not in SPLITS:
-            raise ValueError(f"there is no split {plan.split!r}: expected a column of the data or {', '.join(SPLITS)}")
-        return SPLITS[plan.split](molecules.keys, y, seed=seed), plan.split
-    cells = [str(cell) for cell in table.frame[table.split_column].iloc[molecules.row]]
-    split, how = split_by_column(cells, table.line[molecules.row].tolist(), molecules.keys, seed)
-    rule = f"column {table.split_column!r}" + (f" ({how})" if how != "as it says" else "")
-    if len(split.validation):
-        return split, rule
-    single = molecules.task is not None and molecules.task.kind in ("binary", "multiclass")
-    hold_out = stratified if single else random
-    smiles = [molecules.keys[i] for i in split.train]
-    inner = hold_out(smiles, y[split.train], fractions=(0.9, 0.1, 0.0), seed=seed)
-    return Split(split.train[inner.train], split.train[inner.validation], split.test), f"{rule}, validation at random"
-
-
-def check_classes(molecules: Molecules, split: Split) -> None:
-    """Check that the training part has several classes.
-
-    Raises:
-        ValueError: it has molecules of one class only.
-    """
-    task, y = molecules.task, labels_of(molecules)[split.train]
-    if task is None or task.kind == "regression":
-        return
-    for column, name in enumerate(task.names):
-        found = np.unique(y[~np.isnan(y[:, column]), column]).astype(int)
-        if len(found) < 2:
-            only = f"one class only, {task.classes[found[0]]!r}" if len(found) else "no labels"
-            raise ValueError(f"target {name!r}: the training part ({len(y)} molecules) has {only}; try another --split")
-
-
-def tell_lacking(molecules: Molecules, split: Split, say: Say) -> None:
-    """Says which classes the validation and test parts lack: ROC-AUC is then undefined, or of the other classes alone."""
-    task, y = molecules.task, labels_of(molecules)
-    if task is None or task.kind == "regression":
-        return
-    for part, rows in zip(PARTS[1:], split[1:], strict=True):
-        for column, name in enumerate(task.names if len(rows) else ()):
-            found = set(y[rows, column].tolist())
-            lacking = [label for number, label in enumerate(task.classes) if number not in found]
-            if lacking:
-                say(
-                    f"warning: the {part} part has no {listed(lacking, 'or')} of target {name!r}: ROC-AUC is "
-                    f"{'undefined' if len(lacking) > len(task.classes) - 2 else 'that of the other classes'} there; "
-                    "--split stratified has all classes in all parts"
-                )
 
 
 def described(
@@ -244,6 +168,7 @@ def described(
     """What ``model.json`` says about the data and the split. Molecules are named by a hash of their SMILES."""
     data = {
         "source": plan.source,
+        **{part: name for part, name in zip(("validation", "test"), table.files[1:], strict=False) if name},
         "smiles": table.smiles_column,
         **({"weight": table.weight_column} if table.weight_column is not None else {}),
         "rows": len(table.frame),

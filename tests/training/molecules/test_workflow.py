@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from graphattn.data.molecules.table import MoleculeTable
+from graphattn.data.splits import Split
+from graphattn.training.molecules.dividing import check_classes, divide, open_divided, tell_shared
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import load
-from graphattn.training.molecules.workflow import TrainingPlan, check_classes, divide, fingerprint, labelled, train
+from graphattn.training.molecules.workflow import TrainingPlan, fingerprint, labelled, train
 from graphattn.training.recipe import MoleculeRecipe
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
@@ -26,27 +28,23 @@ def molecules():
 
 
 def test_a_rule_divides_the_molecules(molecules):
-    split, rule = divide(
-        molecules, table(["1", "0"] * 15), TrainingPlan(Path(), split="stratified", recipe=MoleculeRecipe(seed=1))
-    )
+    split, rule = divide(molecules, table(["1", "0"] * 15), "stratified", 1)
     assert rule == "stratified"
     assert sorted(np.concatenate(split)) == list(range(30))
-    again, _ = divide(
-        molecules, table(["1", "0"] * 15), TrainingPlan(Path(), split="stratified", recipe=MoleculeRecipe(seed=2))
-    )
+    again, _ = divide(molecules, table(["1", "0"] * 15), "stratified", 2)
     assert split.test.tolist() != again.test.tolist()
 
 
 def test_a_column_divides_the_molecules(molecules):
     parts = ["train"] * 10 + ["valid"] * 10 + ["test"] * 10
-    split, rule = divide(molecules, table(["1", "0"] * 15, parts), TrainingPlan(Path(), split="column"))
+    split, rule = divide(molecules, table(["1", "0"] * 15, parts), "column", 0)
     assert rule == "column 'part'"
     assert [part[0] for part in split] == [0, 10, 20]
 
 
 def test_a_column_without_validation_gives_a_tenth_of_the_training_part(molecules):
     parts = ["train"] * 20 + ["test"] * 10
-    split, rule = divide(molecules, table(["1", "0"] * 15, parts), TrainingPlan(Path(), split="column"))
+    split, rule = divide(molecules, table(["1", "0"] * 15, parts), "column", 0)
     assert rule == "column 'part', validation at random"
     assert [len(part) for part in split] == [18, 2, 10]
     assert sorted(np.concatenate(split)) == list(range(30))
@@ -54,15 +52,13 @@ def test_a_column_without_validation_gives_a_tenth_of_the_training_part(molecule
 
 def test_unknown_rule(molecules):
     with pytest.raises(ValueError, match="there is no split 'magic': expected a column of the data or random, "):
-        divide(molecules, table(["1", "0"] * 15), TrainingPlan(Path(), split="magic"))
+        divide(molecules, table(["1", "0"] * 15), "magic", 0)
 
 
 def test_one_class_in_the_training_part():
     labels = ["1"] * 20 + ["0"] * 10
     found = labelled(table(labels), TrainingPlan(Path()), print)
-    split, _ = divide(
-        found, table(labels, ["train"] * 15 + ["valid"] * 5 + ["test"] * 10), TrainingPlan(Path(), split="column")
-    )
+    split, _ = divide(found, table(labels, ["train"] * 15 + ["valid"] * 5 + ["test"] * 10), "column", 0)
     expected = "target 'y': the training part (15 molecules) has one class only, '1'; try another --split"
     with pytest.raises(ValueError, match=re.escape(expected)):
         check_classes(found, split)
@@ -72,9 +68,7 @@ def test_no_labels_of_a_target_in_the_training_part():
     frame = pd.DataFrame({"smiles": SMILES, "p": ["1", "0"] * 15, "q": [""] * 20 + ["0", "1"] * 5})
     several = MoleculeTable(frame, np.arange(2, 32), "smiles", ("p", "q"))
     found = labelled(several, TrainingPlan(Path()), print)
-    split, _ = divide(
-        found, table(["1", "0"] * 15, ["train"] * 20 + ["test"] * 10), TrainingPlan(Path(), split="column")
-    )
+    split, _ = divide(found, table(["1", "0"] * 15, ["train"] * 20 + ["test"] * 10), "column", 0)
     with pytest.raises(ValueError, match=r"target 'q': the training part \(18 molecules\) has no labels"):
         check_classes(found, split)
 
@@ -168,3 +162,73 @@ def test_an_aim_without_two_classes_is_refused_before_training(planned, tmp_path
     ):
         train(table([str(n / 7) for n in range(30)]), planned(aim="mcc"), print, verbose=False)
     assert not (tmp_path / "model").exists()
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / name for name in ("train.csv", "valid.csv", "test.csv")]
+    labelled = pd.DataFrame({"smiles": SMILES, "y": [1, 0] * 15})
+    for path, rows in zip(paths, (slice(20), slice(20, 25), slice(24, 30)), strict=True):
+        labelled[rows].to_csv(path, index=False)
+    return [str(path) for path in paths]
+
+
+def opened(files, validation, test, split=None):
+    table, rule = open_divided(files[0], None, None, split, validation=validation, test=test)
+    said = []
+    molecules = labelled(table, TrainingPlan(Path(), split=rule), said.append)
+    return molecules, *divide(molecules, table, rule, 0)
+
+
+def test_files_are_the_parts(files):
+    molecules, split, rule = opened(files, files[1], files[2])
+    assert [part.tolist() for part in split] == [list(range(20)), list(range(20, 25)), list(range(25, 31))]
+    assert rule == f"validation {files[1]}, test {files[2]}"
+    said = []
+    tell_shared(molecules, Split(split.train, split.validation, split.validation[:0]), said.append)
+    assert said == []
+    tell_shared(molecules, Split(split.validation, split.train, split.test), said.append)
+    assert len(said) == 1
+    assert said[0].startswith(
+        "warning: 1 of 6 rows of the test part are of molecules of the training part: figures on them"
+    )
+
+
+@pytest.mark.parametrize(("place", "part"), [(1, "test"), (2, "validation")])
+def test_a_part_without_a_file_comes_from_the_training_file_by_the_rule(files, place, part):
+    given = [None, None]
+    given[place - 1] = files[place]
+    _, split, rule = opened(files, *given, split="random")
+    assert rule == f"{'validation' if place == 1 else 'test'} {files[place]}, {part} random"
+    assert len(split.train) == 18
+    other = split[3 - place]
+    assert len(other) == 2
+    assert max(other) < 20
+    assert min(split[place]) == 20
+
+
+def test_a_column_of_the_training_file_may_name_the_part_without_a_file(files):
+    words = ["train"] * 15 + ["valid"] * 5
+    pd.read_csv(files[0]).assign(split=words).to_csv(files[0], index=False)
+    _, split, rule = opened(files, None, files[2])
+    assert rule == f"test {files[2]}, column 'split'"
+    assert [len(part) for part in split] == [15, 5, 6]
+    pd.read_csv(files[0]).assign(split="train").to_csv(files[0], index=False)
+    _, split, rule = opened(files, None, files[2])
+    assert rule == f"test {files[2]}, column 'split', validation at random"
+    assert [len(part) for part in split] == [18, 2, 6]
+
+
+def test_a_file_without_a_usable_row_is_named(files):
+    pd.DataFrame({"smiles": ["C1CC"], "y": [1]}).to_csv(files[1], index=False)
+    expected = f"none of the rows of {files[1]}, which is for the validation part, can be used"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        opened(files, files[1], files[2])
+
+
+def test_the_record_names_the_files(planned, files):
+    table, _ = open_divided(files[0], None, None, None, validation=files[1], test=files[2])
+    model = train(table, planned(), [].append, verbose=False)
+    assert model.record["data"]["validation"] == files[1]
+    assert model.record["split"]["test"] == 6
+    assert model.record["lines"]["test"] == list(range(2, 8))
