@@ -1,5 +1,5 @@
-"""The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``embed``, ``compare``, ``bench``, ``info``,
-``warmup``, and ``graphattn tissue`` with ``graph``, ``train``, ``predict``, ``evaluate``, ``explain``.
+"""The command line: ``graphattn train``, ``predict``, ``evaluate``, ``explain``, ``embed``, ``pretrain``, ``compare``,
+``bench``, ``info``, ``warmup``, and ``graphattn tissue`` with ``graph``, ``train``, ``predict``, ``evaluate``, ``explain``.
 
 Only options and messages are here, one module a group of commands. Each command imports what does its work when it runs, so that
 ``--help`` answers at once.
@@ -9,13 +9,14 @@ import os
 
 import typer
 
-from graphattn.cli import comparing, machine, molecules, tissue, training
+from graphattn.cli import comparing, machine, molecules, pretraining, tissue, training
 from graphattn.cli.application import app, friendly
 
 __all__ = ["app", "main"]
 
 for command in (training.train, molecules.predict, molecules.evaluate, molecules.explain, molecules.embed):
     app.command()(friendly(command))
+app.command()(friendly(pretraining.pretrain))
 for command in (comparing.compare, machine.bench, machine.info, machine.warmup):
     app.command()(friendly(command))
 

@@ -19,7 +19,7 @@ from torch_geometric.data import Data
 if TYPE_CHECKING:
     from graphattn.training.recipe import Recipe
 
-Loss = Callable[[Tensor, Data], Tensor]
+Loss = Callable[[Any, Data], Tensor]
 """``(outputs of the model, batch) ->`` a number to be minimised."""
 
 Measure = Callable[[Tensor, Data], Tensor]

@@ -1,11 +1,11 @@
 """The ``README.md`` of a model folder."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from graphattn.training.folder.checks import DESCRIPTION, kind_of, read_description
+from graphattn.training.folder.checks import DESCRIPTION, Kind, kind_of, read_description
 from graphattn.training.folder.reliability import reliability_sentences
 
 _MOST_COLUMNS = 3  # of models side by side; more stand one below the other
@@ -83,6 +83,45 @@ def graph_card(described: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def pretrained_card(described: Mapping[str, Any]) -> str:
+    """Markdown from what ``Pretrained.save`` describes: what was learned, from what, how well."""
+    described = _escaped(described)
+    data, figures = described["data"], described["figures"]
+    names = ", ".join(f"{name} ({number:,} SMILES)" for name, number in data["files"].items())
+    rest = f"{data['rejected']:,} rows set aside, {data['excluded']:,} molecules excluded"
+    count, share = len(described["descriptors"]["names"]), 100 * figures["explained"]
+    explained = f"the scores of {count} RDKit-2D descriptors are explained to {share:.1f} %"
+    lines = [
+        "# Pretrained molecule network",
+        "",
+        f"Knows descriptors, fragments and hidden atoms of molecules. Made by graphattn {described['versions']['graphattn']}.",
+        "",
+        "## How it was made",
+        "",
+        f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights without heads.",
+        f"- Pretraining: {_pairs(described['recipe'])}.",
+        f"- Data: {names}; {data['molecules']:,} molecules learned from, {rest}.",
+        f"- Started from: {described['start'] or 'nothing'}.",
+        f"- Figures: of {figures['validated']:,} molecules that it has not seen, {explained}.",
+        f"- Time: {figures['seconds']:,} s, {figures['rate']:,.0f} molecules a second.",
+        f"- Versions: {_pairs(described['versions'])}.",
+        "",
+        "## Use",
+        "",
+        "```",
+        "graphattn train molecules.csv --from THIS_FOLDER --out model",
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_CARDS: dict[Kind, Callable[[Mapping[str, Any]], str]] = {
+    "molecules": card,
+    "graphs": graph_card,
+    "pretrained": pretrained_card,
+}
+
+
 def card_of(folder: Path) -> str:
     """The card of the model in a folder, whatever its kind, made anew from what its ``model.json`` says.
 
@@ -92,7 +131,7 @@ def card_of(folder: Path) -> str:
     kind = kind_of(folder)
     described = read_description(folder, kind)
     try:
-        return card(described) if kind == "molecules" else graph_card(described)
+        return _CARDS[kind](described)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import graphattn
 from graphattn import files
@@ -14,14 +14,16 @@ DESCRIPTION = "model.json"
 FORMAT = 2
 """Of ``model.json``: 1 had other names of weights, and files of graph models of another name."""
 CHECKPOINTS = "training"
-Kind = Literal["molecules", "graphs"]
+Kind = Literal["molecules", "graphs", "pretrained"]
 FIELDS: dict[Kind, tuple[str, ...]] = {
     "molecules": ("task", "architecture", "recipe", "target", "features", "weights"),
     "graphs": ("cell", "size", "form", "features", "outputs", "scales"),
+    "pretrained": ("architecture", "recipe", "features", "descriptors", "weights"),
 }
 _MADE_BY: dict[Kind, str] = {
     "molecules": "made by 'graphattn train'",
     "graphs": "that GraphClassifier or GraphRegressor saved",
+    "pretrained": "made by 'graphattn pretrain'",
 }
 
 
@@ -112,7 +114,8 @@ def kind_of(folder: str | Path) -> Kind:
         described = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return "molecules"
-    return "graphs" if isinstance(described, dict) and described.get("kind") == "graphs" else "molecules"
+    found = described.get("kind") if isinstance(described, dict) else None
+    return next((kind for kind in get_args(Kind) if kind == found), "molecules")
 
 
 def read_description(folder: str | Path, kind: Kind = "molecules") -> dict[str, Any]:

@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-import graphattn
 from graphattn import files
 from graphattn.data.molecules.chemistry import Chemistry
-from graphattn.data.molecules.smiles import ATOM_FEATURES, BOND_FEATURES
 from graphattn.data.tasks import Task
 from graphattn.environment import versions
 from graphattn.models.network import Network
 from graphattn.training.batches import by_size
 from graphattn.training.folder.build import build
 from graphattn.training.folder.card import card
-from graphattn.training.folder.checks import DESCRIPTION, FIELDS, FORMAT, read_description, retrain
+from graphattn.training.folder.checks import DESCRIPTION, FIELDS, FORMAT, read_description
+from graphattn.training.folder.features import check_features, feature_tables
 from graphattn.training.folder.former import MOLECULE_TRANSFORMER, renamed
-from graphattn.training.folder.weights import filled, plain, read_weights, weight_files, write_folder
+from graphattn.training.folder.weights import filled, read_weights, weight_files, write_folder
 from graphattn.training.molecules.objective import SCORES, predictions
 from graphattn.training.molecules.packed import Packed, Standardiser
 from graphattn.training.molecules.reliability.assessment import Reliability
@@ -151,11 +150,7 @@ def load(folder: str | Path, trust: bool = False) -> FittedModel:
     described = read_description(folder)
     if not trust:
         files.verify(folder, required=described["format"] > 1)
-    stored, here = described["features"], plain(feature_tables())
-    for table in here:
-        if not isinstance(stored, dict) or stored.get(table) != here[table]:
-            text = f"its {table} features are not those of graphattn {graphattn.__version__}; {retrain(described)}"
-            raise ValueError(f"{folder / DESCRIPTION}: {text}")
+    check_features(described, folder / DESCRIPTION)
     try:
         model = _described(described)
     except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
@@ -217,15 +212,6 @@ def _reliability(described: Mapping[str, Any], task: Task, folder: Path) -> Reli
         return Reliability.from_dict(stored, task, neighbours)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
-
-
-def feature_tables() -> dict[str, dict[str, list[str]]]:
-    """Names and categories of the atom and bond features, as text."""
-    return {"atom": _words(ATOM_FEATURES), "bond": _words(BOND_FEATURES)}
-
-
-def _words(features: dict[str, tuple]) -> dict[str, list[str]]:
-    return {name: [str(category) for category in categories] for name, categories in features.items()}
 
 
 def _network(member: nn.Module) -> Network:

@@ -1,0 +1,1 @@
+"""The corpus that molecule networks are pretrained on, and what comes of it."""
