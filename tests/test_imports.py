@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "models": "aggregation blocks data edge_terms encoding layer message reset slots topology update zoo",
     "environment": "backends data graphattn",
     "reports": "",
-    "training": "data environment files graphattn models reports",
+    "training": "data environment files graphattn models reports topology",
     "explain": "data layer models topology training",
     "memory": "",
     "bench": "aggregation backends backends.numba.compiling backends.numba.usable data edge_terms environment json_lines layer "

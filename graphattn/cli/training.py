@@ -30,6 +30,7 @@ from graphattn.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from graphattn.training.molecules.start import StartingWeights
     from graphattn.training.recipe import MoleculeRecipe
 
 Validation = Annotated[str | None, typer.Option(help="Table of molecules to validate on, with the columns of DATA.")]
@@ -44,6 +45,11 @@ Coverage = Annotated[float, typer.Option(help="Stated coverage of prediction set
 Neighbours = Annotated[
     bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
 ]
+Begin = Annotated[
+    str | None,
+    typer.Option("--from", metavar="MODEL", help="Folder of a pretrained or trained network to start from."),
+]
+Freeze = Annotated[bool, typer.Option("--freeze", help="Train only what is behind the readout of --from.")]
 Report = Annotated[bool, typer.Option(help="Write a report, report.html, into the folder.")]
 
 
@@ -59,6 +65,8 @@ def train(
     weight: Weight = None,
     class_weight: ClassWeight = "balanced",
     seed: Seed = 0,
+    start: Begin = None,
+    freeze: Freeze = False,
     epochs: Epochs = None,
     ensemble: Ensemble = None,
     accelerator: Accelerator = "auto",
@@ -98,6 +106,7 @@ def train(
         task,
         rule,
         _recipe(seed, epochs, ensemble, class_weight),
+        start=_start(start, freeze),
         hardware=Hardware(accelerator, devices, precision),
         chemistry=Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS),
         descriptors=descriptors,
@@ -112,6 +121,16 @@ def train(
     )
     workflow.train(table, plan, say)
     say(f"Saved in {out}. To predict: graphattn predict {out} MOLECULES.csv --out predictions.csv")
+
+
+def _start(folder: str | None, freeze: bool) -> "StartingWeights | None":
+    from graphattn.training.molecules.start import read_start
+
+    if folder is not None and folder != "none":
+        return read_start(folder, freeze)
+    if freeze:
+        raise ValueError("--freeze keeps the weights of --from MODEL: expected a model to start from, got none")
+    return None
 
 
 def _recipe(seed: int, epochs: int | None, ensemble: int | None, class_weight: Balance) -> "MoleculeRecipe":

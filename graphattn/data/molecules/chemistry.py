@@ -17,7 +17,8 @@ from graphattn.data.molecules.rdkit2d import descriptors
 from graphattn.data.molecules.smiles import MOST_ATOMS, UnreadableError, parse_smiles, to_data
 from graphattn.data.wording import shortened
 
-_WORTH_PROCESSES = 300
+WORTH_PROCESSES = 300
+"""From so many molecules on it pays to start processes for what is computed of each."""
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
@@ -103,7 +104,7 @@ def label(graphs: Sequence[Data], y: NDArray) -> None:
 
 def describe(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
     """RDKit-2D descriptors [N, D], by one process per core where it pays."""
-    return descriptors(molecules, n_jobs=-1 if len(molecules) >= _WORTH_PROCESSES else 1)
+    return descriptors(molecules, n_jobs=-1 if len(molecules) >= WORTH_PROCESSES else 1)
 
 
 def attach(graphs: Sequence[Data], values: NDArray[np.float32]) -> None:

@@ -32,6 +32,7 @@ def card(described: Mapping[str, Any]) -> str:
         "",
         f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights.",
         f"- Training: {_pairs(recipe)}.",
+        *_start(described),
         *_data(described),
         f"- Descriptors: {_descriptors(described)}.",
         f"- Versions: {_pairs(described['versions'])}.",
@@ -84,7 +85,7 @@ def graph_card(described: Mapping[str, Any]) -> str:
 
 
 def pretrained_card(described: Mapping[str, Any]) -> str:
-    """Markdown from what ``Pretrained.save`` describes: what was learned, from what, how well."""
+    """Markdown from what ``PretrainedNetwork.save`` describes: what was learned, from what, how well."""
     described = _escaped(described)
     data, figures = described["data"], described["figures"]
     names = ", ".join(f"{name} ({number:,} SMILES)" for name, number in data["files"].items())
@@ -224,6 +225,13 @@ def _data(described: Mapping[str, Any]) -> list[str]:
         parts = ", ".join(f"{split[part]:,} {part}" for part in ("train", "validation", "test"))
         lines.append(f"- Split: {split['rule']}, seed {split['seed']}: {parts}.")
     return lines
+
+
+def _start(described: Mapping[str, Any]) -> list[str]:
+    if not (start := described.get("start")):
+        return []
+    how = "which stayed as they were" if start["frozen"] else "all of which were trained"
+    return [f"- Started from: the weights of {start['name']} (sha256 {start['sha256']}), {how}."]
 
 
 def _descriptors(described: Mapping[str, Any]) -> str:

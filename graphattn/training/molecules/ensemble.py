@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.data.tasks import Task
@@ -18,6 +18,7 @@ from graphattn.training.module import LearningModule
 from graphattn.training.molecules.objective import SCORES, Objective, predictions, score
 from graphattn.training.molecules.packed import Packed, Standardiser, raw_descriptors
 from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.molecules.start import StartingWeights
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Curves, Interrupted, TrainingRun, digest, seeded
 
@@ -33,21 +34,23 @@ def fit_molecules(
     folder: str | Path | None = None,
     resume: bool = False,
     verbose: bool = False,
+    start: StartingWeights | None = None,
 ) -> FittedModel:
     """Trains on ``train``, chooses the epoch on ``validation``, and returns the model (on the CPU, in evaluation mode).
 
     Graphs come from ``graphattn.data.to_data`` with ``y`` [1, T] (NaN: missing), to weight rows ``weight`` [1] and, to use
     descriptors at the readout, raw ``descriptors`` [1, D]. With a ``folder``, logs (CSV, and TensorBoard if it is installed) go
     to ``folder/logs`` and checkpoints to ``folder/training``; ``resume`` goes on from there and ends at the weights of an
-    uninterrupted run. The caller's random state is left alone.
+    uninterrupted run. The caller's random state is left alone. With a ``start`` every network begins with its weights, and
+    the architecture is its own.
 
     Raises:
         ValueError: empty parts; a ``resume`` without a checkpoint folder or with other settings or data than the interrupted
-            run's; more than one device; weights that became infinite.
+            run's; more than one device; weights that became infinite; an architecture that is not that of the start.
         Interrupted: Ctrl-C or SIGTERM.
     """
     recipe = recipe or MoleculeRecipe()
-    words = dict(architecture if architecture is not None else Architecture().to_dict())
+    words = _architecture(architecture, start)
     standardiser = Standardiser.of(raw_descriptors(train)) if train and "descriptors" in train[0] else None
     packed = Packed.of(train, standardiser), Packed.of(validation, standardiser)
     data = _batches(*packed, recipe)
@@ -56,12 +59,12 @@ def fit_molecules(
     run = TrainingRun(
         Path(folder) if folder is not None else None, hardware or Hardware(), score=SCORES[task.kind] if verbose else ""
     )
-    run.prepare(_settings(words, recipe, task, packed), resume)
+    run.prepare(_settings(words, recipe, task, packed) | _started(start), resume)
     model = FittedModel(task, words, recipe, [], (objective.mean.clone(), objective.deviation.clone()), standardiser)
-    model.record |= {"training": [], "curves": []}
+    model.record |= {"training": [], "curves": [], **_started(start)}
     for member in range(recipe.members):
-        with seeded((recipe.seed, member)):
-            network = build(words, task.outputs, standardiser.width if standardiser else 0)
+        width = standardiser.width if standardiser else 0
+        network = _network(words, task.outputs, width, (recipe.seed, member), start)
         tally, masked = partial(WholeValidation, objective), partial(hide_atoms, share=recipe.atom_mask)
         module = LearningModule(network, objective, recipe, tally, masked, member)
         title = f"model {member + 1} of {recipe.members}" if recipe.members > 1 else "training"
@@ -72,6 +75,28 @@ def fit_molecules(
         if interrupted:
             raise Interrupted(model)
     return model
+
+
+def _architecture(given: Mapping[str, Any] | None, start: StartingWeights | None) -> dict[str, Any]:
+    if start is None:
+        return dict(given) if given is not None else Architecture().to_dict()
+    if given is not None and dict(given) != dict(start.architecture):
+        raise ValueError(f"expected the architecture of {start.name}, {dict(start.architecture)}, got {dict(given)}")
+    return dict(start.architecture)
+
+
+def _network(
+    words: Mapping[str, Any], outputs: int, width: int, words_of_seed: tuple[int, int], start: StartingWeights | None
+) -> nn.Module:
+    with seeded(words_of_seed):
+        network = build(words, outputs, width)
+    if start is not None:
+        start.into(network)
+    return network
+
+
+def _started(start: StartingWeights | None) -> dict[str, Any]:
+    return {"start": start.describe()} if start is not None else {}
 
 
 @final

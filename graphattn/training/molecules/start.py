@@ -19,7 +19,7 @@ TRANSFERRED = ("embedding.", "trunk.", "readout.", "edges.")
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingWeights:
     """Weights to start from.
 
     Attributes:
@@ -59,7 +59,7 @@ class Start:
         return {"name": self.name, "sha256": weights, "frozen": self.frozen}
 
 
-def read_start(folder: str | Path, frozen: bool = False) -> Start:
+def read_start(folder: str | Path, frozen: bool = False) -> StartingWeights:
     """The weights in a folder that ``graphattn pretrain`` or ``graphattn train`` wrote; of an ensemble the first network's.
 
     Raises:
@@ -74,4 +74,4 @@ def read_start(folder: str | Path, frozen: bool = False) -> Start:
     bare = {name.removeprefix("network."): weight.float() for name, weight in read_weights(path).items()}
     weights = renamed(bare, MOLECULE_TRANSFORMER)
     kept = {name: weight for name, weight in weights.items() if name.startswith(TRANSFERRED)}
-    return Start(folder.resolve().name, dict(described["architecture"]), kept, frozen)
+    return StartingWeights(folder.resolve().name, dict(described["architecture"]), kept, frozen)

@@ -24,6 +24,7 @@ from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.molecules.judging import Trained, judge
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.molecules.start import StartingWeights
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Interrupted, clear
 from graphattn.training.telling import Say, check_hardware
@@ -36,7 +37,8 @@ class TrainingPlan:
     """What ``train`` does with a table.
 
     ``source`` names the data on the card; ``kind`` of task is guessed if it is None; ``split`` is one of ``SPLITS``, or "column"
-    for the table's own. ``report`` is called with what was trained and the folder, after all is saved.
+    for the table's own. ``start`` has weights to begin with. ``report`` is called with what was trained and the folder,
+    after all is saved.
     """
 
     out: Path
@@ -45,6 +47,7 @@ class TrainingPlan:
     split: str = DEFAULT_RULE
     recipe: MoleculeRecipe = field(default_factory=MoleculeRecipe)
     architecture: Architecture = field(default_factory=Architecture)
+    start: StartingWeights | None = None
     hardware: Hardware = field(default_factory=Hardware)
     chemistry: Chemistry = field(default_factory=Chemistry)
     descriptors: bool = True
@@ -206,7 +209,8 @@ def _fit(
             [graphs[i] for i in split.train],
             [graphs[i] for i in split.validation],
             molecules.task,
-            architecture=plan.architecture.to_dict(),
+            architecture=plan.architecture.to_dict() if plan.start is None else None,
+            start=plan.start,
             recipe=plan.recipe,
             hardware=plan.hardware,
             folder=plan.out,

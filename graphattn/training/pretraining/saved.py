@@ -19,7 +19,7 @@ from graphattn.training.recipe import MoleculeRecipe
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class PretrainedNetwork:
     """A pretrained network with the statistics of the descriptors it guesses.
 
     Attributes:
@@ -52,7 +52,7 @@ class Pretrained:
         return write_folder(folder, described, [self.network], pretrained_card(described))
 
 
-def load(folder: str | Path) -> Pretrained:
+def load(folder: str | Path) -> PretrainedNetwork:
     """The pretrained network that ``graphattn pretrain`` saved.
 
     Raises:
@@ -73,4 +73,4 @@ def load(folder: str | Path) -> Pretrained:
     network = filled(lambda: PretrainingNetwork(architecture, len(names)), read_weights(path), path)
     own = {"format", "kind", "versions", "parameters", "architecture", "recipe", "features", "descriptors", "weights"}
     record = {name: value for name, value in described.items() if name not in own}
-    return Pretrained(network, architecture, recipe, standardiser, record)
+    return PretrainedNetwork(network, architecture, recipe, standardiser, record)

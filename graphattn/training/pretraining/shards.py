@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from torch_geometric.data import Batch
 
 from graphattn import files
-from graphattn.data.molecules.chemistry import AS_WRITTEN, Chemistry
+from graphattn.data.molecules.chemistry import AS_WRITTEN, WORTH_PROCESSES, Chemistry
 from graphattn.training.batches import SizeBatches
 from graphattn.training.molecules.packed import Packed, Standardiser
 from graphattn.training.pretraining.targets import Described, described, joined
@@ -103,7 +103,8 @@ class Shards:
         texts = self.texts[bounds[number] : bounds[number + 1]]
         chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
         work = (delayed(described)(chunk, self.excluded, self.chemistry) for chunk in chunks)
-        parts = cast(list[Described], Parallel(n_jobs=self.processes)(work))
+        processes = self.processes if len(texts) >= WORTH_PROCESSES else 1
+        parts = cast(list[Described], Parallel(n_jobs=processes)(work))
         made = [part.tensors for part in parts if part.tensors]
         unreadable = [int(bounds[number]) + i * _CHUNK + row for i, part in enumerate(parts) for row in part.unreadable]
         excluded = sum(part.excluded for part in parts)

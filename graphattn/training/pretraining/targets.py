@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdFingerprintGenerator
 from torch import Tensor
 
 from graphattn.data.molecules.chemistry import AS_WRITTEN, Chemistry, read
+from graphattn.data.molecules.fingerprints import count_fingerprints
 from graphattn.data.molecules.rdkit2d import descriptors
 from graphattn.training.molecules.packed import Packed
 
@@ -26,7 +26,6 @@ _NARROW = {
     "distance": torch.uint8,
     "random_walk": torch.float32,
 }
-_FINGERPRINTS = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=COUNTERS)
 
 
 class Described(NamedTuple):
@@ -83,5 +82,6 @@ def joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _counted(molecules: Sequence[Chem.Mol]) -> Tensor:
-    counts = np.stack([_FINGERPRINTS.GetCountFingerprintAsNumPy(molecule) for molecule in molecules])
-    return torch.from_numpy(np.minimum(counts, _MOST).astype(np.uint8))
+    """The counts of two counters of the fingerprint together."""
+    counts = count_fingerprints(molecules).reshape(len(molecules), -1, COUNTERS).sum(1)
+    return torch.from_numpy(counts.clip(max=_MOST).astype(np.uint8))

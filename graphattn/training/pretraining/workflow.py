@@ -22,7 +22,7 @@ from graphattn.training.batches import BatchData, by_size
 from graphattn.training.folder.checks import CHECKPOINTS, check_folder, writing
 from graphattn.training.module import LearningModule
 from graphattn.training.pretraining.network import PretrainingNetwork, PretrainingTally, hide, loss
-from graphattn.training.pretraining.saved import Pretrained, load
+from graphattn.training.pretraining.saved import PretrainedNetwork, load
 from graphattn.training.pretraining.shards import SHARD, Became, ShardBatches, ShardMolecules, Shards
 from graphattn.training.pretraining.targets import connectivity
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
@@ -74,7 +74,7 @@ class Corpus(NamedTuple):
     sizes: dict[str, int]
 
 
-def pretrain(sources: Sequence[str], plan: PretrainingPlan, say: Say, verbose: bool = True) -> Pretrained:
+def pretrain(sources: Sequence[str], plan: PretrainingPlan, say: Say, verbose: bool = True) -> PretrainedNetwork:
     """Pretrains a network on the molecules of ``sources``, tests it on some it has not seen, and saves all in ``plan.out``.
 
     Raises:
@@ -97,9 +97,15 @@ def pretrain(sources: Sequence[str], plan: PretrainingPlan, say: Say, verbose: b
         if interrupted:
             say(f"Interrupted. The same command with --resume goes on with the pretraining in {plan.out}.")
             raise Interrupted(module.kept)
-        record = {"data": data, "start": start and str(plan.start), **_figures(curves, data, plan)}
+        record = {
+            "data": data,
+            "start": start and str(plan.start),
+            **_figures(curves, data, plan, sum(map(len, batches.checked))),
+        }
         assert isinstance(module.kept, PretrainingNetwork)
-        made = Pretrained(module.kept.cpu().eval(), _architecture(plan, start), recipe, files.standardiser(), record)
+        made = PretrainedNetwork(
+            module.kept.cpu().eval(), _architecture(plan, start), recipe, files.standardiser(), record
+        )
         made.save(plan.out)
         clear(plan.out)
     figures = made.record["figures"]
@@ -150,7 +156,7 @@ def excluded_keys(sources: Sequence[str], chemistry: Chemistry, say: Say) -> fro
     return frozenset(keys - {""})
 
 
-def _shards(corpus: Corpus, excluded: frozenset[str], plan: PretrainingPlan, start: Pretrained | None) -> Shards:
+def _shards(corpus: Corpus, excluded: frozenset[str], plan: PretrainingPlan, start: PretrainedNetwork | None) -> Shards:
     statistics = start.standardiser if start is not None else None
     # Few molecules are cut into several files as well, of which one is for validation.
     size = min(plan.shard, -(-len(corpus.texts) // 8))
@@ -161,12 +167,16 @@ def _recipe(plan: PretrainingPlan, files: Shards) -> MoleculeRecipe:
     return dataclasses.replace(plan.recipe, epochs=plan.passes * (len(files) - 1))
 
 
-def _architecture(plan: PretrainingPlan, start: Pretrained | None) -> dict[str, Any]:
+def _architecture(plan: PretrainingPlan, start: PretrainedNetwork | None) -> dict[str, Any]:
     return plan.architecture.to_dict() if start is None else dict(start.architecture)
 
 
 def _settings(
-    plan: PretrainingPlan, recipe: MoleculeRecipe, corpus: Corpus, excluded: frozenset[str], start: Pretrained | None
+    plan: PretrainingPlan,
+    recipe: MoleculeRecipe,
+    corpus: Corpus,
+    excluded: frozenset[str],
+    start: PretrainedNetwork | None,
 ) -> dict[str, Any]:
     found = {"SMILES": corpus.texts, "excluded molecules": sorted(excluded)}
     return {
@@ -204,7 +214,7 @@ def _rejected(corpus: Corpus, position: int, chemistry: Chemistry) -> Rejected:
 
 
 def _prepared(
-    files: Shards, recipe: MoleculeRecipe, plan: PretrainingPlan, start: Pretrained | None
+    files: Shards, recipe: MoleculeRecipe, plan: PretrainingPlan, start: PretrainedNetwork | None
 ) -> tuple[LearningModule, BatchData]:
     """The first file is for validation."""
     molecules, held = ShardMolecules(files), ShardMolecules(files)
@@ -219,12 +229,12 @@ def _prepared(
     return module, BatchData(molecules, order, held, validated)
 
 
-def _figures(curves: Curves, data: dict[str, Any], plan: PretrainingPlan) -> dict[str, Any]:
+def _figures(curves: Curves, data: dict[str, Any], plan: PretrainingPlan, validated: int) -> dict[str, Any]:
     last, read = curves.epochs[-1], data["molecules"] * plan.passes
     figures = {
         "explained": last["val_score"],
         "loss": last["val_loss"],
-        "validated": _MOST_VALIDATED,
+        "validated": validated,
         "seconds": round(curves.seconds),
         "rate": read / curves.seconds,
     }
