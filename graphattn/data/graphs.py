@@ -219,9 +219,12 @@ def set_aside(problems: Mapping[int, str], count: int) -> tuple[str, ...]:
 
 def _fault_of(name: str, values: object, rows: int, of: str) -> str:
     if not isinstance(values, Tensor) or values.dim() not in (1, 2) or values.is_complex() or _is_sparse(values):
-        return f"expected {name} [{rows}, columns] of numbers, got {_described(values)}"
+        why = "Complex data not supported: " if isinstance(values, Tensor) and values.is_complex() else ""
+        return f"{why}expected {name} [{rows}, columns] of numbers, got {_described(values)}"
     table = _table(values)
-    if table.size(0) != rows or not table.size(1):
+    if not table.size(1):
+        return f"{name} has 0 feature(s) (shape={tuple(table.shape)}) while a minimum of 1 is required"
+    if table.size(0) != rows:
         return f"expected {name} of {rows} {of}s, got {_described(values)}"
     if name == "edge_weight" and table.size(1) > 1:
         return f"expected one {name} for each edge, got {_described(values)}"

@@ -122,7 +122,8 @@ def numbers(values: ArrayLike) -> NDArray[np.float64]:
         elif text or not (isinstance(value, str) or missing(value)):
             row = position * len(array) // array.size if array.ndim else 0
             kind = "str" if isinstance(value, str) else type(value).__name__
-            raise ValueError(f"expected numbers as values, got {str(value)!r} ({kind}) at position {row}")
+            why = "Complex data not supported: " if isinstance(value, complex | np.complexfloating) else ""
+            raise ValueError(f"{why}expected numbers as values, got {str(value)!r} ({kind}) at position {row}")
     return found.reshape(array.shape)
 
 
@@ -158,10 +159,10 @@ def classes_of(labels: NDArray, regressor: str) -> tuple[NDArray, NDArray[np.int
     if classes.dtype.kind == "f" and len(classes) > MOST_FLOATS:
         raise ValueError(
             f"expected classes, got {len(classes)} different floats in y, such as {classes[0]:g} and {classes[1]:g}: "
-            f"{regressor} learns values; classes are integers or texts"
+            f"{regressor} learns values; classes are integers or texts, not continuous"
         )
     if len(classes) < 2:
-        raise ValueError(f"a classifier needs two classes or more, got one: {classes.tolist()[0]!r}")
+        raise ValueError(f"a classifier needs two classes or more, got one class: {classes.tolist()[0]!r}")
     return classes, numbers.astype(np.int64)
 
 

@@ -14,6 +14,9 @@ from typing import Any, Self, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphattn.data.graphs import Form, gaps, misfits, weighted
@@ -83,14 +86,44 @@ class _Graphs(Estimator):
 
     def _read(self, samples: Sequence[Any], model: FittedNetwork | None = None) -> Usable:
         configuration = self._configuration() if model is None else model.configuration
+        if model is not None:
+            self._check_width(samples, model.form)
         form, problems = misfits(samples, None if model is None else model.form, configuration.reads)
         positions = np.array([i for i in range(len(samples)) if i not in problems], dtype=np.int64)
         usable = [samples[i] for i in positions]
         _tell(usable, configuration, form)
         return Usable(usable, positions, problems)
 
+    def _check_width(self, samples: Sequence[Any], form: Form) -> None:
+        """Refuse graphs that all have another number of features than those of the fit: then it is not a graph that is wrong."""
+        held = [each.x for each in samples if isinstance(each, Data) and isinstance(each.x, Tensor) and each.x.dim()]
+        widths = {x.size(1) if x.dim() > 1 else 1 for x in held}
+        if not form.x or len(widths) != 1 or form.columns in widths:
+            return
+        message = (
+            f"X has {widths.pop()} features, but {type(self).__name__} is expecting {form.columns} features as input"
+        )
+        flat = (
+            f". Reshape your data: x {list(held[0].shape)} is one feature of as many nodes"
+            if held[0].dim() == 1
+            else ""
+        )
+        raise ValueError(message + flat)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Features of each node, as in the fit."""
+        check_is_fitted(self, "model_")
+        return self.model_.form.columns
+
+    def __sklearn_tags__(self) -> Tags:
+        """Graphs, of which numbers may be missing, and no table of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.allow_nan = False, True
+        return tags
+
     def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, Targets | None]:
-        y, choosing = of_graphs_themselves(samples) if y is None else (y, None)
+        y, choosing = of_graphs_themselves(samples, type(self).__name__) if y is None else (y, None)
         rows = of_nodes(samples, y, values)
         return y, None if rows is None else Targets(rows, "node", choosing)
 
@@ -170,7 +203,8 @@ class GraphClassifier(Classifier, _Graphs):
         learning_rate: highest rate of the schedule.
         seed: of weights, order and the graphs held out. Equal seeds give equal models.
 
-    Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``.
+    Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted), ``n_features_in_`` and
+    ``model_``. Graphs that all have another number of features are refused in prediction.
 
     **Nodes.** With a list of arrays as ``y``, one label for each node of each graph (None, NaN or -100: none), nodes are
     classified: ``predict`` and ``predict_proba`` give a list of arrays, one for each graph. Of 20 graphs or more (with groups, of

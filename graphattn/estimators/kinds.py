@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from graphattn.data.groups import group_keys
@@ -18,6 +21,7 @@ from graphattn.estimators.base import Estimator
 from graphattn.estimators.checking import classes_of, column, missing, numbers
 from graphattn.estimators.targets import Targets
 
+_COLUMN = "A column-vector y was passed when a 1d array was expected"
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -70,7 +74,12 @@ class Classifier(ClassifierMixin, Estimator):
         y, of_nodes = self._labelled(samples, y, values=False)
         if of_nodes is not None:
             return of_nodes
-        labels = column(y, self.words.label)
+        given = np.asarray(y, dtype=object)
+        if given.ndim == 2 and given.shape[1] == 1:
+            warnings.warn(
+                f"{_COLUMN}: it is read as one label per {self.words.sample}", DataConversionWarning, stacklevel=3
+            )
+        labels = column(given, self.words.label)
         self._check_lengths(samples, labels)
         without = [position for position, label in enumerate(labels) if missing(label)]
         if without:
@@ -133,6 +142,12 @@ class Regressor(RegressorMixin, Estimator):
     """Learns values."""
 
     one_dimensional_: bool
+
+    def __sklearn_tags__(self) -> Tags:
+        """One value of each sample or several."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def fit(
         self, X: Any, y: Any = None, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None

@@ -76,7 +76,7 @@ class _Molecules(Estimator):
 
     def _labelled(self, samples: Sequence[Any], y: Any, values: bool) -> tuple[Any, None]:
         if y is None:
-            raise ValueError(f"expected {'values' if values else 'labels'} as y, got None")
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         if not values:
             _check_classes(y)
         return y, None
@@ -147,7 +147,7 @@ def _check_classes(y: Any) -> None:
     if len(floats) > 2 and any(label % 1 for label in floats):
         raise ValueError(
             f"expected classes, got {len(floats)} different floats in y, such as {floats[0]:g} and {floats[1]:g}: "
-            "MoleculeRegressor learns values; classes are integers or texts"
+            "MoleculeRegressor learns values; classes are integers or texts, not continuous"
         )
 
 

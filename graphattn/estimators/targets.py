@@ -96,8 +96,12 @@ def of_nodes(graphs: Sequence[Any], y: Any, values: bool) -> list[NDArray] | Non
     return [np.array([None if label == -100 else label for label in row], dtype=object) for row in rows]
 
 
-def of_graphs_themselves(graphs: Sequence[Any]) -> tuple[list[Any], list[NDArray[np.bool_]] | None]:
+def of_graphs_themselves(graphs: Sequence[Any], estimator: str) -> tuple[list[Any], list[NDArray[np.bool_]] | None]:
     """``y`` of graphs, and which of their nodes choose the epoch, ``val_mask``; nodes outside of both masks have no label.
+
+    Args:
+        graphs: as they were given.
+        estimator: its name, for messages.
 
     Raises:
         ValueError: a graph without ``y``; masks of several divisions.
@@ -106,7 +110,8 @@ def of_graphs_themselves(graphs: Sequence[Any]) -> tuple[list[Any], list[NDArray
     for k, graph in enumerate(graphs):
         held = graph.y if isinstance(graph, Data) else None
         if held is None:
-            raise ValueError(f"expected labels as y, or in each graph, got none in graph {k}")
+            why = f"{estimator} requires y to be passed, but the target y is None"
+            raise ValueError(f"{why}: expected labels in each graph then, got none in graph {k}")
         row = np.asarray(held.tolist() if isinstance(held, Tensor) else held, dtype=object)
         row = row[0] if row.ndim == 2 and len(row) == 1 else row.reshape(-1)
         masks = {name: graph[name].numpy().astype(bool) for name in _MASKS if name in graph}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -294,7 +295,7 @@ def test_graphs_that_cannot_be_used_are_nan_in_probabilities_and_values(classifi
     ("graphs", "y", "error", "message"),
     [
         ([INFINITE, INFINITE], [0, 1], ValueError, "none of the 2 graphs can be used: position 0: x of node 2"),
-        (GRAPHS, ["red"] * 24, ValueError, "a classifier needs two classes or more, got one: 'red'"),
+        (GRAPHS, ["red"] * 24, ValueError, "a classifier needs two classes or more, got one class: 'red'"),
         (GRAPHS, [*LABELS[:23], None], ValueError, "every graph needs a label; position 23 has none (1 in all)"),
         (GRAPHS, [*range(23), np.nan], ValueError, "every graph needs a label; position 23 has none (1 in all)"),
         (GRAPHS[:3], [0, 1], ValueError, "expected as many labels as graphs, got 2 labels for 3 graphs"),
@@ -307,6 +308,26 @@ def test_graphs_that_cannot_be_used_are_nan_in_probabilities_and_values(classifi
 def test_what_cannot_be_learned_is_refused(graphs, y, error, message):
     with pytest.raises(error, match=re.escape(message)):
         GraphClassifier(**SMALL).fit(graphs, y)
+
+
+def test_features_of_another_number_in_all_graphs_are_refused(classifier, regressor, tmp_path):
+    wide = [Data(x=torch.rand(2, 4), edge_index=GRAPHS[0].edge_index[:, :0])] * 3
+    for given in (wide, [*wide, None]):
+        with pytest.raises(ValueError, match="X has 4 features, but GraphClassifier is expecting 3 features as input"):
+            classifier.predict_proba(given)
+    flat = [Data(x=torch.rand(4), edge_index=GRAPHS[0].edge_index[:, :0])]
+    told = r"X has 1 features, but GraphRegressor is expecting 3 .* Reshape your data: x \[4\] is one feature of as many nodes"
+    with pytest.raises(ValueError, match=told):
+        regressor.predict(flat)
+    assert GraphClassifier.load(classifier.save(tmp_path / "model")).n_features_in_ == classifier.n_features_in_ == 3
+    assert not hasattr(GraphClassifier(), "n_features_in_")
+
+
+def test_a_column_of_labels_is_read_with_a_warning(classifier):
+    told = "A column-vector y was passed when a 1d array was expected: it is read as one label per graph"
+    with pytest.warns(DataConversionWarning, match=told):
+        model = GraphClassifier(**SMALL).fit(GRAPHS, LABELS[:, None])
+    assert np.array_equal(model.predict_proba(GRAPHS), classifier.predict_proba(GRAPHS))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -374,7 +395,8 @@ def test_options_of_numpy_are_learned_with_and_saved(classifier, tmp_path):
 
 def test_labels_that_are_values_are_refused_and_the_regressor_is_named():
     with pytest.raises(
-        ValueError, match=r"got 24 different floats in y, such as 0 and 0\.5: GraphRegressor learns values"
+        ValueError,
+        match=r"got 24 different floats in y, such as 0 and 0\.5: GraphRegressor learns values; .* not continuous",
     ):
         GraphClassifier(**SMALL).fit(GRAPHS, np.arange(24) / 2)
     few = GraphClassifier(**{**SMALL, "epochs": 1}).fit(GRAPHS, [*np.arange(20.0), 0, 0, 0, 0])

@@ -182,7 +182,7 @@ def test_only_unreadable_smiles_are_refused():
 
 
 def test_one_class_is_refused():
-    with pytest.raises(ValueError, match=r"a classifier needs two classes or more, got one: 'amine'"):
+    with pytest.raises(ValueError, match=r"a classifier needs two classes or more, got one class: 'amine'"):
         MoleculeClassifier(**SMALL).fit(AMINES, ["amine"] * 12)
 
 
@@ -312,5 +312,5 @@ def test_molecules_of_a_group_are_held_out_together(monkeypatch):
     assert not apart[0] & apart[1]
     with pytest.raises(ValueError, match="expected as many groups as SMILES, got 1 groups for 24 SMILES"):
         MoleculeClassifier(**SMALL).fit(SMILES, LABELS, groups=["a"])
-    with pytest.raises(ValueError, match="expected labels as y, got None"):
+    with pytest.raises(ValueError, match="MoleculeClassifier requires y to be passed, but the target y is None"):
         MoleculeClassifier(**SMALL).fit(SMILES)

@@ -131,7 +131,7 @@ def test_graphs_that_cannot_be_used_are_nan_node_by_node(classifier):
     with pytest.raises(
         ValueError, match=r"no class for graphs that cannot be used .*: position 0: it has x of 5 numbers"
     ):
-        classifier.predict([wide])
+        classifier.predict([wide, GRAPHS[0]])
     with pytest.warns(UserWarning, match="left out of training: position 0"):
         model = GraphClassifier(**SMALL).fit([wide, *GRAPHS], [["tumour"] * 3, *LABELS])
     assert all(map(np.array_equal, model.predict_proba(GRAPHS), classifier.predict_proba(GRAPHS)))
@@ -141,11 +141,11 @@ def test_graphs_that_cannot_be_used_are_nan_node_by_node(classifier):
     ("y", "message"),
     [
         ([*LABELS[:2], LABELS[0]], "expected a label for each of the 10 nodes of graph 2, got 8"),
-        ([["a"] * 8, ["a"] * 9, ["a"] * 10], "a classifier needs two classes or more, got one: 'a'"),
+        ([["a"] * 8, ["a"] * 9, ["a"] * 10], "a classifier needs two classes or more, got one class: 'a'"),
         ([[None] * 8, [None] * 9, [None] * 10], "expected a label, got none"),
         ([["a"] * 8, [1] * 9, ["a"] * 10], r"expected labels of one type, got 'a' \(str\) and 1 \(number\)"),
         ([np.arange(8.0), np.arange(9.0) / 7, np.arange(10.0) / 9], "GraphRegressor learns values"),
-        (None, "expected labels as y, or in each graph, got none in graph 1"),
+        (None, "GraphClassifier requires y to be passed, but the target y is None: .* got none in graph 1"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(y, message):

@@ -109,6 +109,10 @@ BAD = {
     "expected x of 3 nodes, got float32 [2, 4]": ring(0, x=torch.rand(2, 4), num_nodes=3),
     "expected x [3, columns] of numbers, got float32 [3, 4, 1]": ring(0, x=torch.rand(3, 4, 1)),
     "expected x [3, columns] of numbers, got sparse float32 [3, 4]": ring(0, x=torch.rand(3, 4).to_sparse()),
+    "Complex data not supported: expected x [3, columns] of numbers, got complex64 [3, 4]": ring(
+        0, x=torch.rand(3, 4) * 1j
+    ),
+    "x has 0 feature(s) (shape=(3, 0)) while a minimum of 1 is required": ring(0, x=torch.rand(3, 0)),
     "expected x [3, columns] of numbers, got list": ring(0, x=[1, 2, 3], num_nodes=3),
     "it has x of 4 numbers, expected x of 4 numbers, edge_index": Data(x=torch.rand(3, 4), y=torch.tensor([0])),
     "edge_index names node 3 of 3": ring(0, edge_index=torch.tensor([[0, 3], [1, 0]])),
@@ -175,6 +179,7 @@ def test_weights_are_kept_as_weights_and_as_a_feature():
     assert note.startswith("edges have weights: gcn multiplies by them")
 
 
+@pytest.mark.filterwarnings("ignore:Sparse ")
 def test_weights_are_read_from_adj_t():
     edges = torch.tensor([[0, 1, 2], [1, 2, 1]])
     adj_t = torch.sparse_coo_tensor(edges.flip(0), torch.tensor([0.5, 1.0, 2.0]), (3, 3)).coalesce()
