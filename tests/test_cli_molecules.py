@@ -136,6 +136,35 @@ def test_a_part_without_a_class_and_classes_by_the_alphabet_are_said(folder):
     assert any(str(each).startswith(lacking) for each in said)
 
 
+def test_a_pretrained_network_is_what_a_training_starts_from(tmp_path):
+    corpus, data, network = tmp_path / "corpus.csv", tmp_path / "data.csv", tmp_path / "network"
+    corpus.write_text("\n".join(["smiles", *SMILES, "C1CC"]) + "\n")
+    pd.DataFrame({"smiles": SMILES, "y": ["N" in text for text in SMILES]}).to_csv(data, index=False)
+    sizes = ("--channels", 8, "--heads", 2, "--layers", 1, "--totals", 4)
+    result = run("pretrain", corpus, "--out", network, "--passes", 1, "--exclude", data, *sizes)
+    assert result.exit_code == 1
+    assert "nothing can be learned from" in result.output
+    result = run("pretrain", corpus, "--out", tmp_path / "other", "--passes", 1, *sizes)
+    assert result.exit_code == 0, result.output
+    assert "1 rows set aside: 1 unreadable SMILES" in result.output
+    assert "30 molecules" in run("info", tmp_path / "other").output
+    words = ["--split", "random", "--no-baselines", "--no-descriptors", "--epochs", 1, "--no-report"]
+    result = run("train", data, "--out", tmp_path / "model", "--from", tmp_path / "other", "--freeze", *words)
+    assert result.exit_code == 0, result.output
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "Started from: the weights of other (sha256" in card
+    assert "which stayed as they were" in card
+    assert "channels 8, heads 2, layers 1, dropout 0.1, totals 4" in card
+    result = run("predict", tmp_path / "other", data, "--out", tmp_path / "predictions.csv")
+    assert "describes a model of pretrained: expected one of molecules" in result.output
+
+
+def test_freezing_needs_something_to_start_from(folder):
+    result = run("train", folder / "data.csv", "--out", folder / "never", "--freeze", "--from", "none")
+    assert "--freeze keeps the weights of --from MODEL: expected a model to start from, got none" in result.output
+    assert not (folder / "never").exists()
+
+
 def test_stereo_twins_are_counted(folder):
     path = folder / "twins.csv"
     rows = [(f"{'C' * n}[C@H](F)Cl", "1", "a") for n in range(1, 5)] + [

@@ -32,8 +32,9 @@ def pretrain(
     ] = None,
     passes: Annotated[int, typer.Option(min=1, help="Number of times each molecule is learned from.")] = 5,
     channels: Annotated[int, typer.Option(min=1, help="Channels of an atom.")] = 128,
-    heads: Annotated[int, typer.Option(min=1, help="Attention heads.")] = 4,
-    layers: Annotated[int, typer.Option(min=1, help="Blocks.")] = 3,
+    heads: Annotated[int, typer.Option(min=1, help="Attention heads.")] = 8,
+    layers: Annotated[int, typer.Option(min=1, help="Blocks.")] = 4,
+    totals: Annotated[int, typer.Option(min=0, help="Sums over atoms that join the readout.")] = 128,
     start: Annotated[
         Path | None, typer.Option("--from", help="Pretrained network to go on from; its sizes are taken.")
     ] = None,
@@ -66,7 +67,7 @@ def pretrain(
         smiles,
         tuple(exclude or ()),
         start,
-        Architecture(channels=channels, heads=heads, layers=layers),
+        Architecture(channels=channels, heads=heads, layers=layers, totals=totals),
         dataclasses.replace(workflow.RECIPE, seed=seed),
         Hardware(accelerator, devices, precision, threads),
         Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS),

@@ -17,7 +17,7 @@ from graphattn.models.by_name.layers import edge_attention
 from graphattn.models.network import Network
 from graphattn.models.parts.embedding import CategoryEmbedding
 from graphattn.models.parts.pairs import AllPairs, EdgeEncoder
-from graphattn.models.parts.reading import Hub
+from graphattn.models.parts.reading import Hub, SideBySide, Totals
 from graphattn.models.parts.trunk import Trunk
 from graphattn.topology import Full, read_sizes
 
@@ -34,6 +34,7 @@ def MoleculeTransformer(  # noqa: N802  named as the field names the model
     descriptors: int = 0,
     atom_sizes: Sequence[int] | None = None,
     bond_sizes: Sequence[int] | None = None,
+    totals: int = 0,
 ) -> Network:
     r"""Graph transformer over the atoms of molecules (after Graphormer, Ying et al. 2021, and GPS, Rampasek et al. 2022).
 
@@ -49,6 +50,7 @@ def MoleculeTransformer(  # noqa: N802  named as the field names the model
         layers: blocks.
         dropout: share of channels dropped in training.
         descriptors: how many descriptors each molecule brings; none by default.
+        totals: numbers that are sums over atoms, which join what the hubs read; none by default.
         atom_sizes, bond_sizes: how many categories each feature column has; those of :mod:`graphattn.data` if not given.
 
     Shapes: ``data.x [N, A]``, ``edge_index [2, K]``, ``edge_attr [K, D]``, ``random_walk [N, 16]``, ``distance [E]``,
@@ -70,7 +72,9 @@ def MoleculeTransformer(  # noqa: N802  named as the field names the model
     embedding = AtomEmbedding(atoms, nn.Linear(_WALK_STEPS, channels))
     trunk = Trunk([_block(channels, heads, dropout) for _ in range(layers)], channels, Dropout(dropout))
     readout, beside = Hub(channels, heads, _HUBS), MoleculeDescriptors(descriptors, channels)
-    width = channels * (_HUBS + bool(descriptors))
+    if totals:
+        readout = SideBySide(readout, Totals(channels, totals))
+    width = channels * (_HUBS + bool(descriptors)) + totals
     head = nn.Sequential(nn.Linear(width, channels), nn.GELU(), Dropout(dropout), nn.Linear(channels, outputs))
     return Network(embedding, trunk, readout, head, Full, pairs, beside=beside)
 

@@ -156,6 +156,7 @@ class Architecture:
     heads: int = 4
     layers: int = 2
     dropout: float = 0.1
+    totals: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary for ``build.build`` and for ``model.json``."""

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn.functional import gelu
 from torch.testing import assert_close
 from torch_geometric.data import Batch
 
@@ -7,7 +8,8 @@ from graphattn.backends import use_backend
 from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.models import MoleculeTransformer
 from graphattn.models.parts.embedding import CategoryEmbedding, kinds
-from graphattn.topology import Full
+from graphattn.models.parts.reading import Totals
+from graphattn.topology import Full, read_sizes
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "C", "[Na+].[Cl-]", "c1ccc2[nH]ccc2c1", "C1CC1", "*"]
 GRAPHS = [to_data(parse_smiles(smiles)) for smiles in SMILES]
@@ -64,6 +66,26 @@ def test_every_parameter_learns(model):
     ]
     # A bias of keys moves all scores of a receiver alike.
     assert [name for name in silent if not name.endswith("key.bias")] == []
+
+
+def test_totals_count_what_means_do_not():
+    readout = Totals(3, 5).double()
+    sizes = read_sizes([2, 0, 4])
+    x = torch.randn(2, 3, dtype=torch.float64)
+    read = readout(torch.cat([x, x, x]), sizes)
+    assert_close(read[0], gelu(readout.each(x)).sum(0) / 16)
+    assert_close(read[1], torch.zeros(5, dtype=torch.float64))
+    assert_close(read[2], 2 * read[0])
+
+
+def test_totals_join_the_hubs_and_a_molecule_alone_equals_one_in_a_batch():
+    torch.manual_seed(0)
+    model = MoleculeTransformer(outputs=2, channels=16, heads=2, layers=1, totals=6).double().eval()
+    read = model.embed(batch())
+    assert read.shape == (6, 2 * 16 + 6)
+    assert_close(model(batch()), torch.cat([model(batch([graph])) for graph in GRAPHS]), rtol=1e-9, atol=1e-9)
+    one, two = (model.embed(batch([to_data(parse_smiles(text))])) for text in ("C", "C.C"))
+    assert not torch.allclose(one[:, 32:], two[:, 32:])
 
 
 def test_descriptors_join_at_the_readout():

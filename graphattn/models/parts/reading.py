@@ -7,8 +7,9 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from graphattn.aggregation import Mean, SoftmaxSum
+from graphattn.aggregation import Mean, SoftmaxSum, Sum
 from graphattn.blocks import Readout
 from graphattn.layer import GraphLayer
 from graphattn.message import Copy, OwnScore
@@ -16,6 +17,7 @@ from graphattn.slots import Sizes
 from graphattn.topology import Star
 from graphattn.update import Replace
 
+_TYPICAL = 16
 Reading = Callable[[int, int], nn.Module]
 """Makes a readout from ``(channels, heads)``; it is called with ``(x [N, F], sizes)``. The classes of this file are such."""
 
@@ -101,6 +103,48 @@ class Hub(nn.Module):
 
     def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
         return self.readout(x, Star(sizes, hubs=self.hubs))
+
+
+@final
+class Totals(nn.Module):
+    r"""Sums over the nodes of a graph, which know its size as means do not: ``[N, F] -> [B, T]``; zero without nodes.
+
+    .. math:: z = \tfrac{1}{16} \sum_k \text{GELU}(W x_k + b)
+
+    Args:
+        channels: ``F``.
+        totals: ``T``.
+
+    >>> from graphattn.topology import read_sizes
+    >>> Totals(4, 3)(torch.randn(5, 4), read_sizes([3, 0, 2]))[1]
+    tensor([0., 0., 0.], grad_fn=<SelectBackward0>)
+    """
+
+    def __init__(self, channels: int, totals: int) -> None:
+        super().__init__()
+        self.each = nn.Linear(channels, totals)
+        self.layer = GraphLayer(Copy(), Sum(), Replace(), name="Totals")
+        leave_out_of_edge_masks(self)
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return self.layer((functional.gelu(self.each(x)) / _TYPICAL, None), Star(sizes))
+
+
+@final
+class SideBySide(nn.Module):
+    """What several readouts say of each graph, one behind the other: ``[N, F] -> [B, F_1 + F_2 + ...]``.
+
+    >>> from graphattn.topology import read_sizes
+    >>> SideBySide(MeanOfNodes(1, 1), LastNode(1, 1))(torch.tensor([[1.0], [3.0]]), read_sizes([2]))
+    tensor([[2., 3.]])
+    """
+
+    def __init__(self, *readouts: nn.Module) -> None:
+        super().__init__()
+        self.readouts = nn.ModuleList(readouts)
+
+    def forward(self, x: Tensor, sizes: Sizes) -> Tensor:
+        return torch.cat([readout(x, sizes) for readout in self.readouts], dim=1)
 
 
 @final

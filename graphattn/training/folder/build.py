@@ -11,7 +11,14 @@ MODELS: dict[str, Callable[..., nn.Module]] = {"MoleculeTransformer": MoleculeTr
 """Molecule models by name; each takes ``outputs``, ``descriptors`` and arguments of its own."""
 
 
-_MOST = {"channels": 65_536, "heads": 4_096, "layers": 1_000, "outputs": 100_000, "descriptors": 100_000}
+_MOST = {
+    "channels": 65_536,
+    "heads": 4_096,
+    "layers": 1_000,
+    "outputs": 100_000,
+    "descriptors": 100_000,
+    "totals": 65_536,
+}
 
 
 def build(architecture: Mapping[str, Any], outputs: int, descriptors: int) -> nn.Module:

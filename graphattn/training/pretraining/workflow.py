@@ -32,6 +32,8 @@ from graphattn.training.telling import Say, check_hardware
 _SHARDS = "shards"
 _SCORE = "R2 of descriptors"
 _MOST_VALIDATED = 1024
+ARCHITECTURE = Architecture(channels=128, heads=8, layers=4, totals=128)
+"""Of a network to be pretrained: larger than that of a training from nothing, as there is more to learn from."""
 RECIPE = MoleculeRecipe(
     learning_rate=1e-3, warmup=0.02, weight_decay=0.01, patience=None, average=0.999, monitor="loss", epochs=1
 )
@@ -58,7 +60,7 @@ class PretrainingPlan:
     smiles: str | None = None
     exclude: tuple[str, ...] = ()
     start: Path | None = None
-    architecture: Architecture = field(default_factory=lambda: Architecture(channels=128, layers=3))
+    architecture: Architecture = ARCHITECTURE
     recipe: MoleculeRecipe = RECIPE
     hardware: Hardware = field(default_factory=Hardware)
     chemistry: Chemistry = field(default_factory=Chemistry)
