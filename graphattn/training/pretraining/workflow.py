@@ -35,7 +35,7 @@ _MOST_VALIDATED = 1024
 ARCHITECTURE = Architecture(channels=128, heads=8, layers=4, totals=128)
 """Of a network to be pretrained: larger than that of a training from nothing, as there is more to learn from."""
 RECIPE = MoleculeRecipe(
-    learning_rate=1e-3, warmup=0.02, weight_decay=0.01, patience=None, average=0.999, monitor="loss", epochs=1
+    learning_rate=2e-3, warmup=0.02, weight_decay=0.01, patience=None, average=0.999, monitor="loss", epochs=1
 )
 """How a network is pretrained; ``epochs`` follow from the plan's ``passes``, one for each file of molecules."""
 
