@@ -2,9 +2,15 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data as Graph
+
+    from graphattn.training.telling import Say
+    from graphattn.training.tissue.prediction import TissueModelFolder
 
 from graphattn.cli.application import say
 from graphattn.cli.options import (
@@ -44,6 +50,9 @@ def graph(
     label: Annotated[str | None, typer.Option(help="Column of the label of an image.")] = None,
     patient: Annotated[str | None, typer.Option(help="Column of patients; inferred if not given.")] = None,
     labels: Annotated[Path | None, typer.Option(help=LABELS)] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Further column of cells, such as a compartment; may be repeated.")
+    ] = None,
     pictures: Annotated[bool, typer.Option(help="Draw each image.")] = True,
     debug: Debug = False,
 ) -> None:
@@ -58,9 +67,8 @@ def graph(
     from graphattn.explain.tissue_folder import REJECTED, summary, write_tissue
 
     build = built_by(builder)
-    found = survey(
-        files, mpp=mpp, unit=unit, image=image, cell_type=cell_type, label=label, patient=patient, labels=labels
-    )
+    columns = {"image": image, "cell_type": cell_type, "label": label, "patient": patient, "keep": keep or ()}
+    found = survey(files, mpp=mpp, unit=unit, labels=labels, **columns)
     for note in found.notes:
         say(note)
     written = write_tissue(found, build, out, pictures=pictures)
@@ -79,7 +87,13 @@ def train(
     labels: Annotated[Path | None, typer.Option(help=LABELS)] = None,
     target: Annotated[str | None, typer.Option(help="Label column; inferred if not given.")] = None,
     group: Annotated[str | None, typer.Option(help="Patient column; images of one patient stay in one part.")] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; inferred if not given.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="binary, multiclass or regression, inferred if not given; nodes to learn each cell."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="With --task nodes: class of cells: cell_type, a measurement, or a column kept.")
+    ] = None,
     split: Annotated[str, typer.Option(help=SPLITS)] = "patients",
     model: Annotated[str, typer.Option(help=MODELS)] = "slide_graph",
     seed: Seed = 0,
@@ -109,7 +123,7 @@ def train(
     from graphattn.training.tissue import plan as planning
 
     rule, column = dividing.rule_of(split)
-    wanted = slides.Labels(labels, target, group, column, task, positive, mixed_patients)
+    wanted = slides.labels_of(labels, target, group, column, task, positive, mixed_patients, label)
     recipe = planning.recipe(seed, epochs)
     plan = planning.TissuePlan(
         out,
@@ -132,23 +146,33 @@ def train(
 def predict(
     model: Model,
     graphs: Graphs,
-    out: Annotated[Path, typer.Option(help="CSV file to write; - for standard output.")] = Path("predictions.csv"),
+    out: Annotated[
+        Path, typer.Option(help="CSV file to write, - for standard output; of a model of cells a new folder as well.")
+    ] = Path("predictions.csv"),
     escape_formulas: Formulas = False,
     strict: Strict = False,
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Predict the images in GRAPHS; writes a row for each, those that cannot be used with the reason."""
+    """Predict the images in GRAPHS, or their cells; writes a row for each, images that cannot be used with the reason.
+
+    A model of cells writes a table (--out cells.csv), or into a folder the classes of each image as GeoJSON for QuPath, CSV and
+    picture.
+    """
     from graphattn.training.folder import checks
 
-    tell = partial(say, err=str(out) == "-")
-    checks.check_file(out, str(graphs))
-    checks.read_description(model, "graphs")
+    tell, described = partial(say, err=str(out) == "-"), checks.read_description(model, "graphs")
+    of_cells = described.get("level") == "node"
+    if not of_cells or str(out) == "-" or out.suffix:
+        checks.check_file(out, str(graphs))
 
     from graphattn.training.tissue import prediction, slides
 
     fitted = prediction.open_model(model, trust, tell)
     held = slides.open_graphs(graphs, trust)
+    if of_cells:
+        _of_cells(fitted, held, graphs, out, strict, tell, escape=escape_formulas)
+        return
     read, found = prediction.answers(fitted, prediction.read_for(fitted, held, str(graphs), tell), str(graphs))
     slides.tell_set_aside(list(read.refused.values()), tell, strict)
     prediction.write_predictions(fitted, held, read, found, out, escape_formulas)
@@ -193,7 +217,9 @@ def explain(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Draw what each cell contributes to the prediction, and write it for QuPath (GeoJSON), TIAViz and as CSV."""
+    """Draw what each cell contributes to the prediction, or of a model of cells their classes, and write it for QuPath (GeoJSON),
+    TIAViz and as CSV.
+    """
     from graphattn.training.folder import checks
 
     checks.read_description(model, "graphs")
@@ -205,8 +231,41 @@ def explain(
 
     fitted = prediction.open_model(model, trust, say)
     held = slides.open_graphs(graphs, trust)
+    if fitted.network.level == "node":
+        _of_cells(fitted, held, graphs, out, strict, say, images=images, target=target)
+        return
     read, _ = prediction.answers(fitted, prediction.read_for(fitted, held, str(graphs), say), str(graphs))
     slides.tell_set_aside(list(read.refused.values()), say, strict)
     written = explain_images(fitted, held, read, out, images=images, target=target, say=say)
     say(table_of(list(track(written, "images", len(read.graphs), transient=True))))
     say(f"{len(read.graphs):,} of {len(held):,} images explained in {out}")
+
+
+def _of_cells(
+    fitted: "TissueModelFolder",
+    held: "list[Graph]",
+    source: Path,
+    out: Path,
+    strict: bool,
+    tell: "Say",
+    *,
+    images: Path | None = None,
+    target: str | None = None,
+    escape: bool = False,
+) -> None:
+    """Classes of cells: a table where ``out`` is a file, else a folder of pictures and of files for viewers."""
+    from rich.progress import track
+
+    from graphattn.explain.tissue_cells import draw_classes, table_of_classes
+    from graphattn.training.tissue import cell_prediction, prediction, slides
+
+    read = prediction.read_for(fitted, held, str(source), tell)
+    slides.tell_set_aside(list(read.refused.values()), tell, strict)
+    cells = sum(graph.num_nodes or 0 for graph in read.graphs)
+    if str(out) == "-" or out.suffix:
+        cell_prediction.write_cells(fitted, held, read, out, escape)
+    else:
+        drawn = draw_classes(fitted, held, read, out, images=images, target=target, say=tell)
+        tell(table_of_classes(fitted, list(track(drawn, "images", len(read.graphs), transient=True))))
+    where = "standard output" if str(out) == "-" else out
+    tell(f"{cells:,} cells of {len(read.graphs):,} of {len(held):,} images named, written to {where}")

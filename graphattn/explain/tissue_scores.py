@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from graphattn.explain.tissue import draw_cells
 from graphattn.explain.tissue_folder import file_name
 from graphattn.training.telling import Say
 from graphattn.training.tissue.prediction import ReadImages, TissueModelFolder, score_names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOST_PIXELS = 100_000_000
 _FORMATS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -93,16 +96,13 @@ def explain_images(
     Raises:
         ValueError: a folder that is not empty, another class than the model's.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"expected a new or empty folder for explanations, got {folder}, which is not empty")
-    if images is not None and not images.is_dir():
-        raise ValueError(f"expected a folder of images, got {images}")
+    check_explained(folder, images)
     score_names(model, target)
     folder.mkdir(parents=True, exist_ok=True)
     for graph, position in zip(read.graphs, read.positions, strict=True):
         found, saved = cell_scores(model, graph, target), graphs[position]
         path = folder / file_name(position, str(saved["image"]))
-        picture = None if images is None else _image(saved, images, say)
+        picture = None if images is None else image_of(saved, images, say)
         _draw(saved, found, picture, path)
         scores = {found.name: found.scores}
         write_csv(saved, path.with_name(f"{path.name}.csv"), scores)
@@ -112,6 +112,18 @@ def explain_images(
         except ValueError as error:
             say(f"no GeoJSON: {error}")
         yield saved, found
+
+
+def check_explained(folder: Path, images: Path | None) -> None:
+    """Check that explanations can be written into a folder, and that images can be read from another.
+
+    Raises:
+        ValueError: a folder that is not empty; no folder of images.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"expected a new or empty folder for explanations, got {folder}, which is not empty")
+    if images is not None and not images.is_dir():
+        raise ValueError(f"expected a folder of images, got {images}")
 
 
 def table_of(explained: Sequence[tuple[Data, CellScores]]) -> Table:
@@ -127,7 +139,6 @@ def table_of(explained: Sequence[tuple[Data, CellScores]]) -> Table:
 
 def _draw(graph: Data, found: CellScores, image: NDArray[Any] | None, path: Path) -> None:
     """Types of cells with their legend, where there are any, beside the scores with their bar."""
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     panels = 2 if graph.get("cell_type_names") else 1
@@ -137,12 +148,19 @@ def _draw(graph: Data, found: CellScores, image: NDArray[Any] | None, path: Path
         draw_cells(axes[0], graph, image=image)
     draw_cells(axes[-1], graph, found.scores, image=image, name=found.name)
     axes[-1].set_title(f"{graph['image']}: {found.says} = {found.total:.3f}", fontsize=11)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG and as SVG, the same file for the same figure."""
+    from matplotlib import rc_context
+
     figure.savefig(path.with_name(f"{path.name}.png"))
     with rc_context({"svg.hashsalt": "graphattn"}):
         figure.savefig(path.with_name(f"{path.name}.svg"), metadata={"Date": None})
 
 
-def _image(graph: Data, folder: Path, say: Say) -> NDArray[Any] | None:
+def image_of(graph: Data, folder: Path, say: Say) -> NDArray[Any] | None:
     """The image of a graph by its exact name, else by its name without case and suffix; none, which is said, if there is none."""
     from PIL import Image
 

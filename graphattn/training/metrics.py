@@ -49,10 +49,10 @@ def figures(
     >>> print(figures(task, truth + 0.5, truth)["RMSE"])
     0.500 [0.500, 0.500]
     """
-    bases = _bases(task, y)
+    bases = base_rates(task, y)
     return {
-        name: _figure(values, bases.get(name))
-        for name, values in _sampled(task, prediction, y, resamples, seed, groups).items()
+        name: figure_of(values, bases.get(name))
+        for name, values in resampled(task, prediction, y, resamples, seed, groups).items()
     }
 
 
@@ -72,20 +72,21 @@ def differences(
     >>> print(differences(Task("regression", ("y",)), truth + 0.5, truth + 1.0, truth)["MAE"])
     -0.500 [-0.500, -0.500]
     """
-    sampled = [_sampled(task, prediction, y, resamples, seed, groups) for prediction in (first, second)]
-    return {name: _figure(values - sampled[1][name], None) for name, values in sampled[0].items()}
+    sampled = [resampled(task, prediction, y, resamples, seed, groups) for prediction in (first, second)]
+    return {name: figure_of(values - sampled[1][name], None) for name, values in sampled[0].items()}
 
 
-def _sampled(
-    task: Task, prediction: Floats, y: Floats, resamples: int, seed: int, groups: Sequence[str] | None
+def resampled(
+    task: Task,
+    prediction: Floats,
+    y: Floats,
+    resamples: int = 1000,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, Floats]:
-    """Every measure [1 + resamples]: of the molecules themselves, then of the resamples."""
+    """Every measure [1 + resamples]: of the samples themselves, then of those drawn with replacement."""
     group = np.arange(len(y)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    number = int(group.max(initial=-1)) + 1
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(number, np.full(number, 1 / max(1, number)), size=resamples).astype(float)
-    count = drawn[:, group]
-    weight = np.vstack([np.ones(len(y)), count])
+    weight = draws(int(group.max(initial=-1)) + 1, resamples, seed)[:, group]
     if task.kind == "multiclass":
         return _classes(prediction, y[:, 0].astype(int), weight)
     measures = _values if task.kind == "regression" else _binary
@@ -94,7 +95,18 @@ def _sampled(
     return {name: _mean(np.array([target[name] for target in each])) for name in each[0]} if each else {}
 
 
-def _bases(task: Task, y: Floats) -> dict[str, float]:
+def draws(number: int, resamples: int, seed: int = 0) -> Floats:
+    """How often each of so many samples or groups counts, [1 + resamples, number]: once, then as drawn with replacement.
+
+    >>> draws(3, 2).sum(1).tolist()
+    [3.0, 3.0, 3.0]
+    """
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(number, np.full(number, 1 / max(1, number)), size=resamples).astype(float)
+    return np.vstack([np.ones(number), drawn])
+
+
+def base_rates(task: Task, y: Floats) -> dict[str, float]:
     """The PR-AUC of chance: the mean share of the positive class over the classes or targets that have a PR-AUC."""
     if task.kind == "regression":
         return {}
@@ -127,6 +139,15 @@ def mcc(predicted: NDArray, truth: NDArray, weight: Floats, classes: int) -> Flo
     for a in range(classes):
         for b in range(classes):
             table[:, a, b] = weight[:, (truth == a) & (predicted == b)].sum(1)
+    return mcc_of(table)
+
+
+def mcc_of(table: Floats) -> Floats:
+    """Matthews' correlation coefficient [B] of tables [B, true classes, predicted classes].
+
+    >>> mcc_of(np.array([[[3.0, 0.0], [0.0, 2.0]]])).tolist()
+    [1.0]
+    """
     total, right = table.sum((1, 2)), np.trace(table, axis1=1, axis2=2)
     true, found = table.sum(2), table.sum(1)
     covariance = right * total - (true * found).sum(1)
@@ -188,7 +209,8 @@ def _mean(values: Floats) -> Floats:
         return np.where(known, values, 0).sum(0) / known.sum(0)
 
 
-def _figure(values: Floats, base: float | None) -> Figure:
+def figure_of(values: Floats, base: float | None = None) -> Figure:
+    """A figure of its value and the resamples behind it, [1 + B]; those that are not defined are left out."""
     value, samples = values[0], values[1:][~np.isnan(values[1:])]
     low, high = np.quantile(samples, [0.025, 0.975]) if len(samples) and not np.isnan(value) else (np.nan, np.nan)
     return Figure(float(value), float(low), float(high), base)

@@ -15,7 +15,7 @@ from graphattn.cli import app
 from graphattn.data import load_graphs, save_graphs, tissue
 from graphattn.explain.tissue_scores import cell_scores
 from graphattn.training.recipe import Recipe
-from graphattn.training.tissue.learning import predictions
+from graphattn.training.tissue.answering import predictions
 from graphattn.training.tissue.plan import TissuePlan
 from graphattn.training.tissue.prediction import open_model, read_for
 from graphattn.training.tissue.slides import Labels

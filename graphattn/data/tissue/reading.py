@@ -20,6 +20,7 @@ from graphattn.data.tissue.formats.segmentation import read_labels
 from graphattn.data.tissue.formats.steinbock import is_steinbock, read_steinbock
 from graphattn.data.tissue.formats.tables import read_table
 from graphattn.data.tissue.labels import label_images
+from graphattn.data.wording import listed
 
 Paths = str | Path | Iterable[str | Path]
 
@@ -39,6 +40,12 @@ _REFUSED = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet; save it as CSV"),
 }
 
+_OWN = {"pos", "origin", "unit", "mpp", "image", "node_id", "x", "feature_names", "cell_type", "cell_type_names"} | {
+    *("patient", "step", "label_image", "edge_index", "edge_attr", "y", "class_names", "num_nodes", "builder"),
+    *("edge_feature_names", "cell_type_colors", "label_columns", "batch", "ptr", "adj_t"),
+}
+"""Attributes of graphs."""
+
 
 @dataclass(frozen=True)
 class _Columns:
@@ -50,6 +57,7 @@ class _Columns:
     patient: str | None
     features: Sequence[str] | None
     position: Literal["cell", "nucleus"]
+    keep: Sequence[str]
 
 
 def read(
@@ -130,18 +138,24 @@ def survey(
     features: Sequence[str] | None = None,
     labels: str | Path | None = None,
     position: Literal["cell", "nucleus"] = "cell",
+    keep: Sequence[str] = (),
 ) -> Tissue:
     """The graphs of :func:`read`, with what was set aside and what was inferred.
 
     Args:
         paths: as all others, those of :func:`read`.
         position: for QuPath's GeoJSON, the centroid of the ``"cell"`` or of its ``"nucleus"``.
+        keep: further columns of tables and of AnnData, such as a compartment, which graphs have by name as lists of texts.
 
     Raises:
         FileNotFoundError: a path that is not there.
         ValueError: nothing can be used, with the reasons; a column, feature or unit that is not there.
     """  # fmt: skip
-    columns = _Columns(image, cell_type, label, patient, features, position)
+    if taken := _OWN & set(keep):
+        raise ValueError(
+            f"expected columns to keep of other names than {listed(sorted(taken))}, which graphs have already"
+        )
+    columns = _Columns(image, cell_type, label, patient, features, position, keep)
     files, failed = [], []
     for path in _listed(paths):
         try:
@@ -214,7 +228,12 @@ def _reader(suffix: str) -> Callable[[Path, _Columns], FileCells] | None:
         return _read_json
     if suffix in _TABLES:
         return lambda path, columns: read_table(
-            path, image=columns.image, cell_type=columns.cell_type, label=columns.label, patient=columns.patient
+            path,
+            image=columns.image,
+            cell_type=columns.cell_type,
+            label=columns.label,
+            patient=columns.patient,
+            keep=columns.keep,
         )
     if suffix in _IMAGES:
         return lambda path, columns: read_labels(path)
@@ -244,4 +263,5 @@ def _read_hdf5(path: Path, columns: _Columns) -> FileCells:
         label=columns.label,
         patient=columns.patient,
         features=columns.features,
+        keep=columns.keep,
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphattn.data.tasks import Task
 from graphattn.reports.numbers import listed, number
-from graphattn.training.metrics import Figure, differences, figures
+from graphattn.training.metrics import Figure, figure_of, resampled
 from graphattn.training.statistics import ROPE, VERBS, Finding, finding, holm, paired
 
 Floats = NDArray[np.float64]
@@ -30,29 +30,57 @@ class Judged(NamedTuple):
     finding: Finding
 
 
-def measure_of(found: Mapping[str, Figure]) -> str:
-    """The figure that decides: ROC-AUC, or RMSE; accuracy where the first is undefined."""
-    first = next(iter(found))
-    return first if first != "ROC-AUC" or np.isfinite(found[first].value) else "accuracy"
+class Judge(Protocol):
+    """Every measure of predictions ``[1 + resamples]``: of all, then of patients drawn with replacement, the same for all
+    models; the first decides.
+    """
+
+    def __call__(
+        self, prediction: Floats, y: Floats, patients: Sequence[str], resamples: int = ...
+    ) -> dict[str, Floats]: ...
+
+
+def judge_of(task: Task) -> Judge:
+    """That of images with classes or values, by the measures of :func:`~graphattn.training.metrics.figures`."""
+
+    def judged(prediction: Floats, y: Floats, patients: Sequence[str], resamples: int = 1000) -> dict[str, Floats]:
+        return resampled(task, prediction, y, resamples, groups=patients)
+
+    return judged
+
+
+def measure_of(values: Mapping[str, float]) -> str:
+    """The measure that decides: the first, or accuracy where that is undefined."""
+    first = next(iter(values))
+    return first if np.isfinite(values[first]) or "accuracy" not in values else "accuracy"
 
 
 def by_patients(
-    task: Task, predictions: Mapping[str, Floats], y: Floats, patients: Sequence[str]
+    judge: Judge,
+    predictions: Mapping[str, Floats],
+    y: Floats,
+    patients: Sequence[str],
+    bases: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, dict[str, Figure]], str]:
     """Figures of all models, whose intervals come of patients drawn with replacement, and the first beside the others.
 
     Args:
-        task: what is predicted.
-        predictions: of the same images, by model; the first is compared with the others.
-        y: truth ``[N, 1]``.
-        patients: of each image.
+        judge: of what is predicted.
+        predictions: of the same images or cells, by model; the first is compared with the others.
+        y: truth.
+        patients: of each row.
+        bases: what chance gives, by measure.
     """
-    found = {name: figures(task, each, y, groups=patients) for name, each in predictions.items()}
+    sampled = {name: judge(each, y, patients) for name, each in predictions.items()}
+    found = {
+        name: {measure: figure_of(values, (bases or {}).get(measure)) for measure, values in each.items()}
+        for name, each in sampled.items()
+    }
     first, *others = predictions
-    measure = measure_of(found[first])
+    measure = measure_of({name: figure.value for name, figure in found[first].items()})
     judged = []
     for name in others:
-        figure = differences(task, predictions[first], predictions[name], y, groups=patients)[measure]
+        figure = figure_of(sampled[first][measure] - sampled[name][measure])
         low, value, high = figure.low, figure.value, figure.high
         if measure in _LESS_IS_BETTER:
             low, value, high = -high, -value, -low
@@ -61,27 +89,29 @@ def by_patients(
     return found, sentence(first, judged, measure, f"{len(set(patients))} patients drawn with replacement")
 
 
-def by_folds(task: Task, predictions: Mapping[str, Sequence[Floats]], y: Sequence[Floats], ratio: float) -> str:
+def by_folds(judge: Judge, predictions: Mapping[str, Sequence[Floats]], y: Sequence[Floats], ratio: float) -> str:
     """The first of several models beside the others, by the paired differences over folds.
 
     Intervals and tests know that training parts overlap (Nadeau & Bengio, 2003), p-values are adjusted together (Holm, 1979).
 
     Args:
-        task: what is predicted.
+        judge: of what is predicted.
         predictions: of each fold, by model.
         y: truth of each fold.
         ratio: images of the test part for each one of the training part.
     """
     scored = {
-        name: [figures(task, each, truth, resamples=1) for each, truth in zip(folds, y, strict=True)]
+        name: [
+            {measure: float(values[0]) for measure, values in judge(each, truth, _each(truth), 1).items()}
+            for each, truth in zip(folds, y, strict=True)
+        ]
         for name, folds in predictions.items()
     }
     first, *others = predictions
-    defined = all(np.isfinite(figure[measure_of(figure)].value) for figure in scored[first])
-    names = {measure_of(figure) for figure in scored[first]} if defined else set()
-    measure = names.pop() if len(names) == 1 else "accuracy" if task.kind != "regression" else "RMSE"
+    names = {measure_of(fold) for fold in scored[first]}
+    measure = names.pop() if len(names) == 1 else "accuracy"
     sign = -1 if measure in _LESS_IS_BETTER else 1
-    rows = {name: np.array([sign * figure[measure].value for figure in each]) for name, each in scored.items()}
+    rows = {name: np.array([sign * fold[measure] for fold in each]) for name, each in scored.items()}
     found = [paired(rows[first] - rows[name], ratio) for name in others]
     adjusted = holm([each.p for each in found])
     judged = [
@@ -90,6 +120,10 @@ def by_folds(task: Task, predictions: Mapping[str, Sequence[Floats]], y: Sequenc
     ]
     how = f"{len(y)} folds, corrected for their overlap; findings after Holm over {len(others)} comparisons"
     return sentence(first, judged, measure, how)
+
+
+def _each(rows: Floats) -> list[str]:
+    return [""] * len(rows)
 
 
 def sentence(name: str, judged: Sequence[Judged], measure: str, how: str) -> str:

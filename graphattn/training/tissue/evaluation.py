@@ -7,14 +7,21 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphattn.data.reading import read_records
 from graphattn.data.tissue.cells import SetAside
-from graphattn.training.metrics import Figure, figures
+from graphattn.data.wording import listed
+from graphattn.training.metrics import Figure, figure_of
 from graphattn.training.telling import Say
+from graphattn.training.tissue.answering import cell_predictions
+from graphattn.training.tissue.comparing import Judge, judge_of
+from graphattn.training.tissue.labelled_cells import class_of_texts, judge_of_cells, known_of, texts_of
 from graphattn.training.tissue.prediction import TissueModelFolder, answers, read_for
-from graphattn.training.tissue.slides import Labels, label_frame, labelled, tell_set_aside
+from graphattn.training.tissue.slides import Labels, label_frame, labelled, tell_set_aside, with_patients
+
+Floats = NDArray[np.float64]
 
 _DIGITS = 12
 
@@ -52,6 +59,8 @@ def evaluate(
     Raises:
         ValueError: no image can be used, or has a label that the model knows; if ``strict``, one has not.
     """
+    if model.network.level == "node":
+        return _of_cells(model, graphs, labels, source, say, strict)
     name = model.task.names[0]
     if labels.table is not None and labels.target is None and name in read_records(labels.table).columns:
         labels = dataclasses.replace(labels, target=name)
@@ -68,13 +77,65 @@ def evaluate(
     truth = y[kept][read.positions].astype(float)
     patients = np.array([str(graph.get("patient") or graph["image"]) for graph in chosen])
     new = _unseen(model, chosen, say)
-    groups = {f"all {_counted(patients)}": np.ones(len(new), dtype=bool), f"{_counted(patients[new])} not seen": new}
+    return _grouped(model, judge_of(model.task), predicted, truth, patients, new)
+
+
+def _of_cells(
+    model: TissueModelFolder, graphs: Sequence[Data], labels: Labels, source: str, say: Say, strict: bool
+) -> dict[str, dict[str, Figure]]:
+    """Figures on the cells of images whose graphs hold what is true of them."""
+    name = model.task.names[0]
+    if labels.table is not None or labels.target is not None:
+        raise ValueError(
+            f"the model names cells by {name!r}: expected what is true of them in {source}, got a table of images"
+        )
+    held, notes = with_patients(graphs, labels, source)
+    for note in notes:
+        say(note)
+    texts = [texts_of(graph, name) for graph in held]
+    if all(each is None for each in texts):
+        raise ValueError(
+            f"no cell has a {name!r} to compare with; cells have {listed(known_of(held[0]), most=10) or 'nothing'}"
+        )
+    without = [
+        SetAside(source, f"image {graph['image']!r}", f"its cells have no {name!r}")
+        for graph, each in zip(held, texts, strict=True)
+        if each is None
+    ]
+    chosen = [at for at, each in enumerate(texts) if each is not None]
+    read = read_for(model, [held[at] for at in chosen], source, say)
+    tell_set_aside([*without, *read.refused.values()], say, strict)
+    rows, truths, whose, new = list[Floats](), list[Floats](), list[str](), list[bool]()
+    kept = [held[chosen[position]] for position in read.positions]
+    for graph, original, unseen in zip(read.graphs, kept, _unseen(model, kept, say).tolist(), strict=True):
+        y = class_of_texts(model.task, texts_of(original, name) or [])
+        there = y >= 0
+        rows.append(cell_predictions(model.network, graph)[there])
+        truths.append(y[there].astype(np.float64)[:, None])
+        whose += [str(original.get("patient") or original["image"])] * int(there.sum())
+        new += [unseen] * int(there.sum())
+    if not whose:
+        raise ValueError(f"no cell has a class that the model knows: expected {listed(model.task.classes)}")
+    judge = judge_of_cells(model.task)
+    return _grouped(model, judge, np.concatenate(rows), np.concatenate(truths), np.array(whose), np.array(new))
+
+
+def _grouped(
+    model: TissueModelFolder, judge: Judge, predicted: Floats, truth: Floats, patients: np.ndarray, new: np.ndarray
+) -> dict[str, dict[str, Figure]]:
+    """Figures of all, and of those whose patients the model has not seen."""
+    what = "images" if model.network.level == "graph" else "cells"
+    counted = {key: _counted(patients[rows], what) for key, rows in (("all", slice(None)), ("new", new))}
+    groups = {f"all {counted['all']}": np.ones(len(new), dtype=bool), f"{counted['new']} not seen": new}
     if not new.any():
-        groups = {f"{_counted(patients)}, ALL SEEN IN TRAINING": ~new}
+        groups = {f"{counted['all']}, ALL SEEN IN TRAINING": ~new}
     elif new.all():
-        groups = {f"{_counted(patients)}": new}
+        groups = {counted["all"]: new}
     return {
-        title: figures(model.task, predicted[rows], truth[rows], groups=patients[rows].tolist())
+        title: {
+            name: figure_of(values)
+            for name, values in judge(predicted[rows], truth[rows], patients[rows].tolist()).items()
+        }
         for title, rows in groups.items()
     }
 
@@ -87,8 +148,8 @@ def _unseen(model: TissueModelFolder, graphs: Sequence[Data], say: Say) -> np.nd
     return np.array([not each & set(map(str, seen)) for each in fingerprints(graphs)])
 
 
-def _counted(patients: np.ndarray) -> str:
-    return f"{len(patients):,} images of {len(set(patients.tolist())):,} patients"
+def _counted(patients: np.ndarray, what: str) -> str:
+    return f"{len(patients):,} {what} of {len(set(patients.tolist())):,} patients"
 
 
 def _hash(content: bytes) -> str:

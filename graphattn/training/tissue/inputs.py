@@ -55,6 +55,10 @@ class TissueForm:
         edges = tuple(name for name in common[3] if not (without_types and name == "same type"))
         return cls(common[0], types, common[1], common[2], edges, (min(sizes), max(sizes)) if sizes else ())
 
+    def without(self, name: str) -> Self:
+        """The same without a measurement, if there is one of that name, as it is what is learned."""
+        return dataclasses.replace(self, features=tuple(each for each in self.features if each != name))
+
     def misfit(self, graph: Data) -> str:
         """Why a graph cannot be used; ``""`` if it can."""
         if wrong := fault(graph):

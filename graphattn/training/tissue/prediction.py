@@ -17,8 +17,8 @@ from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.molecules.reliability.columns import prediction_columns
 from graphattn.training.telling import Say
+from graphattn.training.tissue.answering import predictions
 from graphattn.training.tissue.inputs import TissueForm
-from graphattn.training.tissue.learning import predictions
 
 Floats = NDArray[np.float64]
 
@@ -91,6 +91,8 @@ def answers(model: TissueModelFolder, read: ReadImages, source: str) -> tuple[Re
     Raises:
         ValueError: it says none of any image.
     """
+    if model.network.level != "graph":
+        raise ValueError("the model names cells and no images: expected one of images")
     found = predictions(model.network, read.graphs)
     known = np.isfinite(found.sum(1))
     why = "no prediction: the output of the model is not a finite number"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import cast, final
 
@@ -14,13 +15,24 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphattn.data.reading import read_records
+from graphattn.data.splits import Split
 from graphattn.data.stored import GRAPHS, load_graphs
 from graphattn.data.tasks import Kind, Task, guess_task, is_told_by_words
 from graphattn.data.tissue.cells import SetAside, Tissue
+from graphattn.data.tissue.composition import summaries
 from graphattn.data.tissue.labels import label_images, of_mixed_patients
 from graphattn.data.wording import listed
+from graphattn.models.by_name.network import Level
+from graphattn.training.fitted_graphs import FittedNetwork
+from graphattn.training.metrics import base_rates
 from graphattn.training.telling import Say
+from graphattn.training.tissue.answering import predictions
+from graphattn.training.tissue.baselines import baselines
+from graphattn.training.tissue.comparing import Judge, judge_of
+from graphattn.training.tissue.dividing import parts_lacking
 from graphattn.training.tissue.inputs import TissueForm
+
+Floats = NDArray[np.float64]
 
 _MOST_SAID = 5
 
@@ -38,6 +50,7 @@ class Labels:
         kind: of task: ``binary``, ``multiclass`` or ``regression``; inferred if not given.
         positive: label of the positive class.
         mixed_patients: whether a patient's images may have different labels.
+        cells: what is learned of each cell and not of images: ``cell_type``, a measurement, or a column that was kept.
     """
 
     table: Path | None = None
@@ -47,6 +60,7 @@ class Labels:
     kind: Kind | str | None = None
     positive: str | None = None
     mixed_patients: bool = False
+    cells: str | None = None
 
 
 @final
@@ -73,9 +87,79 @@ class Slides:
     set_aside: list[SetAside]
 
     @property
+    def level(self) -> Level:
+        """Each image has an answer."""
+        return "graph"
+
+    @property
+    def judge(self) -> Judge:
+        """By the measures of the task."""
+        return judge_of(self.task)
+
+    @property
     def classes(self) -> NDArray[np.int64] | None:
         """Of each image, where classes are learned."""
         return None if self.task.kind == "regression" else self.y[:, 0].astype(np.int64)
+
+    def lesson(self, row: int, hops: int) -> list[tuple[Data, torch.Tensor]]:
+        """The graph of an image with its class or value."""
+        return [(self.graphs[row], tensors(self.y[[row]], self.task)[0])]
+
+    def lacking(self, split: Split) -> list[str]:
+        """Sentences about classes that a part lacks.
+
+        Raises:
+            ValueError: the training part has one class only.
+        """
+        return [] if self.classes is None else parts_lacking(self.classes, self.task.classes, split)
+
+    def truth(self, rows: NDArray[np.int64]) -> tuple[Floats, list[str]]:
+        """Classes or values ``[N, 1]`` of some images, and their patients."""
+        return self.y[rows].astype(np.float64), [self.patients[row] for row in rows]
+
+    def answers(self, model: FittedNetwork, rows: NDArray[np.int64]) -> Floats:
+        """What a model says of some images, ``[N, outputs]``."""
+        return predictions(model, [self.graphs[row] for row in rows])
+
+    def baselines(self, split: Split, seed: int) -> dict[str, Floats]:
+        """What linear models and forests on what images consist of say of the test part."""
+        return baselines(self.task, self.tables, self.y, split, seed)
+
+    @cached_property
+    def tables(self) -> dict[str, Floats]:
+        """What images consist of, by the name of the summary."""
+        return summaries(self.graphs)
+
+    def bases(self, truth: Floats) -> dict[str, float]:
+        """What chance gives, by measure."""
+        return base_rates(self.task, truth)
+
+
+def labels_of(
+    table: Path | None,
+    target: str | None,
+    group: str | None,
+    split: str | None,
+    task: str | None,
+    positive: str | None,
+    mixed_patients: bool,
+    cells: str | None,
+) -> Labels:
+    """Labels as options of the command line name them, where the task ``nodes`` is that of cells.
+
+    Raises:
+        ValueError: what is learned of cells, and another task.
+
+    >>> labels_of(None, None, None, None, "nodes", None, False, None).cells
+    'cell_type'
+    """
+    if cells is not None and task != "nodes":
+        raise ValueError(f"--label {cells} names what is learned of cells: expected --task nodes, got --task {task}")
+    nodes = task == "nodes"
+    kind = None if nodes else task
+    return Labels(
+        table, target, group, split, kind, positive, mixed_patients, (cells or "cell_type") if nodes else None
+    )
 
 
 def open_graphs(folder: str | Path, trust: bool = False) -> list[Data]:
@@ -198,7 +282,24 @@ def _of_graphs(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
     without = [str(graph["image"]) for graph in graphs if graph.y is None or graph["y"].numel() != 1]
     if len(without) == len(graphs):
         raise ValueError(f"the graphs in {source} have no labels: give --labels, a table of image, patient and label")
-    held = [graph for graph in graphs if graph["image"] not in without]
+    held, notes = with_patients([graph for graph in graphs if graph["image"] not in without], labels, source)
+    set_aside = [SetAside(source, f"image {name!r}", "it has no label") for name in without]
+    if not labels.mixed_patients:
+        names = [str(graph["image"]) for graph in held]
+        patients = [str(graph.get("patient") or "") for graph in held]
+        mixed, why = of_mixed_patients(names, patients, [_text(graph) for graph in held], source)
+        held = [graph for at, graph in enumerate(held) if at not in set(mixed)]
+        set_aside += why
+    return Tissue(held, set_aside, notes)
+
+
+def with_patients(graphs: Sequence[Data], labels: Labels, source: str) -> tuple[list[Data], list[str]]:
+    """Graphs with their patients and their cells of the column of splits, from their attributes; a note if no patient is known.
+
+    Raises:
+        ValueError: a graph lacks the attribute of groups or of splits.
+    """
+    held = list(graphs)
     if labels.group is not None:
         held = _grouped(held, labels.group, f"{source} has")
     notes = []
@@ -212,15 +313,11 @@ def _of_graphs(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
             raise ValueError(
                 f"expected a column or an attribute {labels.split!r} to split by; image {lacking[0]!r} has none"
             )
-        held = [graph.clone().update({"label_columns": {labels.split: str(graph[labels.split])}}) for graph in held]
-    set_aside = [SetAside(source, f"image {name!r}", "it has no label") for name in without]
-    if not labels.mixed_patients:
-        names = [str(graph["image"]) for graph in held]
-        patients = [str(graph.get("patient") or "") for graph in held]
-        mixed, why = of_mixed_patients(names, patients, [_text(graph) for graph in held], source)
-        held = [graph for at, graph in enumerate(held) if at not in set(mixed)]
-        set_aside += why
-    return Tissue(cast("list[Data]", held), set_aside, notes)
+        held = [
+            cast(Data, graph.clone().update({"label_columns": {labels.split: str(graph[labels.split])}}))
+            for graph in held
+        ]
+    return held, notes
 
 
 def _grouped(graphs: Sequence[Data], group: str, where: str) -> list[Data]:

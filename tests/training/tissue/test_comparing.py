@@ -6,7 +6,7 @@ import pytest
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
 from graphattn.training.tissue.baselines import baselines
-from graphattn.training.tissue.comparing import by_folds, by_patients
+from graphattn.training.tissue.comparing import by_folds, by_patients, judge_of
 
 BINARY = Task("binary", ("y",), ("no", "yes"))
 THREE = Task("multiclass", ("y",), ("a", "b", "c"))
@@ -58,40 +58,40 @@ def test_a_model_beside_baselines_by_patients():
     y = labelled(2)
     good, bad = np.where(y == 1, 0.9, 0.1), np.full((60, 1), 0.2)
     patients = [str(k // 2) for k in range(60)]
-    found, said = by_patients(BINARY, {"net": good, "same": good, "guess": bad}, y, patients)
+    found, said = by_patients(judge_of(BINARY), {"net": good, "same": good, "guess": bad}, y, patients)
     assert found["net"]["ROC-AUC"].value == 1
     assert said == (
         "A baseline is as good as the network: net equals same (0.000 [0.000, 0.000]); beats guess by 0.500 [0.500, 0.500]. "
         "(ROC-AUC; intervals of 95 % from 30 patients drawn with replacement)"
     )
     assert "A baseline is better than the network: net loses to net by 0.500" in by_patients(
-        BINARY, {"net": bad, "net ": good}, y, patients
+        judge_of(BINARY), {"net": bad, "net ": good}, y, patients
     )[1].replace("net  by", "net by")
 
 
 def test_few_patients_decide_nothing():
     y = labelled(2)
-    said = by_patients(BINARY, {"net": np.where(y == 1, 0.9, 0.1), "guess": np.full((60, 1), 0.2)}, y, ["a", "b"] * 30)[
-        1
-    ]
+    said = by_patients(
+        judge_of(BINARY), {"net": np.where(y == 1, 0.9, 0.1), "guess": np.full((60, 1), 0.2)}, y, ["a", "b"] * 30
+    )[1]
     assert said.startswith("net is not shown to differ from guess (0.")
 
 
 def test_smaller_errors_are_better():
     y = labelled(5)
-    said = by_patients(NUMBER, {"net": y + 0.1, "far": y + 2.0}, y, [str(k) for k in range(60)])[1]
+    said = by_patients(judge_of(NUMBER), {"net": y + 0.1, "far": y + 2.0}, y, [str(k) for k in range(60)])[1]
     assert said.startswith("net beats far by 1.900 [1.900, 1.900]. (RMSE")
 
 
 def test_a_model_beside_baselines_over_folds():
     y = [labelled(2)[k : k + 10].astype(float) for k in range(0, 60, 10)]
     good, bad = [np.where(each == 1, 0.9, 0.1) for each in y], [np.full_like(each, 0.2) for each in y]
-    said = by_folds(BINARY, {"net": good, "same": good, "guess": bad}, y, ratio=0.2)
+    said = by_folds(judge_of(BINARY), {"net": good, "same": good, "guess": bad}, y, ratio=0.2)
     assert said == (
         "A baseline is as good as the network: net equals same (0.000 [0.000, 0.000]); beats guess by 0.500 [0.500, 0.500]. "
         "(ROC-AUC; intervals of 95 % from 6 folds, corrected for their overlap; findings after Holm over 2 comparisons)"
     )
     one_class = [np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1))]
-    said = by_folds(BINARY, {"net": one_class, "guess": [np.ones((4, 1))] * 3}, one_class, ratio=0.5)
+    said = by_folds(judge_of(BINARY), {"net": one_class, "guess": [np.ones((4, 1))] * 3}, one_class, ratio=0.5)
     assert "accuracy; intervals" in said
     assert said.startswith("net is not shown to differ from guess (0.333 [")

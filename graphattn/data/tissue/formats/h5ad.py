@@ -37,6 +37,7 @@ def read_h5ad(
     label: str | None = None,
     patient: str | None = None,
     features: Sequence[str] | None = None,
+    keep: Sequence[str] = (),
 ) -> FileCells:
     """The cells of an AnnData file (.h5ad), which the package anndata reads.
 
@@ -52,6 +53,7 @@ def read_h5ad(
         label: column of the label of the image.
         patient: column of the patient.
         features: the variables to read; all if not given, none if there are more than 1,000.
+        keep: further columns of ``obs``, kept as texts of the cells.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -62,7 +64,8 @@ def read_h5ad(
     content, notes = _load(path), []
     roles = _roles(content, {"image": image, "cell_type": cell_type, "label": label, "patient": patient}, notes, path)
     position, unit = _position(content, path, notes)
-    names, values = _features(content, set(roles.values()), features, notes, path)
+    kept = [pick({str(name): () for name in content.obs.columns}, name, path) for name in keep]
+    names, values = _features(content, {*roles.values(), *kept}, features, notes, path)
     edges = _edges(content, notes, path)
     idents_of, unit = _written_by_us(content, unit)
     obs, found, set_aside = content.obs, [], []
@@ -73,6 +76,7 @@ def read_h5ad(
         idents = [str(idents_of[row]) for row in rows]
         cells = ImageCells(name, path.name, position[rows], idents, names, values[rows], unit=unit)
         cells.cell_type = _texts(obs, roles["cell_type"], rows)
+        cells.texts = {column: _texts(obs, column, rows) for column in kept}
         for what in ("label", "patient"):
             where = SetAside(path.name, f"image {name!r}", f"its cells have several values of {what}")
             setattr(cells, what, _shared(obs, roles[what], rows, where, set_aside))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -55,11 +55,12 @@ class Roles:
     patient: str | None
     label: str | None
     notes: list[str] = field(default_factory=list)
+    kept: tuple[str, ...] = ()
 
     @property
     def taken(self) -> set[str]:
         """The columns that are no measurement."""
-        named = (self.image, self.ident, self.kind, self.patient, self.label)
+        named = (self.image, self.ident, self.kind, self.patient, self.label, *self.kept)
         return {name for name in named if name} | {name for names, _ in self.positions for name in names}
 
 
@@ -70,6 +71,7 @@ def read_table(
     cell_type: str | None = None,
     label: str | None = None,
     patient: str | None = None,
+    keep: Sequence[str] = (),
 ) -> FileCells:
     """The cells of a table: CSV, TSV or text, also gzipped, in any encoding; Parquet.
 
@@ -82,6 +84,7 @@ def read_table(
         cell_type: column of cell types.
         label: column of the label of the image; the cells of an image must have the same.
         patient: column of the patient.
+        keep: further columns, kept as texts of the cells.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -91,7 +94,7 @@ def read_table(
     records = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else read_records(path)
     columns = dict(zip(records.columns, map(list, zip(*records.cells, strict=True)), strict=True))
     given = {"image": image, "cell_type": cell_type, "label": label, "patient": patient}
-    roles = find_roles(columns, path, given)
+    roles = replace(find_roles(columns, path, given), kept=tuple(pick(columns, name, path) for name in keep))
     whole = [row for row in range(len(records.cells)) if row not in records.faults]
     set_aside = [SetAside(path.name, f"line {records.lines[row]}", why) for row, why in records.faults.items()]
     if len(whole) < len(records.cells):
@@ -217,7 +220,7 @@ class _Table:
         names, features = self._features(notes)
         kinds = self._words(self.roles.kind)
         idents = self._idents(notes)
-        found = []
+        texts, found = {name: self._words(name) for name in self.roles.kept}, []
         for name, rows in self._rows_by_image(set_aside).items():
             rows, unit = self._of_one_unit(name, rows, units, set_aside)
             found.append(
@@ -232,6 +235,7 @@ class _Table:
                     unit=unit,
                     label=self._shared("label", self.roles.label, name, rows, set_aside),
                     patient=self._shared("patient", self.roles.patient, name, rows, set_aside),
+                    texts={name: [kept[row] for row in rows] for name, kept in texts.items()},
                     place=lambda row, rows=rows: f"line {self.lines[rows[row]]}",
                     written=lambda row, rows=rows: self._written(rows[row]),
                 )
