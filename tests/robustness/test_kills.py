@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("killed", ["train", "compare", "tissue"])
+@pytest.mark.parametrize("killed", ["train", "compare", "tissue", "pretrain"])
 def test_what_is_killed_goes_on(killed):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "tests.robustness.kills", "--runs", "8", "--command", killed]

@@ -5,11 +5,11 @@
     python -m tests.robustness.kills --runs 200 --seed 0
     python -m tests.robustness.kills --runs 200 --seed 0 --command compare
     python -m tests.robustness.kills --runs 200 --seed 0 --command tissue
+    python -m tests.robustness.kills --runs 200 --seed 0 --command pretrain
 
 Prints one line for each failure, then how many were tried and how many survived. Every run is a fork of one process, in which
-everything is imported: it is killed by SIGKILL, and another goes on in its folder. ``train`` and ``tissue train``, the latter
-with folds, do so with ``--resume``; where
-that says that there is nothing to resume, the plain command has to do. ``compare`` goes on by itself.
+everything is imported: it is killed by SIGKILL, and another goes on in its folder. ``train``, ``pretrain`` and ``tissue train``,
+the latter with folds, do so with ``--resume``; where that says that there is nothing to resume, the plain command has to do. ``compare`` goes on by itself.
 """
 
 from __future__ import annotations
@@ -71,6 +71,13 @@ def tissue(table: Path, out: Path, *more: str) -> tuple[int, str]:
     return found.exit_code, found.output
 
 
+def pretrain(table: Path, out: Path, *more: str) -> tuple[int, str]:
+    """The command, with a small network: its exit status and what it says."""
+    sizes = ("--channels", "8", "--heads", "2", "--layers", "1", "--totals", "4")
+    found = CliRunner().invoke(app, ["pretrain", str(table), "--out", str(out), "--passes", "1", *sizes, *more])
+    return found.exit_code, found.output
+
+
 def slides(folder: Path) -> None:
     """Graphs of tissue of a few patients, one of which has no label."""
     graphs = mixed_cells(9, cells=8)
@@ -112,7 +119,7 @@ def go_on(command: Command, table: Path, out: Path) -> tuple[int, str]:
     """The command in the folder of one that was killed."""
     if command is compare:
         return compare(table, out)
-    resumed = train if command is train else tissue
+    resumed: Callable[..., tuple[int, str]] = command
     status, text = resumed(table, out, "--resume")
     if status and "nothing to resume" in text and not (out / "model.json").is_file():
         status, text = resumed(table, out)
@@ -153,14 +160,17 @@ def failure(command: Command, table: Path, out: Path, point: int | float) -> str
     return None if whole and result(out) == whole else "the result is not that of a run that was not killed"
 
 
+COMMANDS: dict[str, Command] = {"train": train, "compare": compare, "tissue": tissue, "pretrain": pretrain}
+
+
 def main() -> int:
     """Kills at some file operations and at some times; 1 if one run did not survive."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--runs", type=int, default=200, help="Number of kills.")
     asked.add_argument("--seed", type=int, default=0, help="Random seed.")
-    asked.add_argument("--command", choices=("train", "compare", "tissue"), default="train", help="What is killed.")
+    asked.add_argument("--command", choices=tuple(COMMANDS), default="train", help="What is killed.")
     given = asked.parse_args()
-    command: Command = {"train": train, "compare": compare, "tissue": tissue}[given.command]
+    command = COMMANDS[given.command]
     drawn, survived = random.Random(given.seed), 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
