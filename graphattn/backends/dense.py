@@ -104,7 +104,7 @@ def _is_broken(message: Message, inputs: Inputs) -> bool:
     return is_broken(*inputs.senders.values(), *inputs.receivers.values(), *edge)
 
 
-class States(NamedTuple):
+class TileStates(NamedTuple):
     """States of a tile's nodes: ``query [H, b, n, C]``, ``key`` and ``value [H, b, m, C]``."""
 
     query: Tensor
@@ -119,7 +119,7 @@ class _Bias(NamedTuple):
     silent: bool
 
 
-def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> States:
+def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> TileStates:
     """The states of a tile's nodes, from those of all nodes ``[N, H, C]``."""
 
     def laid(state: Tensor, node: Tensor) -> Tensor:
@@ -127,14 +127,12 @@ def lay_out(tile: Tile, query: Tensor, key: Tensor, value: Tensor) -> States:
         if tile.whole and torch.compiler.is_compiling():
             # A number of rows that is not known: else gradients of a graph alone, which has them all, are a program of their own.
             rows = rows.narrow(0, 0, node.numel())
-        if tile.whole and torch.compiler.is_compiling():
-            rows = state.narrow(0, 0, node.numel())
         return rows.view(tile.receiver.size(0), node.size(1), *state.shape[1:]).permute(2, 0, 1, 3)
 
-    return States(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
+    return TileStates(laid(query, tile.receiver), laid(key, tile.sender), laid(value, tile.sender))
 
 
-def _fused(tile: Tile, states: States, scale: float) -> Tensor:
+def _fused(tile: Tile, states: TileStates, scale: float) -> Tensor:
     # Graphs before heads: the kernel then writes the heads of a node side by side, as the layer goes on with them.
     query, key, value = (state.transpose(0, 1) for state in states)
     # A causal tile needs no mask for its padding: it comes last, so that it is masked for every real receiver.
@@ -174,7 +172,7 @@ def _mask(tile: Tile) -> Tensor | None:
     return None if tile.real_sender is None else tile.real_sender[:, None, :]
 
 
-def _biases(message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[States]) -> list[_Bias]:
+def _biases(message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[TileStates]) -> list[_Bias]:
     """For each tile the edges' bias and their keys' part of the score, and minus infinity where there is no edge."""
     biases: list[_Bias] = []
     listed: Tensor | None = None
@@ -205,7 +203,7 @@ def _adds_keys(score: Score) -> bool:
 
 
 def _key_scores(
-    message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[States]
+    message: Attend, graph: Blockwise, plan: Plan, inputs: Inputs, laid: list[TileStates]
 ) -> Sequence[Tensor | None]:
     """What the keys of edges add to the scores of each tile: the product of the query with them."""
     tiles, term, score = plan.tiles, message.edge_key, message.score
@@ -244,7 +242,7 @@ def _dropout_scale(seed: Tensor, tile: Tile, like: Tensor, dropout: float) -> Te
     return dropout_scale(seed, receiver, sender, tile.edge, like.size(1), dropout, like.dtype).permute(3, 0, 1, 2)
 
 
-def _weighed(similarity: Score, states: States, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
+def _weighed(similarity: Score, states: TileStates, bias: _Bias, factor: Tensor | None) -> tuple[Tensor, Tensor]:
     """Rows ``[H, b, n, C]`` and the weights ``[H, b, n, m]``, softmax taken at least in float32."""
     score = matrix(similarity, states.query, states.key)
     score = score if bias.term is None else score + bias.term

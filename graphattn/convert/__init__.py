@@ -11,13 +11,13 @@ from graphattn.convert.masks import unpadded
 from graphattn.convert.modules import from_torch
 from graphattn.convert.tokens import token_graphs
 from graphattn.convert.transformers_models import from_transformers
-from graphattn.convert.vit import ViT, patch_graphs
+from graphattn.convert.vit import ViTEncoder, patch_graphs
 
 __all__ = [
     "BERT",
     "GPT2",
     "Cache",
-    "ViT",
+    "ViTEncoder",
     "from_torch",
     "from_transformers",
     "patch_graphs",

@@ -20,7 +20,7 @@ def from_transformers(model: nn.Module) -> nn.Module:
 
     The result is called with the original's inputs, padded, or with a PyG batch of token graphs of unequal length, unpadded;
     ``graph=`` gives another topology than the original's. It has copies of the parameters and does not need the library.
-    Outputs equal the original's within 1e-5; see :class:`BERT`, :class:`GPT2`, :class:`ViT`.
+    Outputs equal the original's within 1e-5; see :class:`BERT`, :class:`GPT2`, :class:`ViTEncoder`.
 
     Args:
         model: the original. Of a model with a head, give the model below it (``model.base_model``) and keep the head.

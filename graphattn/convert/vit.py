@@ -62,7 +62,7 @@ def patch_graphs(pixel_values: Tensor, patch: int | tuple[int, int]) -> Batch:
 
 
 @final
-class ViT(nn.Module):
+class ViTEncoder(nn.Module):
     r"""The vision transformer (Dosovitskiy et al. 2021) on ``Full`` graphs of patches; made by :func:`from_transformers`.
 
     A patch's node starts as a linear map of its pixels: the convolution whose stride is its kernel, as each pixel speaks to one
@@ -160,7 +160,7 @@ def _listed(sizes: tuple[int, ...]) -> str:
     return ", ".join(str(size) for size in sizes)
 
 
-def vit_from(model: Any) -> ViT:
+def vit_from(model: Any) -> ViTEncoder:
     """The graph network of a ``transformers.ViTModel``."""
     config, start = model.config, model.embeddings
     refuse("ViTModel", config, {"hidden_act": ACTIVATIONS, "pooler_act": ACTIVATIONS})
@@ -174,7 +174,7 @@ def vit_from(model: Any) -> ViT:
     if model.pooler is not None:
         pooler = pooler_from(map_of(model.pooler.dense), ACTIVATIONS[config.pooler_act]())
     tables = start.cls_token[0], start.position_embeddings[0]
-    return ViT(frame, embedding, *tables, encoder, pooler, config.hidden_dropout_prob).train(model.training)
+    return ViTEncoder(frame, embedding, *tables, encoder, pooler, config.hidden_dropout_prob).train(model.training)
 
 
 def _block_from(layer: Any, config: Any) -> nn.Module:

@@ -30,7 +30,7 @@ from graphattn.backends.numba.vector import (
 )
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Some receivers of a graph, ``rows`` from the ``top``-th on, times all its senders, in head ``h`` of ``heads``.
 
     The graph's nodes begin at ``receiver`` and ``sender``, its edges at ``edge``; it has so many senders, ``columns``.
@@ -57,7 +57,7 @@ class Graphs(NamedTuple):
     causal: bool
 
 
-class Terms(NamedTuple):
+class TermArrays(NamedTuple):
     """What edges add to scores: ``bias [E * H]``, a row of ``table [H * T]`` by ``kind [E]``, ``extra [K * H]``; or nothing.
 
     ``number [K]`` are listed edges in order, ``place [K]`` where each stands in ``extra``, ``ptr [B + 1]`` where a graph's begin.
@@ -72,7 +72,7 @@ class Terms(NamedTuple):
     ptr: np.ndarray
 
 
-class Dropout(NamedTuple):
+class DropoutWords(NamedTuple):
     """The seed, from which word on a message is kept (0: always), and the scale of those that are."""
 
     seed: np.uint32
@@ -106,14 +106,14 @@ def block_of(graph, head, heads, graphs, step):
     """A graph in a head, all its rows."""
     i, j = graphs.receivers[graph], graphs.senders[graph]
     rows, columns = graphs.receivers[graph + 1] - i, graphs.senders[graph + 1] - j
-    return Block(head, heads, i, j, graphs.edges[graph], columns, graphs.causal, filled(columns, step), 0, rows)
+    return RowBlock(head, heads, i, j, graphs.edges[graph], columns, graphs.causal, filled(columns, step), 0, rows)
 
 
 @inner
 def rows_of(graph, top, most):
     """Of such a block the rows from the ``top``-th on, ``most`` at most."""
     h, heads, receiver, sender, edge, columns, causal, full, _, rows = graph
-    return Block(h, heads, receiver, sender, edge, columns, causal, full, top, min(most, rows - top))
+    return RowBlock(h, heads, receiver, sender, edge, columns, causal, full, top, min(most, rows - top))
 
 
 @inner

@@ -16,9 +16,9 @@ import numpy as np
 
 from graphattn.backends.numba.arrays import dropout_of, flat, real
 from graphattn.backends.numba.blocks import (
-    Dropout,
+    DropoutWords,
     Graphs,
-    Terms,
+    TermArrays,
     add_listed,
     add_terms,
     back_to_scores,
@@ -55,7 +55,7 @@ def attention(low, high, lanes, graphs, query, key, value, factor, terms, dropou
 
     A weight is ``share * exp(score - top)``, with ``top [N_i, H]`` the largest score of a receiver.
     """
-    graphs, terms, dropout = Graphs(*graphs), Terms(*terms), Dropout(*dropout)
+    graphs, terms, dropout = Graphs(*graphs), TermArrays(*terms), DropoutWords(*dropout)
     heads, size, step = top.shape[1], max(top.size, 1), width(lanes)
     most, channels, wide = most_of(graphs.senders, low, high, heads), query.size // size, out.size // size
     deep, broad, one = filled(channels, step), filled(wide, step), factor / factor
@@ -91,7 +91,7 @@ def attention_backward(
     query_grad, key_grad, value_grad, bias_grad, table_grad, extra_grad,
 ):  # fmt: skip
     """Gradients of everything; each range of pairs has a ``table_grad`` of its own."""
-    graphs, terms, dropout = Graphs(*graphs), Terms(*terms), Dropout(*dropout)
+    graphs, terms, dropout = Graphs(*graphs), TermArrays(*terms), DropoutWords(*dropout)
     heads, size, step = top.shape[1], max(top.size, 1), width(lanes)
     most, channels, wide = most_of(graphs.senders, low, high, heads), query.size // size, grad.size // size
     deep, broad, long = filled(channels, step), filled(wide, step), filled(most, step)
@@ -161,7 +161,7 @@ def attend_backward(
     return *found, table_grad if table is None else parts.sum(0).t().contiguous(), extra_grad
 
 
-def _given(attended: whole.Attended, graphs: Graphs, terms: Terms) -> tuple[object, ...]:
+def _given(attended: whole.Attended, graphs: Graphs, terms: TermArrays) -> tuple[object, ...]:
     """What both kernels read."""
     dtype = attended.query.dtype
     # Numba reads the type of a plain tuple faster.
@@ -178,7 +178,7 @@ def _ranges(graphs: Graphs, heads: int, wide: int) -> list[int]:
     return ranges(np.append(0, cost.cumsum()), max(1, wide // _REUSED))
 
 
-def _checked(attended: whole.Attended, batch: whole.Batch) -> tuple[Graphs, Terms]:
+def _checked(attended: whole.Attended, batch: whole.Batch) -> tuple[Graphs, TermArrays]:
     """Graphs and terms as kernels read them, who do not look where: edges and kinds that do not exist are refused here."""
     receivers, causal = batch.receivers.detach().long().contiguous().numpy(), batch.causal
     senders = receivers if batch.senders is None else batch.senders.detach().long().contiguous().numpy()
@@ -200,7 +200,7 @@ def _checked(attended: whole.Attended, batch: whole.Batch) -> tuple[Graphs, Term
     )
     kinds = np.empty(0, np.int64) if kind is None else flat(kind)[0]
     bias, turned, extra = flat(bias, turned, extra)
-    terms = Terms(bias, turned, kinds, extra, number, place, np.searchsorted(number, edges))
+    terms = TermArrays(bias, turned, kinds, extra, number, place, np.searchsorted(number, edges))
     return Graphs(receivers, senders, edges, causal), terms
 
 

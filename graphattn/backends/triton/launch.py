@@ -24,7 +24,7 @@ _PER_WARP = 512
 _WIDEST = 512
 
 
-class Dropout(NamedTuple):
+class DropoutConstants(NamedTuple):
     """Dropout as kernels take it: from which word on a message is kept (0: always), and its scale."""
 
     threshold: int
@@ -68,12 +68,12 @@ def wide(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
-def dropout_of(seed: Tensor | None, rate: float, dtype: torch.dtype) -> Dropout:
+def dropout_of(seed: Tensor | None, rate: float, dtype: torch.dtype) -> DropoutConstants:
     """Dropout as kernels take it; its scale in the precision of the layer, as on every backend."""
     if seed is None:
-        return Dropout(0, 1.0)
+        return DropoutConstants(0, 1.0)
     scale = float(torch.ones((), dtype=dtype) / (1 - rate)) if rate < 1 else 0.0
-    return Dropout(round(rate * 2**32), scale)
+    return DropoutConstants(round(rate * 2**32), scale)
 
 
 def start(kernel: Any, grid: tuple[int, ...], given: Sequence[object], constants: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ from graphattn.backends.numba.usable import why_not_usable
 from graphattn.backends.operators.whole import WHOLE, Attended, Whole, attention
 from graphattn.backends.triton.usable import why_not_here
 from graphattn.backends.watched import watched
-from graphattn.backends.whole.terms import Terms, Valued, bias_alone, sorted_terms, values_of_edges
+from graphattn.backends.whole.terms import ScoreTerms, Valued, bias_alone, sorted_terms, values_of_edges
 from graphattn.edge_terms import LinearValue
 from graphattn.message import Attend
 from graphattn.score.base import has_node_part, is_product
@@ -48,7 +48,7 @@ class Rules(NamedTuple):
     why_not_here: Callable[[Tensor | None], Iterable[str]]
     why_not_these_graphs: Callable[[Whole, object, Inputs], Iterable[str]]
     why_not_these_terms: Callable[[Attend, State], Iterable[str]]
-    terms: Callable[[Attend, Whole, State, Tensor, float], tuple[Terms, Valued | None]]
+    terms: Callable[[Attend, Whole, State, Tensor, float], tuple[ScoreTerms, Valued | None]]
 
 
 @final

@@ -23,7 +23,7 @@ _MOST_KINDS = 1024
 _FEW_KINDS = 32
 
 
-class Terms(NamedTuple):
+class ScoreTerms(NamedTuple):
     """What edges add to scores, as :class:`graphattn.backends.operators.whole.Attended` has it."""
 
     bias: Tensor | None = None
@@ -48,17 +48,17 @@ class _List(NamedTuple):
     extra: Tensor | None
 
 
-def bias_alone(message: Attend, graph: Whole, edge: State, query: Tensor, factor: float) -> tuple[Terms, None]:
+def bias_alone(message: Attend, graph: Whole, edge: State, query: Tensor, factor: float) -> tuple[ScoreTerms, None]:
     """The bias as numbers for all edges, for kernels that know nothing else."""
     del factor
     if message.edge_bias is None:
-        return Terms(), None
-    return Terms(message.edge_bias.on_edges(graph, edge).expand(graph.num_edges, query.size(1))), None
+        return ScoreTerms(), None
+    return ScoreTerms(message.edge_bias.on_edges(graph, edge).expand(graph.num_edges, query.size(1))), None
 
 
 def sorted_terms(
     message: Attend, graph: Whole, edge: State, query: Tensor, factor: float
-) -> tuple[Terms, Valued | None]:
+) -> tuple[ScoreTerms, Valued | None]:
     """What edges add to scores as kernels take it, and which of them have values."""
     bias, table, lists = _biases(message.edge_bias, graph, edge, query)
     receiver = None
@@ -78,7 +78,7 @@ def sorted_terms(
         valued = Valued(starts[-1], lists[-1].number.size(0), receiver)
     kind, rows = (None, None) if table is None else (table.kind, table.table.to(query.dtype))
     number, extra = (None, None) if listed is None else listed
-    return Terms(bias, rows, extra, kind, number), valued
+    return ScoreTerms(bias, rows, extra, kind, number), valued
 
 
 def values_of_edges(message: Attend, valued: Valued, alpha: Tensor, edge: State, receivers: int) -> Tensor:
