@@ -9,7 +9,8 @@
 
 Prints one line for each failure, then how many were tried and how many survived. Every run is a fork of one process, in which
 everything is imported: it is killed by SIGKILL, and another goes on in its folder. ``train``, ``pretrain`` and ``tissue train``,
-the latter with folds, do so with ``--resume``; where that says that there is nothing to resume, the plain command has to do. ``compare`` goes on by itself.
+the latter with folds, do so with ``--resume``; where that says that there is nothing to resume, the plain command has to do.
+``compare`` goes on by itself.
 """
 
 from __future__ import annotations
