@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from graphattn.data.delimited import TextRow
+from graphattn.data.delimited import TextRow, unique
+from graphattn.data.wording import shortened
 
 _LARGEST_UNPACKED = 2**30
 
@@ -41,12 +42,19 @@ def is_workbook(raw: bytes) -> bool:
 def read_parquet(raw: bytes, path: Path) -> TypedTable:
     """The rows of a Parquet file, numbered from 1; an index of names or numbers that are not counted is a column.
 
+    Of columns of one name the repeats get a number, as in CSV files.
+
     Raises:
         ImportError: pyarrow is not installed.
         ValueError: a damaged file.
     """
     try:
-        frame = pd.read_parquet(io.BytesIO(raw), engine="pyarrow", dtype_backend="pyarrow")
+        from pyarrow.parquet import ParquetFile
+
+        held = ParquetFile(io.BytesIO(raw)).read()
+        names, notes = unique(held.column_names)
+        renamed = held.rename_columns(names).replace_schema_metadata(held.schema.metadata)  # which names the index
+        frame = renamed.to_pandas(types_mapper=pd.ArrowDtype)
     except ImportError:
         raise ImportError(
             f"{path}: Parquet files are read by pyarrow, which is not installed: pip install 'graphattn[tables]'"
@@ -57,7 +65,9 @@ def read_parquet(raw: bytes, path: Path) -> TypedTable:
         frame = frame.reset_index()
     texts = [_texts(frame.iloc[:, column]) for column in range(frame.shape[1])]
     rows = [TextRow(number, list(cells)) for number, cells in enumerate(zip(*texts, strict=True), start=1)]
-    return TypedTable(list(map(str, frame.columns)), rows, ["lines are rows of the Parquet file, counted from 1"])
+    return TypedTable(
+        list(map(str, frame.columns)), rows, ["lines are rows of the Parquet file, counted from 1", *notes]
+    )
 
 
 def read_workbook(raw: bytes, path: Path) -> TypedTable:
@@ -65,7 +75,7 @@ def read_workbook(raw: bytes, path: Path) -> TypedTable:
 
     Raises:
         ImportError: openpyxl is not installed.
-        ValueError: a damaged file, one that unpacks to more than a gigabyte, or a blank sheet.
+        ValueError: a damaged file, one that unpacks to more than a gigabyte, a blank sheet, or one with a title above the header.
     """
     if sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(raw)).infolist()) > _LARGEST_UNPACKED:
         raise ValueError(
@@ -82,6 +92,7 @@ def read_workbook(raw: bytes, path: Path) -> TypedTable:
     filled = [position for position, row in enumerate(rows) if row.cells]
     if not filled:
         raise ValueError(f"{path}: sheet {sheets[0]!r} is empty")
+    _refuse_title(rows, filled, f"{path}: sheet {sheets[0]!r}")
     header = rows[filled[0]]
     names = [name.strip() for name in header.cells]
     others = f"; {len(sheets) - 1} more sheets are not read" if len(sheets) > 1 else ""
@@ -100,6 +111,21 @@ def _sheet(raw: bytes) -> tuple[list[str], list[TextRow]]:
         TextRow(number, _filled(map(_text, cells))) for number, cells in enumerate(sheet.iter_rows(values_only=True), 1)
     ]
     return [each.title for each in book.worksheets], rows
+
+
+def _refuse_title(rows: list[TextRow], filled: list[int], sheet: str) -> None:
+    """Refuse a sheet whose first row has fewer cells than most of the others: it is a title, and no row would fit its names."""
+    counts = [sum(map(bool, map(str.strip, rows[position].cells))) for position in filled]
+    width = len(rows[filled[0]].cells)
+    if 2 * sum(len(rows[position].cells) > width for position in filled) <= len(filled):
+        return
+    most = max(set(counts), key=counts.count)
+    first, header = rows[filled[0]], rows[filled[counts.index(most)]]
+    title = shortened(" ".join(first.cells).strip())
+    raise ValueError(
+        f"{sheet}: row {first.line}, {title!r}, has fewer cells than most rows ({most}): the header seems to be in row "
+        f"{header.line}; delete the rows above it, or name all columns in row {first.line}"
+    )
 
 
 def _filled(cells: Iterator[str]) -> list[str]:

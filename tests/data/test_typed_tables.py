@@ -4,12 +4,15 @@ import datetime
 import decimal
 import gzip
 import io
+import re
 import sys
 import zipfile
 
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from graphattn.data import typed_tables
@@ -123,12 +126,34 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch, name, 
     pd.DataFrame({"smiles": ["CCO"]}).to_parquet(tmp_path / "a.parquet")
     path = workbook(tmp_path / "a.xlsx", [["smiles"], ["C"]]).with_name(name)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setitem(sys.modules, "pandas.io.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(
         ImportError, match=rf"{name}: {library}, which is not installed: pip install 'graphattn\[tables\]'"
     ):
         read_records(path)
+
+
+def test_columns_of_one_name_are_numbered(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = [pyarrow.array(["C", "CC"]), pyarrow.array([1, 2]), pyarrow.array([3, None])]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=["smiles", "y", "y"]), path)
+    found = read_records(path)
+    assert found.columns == ["smiles", "y", "y.1"]
+    assert found.cells == [["C", "1", "3"], ["CC", "2", ""]]
+    assert "column 'y' is there more than once; the repeats are called y.1, ..." in found.notes
+
+
+def test_a_title_above_the_header_is_understood(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", [["Compounds"], [], ["smiles", "y"], ["C", 1], ["CC", 0]])
+    told = (
+        "a.xlsx: sheet 'Molecules': row 1, 'Compounds', has fewer cells than most rows (2): the header seems to be in row 3; "
+        "delete the rows above it, or name all columns in row 1"
+    )
+    with pytest.raises(ValueError, match=re.escape(told)):
+        read_records(path)
+    path = workbook(tmp_path / "a.xlsx", [["smiles"], ["C"], ["CC", "a note"], ["CCC"]])
+    assert len(read_records(path).faults) == 1, "one row with a note is a fault of that row"
 
 
 def test_damaged_files_are_refused_in_words(tmp_path, monkeypatch):

@@ -159,10 +159,14 @@ def _commands(described: Mapping[str, Any]) -> list[str]:
     return ["```", *(f"graphattn {command}" for command in commands), "```", ""]
 
 
+# Entities and not backslashes: these stay what they are in a text in quotes.
+_MARKDOWN = {ord(sign): f"&#{ord(sign)};" for sign in "[]*`|!"}
+
+
 def _escaped(value: Any) -> Any:
-    """Names of columns and classes are texts, whatever they look like."""
+    """Names of columns and classes are texts, whatever they look like: no HTML, link, picture, emphasis or cell of a table."""
     if isinstance(value, str):
-        return escape(value, quote=False)
+        return escape(value, quote=False).translate(_MARKDOWN).replace("://", "&#58;//")
     if isinstance(value, Mapping):
         return {_escaped(key): _escaped(item) for key, item in value.items()}
     return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value

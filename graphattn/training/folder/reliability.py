@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from graphattn.training.molecules.reliability.calibration import Calibration
+
 CAVEAT = (
     "Calibration, sets and thresholds share the validation part with the choice of the epoch, and the parts need not be alike: "
     "no coverage is guaranteed, the one on the test part was measured."
@@ -13,6 +15,9 @@ CAVEAT = (
 def reliability_sentences(described: Mapping[str, Any]) -> list[str]:
     """What is known of the reliability of predictions, a sentence each; one that says so if nothing is.
 
+    Raises:
+        ValueError: a number that is not finite, and a calibration that predictions are refused with.
+
     >>> reliability_sentences({"task": {"kind": "regression", "names": ["y"], "classes": []}})
     ['The model has no calibration, prediction sets, threshold or domain: it was saved without them.']
     """
@@ -20,17 +25,28 @@ def reliability_sentences(described: Mapping[str, Any]) -> list[str]:
     if known is None:
         kinds = "calibration, prediction sets, threshold or domain"
         return [f"The model has no {kinds}: it was saved without them."]
+    _check_finite(known)
     measured = described.get("measured") or {}
     names = task["names"]
     lines = []
     for t, name in enumerate(names):
         of = f" of {name!r}" if len(names) > 1 else ""
         if task["kind"] != "regression":
-            lines.append(_calibration(known["calibrations"][t], _at(measured, "calibration", t), of))
+            fitted = known["calibrations"][t]
+            if fitted is not None:
+                Calibration.from_dict(fitted, len(task["classes"]))
+            lines.append(_calibration(fitted, _at(measured, "calibration", t), of))
         lines.append(_coverage(known, task, t, _at(measured, "coverage", t), of))
         if known["thresholds"]:
             lines.append(_threshold(known["thresholds"][t], known["aim"], _at(measured, "threshold", t), of, task))
     return [*lines, CAVEAT, _domain(known["least_similarity"], measured.get("domain"))]
+
+
+def _check_finite(known: Any) -> None:
+    if isinstance(known, float) and not math.isfinite(known):
+        raise ValueError(f"expected finite numbers in reliability, got {known}")
+    for each in known.values() if isinstance(known, Mapping) else known if isinstance(known, list | tuple) else ():
+        _check_finite(each)
 
 
 def _at(measured: Mapping[str, Any], name: str, target: int) -> Any:

@@ -20,6 +20,18 @@ FEW_PATIENTS, FEWEST_PATIENTS = 10, 5
 _LESS_IS_BETTER = ("RMSE", "MAE")
 
 
+def few_patients(number: int) -> str:
+    """What so few patients mean for intervals; nothing of ten or more.
+
+    >>> few_patients(4), few_patients(10)
+    ('4 patients are few: intervals say little, and are too narrow', '')
+    >>> few_patients(1)
+    '1 patient is not enough: intervals say little, and are too narrow'
+    """
+    few = f"{number} patients are few" if number > 1 else f"{number} patient is not enough"
+    return f"{few}: intervals say little, and are too narrow" if number < FEW_PATIENTS else ""
+
+
 class Judged(NamedTuple):
     """A baseline, by how much a model is better, with the ends of the interval, and what was found."""
 

@@ -19,7 +19,7 @@ from graphattn.training.folder.checks import CHECKPOINTS, check_folder, writing
 from graphattn.training.metrics import Figure
 from graphattn.training.runs import Curves, Interrupted, clear
 from graphattn.training.telling import Say, check_hardware, tell_figures
-from graphattn.training.tissue.comparing import FEW_PATIENTS, by_folds, by_patients
+from graphattn.training.tissue.comparing import by_folds, by_patients, few_patients
 from graphattn.training.tissue.dividing import Division, Images, divide
 from graphattn.training.tissue.evaluation import fingerprints
 from graphattn.training.tissue.labelled_cells import read_cells
@@ -130,8 +130,8 @@ def _told(
     tell_figures(found, title, say, "patients")
     if len(said) > 1:
         say(sentence)
-    if (number := len(set(patients))) < FEW_PATIENTS:
-        say(f"{number} patients are few: intervals say little, and are too narrow")
+    if few := few_patients(len(set(patients))):
+        say(few)
     return {name: {measure: _plain(figure) for measure, figure in each.items()} for name, each in found.items()}
 
 

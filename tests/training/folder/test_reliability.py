@@ -18,6 +18,23 @@ BINARY = Task("binary", ("y",), ("no", "yes"))
 KNOWN = Reliability((Calibration(0.5, (0.0, 0.0)),), 0.9, ((0.4, np.inf),), (0.3,), "mcc", 0.25)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"calibrations": [{"slope": float("nan"), "offsets": [0.0, 0.0]}]},
+            "expected finite numbers in reliability, got nan",
+        ),
+        ({"calibrations": [{"slope": -1.0, "offsets": [0.0, 0.0]}]}, "expected a slope above 0 and 2 finite offsets"),
+        ({"thresholds": [float("inf")]}, "expected finite numbers in reliability, got inf"),
+    ],
+)
+def test_numbers_that_predictions_are_refused_with_are_refused(change, message):
+    told = described(BINARY, KNOWN)
+    with pytest.raises(ValueError, match=message):
+        reliability_sentences({**told, "reliability": {**told["reliability"], **change}})
+
+
 def test_of_two_classes():
     found, y = np.array([[0.1], [0.4], [0.9]]), np.array([[0.0], [0.0], [1.0]])
     said = reliability_sentences(described(BINARY, KNOWN, found, y, np.array([0.3, 0.3, 0.1])))
