@@ -40,7 +40,7 @@ class Lesson(NamedTuple):
     """What a model is trained on: samples, their classes ``[n]`` or values ``[n, T]``, and positions of those held out.
 
     ``n`` is 1, or the nodes of a graph; -100 and NaN are none. ``classes`` are their names, none where values are learned.
-    ``weights`` [n] are how much they count, if not alike; ``by_class`` says that these of classes are among them.
+    ``weights`` [n] are how much they count, if not alike; ``unbalanced`` says that training does not balance classes by itself.
     """
 
     samples: list[Any]
@@ -50,13 +50,15 @@ class Lesson(NamedTuple):
     validation: NDArray[np.int64]
     level: Level
     weights: list[NDArray] | None = None
-    by_class: bool = False
+    unbalanced: bool = False
 
 
 class Estimator(BaseEstimator, ABC):
     """Reads samples, holds a tenth of them out, trains, predicts, saves and loads; a kind of data says how each is done."""
 
     words: ClassVar[Words]
+    balances: ClassVar[bool]
+    """Whether training balances classes by itself where ``class_weight`` is ``balanced``."""
     model_: Any
 
     @abstractmethod
@@ -119,17 +121,17 @@ class Estimator(BaseEstimator, ABC):
         classes: tuple[str, ...],
         groups: list[str] | None,
         parameters: dict[str, Any],
-        by_class: bool = False,
+        unbalanced: bool = False,
     ) -> Any:
         """A fitted model, some of the samples, groups or nodes held out."""
         keys, grouped, seed = self._keys(usable.samples), groups is not None, parameters["seed"]
         if groups is not None:
             keys = together(keys, [groups[i] for i in usable.positions])
         if y.level == "node" and (y.choosing is not None or few(keys, grouped)):
-            return self._learn(_of_nodes(usable.samples, y, classes, seed)._replace(by_class=by_class), parameters)
+            return self._learn(_of_nodes(usable.samples, y, classes, seed)._replace(unbalanced=unbalanced), parameters)
         strata = np.concatenate(y.rows) if classes and y.level == "graph" else None
         train, validation = hold_out(keys, strata, seed, grouped)
-        lesson = Lesson(usable.samples, y.rows, classes, train, validation, y.level, y.weights, by_class)
+        lesson = Lesson(usable.samples, y.rows, classes, train, validation, y.level, y.weights, unbalanced)
         return self._learn(lesson, parameters)
 
     def _applied(self, samples: list[Any]) -> NDArray[np.float64]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from graphattn.data.labels import is_number, mixes_truths, text_of
+
+ClassWeight = Mapping[Any, float] | str | None
 
 MOST_FLOATS = 20
 """More different floats than these are values, not classes."""
@@ -73,6 +78,42 @@ def share(name: str, value: object) -> float:
     if not 0 <= (number := real(name, value)) < 1:
         raise ValueError(f"expected {name} of at least 0 and below 1, got {value}")
     return number
+
+
+def checked_weight(weight: Any) -> ClassWeight:
+    """``class_weight`` as it is.
+
+    Raises:
+        ValueError: another text than ``balanced``, no mapping, or a weight that is negative or not finite.
+
+    >>> checked_weight("equal")
+    Traceback (most recent call last):
+    ValueError: expected 'balanced', weights by label, each 0 or more, or None as class_weight, got 'equal'
+    """
+    fits = weight is None or (isinstance(weight, str) and weight == "balanced")
+    if isinstance(weight, Mapping):
+        fits = all(isinstance(each, Real) and 0 <= float(each) < np.inf for each in weight.values())
+    if not fits:
+        raise ValueError(
+            f"expected 'balanced', weights by label, each 0 or more, or None as class_weight, got {weight!r}"
+        )
+    return weight
+
+
+def stored_weight(stored: Any, classes: list[Any], folder: str | Path) -> ClassWeight:
+    """``class_weight`` of a model folder, where weights by label are a list in the order of the classes.
+
+    Raises:
+        ValueError: it does not fit.
+
+    >>> stored_weight([2.0, 1.0], ["no", "yes"], "model")
+    {'no': 2.0, 'yes': 1.0}
+    """
+    whole = isinstance(stored, list) and len(stored) == len(classes)
+    try:
+        return checked_weight(dict(zip(classes, stored, strict=True)) if whole else stored)
+    except ValueError as error:
+        raise ValueError(f"{folder} is damaged: {error}") from error
 
 
 def column(values: ArrayLike, each: str) -> NDArray:

@@ -22,7 +22,7 @@ from torch_geometric.data import Batch, Data
 from graphattn.data.graphs import Form, gaps, misfits, weighted
 from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import positive, share, whole
-from graphattn.estimators.kinds import Classifier, Regressor
+from graphattn.estimators.kinds import Classifier, ClassWeight, Regressor
 from graphattn.estimators.targets import Targets, of_graphs_themselves, of_nodes
 from graphattn.models.by_name.network import Size
 from graphattn.models.by_name.whole import Architecture, NamedModel, architecture
@@ -38,6 +38,7 @@ class _Graphs(Estimator):
     """How graphs are read and learned."""
 
     words = Words("graph", "graphs", "used", "one label per graph")
+    balances = False
     model_: FittedNetwork
 
     def __init__(
@@ -162,7 +163,7 @@ class _Graphs(Estimator):
         if ("classes" in described) is not classes:
             held, expected = ("a regressor", "a classifier") if classes else ("a classifier", "a regressor")
             raise ValueError(f"{folder} holds {held}; expected {expected}")
-        given, known = described.get("parameters"), set(cls().get_params())
+        given, known = described.get("parameters"), set(cls().get_params()) - {"class_weight"}
         if not isinstance(given, dict) or set(given) != known:
             raise ValueError(f"{folder} is damaged: expected the parameters {', '.join(sorted(known))}, got {given!r}")
         if classes and (not isinstance(described["classes"], list) or len(described["classes"]) != model.outputs):
@@ -202,6 +203,7 @@ class GraphClassifier(Classifier, _Graphs):
         epochs: passes over the training graphs; a tenth of them is held out and chooses the best epoch.
         learning_rate: highest rate of the schedule.
         seed: of weights, order and the graphs held out. Equal seeds give equal models.
+        class_weight: how much each class counts in the loss: ``balanced``, a weight by label, or None for all alike.
 
     Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted), ``n_features_in_`` and
     ``model_``. Graphs that all have another number of features are refused in prediction.
@@ -215,8 +217,8 @@ class GraphClassifier(Classifier, _Graphs):
     label for each graph, or the name of an attribute of graphs. In ``cross_val_score`` they go to the splitter:
     ``cross_val_score(model, graphs, y, groups=patients, cv=GroupKFold())``.
 
-    **Weights.** ``fit(graphs, y, sample_weight=...)`` says how much each graph, with all its nodes, counts in the loss,
-    ``class_weight`` how much each class: a weight by label, or ``balanced``.
+    **Weights.** ``fit(graphs, y, sample_weight=...)`` says how much each graph, with all its nodes, counts in the loss;
+    it is multiplied by that of its class.
 
     **Missing numbers** (NaN) of nodes or edges are replaced by the mean, with a further column that marks them; a warning names
     them. ``edge_weight`` is read by ``gcn`` on lists of edges and, as a feature, by ``edge_attention``; with others, a warning
@@ -236,10 +238,26 @@ class GraphClassifier(Classifier, _Graphs):
     (4,)
     """
 
+    def __init__(
+        self,
+        layer: str = "edge_attention",
+        topology: str = "full",
+        channels: int = 64,
+        layers: int = 2,
+        dropout: float = 0.0,
+        epochs: int = 50,
+        learning_rate: float = 3e-3,
+        seed: int = 0,
+        class_weight: ClassWeight = None,
+    ) -> None:
+        super().__init__(layer, topology, channels, layers, dropout, epochs, learning_rate, seed)
+        self.class_weight = class_weight
+
 
 @final
 class GraphRegressor(Regressor, _Graphs):
-    """Predicts a number of a graph, or several. The arguments are those of :class:`GraphClassifier`. After ``fit``: ``model_``.
+    """Predicts a number of a graph, or several. The arguments are those of
+    :class:`GraphClassifier` but for ``class_weight``. After ``fit``: ``model_``.
 
     >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.zeros(2, 0).long()) for n in range(1, 9)]
     >>> model = GraphRegressor(layer="gin", topology="edges", channels=8, layers=1, epochs=1)

@@ -18,7 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 from graphattn.data.groups import group_keys
 from graphattn.data.wording import list_problems
 from graphattn.estimators.base import Estimator
-from graphattn.estimators.checking import classes_of, column, missing, numbers
+from graphattn.estimators.checking import (
+    ClassWeight,
+    checked_weight,
+    classes_of,
+    column,
+    missing,
+    numbers,
+    stored_weight,
+)
 from graphattn.estimators.targets import Targets
 
 _COLUMN = "A column-vector y was passed when a 1d array was expected"
@@ -29,6 +37,7 @@ class Classifier(ClassifierMixin, Estimator):
     """Learns classes."""
 
     classes_: NDArray
+    class_weight: ClassWeight
 
     def fit(
         self,
@@ -36,7 +45,6 @@ class Classifier(ClassifierMixin, Estimator):
         y: Any = None,
         groups: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
     ) -> Self:
         """Learns the classes ``y [N]`` of as many samples; samples of one group are held out together.
 
@@ -44,29 +52,28 @@ class Classifier(ClassifierMixin, Estimator):
             X: samples.
             y: labels.
             groups: of each sample.
-            sample_weight: how much each sample counts in the loss ``[N]``.
-            class_weight: how much classes count, by label, or ``balanced``; multiplied by ``sample_weight``.
+            sample_weight: how much each sample counts in the loss ``[N]``; multiplied by the ``class_weight`` of its class.
 
         Raises:
             ValueError: not as many labels, groups or weights as samples, a missing label, labels of several types, one class
                 only, more than 20 different floats, no sample that can be used, parameters that do not fit.
             TypeError: parameters of another type; one sample in place of a list.
         """
-        parameters, held = self._parameters(), self._listed(X)
+        parameters, held, class_weight = self._parameters(), self._listed(X), checked_weight(self.class_weight)
         targets = self._targets(held, y).weighted(sample_weight, self.words.samples)
         usable, keys = self._usable(held), group_keys(groups, held, self.words.samples)
         targets = targets.of(usable.positions)
         labels = np.concatenate(targets.rows)
         known = np.array([not missing(label) for label in labels])
         classes, numbers = classes_of(labels[known], type(self).__name__.replace("Classifier", "Regressor"))
-        targets = targets.by_class(class_weight, classes[numbers], known)
+        own = self.balances and class_weight == "balanced"
+        targets = targets.by_class(None if own else class_weight, classes[numbers], known)
         encoded = np.full(len(labels), -100, dtype=np.int64)
         encoded[known] = numbers
         rows = np.split(encoded, np.cumsum([len(row) for row in targets.rows])[:-1])
         # Both or none: a fit that fails leaves the one before as it was.
         names = tuple(map(str, classes.tolist()))
-        by_class = class_weight is not None
-        model = self._taught(usable, targets._replace(rows=rows), names, keys, parameters, by_class)
+        model = self._taught(usable, targets._replace(rows=rows), names, keys, parameters, unbalanced=not own)
         self.model_, self.classes_ = model, classes
         return self
 
@@ -124,7 +131,9 @@ class Classifier(ClassifierMixin, Estimator):
     def save(self, folder: str | Path) -> Path:
         """Writes a model folder that :meth:`load` reads. Nothing in it is pickled."""
         check_is_fitted(self, "model_")
-        return self._write(folder, {"classes": self.classes_.tolist()})
+        classes, weight = self.classes_.tolist(), self.class_weight
+        by_class = [float(weight.get(label, 1.0)) for label in classes] if isinstance(weight, Mapping) else weight
+        return self._write(folder, {"classes": classes, "class_weight": by_class})
 
     @classmethod
     def load(cls, folder: str | Path, trust: bool = False) -> Self:
@@ -135,6 +144,7 @@ class Classifier(ClassifierMixin, Estimator):
         """
         estimator, described = cls._stored(folder, trust, classes=True)
         estimator.classes_ = np.array(described["classes"])
+        estimator.class_weight = stored_weight(described.get("class_weight"), described["classes"], folder)
         return estimator
 
 

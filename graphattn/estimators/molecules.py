@@ -20,7 +20,7 @@ from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Kind, Task
 from graphattn.estimators.base import Estimator, Lesson, Usable, Words
 from graphattn.estimators.checking import column, positive, share, whole
-from graphattn.estimators.kinds import Classifier, Regressor
+from graphattn.estimators.kinds import Classifier, ClassWeight, Regressor
 from graphattn.training.molecules import saved
 from graphattn.training.molecules.ensemble import fit_molecules
 from graphattn.training.molecules.saved import FittedModel
@@ -34,6 +34,7 @@ class _Molecules(Estimator):
     """How SMILES are read and learned."""
 
     words = Words("molecule", "SMILES", "read", "one value per molecule")
+    balances = True
     model_: FittedModel
 
     def __init__(
@@ -110,7 +111,7 @@ class _Molecules(Estimator):
                 _RECIPE,
                 **schedule,
                 members=parameters["ensemble"],
-                balance=0.0 if lesson.by_class else _RECIPE.balance,
+                balance=0.0 if lesson.unbalanced else _RECIPE.balance,
             ),
         )
         model.descriptor_names = DESCRIPTOR_NAMES if parameters["descriptors"] else ()
@@ -136,7 +137,9 @@ class _Molecules(Estimator):
         estimator = cls(**sizes, **schedule, **more)
         estimator.model_ = model
         one = model.record.get("one_dimensional", model.task.outputs == 1)
-        return estimator, {"classes": model.record.get("labels") or _typed(model.task.classes), "one_dimensional": one}
+        weights = model.record.get("class_weight", "balanced" if model.recipe.balance else None)
+        labels = model.record.get("labels") or _typed(model.task.classes)
+        return estimator, {"classes": labels, "class_weight": weights, "one_dimensional": one}
 
 
 def _check_classes(y: Any) -> None:
@@ -187,10 +190,14 @@ class MoleculeClassifier(Classifier, _Molecules):
         descriptors: also read RDKit's 2D descriptors at the readout.
         ensemble: number of models whose probabilities are averaged.
         seed: of weights, order and the molecules held out. Equal seeds give equal models.
+        class_weight: how much each class counts in the loss: ``balanced``, a weight by label, or None for all alike.
 
     ``fit(smiles, y, groups=...)`` keeps molecules of one group (a scaffold, a batch) together when it holds some out;
-    ``sample_weight`` says how much each molecule counts, ``class_weight`` how much each class: ``balanced``, as without it, or a
-    weight by label.
+    ``sample_weight`` says how much each molecule counts.
+
+    ``predict_proba`` is calibrated where the model has a calibration, which ``graphattn train`` fits and ``fit`` does not; it is
+    then the column ``calibrated_...`` of ``graphattn predict``. ``predict`` gives the likeliest class by it; the command line's
+    ``predicted_...`` follows the model's threshold instead.
 
     Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``, a ``FittedModel``.
     ``load`` also reads a folder made by ``graphattn train``.
@@ -201,12 +208,27 @@ class MoleculeClassifier(Classifier, _Molecules):
     (1, 2)
     """
 
+    def __init__(
+        self,
+        channels: int = _ARCHITECTURE.channels,
+        layers: int = _ARCHITECTURE.layers,
+        dropout: float = _ARCHITECTURE.dropout,
+        epochs: int = _RECIPE.epochs,
+        learning_rate: float = _RECIPE.learning_rate,
+        descriptors: bool = True,
+        ensemble: int = _RECIPE.members,
+        seed: int = _RECIPE.seed,
+        class_weight: ClassWeight = "balanced",
+    ) -> None:
+        super().__init__(channels, layers, dropout, epochs, learning_rate, descriptors, ensemble, seed)
+        self.class_weight = class_weight
+
 
 @final
 class MoleculeRegressor(Regressor, _Molecules):
     """Graph transformer that predicts a number, or several, from a molecule's SMILES; NaN is a missing one of several.
 
-    The arguments are those of :class:`MoleculeClassifier`. After ``fit``: ``model_``, a ``FittedModel``.
+    The arguments are those of :class:`MoleculeClassifier` but for ``class_weight``. After ``fit``: ``model_``, a ``FittedModel``.
 
     >>> model = MoleculeRegressor(channels=16, layers=1, epochs=2, descriptors=False)
     >>> model.fit(["C", "CC", "CCC", "CCCC"], [1.0, 2.0, 3.0, 4.0]).predict(["CCCCC"]).shape

@@ -44,7 +44,7 @@ class Attribution:
         edges: of each edge, ``[E]``, if the method has them.
         groups: of each group of nodes that was given, ``[G]``, if any were.
         target: name of what is predicted, such as a class.
-        prediction: the number that is explained: a probability, a value, or an output of a network.
+        prediction: the number that is explained: a probability, a value, or an output of a network; never calibrated.
         method: its name.
         agreement: of the members of an ensemble; 1 everywhere for a single network.
     """

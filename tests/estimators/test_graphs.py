@@ -142,13 +142,13 @@ def test_equal_seeds_give_equal_models_and_the_callers_numbers_are_left_alone(cl
 
 def test_parameters_and_clone():
     model = GraphClassifier(**SMALL)
-    assert model.get_params() == {**SMALL, "dropout": 0.0, "seed": 0}
+    assert model.get_params() == {**SMALL, "dropout": 0.0, "seed": 0, "class_weight": None}
     twin = clone(model.set_params(layers=2))
     assert twin.layers == 2
     assert not hasattr(twin, "model_")
     assert is_classifier(model)
     assert is_regressor(GraphRegressor())
-    assert GraphRegressor().get_params() == GraphClassifier().get_params()
+    assert {**GraphRegressor().get_params(), "class_weight": None} == GraphClassifier().get_params()
 
 
 def test_cross_validation_and_search():

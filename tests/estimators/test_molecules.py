@@ -92,7 +92,7 @@ def test_ensemble_has_that_many_members():
 
 def test_parameters_and_clone():
     model = MoleculeClassifier(**SMALL)
-    assert model.get_params() == {**SMALL, "ensemble": 1, "seed": 0}
+    assert model.get_params() == {**SMALL, "ensemble": 1, "seed": 0, "class_weight": "balanced"}
     copy = clone(model.set_params(layers=2))
     assert copy.layers == 2
     assert not hasattr(copy, "model_")
@@ -101,7 +101,7 @@ def test_parameters_and_clone():
 
 
 def test_both_estimators_take_the_same_arguments():
-    assert MoleculeRegressor().get_params() == MoleculeClassifier().get_params()
+    assert {**MoleculeRegressor().get_params(), "class_weight": "balanced"} == MoleculeClassifier().get_params()
 
 
 def test_cross_validation_and_search():

@@ -10,8 +10,6 @@ from sklearn.utils.estimator_checks import check_estimator
 from torch_geometric.data import Data
 
 from graphattn.estimators import GraphClassifier, GraphRegressor
-from graphattn.estimators.graphs import _Graphs
-from graphattn.estimators.kinds import Classifier, Regressor
 
 EXPECTED = {
     "check_fit1d": "the rows here are graphs of a node, and one number is a graph of a node with one feature",
@@ -20,7 +18,7 @@ EXPECTED = {
 }
 
 
-class Rows(_Graphs):
+class Rows:
     """Rows of numbers as graphs of one node."""
 
     def _listed(self, given):
@@ -36,11 +34,11 @@ class Rows(_Graphs):
         return tags
 
 
-class RowClassifier(Classifier, Rows):
+class RowClassifier(Rows, GraphClassifier):
     pass
 
 
-class RowRegressor(Regressor, Rows):
+class RowRegressor(Rows, GraphRegressor):
     pass
 
 

@@ -1,11 +1,13 @@
 """Weights of samples and of classes, in fits, in scorers and through scikit-learn's routing of metadata."""
 
+import json
 import re
 
 import numpy as np
 import pytest
 import torch
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch_geometric.data import Data
 
@@ -35,20 +37,42 @@ NETWORKS = {
     ("model", "X"), [(MoleculeClassifier(**MOLECULES), SMILES), (GraphClassifier(**NETWORKS), GRAPHS)]
 )
 def test_weights_change_what_is_learned(model, X):
-    plain, even, heavy, by_class = (
-        model.fit(X, LABELS, **more).predict_proba(X)
-        for more in (
-            {},
-            {"sample_weight": np.full(16, 2.0)},
-            {"sample_weight": [9.0, 1.0] * 8},
-            {"class_weight": {"o": 9.0, "n": 1.0}},
-        )
+    plain, even, heavy = (
+        model.fit(X, LABELS, sample_weight=weight).predict_proba(X)
+        for weight in (None, np.full(16, 2.0), [9.0, 1.0] * 8)
+    )
+    by_class, balanced, alike = (
+        clone(model).set_params(class_weight=weight).fit(X, LABELS).predict_proba(X)
+        for weight in ({"o": 9.0, "n": 1.0}, "balanced", None)
     )
     np.testing.assert_allclose(plain, even, atol=1e-4)
     assert heavy[:, 1].mean() > plain[:, 1].mean() + 0.01
     np.testing.assert_allclose(by_class, heavy, atol=1e-4)
-    balanced = model.fit(X, LABELS, class_weight="balanced").predict_proba(X)
     np.testing.assert_allclose(balanced, plain, atol=1e-4)
+    np.testing.assert_allclose(alike, plain, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "X", "small"), [(MoleculeClassifier, SMILES, MOLECULES), (GraphClassifier, GRAPHS, NETWORKS)]
+)
+@pytest.mark.parametrize("weight", ["balanced", None, {"o": 3.0}])
+def test_weights_of_classes_are_saved(kind, X, small, weight, tmp_path):
+    model = kind(**{**small, "epochs": 1}, class_weight=weight).fit(X, LABELS)
+    again = kind.load(model.save(tmp_path))
+    assert again.class_weight == ({"n": 1.0, "o": 3.0} if isinstance(weight, dict) else weight)
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "class_weight": [1.0]}))
+    with pytest.raises(ValueError, match=r"is damaged: expected 'balanced', weights by label, .* got \[1.0\]"):
+        kind.load(tmp_path, trust=True)
+
+
+@pytest.mark.parametrize("weight", ["equal", 2.0, {"o": -1.0}, {"o": float("nan")}, {"o": "much"}])
+def test_weights_of_classes_that_do_not_fit_are_refused(weight):
+    told = f"expected 'balanced', weights by label, each 0 or more, or None as class_weight, got {weight!r}"
+    for kind, X in ((MoleculeClassifier, SMILES), (GraphClassifier, GRAPHS)):
+        with pytest.raises(ValueError, match=re.escape(told)):
+            kind(class_weight=weight).fit(X, LABELS)
 
 
 def test_weights_of_classes_replace_the_balance_of_molecule_models(monkeypatch):
@@ -61,7 +85,7 @@ def test_weights_of_classes_replace_the_balance_of_molecule_models(monkeypatch):
     )
     model = MoleculeClassifier(**{**MOLECULES, "epochs": 1})
     model.fit(SMILES, LABELS)
-    model.fit(SMILES, LABELS, class_weight=TWICE)
+    model.set_params(class_weight=TWICE).fit(SMILES, LABELS)
     assert balances == [1.0, 0.0]
     assert model.model_.recipe.balance == 0
 
@@ -81,8 +105,8 @@ def test_nodes_have_the_weight_of_their_graph_and_of_their_class():
     assert [weights.tolist() for weights in found.weights] == [[20.0, 2.0], [50.0]]
     assert [weights.tolist() for weights in found.of(np.array([1])).weights] == [[50.0]]
     graphs = [Data(x=torch.eye(3), edge_index=torch.tensor([[0, 1], [1, 2]])) for _ in range(3)]
-    model = GraphClassifier(**{**NETWORKS, "epochs": 1})
-    model.fit(graphs, [["a", None, "b"]] * 3, sample_weight=[1, 2, 3], class_weight={"a": 2.0, "b": 1.0})
+    model = GraphClassifier(**{**NETWORKS, "epochs": 1}, class_weight={"a": 2.0, "b": 1.0})
+    model.fit(graphs, [["a", None, "b"]] * 3, sample_weight=[1, 2, 3])
     assert model.predict_proba(graphs)[0].shape == (3, 2)
 
 

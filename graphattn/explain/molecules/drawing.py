@@ -174,6 +174,8 @@ def _legend(canvas: Any, explanation: Explanation, palette: Palette) -> None:
     _write(canvas, f"{shortened(explanation.meaning)} = {explanation.prediction:.3f}", middle, HEIGHT + 14, 18)
     _bar(canvas, palette, middle, HEIGHT + 34)
     lines = ["prediction minus prediction with the atom hidden" + ", or the bond cut" * palette.bonds]
+    if explanation.uncalibrated is not None:
+        lines = [f"{lines[0]}, not calibrated: of {explanation.uncalibrated:.3f}"]
     fragments = [part for part in explanation.parts if part.kind not in ("atom", "bond")]
     strongest = sorted(fragments, key=lambda part: -abs(part.contribution))[:3]
     named = ", ".join(f"{shortened(part.name, 22)} {part.contribution:+.2f}" for part in strongest)

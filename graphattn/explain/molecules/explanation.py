@@ -1,10 +1,11 @@
 """What atoms, bonds and fragments of a molecule contribute to a prediction.
 
-The contribution of a part is ``f(molecule) - f(molecule with the part hidden)``, with f the predicted probability, or the
-value of a regression; positive: the part raises it. Contributions need not add up to the prediction. A hidden atom keeps its
-place and is "unknown" in every feature, as in training. RDKit's descriptors, where the model reads them, know no unknown atoms:
-they are those of the molecule with carbon in its place, so that a contribution is what sets the atom apart from a carbon. A bond
-is hidden by cutting it, with hydrogens at both ends.
+The contribution of a part is ``f(molecule) - f(molecule with the part hidden)``, with f the probability that the network says,
+or the value of a regression; positive: the part raises it. This is not calibrated, as a calibration is of the mean of an
+ensemble, not of one member; the probability shown beside contributions is calibrated where the model has a calibration.
+Contributions need not add up to the prediction. A hidden atom keeps its place and is "unknown" in every feature, as in training.
+RDKit's descriptors, where the model reads them, know no unknown atoms: they are those of the molecule with carbon in its place,
+so that a contribution is what sets the atom apart from a carbon. A bond is hidden by cutting it, with hydrogens at both ends.
 """
 
 import math
@@ -21,7 +22,7 @@ from graphattn.data.tasks import Task
 from graphattn.explain.attribution import attribute
 from graphattn.explain.masking import Masking
 from graphattn.explain.molecules.fragments import fragments_of
-from graphattn.explain.molecules.subject import outputs_of, parse_in_order
+from graphattn.explain.molecules.subject import molecule_subject, outputs_of, parse_in_order
 from graphattn.training.molecules.saved import FittedModel
 
 WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
@@ -43,7 +44,8 @@ class MoleculePart(NamedTuple):
 class Explanation(NamedTuple):
     """Contributions of all parts of ``molecule`` to ``prediction``, which is ``meaning`` in words, by a model of so many members.
 
-    Atoms and bonds come in the order of the molecule.
+    Atoms and bonds come in the order of the molecule. A probability is calibrated where the model has a calibration;
+    contributions are then differences of ``uncalibrated``, which is what the network says.
     """
 
     molecule: Chem.Mol
@@ -52,6 +54,7 @@ class Explanation(NamedTuple):
     meaning: str
     notes: tuple[str, ...] = ()
     members: int = 1
+    uncalibrated: float | None = None
 
     @property
     def contributions(self) -> NDArray[np.float64]:
@@ -89,8 +92,11 @@ def explain(model: FittedModel, smiles: str | Chem.Mol, target: str | None = Non
     named += [(each.kind, each.name_in(molecule), each.atoms) for each in fragments]
     values, shares = (_in_order(molecule, each.nodes, each.edges, each.groups) for each in (found, found.agreement))
     parts = tuple(MoleculePart(*name, *numbers) for name, *numbers in zip(named, values, shares, strict=True))
-    meaning = meaning_of(model.task, found.target)
-    return Explanation(molecule, parts, found.prediction, meaning, tuple(_notes(model)), len(model.members))
+    meaning, notes, members = meaning_of(model.task, found.target), tuple(_notes(model)), len(model.members)
+    calibrated = _calibrated(model, molecule, found.target)
+    if calibrated is None:
+        return Explanation(molecule, parts, found.prediction, meaning, notes, members)
+    return Explanation(molecule, parts, calibrated, meaning, notes, members, found.prediction)
 
 
 def check_target(model: FittedModel, target: str | None) -> None:
@@ -119,6 +125,17 @@ def meaning_of(task: Task, output: str) -> str:
     if all(map(truth_of, task.classes)):
         return f"probability of {'' if truth_of(output) == '1' else 'not '}{task.names[0]}"
     return f"{task.names[0]}: probability of {output}"
+
+
+def _calibrated(model: FittedModel, molecule: Chem.Mol, output: str) -> float | None:
+    """The calibrated probability of a class or target; None where the model has no calibration of it."""
+    known, task = model.reliability, model.task
+    if known is None or task.kind == "regression":
+        return None
+    if known.calibrations[task.names.index(output) if task.kind == "multilabel" else 0] is None:
+        return None
+    graph = molecule_subject(model).read(molecule)
+    return float(model.probabilities([graph])[0, outputs_of(task).index(output)])
 
 
 def _in_order(molecule: Chem.Mol, nodes: Tensor, edges: Tensor | None, groups: Tensor | None) -> list[float]:

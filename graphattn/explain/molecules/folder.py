@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,20 @@ from graphattn.training.molecules.prediction import watching
 from graphattn.training.molecules.saved import FittedModel
 
 CONTRIBUTIONS, REJECTED, GRID = "contributions.csv", "rejected.csv", "grid"
-COLUMNS = ("molecule", "line", "smiles", "target", "prediction", "part", "name", "atoms", "contribution", "agreement")
+COLUMNS = (
+    "molecule",
+    "line",
+    "smiles",
+    "target",
+    "prediction",
+    "part",
+    "name",
+    "atoms",
+    "contribution",
+    "agreement",
+    "uncalibrated",
+)
+_OF_ALL = re.compile(rf"{GRID}(-\d+)?\.(svg|png)|{CONTRIBUTIONS}|{REJECTED}")
 PAGE, SHOWN = 24, 20
 Say = Callable[[Any], None]
 
@@ -94,7 +108,8 @@ def write_explanations(
     """Explain all molecules of a table that can be read, and say which rows are set aside; returns the drawings (SVG).
 
     The folder gets ``<name>.svg`` and ``<name>.png`` of each molecule, ``grid.svg`` and ``.png`` of 24 each,
-    ``contributions.csv`` with a line for each atom, bond and fragment, and ``rejected.csv`` where rows were set aside.
+    ``contributions.csv`` with a line for each atom, bond and fragment, and ``rejected.csv`` where rows were set aside. Grids and
+    tables that an earlier call left in the folder are removed; its drawings of molecules stay.
 
     Raises:
         ValueError: no row can be used; a target or column that is not there; if ``plan.strict``, a row that was set aside.
@@ -108,6 +123,9 @@ def write_explanations(
             f"none of the {len(table.frame):,} molecules can be explained; the first: {rejected[0].reason}"
         )
     folder.mkdir(parents=True, exist_ok=True)
+    for former in folder.iterdir():
+        if _OF_ALL.fullmatch(former.name):
+            former.unlink()
     if rejected:
         write_rejected(rejected, folder / REJECTED, plan.escape_formulas)
     palette = Palette(plan.bonds)
@@ -156,9 +174,10 @@ def _grids(done: Sequence[Explained], folder: Path, palette: Palette) -> list[Pa
 def _rows(each: Explained) -> Iterator[tuple[object, ...]]:
     """A line for each part; atoms are counted from 0 in the order of the SMILES."""
     meaning, prediction = each.explanation.meaning, f"{each.explanation.prediction:.6g}"
+    said = "" if each.explanation.uncalibrated is None else f"{each.explanation.uncalibrated:.6g}"
     for part in each.explanation.parts:
         numbers = " ".join(map(str, part.atoms)), f"{part.contribution:.6g}", f"{part.agreement:.3g}"
-        yield (each.name, each.line, each.text, meaning, prediction, part.kind, part.name, *numbers)
+        yield (each.name, each.line, each.text, meaning, prediction, part.kind, part.name, *numbers, said)
 
 
 def _tell(done: Sequence[Explained], drawings: Sequence[Path], pages: Sequence[Path], folder: Path, say: Say) -> None:

@@ -100,12 +100,18 @@ class FittedModel:
     def probabilities(self, graphs: list[Data]) -> NDArray[np.float64]:
         """Probability of every class of ``task.classes`` [N, K]; of both classes for a binary task.
 
+        Calibrated where the model has a calibration, as in the columns ``calibrated_...`` of ``graphattn predict``;
+        :meth:`predict` is what the network says.
+
         Raises:
             ValueError: a regression model; as :meth:`predict`.
         """
         if self.task.kind == "regression":
             raise ValueError("a regression has no classes: expected a classification task, got 'regression'")
         found = self.predict(graphs)
+        if self.reliability is not None:
+            calibrated = self.reliability.calibrated(self.task, found)
+            found = np.where(np.isnan(calibrated), found, calibrated)
         return np.hstack([1 - found, found]) if self.task.kind == "binary" else found
 
     def save(self, folder: str | Path) -> Path:

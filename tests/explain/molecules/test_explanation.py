@@ -4,6 +4,8 @@ import torch
 
 from graphattn.data.tasks import Task
 from graphattn.explain.molecules.explanation import atom_contributions, explain, meaning_of
+from graphattn.training.molecules.reliability.assessment import Reliability
+from graphattn.training.molecules.reliability.calibration import Calibration
 
 
 def test_contribution_is_the_change_when_an_atom_is_masked(model):
@@ -56,6 +58,23 @@ def test_classes_and_targets_are_named(model):
     value = explain(model("regression", classes=()), "OCO")
     assert (value.meaning, value.prediction) == ("y", 1.0)
     assert value.contributions == pytest.approx([1, 0, 1])
+
+
+def test_the_probability_is_calibrated_and_contributions_are_of_what_the_network_says(model):
+    plain, fitted = explain(model(), "COCO"), model()
+    assert plain.uncalibrated is None
+    doubled = Calibration(2.0, (0.0, 0.0))
+    fitted.reliability = Reliability((doubled,), 0.9, ((1.0, 1.0),), (0.5,))
+    for target, sign in (("yes", 2.0), ("no", -2.0)):
+        found = explain(fitted, "COCO", target)
+        assert found.uncalibrated == pytest.approx(1 / (1 + np.exp(-sign / 2)))
+        assert found.prediction == pytest.approx(1 / (1 + np.exp(-sign)))
+        assert found.contributions == pytest.approx(np.sign(sign) * plain.contributions)
+    several = model("multilabel", ("p", "q"), ("0", "1"))
+    several.reliability = Reliability((None, doubled), 0.9, ((1.0, 1.0),) * 2, (0.5, 0.5))
+    assert explain(several, "COCO", "p").uncalibrated is None
+    found = explain(several, "COCO", "q")
+    assert (found.prediction, found.uncalibrated) == pytest.approx((1 / (1 + np.exp(-4)), 1 / (1 + np.exp(-2))))
 
 
 def test_unknown_target_and_unreadable_smiles_are_refused(model):

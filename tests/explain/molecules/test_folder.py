@@ -8,6 +8,8 @@ from graphattn.data.molecules.chemistry import Chemistry
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.explain.molecules import folder
 from graphattn.explain.molecules.folder import ExplanationPlan, chemistry_of, table_of, write_explanations
+from graphattn.training.molecules.reliability.assessment import Reliability
+from graphattn.training.molecules.reliability.calibration import Calibration
 
 
 def table(smiles, names):
@@ -46,6 +48,30 @@ def test_numbers_have_a_line_for_each_part(model, tmp_path):
     assert (first["name"], first["atoms"], first["agreement"]) == ("O", "0", "1")
     assert float(first["contribution"]) == pytest.approx(0.5 - 1 / (1 + np.e), abs=1e-5)
     assert rows[3]["atoms"] == "0 1"
+
+
+def test_the_networks_own_probability_stands_beside_the_calibrated_one(model, tmp_path):
+    fitted = model()
+    fitted.reliability = Reliability((Calibration(2.0, (0.0, 0.0)),), 0.9, ((1.0, 1.0),), (0.5,))
+    (drawing,) = write_explanations(fitted, table(["OCO"], ["diol"]), tmp_path, print)
+    first = rows_of(tmp_path / "contributions.csv")[0]
+    assert (first["prediction"], first["uncalibrated"]) == ("0.880797", "0.731059")
+    assert float(first["contribution"]) == pytest.approx(0.731059 - 0.5, abs=1e-5)
+    write_explanations(model(), table(["OCO"], ["diol"]), tmp_path / "plain", print)
+    assert rows_of(tmp_path / "plain" / "contributions.csv")[0]["uncalibrated"] == ""
+    assert drawing.read_bytes() != (tmp_path / "plain" / drawing.name).read_bytes(), "the legend says which it is"
+
+
+def test_grids_and_tables_of_an_earlier_call_are_gone(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "PAGE", 2)
+    write_explanations(model(), table(["CCO", "CO", "O", "C1CC"], ["a", "b", "c", "bad"]), tmp_path, print)
+    (tmp_path / "grid-of-mine.svg").write_text("kept")
+    former = {"grid.svg", "grid.png", "grid-2.svg", "grid-2.png", "rejected.csv"}
+    assert former < {path.name for path in tmp_path.iterdir()}
+    write_explanations(model(), table(["CN"], ["d"]), tmp_path, print)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not former & names
+    assert {"a.svg", "d.svg", "contributions.csv", "grid-of-mine.svg"} <= names
 
 
 def test_one_molecule_that_fails_does_not_end_the_others(model, tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from torch import nn
 from graphattn.data.tasks import Task
 from graphattn.training.folder.build import build
 from graphattn.training.molecules.packed import Standardiser
+from graphattn.training.molecules.reliability.assessment import Reliability
+from graphattn.training.molecules.reliability.calibration import Calibration
 from graphattn.training.molecules.saved import FittedModel, load
 from graphattn.training.recipe import Architecture, MoleculeRecipe
 
@@ -66,6 +68,12 @@ def test_probabilities_have_a_column_per_class(make_model, make_graphs):
     assert found.shape == (4, 2)
     assert found.sum(1) == pytest.approx(1)
     assert found[:, 1] == pytest.approx(make_model().predict(graphs)[:, 0])
+    model = make_model()
+    model.reliability = Reliability((Calibration(2.0, (0.0, 1.0)),), 0.9, ((1.0, 1.0),), (0.5,))
+    assert np.allclose(model.probabilities(graphs), Calibration(2.0, (0.0, 1.0))(found))
+    assert np.array_equal(model.predict(graphs)[:, 0], found[:, 1]), "what the network says is as it was"
+    model.reliability = Reliability((None,), 0.9, ((1.0, 1.0),), (0.5,))
+    assert np.array_equal(model.probabilities(graphs), found)
     three = make_model(Task("multiclass", ("y",), ("a", "b", "c"))).probabilities(graphs)
     assert three.shape == (4, 3)
     assert three.sum(1) == pytest.approx(1)
