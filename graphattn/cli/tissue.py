@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -96,8 +96,19 @@ def train(
     ] = None,
     split: Annotated[str, typer.Option(help=SPLITS)] = "patients",
     model: Annotated[str, typer.Option(help=MODELS)] = "slide_graph",
+    layers: Annotated[int, typer.Option(help="Number of layers.")] = 2,
+    channels: Annotated[int, typer.Option(help="Channels of the layers, a multiple of 4.")] = 16,
+    loss: Annotated[
+        str,
+        typer.Option(help="cross_entropy (of values the squared error), ranking of two classes, or cox of survival."),
+    ] = "cross_entropy",
+    time: Annotated[str | None, typer.Option(help="With --loss cox: column of times.")] = None,
+    event: Annotated[
+        str | None, typer.Option(help="With --loss cox: column that says whether the event was seen.")
+    ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
+    ensemble: Annotated[int, typer.Option(help="Number of ensemble members; their predictions are averaged.")] = 1,
     accelerator: Accelerator = "auto",
     devices: Devices = "1",
     precision: Precision = "32-true",
@@ -123,13 +134,17 @@ def train(
     from graphattn.training.tissue import plan as planning
 
     rule, column = dividing.rule_of(split)
-    wanted = slides.labels_of(labels, target, group, column, task, positive, mixed_patients, label)
+    if label is not None and task != "nodes":
+        raise ValueError(f"--label {label} names what is learned of cells: expected --task nodes, got --task {task}")
+    cells, kind = (label or "cell_type", None) if task == "nodes" else (None, task)
+    survival = (time, event) if time and event else None
+    wanted = slides.Labels(labels, target, group, column, kind, positive, mixed_patients, cells, survival)
     recipe = planning.recipe(seed, epochs)
     plan = planning.TissuePlan(
         out,
         str(graphs),
         wanted,
-        model,
+        planning.TissueNetwork(model, layers, channels, ensemble, cast("planning.LossName", loss)),
         rule,
         divide_patients,
         recipe,

@@ -57,11 +57,8 @@ class _Graphs(Estimator):
 
     def _parameters(self) -> dict[str, Any]:
         own = isinstance(self._configuration(), NamedModel)
-        if own and (self.layers, self.dropout) != (2, 0.0):
-            given = f"layers={self.layers!r} and dropout={self.dropout!r}"
-            raise ValueError(
-                f"{self.layer} has its own layers and dropout: expected layers=2 and dropout=0.0, got {given}"
-            )
+        if own and self.dropout != 0.0:
+            raise ValueError(f"{self.layer} has its own dropout: expected dropout=0.0, got dropout={self.dropout!r}")
         return {
             "layer": self.layer,
             "topology": self.topology,
@@ -166,8 +163,8 @@ class _Graphs(Estimator):
         given, known = described.get("parameters"), set(cls().get_params()) - {"class_weight"}
         if not isinstance(given, dict) or set(given) != known:
             raise ValueError(f"{folder} is damaged: expected the parameters {', '.join(sorted(known))}, got {given!r}")
-        if classes and (not isinstance(described["classes"], list) or len(described["classes"]) != model.outputs):
-            raise ValueError(f"{folder} is damaged: expected {model.outputs} classes, got {described['classes']!r}")
+        if classes and (not isinstance(described["classes"], list) or len(described["classes"]) != model.columns):
+            raise ValueError(f"{folder} is damaged: expected {model.columns} classes, got {described['classes']!r}")
         estimator = cls(**given)
         estimator.model_ = model
         return estimator, described

@@ -214,16 +214,12 @@ def _fitted(model: FittedNetwork) -> Subject:
             del left["distance"]
         return prepared(left, [model.configuration])
 
-    def scaled(outputs: Tensor) -> Tensor:
-        mean, deviation = (torch.tensor(each, dtype=torch.float64) for each in model.scales["y"])
-        return outputs.double() * deviation + mean
-
     return Subject(
-        [model.network],
+        model.members,
         lambda graph: model.prepared(_checked(graph)),
         partial(masked, hidden=unknown, cut=cut),
         partial(_blank, hidden=unknown),
-        scaled=scaled if values else _probabilities,
+        scaled=model.answered,
         default=(lambda answer: 0) if values else likeliest,
     )
 

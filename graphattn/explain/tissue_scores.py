@@ -40,8 +40,8 @@ def cell_scores(model: TissueModelFolder, graph: Data, target: str | None = None
     """Scores of cells, whose mean is what the model says of the image, exactly; of models without, integrated gradients.
 
     Of two classes the mean is the log odds of the one that is explained, of more its logit above the mean of all logits, of a
-    value the value. Where a model has no scores of nodes, contributions add up to the probability less that of a graph whose
-    cells are all ordinary (:func:`~graphattn.explain.attribute`).
+    value the value; of an ensemble that of the members in the mean. Where a model has no scores of nodes, contributions add up
+    to the probability less that of a graph whose cells are all ordinary (:func:`~graphattn.explain.attribute`).
 
     Args:
         model: of :func:`~graphattn.training.tissue.prediction.open_model`.
@@ -52,7 +52,9 @@ def cell_scores(model: TissueModelFolder, graph: Data, target: str | None = None
     network, values = model.network, not model.task.classes
     try:
         with torch.inference_mode():
-            found = network.network.node_scores(network.prepared(graph)).double()  # pyright: ignore[reportCallIssue]
+            data = network.prepared(graph)
+            each = [member.node_scores(data).double() for member in network.members]  # pyright: ignore[reportCallIssue]
+            found = torch.stack(each).mean(dim=0)
     except (AttributeError, ValueError):
         given = attribute(network, graph, "integrated_gradients", target=output)
         what = f"value of {name}" if values else f"probability of {name}"
@@ -60,12 +62,16 @@ def cell_scores(model: TissueModelFolder, graph: Data, target: str | None = None
             given.nodes.numpy(), f"contribution to the {what}", float(given.nodes.sum()), "sum of contributions"
         )
     if values:
-        mean, deviation = network.scales["y"]
-        return _mean_of(found[:, 0] * deviation[0] + mean[0], name, f"value of {name}")
+        return _mean_of(network.answered(found)[:, 0], name, f"value of {name}")
+    of = "" if len(network.members) == 1 else "mean over members of the "
+    if "score" in network.scales:
+        mean, deviation = (each[0] for each in network.scales["score"])
+        sign = 1 if output == 1 else -1
+        return _mean_of(sign * (found[:, 0] - mean) / deviation, f"score of {name}", f"{of}log odds of {name}")
     if found.size(1) == 2:
-        return _mean_of(found[:, output] - found[:, 1 - output], f"score of {name}", f"log odds of {name}")
+        return _mean_of(found[:, output] - found[:, 1 - output], f"score of {name}", f"{of}log odds of {name}")
     above = found[:, output] - found.mean(dim=1)
-    return _mean_of(above, f"score of {name}", f"logit of {name} above the mean of all")
+    return _mean_of(above, f"score of {name}", f"{of}logit of {name} above the mean of all")
 
 
 def _mean_of(scores: torch.Tensor, name: str, says: str) -> CellScores:

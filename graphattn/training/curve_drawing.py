@@ -34,14 +34,15 @@ def draw_curves(curves: Curves, axes: Axes, names: Sequence[str] = ("loss", "val
     axes.legend(fontsize=8)
 
 
-def draw_losses(curves: Curves, path: Path) -> None:
-    """The training loss and the validation loss, as a file."""
+def draw_losses(members: Sequence[Curves], path: Path) -> None:
+    """The training loss and the validation loss of every member of an ensemble, a row each, as a file."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 2.6), layout="constrained")
-    names = [name for name in ("loss", "val_loss") if curves.epochs and name in curves.epochs[0]]
-    draw_curves(curves, figure.subplots(), names)
+    figure = Figure(figsize=(5, 2.6 * len(members)), layout="constrained")
+    for curves, axes in zip(members, figure.subplots(len(members), squeeze=False)[:, 0], strict=True):
+        names = [name for name in ("loss", "val_loss") if curves.epochs and name in curves.epochs[0]]
+        draw_curves(curves, axes, names)
     with rc_context({"svg.hashsalt": "graphattn"}):  # the same file for the same curves
         figure.savefig(path, metadata={"Date": None})
 

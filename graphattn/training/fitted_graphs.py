@@ -17,6 +17,7 @@ from torch_geometric.loader import DataLoader
 
 from graphattn import files
 from graphattn.data.graphs import Form, plain
+from graphattn.data.wording import listed
 from graphattn.environment import versions
 from graphattn.models.by_name.features import FeatureColumns, Features
 from graphattn.models.by_name.network import Level, Size
@@ -74,9 +75,11 @@ class FittedNetwork:
         configuration, size: the layer and topology, or the whole model, and how large.
         form: what its graphs consist of.
         inputs: what the network knows of them: how many columns and categories they have.
-        scales: of ``y`` where that is a value, by name; the network knows those of its inputs.
+        scales: of ``y`` where that is a value, by name, or of the ``score`` whose logistic function is the probability of the
+            second of two classes; the network knows those of its inputs.
         outputs: classes or values.
         level: whether each graph or each node is answered.
+        others: further members of an ensemble, whose answers are averaged with those of the network.
     """
 
     network: nn.Module
@@ -87,6 +90,17 @@ class FittedNetwork:
     scales: dict[str, Scale]
     outputs: int
     level: Level = "graph"
+    others: tuple[nn.Module, ...] = ()
+
+    @property
+    def members(self) -> tuple[nn.Module, ...]:
+        """All networks, one or those of an ensemble."""
+        return (self.network, *self.others)
+
+    @property
+    def columns(self) -> int:
+        """Of its answers: the outputs of the network, of a score the probabilities of both classes."""
+        return 2 if "score" in self.scales else self.outputs
 
     @classmethod
     def learned(
@@ -114,14 +128,14 @@ class FittedNetwork:
         every = torch.cat(list(y))
         values = every.is_floating_point()
         copies = [plain(graph, form, configuration.reads) for graph in graphs]
-        scales = {"y": Scale.of(every)} if values else {}
+        scales = given.scales if given.scales is not None else {"y": Scale.of(every)} if values else {}
         inputs = read_inputs(configuration, copies)
         outputs = given.outputs or (every.size(1) if values else int(every.max()) + 1)
         model = network(configuration, size, inputs, outputs, given.level, seed=given.recipe.seed)
         fitted = cls(model, configuration, size, form, inputs, scales, outputs, given.level)
         asked = [prepared(graph, [configuration]) for graph in copies]
         for data, answer in zip(asked, y, strict=True):
-            data.y = scales["y"].scaled(answer) if values else answer
+            data.y = scales["y"].scaled(answer) if values and given.scales is None else answer
         for data, weight in zip(asked, given.weights or (), strict=given.weights is not None):
             data.weight = weight
         train, validation = ([asked[i] for i in part] for part in (given.train, given.validation))
@@ -139,13 +153,26 @@ class FittedNetwork:
     @torch.inference_mode()
     def __call__(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
         """Probabilities ``[N, classes]``, or values ``[N, T]``, of each graph or of all nodes one graph behind the other."""
+        return self.each(graphs, batch_size).mean(0)
+
+    @torch.inference_mode()
+    def each(self, graphs: Sequence[Data], batch_size: int = 256) -> NDArray[np.float64]:
+        """The answers of every member, ``[members, N, columns]``."""
         batches = DataLoader([self.prepared(graph) for graph in graphs], batch_size=batch_size)
-        found = [self.network(batch).double() for batch in batches]
-        said = torch.cat(found) if found else torch.zeros(0, self.outputs, dtype=torch.float64)
-        if "y" not in self.scales:
-            return said.softmax(1).numpy()
-        mean, deviation = self.scales["y"]
-        return said.numpy() * np.array(deviation) + np.array(mean)
+        found = [torch.stack([member(batch).double() for member in self.members]) for batch in batches]
+        empty = torch.zeros(len(self.members), 0, self.outputs, dtype=torch.float64)
+        return self.answered(torch.cat(found, dim=1) if found else empty).numpy()
+
+    def answered(self, outputs: Tensor) -> Tensor:
+        """What outputs ``[..., outputs]`` mean: probabilities or values ``[..., columns]``."""
+        if not self.scales:
+            return outputs.double().softmax(-1)
+        name, scale = next(iter(self.scales.items()))
+        mean, deviation = (torch.tensor(each, dtype=torch.float64) for each in scale)
+        if name == "y":
+            return outputs.double() * deviation + mean
+        positive = ((outputs.double() - mean) / deviation).sigmoid()
+        return torch.cat([1 - positive, positive], dim=-1)
 
     def save(self, folder: str | Path, more: Mapping[str, Any]) -> Path:
         """Writes a model folder with ``more`` in its description."""
@@ -162,7 +189,7 @@ class FittedNetwork:
             "level": self.level,
             **more,
         }
-        return write_folder(folder, described, [self.network], graph_card(described))
+        return write_folder(folder, described, self.members, graph_card(described))
 
     @classmethod
     def load(cls, folder: str | Path, trust: bool = False) -> tuple[FittedNetwork, dict[str, Any]]:
@@ -180,9 +207,9 @@ class FittedNetwork:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
             path = folder / description_of(folder, "graphs")
             raise ValueError(f"{path} is damaged: {type(error).__name__} {error}") from error
-        (path,) = weight_files({"weights": ["model.safetensors"], **described}, folder)[:1]
-        weights = renamed(read_weights(path), BY_NAME)
-        return dataclasses.replace(empty, network=filled(empty.build, weights, path)), described
+        paths = weight_files({"weights": ["model.safetensors"], **described}, folder)
+        first, *others = (filled(empty.build, renamed(read_weights(path), BY_NAME), path) for path in paths)
+        return dataclasses.replace(empty, network=first, others=tuple(others)), described
 
     def build(self) -> nn.Module:
         """A network like this one, with fresh weights."""
@@ -192,7 +219,7 @@ class FittedNetwork:
 class Training(NamedTuple):
     """How a network is trained: positions of the graphs to learn from and to choose the epoch by, the recipe and the loss,
     whether each graph or each node has an answer; how many classes or values, if not those of the answers; weights of these, if
-    any; and where, as
+    any; scales of the outputs in place of those of the answers, which are then learned as they are; and where, as
     :func:`~graphattn.training.fitting.fit` takes it.
     """
 
@@ -203,6 +230,7 @@ class Training(NamedTuple):
     level: Level = "graph"
     outputs: int | None = None
     weights: Sequence[Tensor] | None = None
+    scales: dict[str, Scale] | None = None
     hardware: Hardware | None = None
     folder: Path | None = None
     resume: bool = False
@@ -224,6 +252,8 @@ def _described(described: Mapping[str, Any]) -> FittedNetwork:
     configuration = architecture(*described["cell"])
     inputs = _inputs(described, configuration)
     scales = {name: Scale(*each) for name, each in described["scales"].items()}
+    if len(scales) > 1 or set(scales) - {"y", "score"}:
+        raise ValueError(f"expected a scale of y or of a score, or none, got {listed(scales)}")
     for scale in scales.values():
         mean, deviation = torch.tensor(scale.mean), torch.tensor(scale.deviation)
         finite = bool((mean.isfinite() & deviation.isfinite() & (deviation > 0)).all())

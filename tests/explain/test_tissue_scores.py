@@ -16,7 +16,7 @@ from graphattn.data import load_graphs, save_graphs, tissue
 from graphattn.explain.tissue_scores import cell_scores
 from graphattn.training.recipe import Recipe
 from graphattn.training.tissue.answering import predictions
-from graphattn.training.tissue.plan import TissuePlan
+from graphattn.training.tissue.plan import TissueNetwork, TissuePlan
 from graphattn.training.tissue.prediction import open_model, read_for
 from graphattn.training.tissue.slides import Labels
 from graphattn.training.tissue.workflow import train
@@ -51,7 +51,11 @@ def trained(folder, model, classes=2, kind=None):
     for k, graph in enumerate(graphs if kind else ()):
         graph.y, graph.class_names = torch.tensor([0.5 * k]), None
     plan = TissuePlan(
-        folder, labels=Labels(kind=kind), model=model, recipe=Recipe(epochs=2, batch_size=16), compare=False
+        folder,
+        labels=Labels(kind=kind),
+        network=TissueNetwork(model),
+        recipe=Recipe(epochs=2, batch_size=16),
+        compare=False,
     )
     train(graphs, plan, lambda said: None, verbose=False)
     return open_model(folder, False, print), graphs

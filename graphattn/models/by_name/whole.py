@@ -78,7 +78,7 @@ def network(
 
     Args:
         architecture: of :func:`architecture`.
-        size: how large; of whole models the width.
+        size: how large; of whole models the width and the depth.
         inputs: of :func:`read_inputs`.
         outputs, level, seed: as in :func:`~graphattn.models.by_name.network.named_network`.
 
@@ -91,7 +91,7 @@ def network(
         return named_network(Configuration(*architecture), size, inputs, outputs, level, seed)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        return TISSUE_MODELS[architecture.layer](inputs, outputs, level, size.width)
+        return TISSUE_MODELS[architecture.layer](inputs, outputs, level, size.width, size.depth)
 
 
 def prepared(data: Data, architectures: Iterable[Architecture], seed: Sequence[int] = (0,)) -> Data:

@@ -53,23 +53,30 @@ class TissueInputs(NamedTuple):
         return cls(features, tuple(known.tolist()), max(graph.num_nodes or 0 for graph in graphs))
 
 
-TissueModel = Callable[[TissueInputs, int, Level, int], nn.Module]
-"""``(inputs, outputs, level, channels) ->`` a model that gives ``[B, outputs]``, or ``[N, outputs]`` at the level of nodes."""
+TissueModel = Callable[[TissueInputs, int, Level, int, int], nn.Module]
+"""``(inputs, outputs, level, channels, layers) ->`` a model that gives ``[B, outputs]``, or ``[N, outputs]`` at the level of
+nodes.
+"""
 
 
-def slide_graph(inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16) -> SlideGraph:
-    """:class:`SlideGraph` with two edge convolutions.
+def slide_graph(
+    inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16, layers: int = 2
+) -> SlideGraph:
+    """:class:`SlideGraph` whose last edge convolution has half the channels of the others.
 
     >>> graph = Data(x=torch.randn(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]))
     >>> slide_graph(TissueInputs.of([graph]), outputs=2, level="node").eval()(graph).shape
     torch.Size([3, 2])
     """
     embedding = NodeEncoder(inputs.features, channels)
-    return SlideGraph(embedding, outputs, (channels, channels // 2), readout=_read(level, MeanOfNodes))
+    widths = (*[channels] * (layers - 1), channels // 2)
+    return SlideGraph(embedding, outputs, widths, readout=_read(level, MeanOfNodes))
 
 
-def gland_graph(inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16) -> nn.Module:
-    """:func:`GlandGraph` with two layers and the features of edges.
+def gland_graph(
+    inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16, layers: int = 2
+) -> nn.Module:
+    """:func:`GlandGraph` with the features of edges.
 
     >>> graph = Data(x=torch.randn(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]))
     >>> gland_graph(TissueInputs.of([graph]), outputs=2)(graph).shape
@@ -77,13 +84,14 @@ def gland_graph(inputs: TissueInputs, outputs: int, level: Level = "graph", chan
     """
     embedding, edges = NodeEncoder(inputs.features, channels), _edges(inputs)
     readout = _read(level, GatedAttention)
-    return GlandGraph(
-        embedding, outputs, torch.tensor(inputs.degrees, device="cpu"), edges=edges, dropout=0.1, readout=readout
-    )
+    degrees = torch.tensor(inputs.degrees, device="cpu")
+    return GlandGraph(embedding, outputs, degrees, layers, edges, dropout=0.1, readout=readout)
 
 
-def tissue_transformer(inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16) -> nn.Module:
-    """:func:`TissueTransformer` with two blocks of four heads; attention to all is linear where graphs are large.
+def tissue_transformer(
+    inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16, layers: int = 2
+) -> nn.Module:
+    """:func:`TissueTransformer` with blocks of four heads; attention to all is linear where graphs are large.
 
     >>> graph = Data(x=torch.randn(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]))
     >>> tissue_transformer(TissueInputs.of([graph]), outputs=2)(graph).shape
@@ -92,11 +100,13 @@ def tissue_transformer(inputs: TissueInputs, outputs: int, level: Level = "graph
     embedding, edges = NodeEncoder(inputs.features, channels), _edges(inputs)
     attention = LinearAttention if inputs.largest > LARGE else SelfAttention
     readout = _read(level, MeanOfNodes)
-    return TissueTransformer(embedding, outputs, edges=edges, dropout=0.1, attention=attention, readout=readout)
+    return TissueTransformer(embedding, outputs, 4, layers, edges, 0.1, attention, readout)
 
 
-def attention_mil(inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16) -> nn.Module:
-    """:func:`AttentionMIL`, which has no edges.
+def attention_mil(
+    inputs: TissueInputs, outputs: int, level: Level = "graph", channels: int = 16, layers: int = 2
+) -> nn.Module:
+    """:func:`AttentionMIL`, which has no edges, and so no layers of them.
 
     >>> graph = Data(x=torch.randn(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]))
     >>> attention_mil(TissueInputs.of([graph]), outputs=2)(graph).shape

@@ -65,7 +65,8 @@ def graph_card(described: Mapping[str, Any]) -> str:
         *_curves(described),
         "## How it was made",
         "",
-        f"- Network: {layer} on {topology}, {_pairs(described['size'])}.",
+        f"- Network: {_ensemble(described)}{layer} on {topology}, {_pairs(described['size'])}.",
+        *([f"- Loss: {described['loss']}{_survival(described)}."] if "loss" in described else []),
         f"- Parameters of the estimator: {_pairs(described.get('parameters', {}))}.",
         *_data(described),
         *_tissue(described),
@@ -135,6 +136,16 @@ def card_of(folder: Path) -> str:
         return _CARDS[kind](described)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
+
+
+def _ensemble(described: Mapping[str, Any]) -> str:
+    number = len(described.get("training", ()))
+    return f"ensemble of {number} members, each " if number > 1 else ""
+
+
+def _survival(described: Mapping[str, Any]) -> str:
+    columns = described.get("survival")
+    return f" of the columns {columns[0]} and {columns[1]}; a higher risk is an earlier event" if columns else ""
 
 
 def _tissue(described: Mapping[str, Any]) -> list[str]:

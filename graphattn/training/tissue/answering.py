@@ -21,13 +21,18 @@ MOST_CELLS = 20_000
 
 def predictions(model: FittedNetwork, graphs: Sequence[Data]) -> Floats:
     """Probabilities ``[N, K]``, of two classes that of the second ``[N, 1]``, or values ``[N, 1]``, of images that fit."""
+    return member_predictions(model, graphs).mean(0)
+
+
+def member_predictions(model: FittedNetwork, graphs: Sequence[Data]) -> Floats:
+    """What each member of an ensemble says of images, ``[members, N, outputs]``."""
     largest = max((graph.num_nodes or 0 for graph in graphs), default=1)
-    return _of_task(model, model(graphs, batch_size=max(1, min(64, MOST_NODES // max(1, largest)))))
+    return _of_task(model, model.each(graphs, batch_size=max(1, min(64, MOST_NODES // max(1, largest)))))
 
 
 def cell_predictions(model: FittedNetwork, graph: Data) -> Floats:
     """Probabilities of the cells of an image, ``[n, K]``, or of two classes that of the second, ``[n, 1]``."""
-    found = np.empty((graph.num_nodes or 0, model.outputs))
+    found = np.empty((graph.num_nodes or 0, model.columns))
     for part in parts(graph, model.size.depth):
         said = model([part])
         if "own" in part:
@@ -47,4 +52,4 @@ def parts(graph: Data, hops: int) -> Iterator[Data]:
 
 
 def _of_task(model: FittedNetwork, found: Floats) -> Floats:
-    return found[:, 1:] if "y" not in model.scales and found.shape[1] == 2 else found
+    return found[..., 1:] if "y" not in model.scales and found.shape[-1] == 2 else found

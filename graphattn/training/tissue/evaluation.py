@@ -20,6 +20,7 @@ from graphattn.training.tissue.comparing import Judge, judge_of
 from graphattn.training.tissue.labelled_cells import class_of_texts, judge_of_cells, known_of, texts_of
 from graphattn.training.tissue.prediction import TissueModelFolder, answers, read_for
 from graphattn.training.tissue.slides import Labels, label_frame, labelled, tell_set_aside, with_patients
+from graphattn.training.tissue.survival import concordance_of, read_survival
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +62,8 @@ def evaluate(
     """
     if model.network.level == "node":
         return _of_cells(model, graphs, labels, source, say, strict)
+    if isinstance(survival := model.described.get("survival"), list):
+        return _of_survival(model, graphs, dataclasses.replace(labels, survival=tuple(survival)), source, say, strict)
     name = model.task.names[0]
     if labels.table is not None and labels.target is None and name in read_records(labels.table).columns:
         labels = dataclasses.replace(labels, target=name)
@@ -77,7 +80,22 @@ def evaluate(
     truth = y[kept][read.positions].astype(float)
     patients = np.array([str(graph.get("patient") or graph["image"]) for graph in chosen])
     new = _unseen(model, chosen, say)
-    return _grouped(model, judge_of(model.task), predicted, truth, patients, new)
+    return _grouped(model, judge_of(model.task), predicted.mean(0), truth, patients, new)
+
+
+def _of_survival(
+    model: TissueModelFolder, graphs: Sequence[Data], labels: Labels, source: str, say: Say, strict: bool
+) -> dict[str, dict[str, Figure]]:
+    """Concordance on images with times and events."""
+    found = read_survival(graphs, labels, source, say)
+    by_name = {str(graph["image"]): graph for graph in graphs}
+    chosen = [by_name[str(graph["image"])] for graph in found.graphs]
+    read, predicted = answers(model, read_for(model, chosen, source, say), source)
+    tell_set_aside([*found.set_aside, *read.refused.values()], say, strict)
+    kept = [found.graphs[position] for position in read.positions]
+    patients = np.array([found.patients[position] for position in read.positions])
+    new = _unseen(model, kept, say)
+    return _grouped(model, concordance_of, predicted.mean(0), found.y[read.positions], patients, new)
 
 
 def _of_cells(

@@ -29,7 +29,7 @@ from graphattn.training.tissue.answering import cell_predictions, parts
 from graphattn.training.tissue.baselines import baselines
 from graphattn.training.tissue.comparing import Judge
 from graphattn.training.tissue.inputs import TissueForm
-from graphattn.training.tissue.slides import Labels, with_patients
+from graphattn.training.tissue.slides import Labels, usable_graphs, with_patients
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -171,18 +171,7 @@ def read_cells(graphs: Sequence[Data], labels: Labels, source: str, say: Say) ->
             f"no cell has a {name!r} to learn; cells have {listed(known_of(held[0]), most=10) or 'nothing'}"
         )
     form = TissueForm.of(with_label, without_types=name == "cell_type").without(name)
-    usable = list[Data]()
-    for graph in with_label:
-        if why := form.misfit(graph):
-            set_aside.append(SetAside(source, f"image {graph['image']!r}", why))
-        else:
-            usable.append(graph)
-    if not usable:
-        raise ValueError(f"no image can be used: {'; '.join(map(str, set_aside[:5]))}")
-    if all(graph.edge_index is None for graph in usable):
-        raise ValueError(
-            f"the graphs in {source} have no edges: join neighbours with graphattn tissue graph --builder knn:8"
-        )
+    usable = usable_graphs(with_label, form, source, set_aside)
     task, classes = _classes([texts_of(graph, name) or [] for graph in usable], name, say)
     if not form.features and not form.types:
         say(f"cells have no measurements and no types beside {name!r}: networks read who neighbours whom alone")

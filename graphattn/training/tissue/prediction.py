@@ -17,7 +17,7 @@ from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.folder.weights import other_versions
 from graphattn.training.molecules.reliability.columns import prediction_columns
 from graphattn.training.telling import Say
-from graphattn.training.tissue.answering import predictions
+from graphattn.training.tissue.answering import member_predictions
 from graphattn.training.tissue.inputs import TissueForm
 
 Floats = NDArray[np.float64]
@@ -56,9 +56,9 @@ def open_model(folder: str | Path, trust: bool, say: Say) -> TissueModelFolder:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{Path(folder) / 'model.json'} is damaged: {type(error).__name__} {error}") from error
     expected = max(1, len(task.classes))
-    if network.outputs != expected:
+    if network.columns != expected:
         raise ValueError(
-            f"{Path(folder) / 'model.json'} is damaged: expected {expected} outputs for {task}, got {network.outputs}"
+            f"{Path(folder) / 'model.json'} is damaged: expected {expected} outputs for {task}, got {network.columns}"
         )
     return TissueModelFolder(network, task, form, described)
 
@@ -86,15 +86,16 @@ def read_for(model: TissueModelFolder, graphs: Sequence[Data], source: str, say:
 
 
 def answers(model: TissueModelFolder, read: ReadImages, source: str) -> tuple[ReadImages, Floats]:
-    """What the model says of images, ``[N, outputs]``; those of which it says no finite number are refused as well.
+    """What the members of a model say of images, ``[members, N, outputs]``; images of which they say no finite number are
+    refused as well.
 
     Raises:
         ValueError: it says none of any image.
     """
     if model.network.level != "graph":
         raise ValueError("the model names cells and no images: expected one of images")
-    found = predictions(model.network, read.graphs)
-    known = np.isfinite(found.sum(1))
+    found = member_predictions(model.network, read.graphs)
+    known = np.isfinite(found.sum((0, 2)))
     why = "no prediction: the output of the model is not a finite number"
     without = {
         position: SetAside(source, f"image {graph['image']!r}", why)
@@ -105,7 +106,9 @@ def answers(model: TissueModelFolder, read: ReadImages, source: str) -> tuple[Re
         raise ValueError(f"no image can be predicted: {'; '.join(map(str, list(without.values())[:5]))}")
     rows = np.flatnonzero(known).tolist()
     refused = dict(sorted((read.refused | without).items()))
-    return ReadImages([read.graphs[row] for row in rows], [read.positions[row] for row in rows], refused), found[known]
+    return ReadImages([read.graphs[row] for row in rows], [read.positions[row] for row in rows], refused), found[
+        :, known
+    ]
 
 
 def write_predictions(
@@ -116,7 +119,7 @@ def write_predictions(
     ``predicted_<label>`` is the class or value, ``probability_<class>`` the probabilities; they are empty for images that were
     refused, whose reason stands in ``rejected``. ``read`` and ``found`` are those of :func:`answers`.
     """
-    columns = prediction_columns(model.task, None, found[None], ())
+    columns = prediction_columns(model.task, None, found, ())
     places = {position: at for at, position in enumerate(read.positions)}
     rows = []
     for position, graph in enumerate(graphs):

@@ -51,6 +51,7 @@ class Labels:
         positive: label of the positive class.
         mixed_patients: whether a patient's images may have different labels.
         cells: what is learned of each cell and not of images: ``cell_type``, a measurement, or a column that was kept.
+        survival: columns of the table: the time, and whether the event was seen then.
     """
 
     table: Path | None = None
@@ -61,6 +62,7 @@ class Labels:
     positive: str | None = None
     mixed_patients: bool = False
     cells: str | None = None
+    survival: tuple[str, str] | None = None
 
 
 @final
@@ -135,33 +137,6 @@ class Slides:
         return base_rates(self.task, truth)
 
 
-def labels_of(
-    table: Path | None,
-    target: str | None,
-    group: str | None,
-    split: str | None,
-    task: str | None,
-    positive: str | None,
-    mixed_patients: bool,
-    cells: str | None,
-) -> Labels:
-    """Labels as options of the command line name them, where the task ``nodes`` is that of cells.
-
-    Raises:
-        ValueError: what is learned of cells, and another task.
-
-    >>> labels_of(None, None, None, None, "nodes", None, False, None).cells
-    'cell_type'
-    """
-    if cells is not None and task != "nodes":
-        raise ValueError(f"--label {cells} names what is learned of cells: expected --task nodes, got --task {task}")
-    nodes = task == "nodes"
-    kind = None if nodes else task
-    return Labels(
-        table, target, group, split, kind, positive, mixed_patients, (cells or "cell_type") if nodes else None
-    )
-
-
 def open_graphs(folder: str | Path, trust: bool = False) -> list[Data]:
     """The graphs in a folder that ``graphattn tissue graph`` or ``save_graphs`` wrote.
 
@@ -192,19 +167,8 @@ def read_slides(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -
         ValueError: no labels; labels that cannot be learned; no image that can be used.
     """
     found = labelled(graphs, labels, source, say)
-    form = TissueForm.of(found.graphs)
-    set_aside, usable = list(found.set_aside), list[Data]()
-    for graph in found.graphs:
-        if why := form.misfit(graph):
-            set_aside.append(SetAside(source, f"image {graph['image']!r}", why))
-        else:
-            usable.append(graph)
-    if not usable:
-        raise ValueError(f"no image can be used: {'; '.join(map(str, set_aside[:_MOST_SAID]))}")
-    if all(graph.edge_index is None for graph in usable):
-        raise ValueError(
-            f"the graphs in {source} have no edges: join neighbours with graphattn tissue graph --builder knn:8"
-        )
+    form, set_aside = TissueForm.of(found.graphs), list(found.set_aside)
+    usable = usable_graphs(found.graphs, form, source, set_aside)
     name = labels.target or "y"
     frame = label_frame(usable, name)
     try:
@@ -253,6 +217,27 @@ def labelled(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -> T
     return found
 
 
+def usable_graphs(graphs: Sequence[Data], form: TissueForm, source: str, set_aside: list[SetAside]) -> list[Data]:
+    """The graphs of a form; the others are set aside.
+
+    Raises:
+        ValueError: none is left, or none has edges.
+    """
+    usable = list[Data]()
+    for graph in graphs:
+        if why := form.misfit(graph):
+            set_aside.append(SetAside(source, f"image {graph['image']!r}", why))
+        else:
+            usable.append(graph)
+    if not usable:
+        raise ValueError(f"no image can be used: {'; '.join(map(str, set_aside[:_MOST_SAID]))}")
+    if all(graph.edge_index is None for graph in usable):
+        raise ValueError(
+            f"the graphs in {source} have no edges: join neighbours with graphattn tissue graph --builder knn:8"
+        )
+    return usable
+
+
 def label_frame(graphs: Sequence[Data], name: str) -> pd.DataFrame:
     """Labels of graphs as they were written, in a column of this name."""
     return pd.DataFrame({name: [_text(graph) for graph in graphs]}, dtype=object)
@@ -265,14 +250,14 @@ def _labelled(graphs: Sequence[Data], labels: Labels, source: str) -> Tissue:
     group = None if labels.group == "patient" else labels.group
     if group is not None and group not in columns:
         graphs, group = _grouped(graphs, group, f"{labels.table} and {source} have"), None
-    keep = () if labels.split is None else (labels.split,)
+    keep = dict.fromkeys(name for name in (labels.split, *(labels.survival or ())[1:]) if name is not None)
     return label_images(
         graphs,
         labels.table,
         label=labels.target,
         patient=group,
         mixed_patients=labels.mixed_patients,
-        keep=keep,
+        keep=tuple(keep),
     )
 
 

@@ -23,10 +23,11 @@ from graphattn.training.tissue.comparing import by_folds, by_patients, few_patie
 from graphattn.training.tissue.dividing import Division, Images, divide
 from graphattn.training.tissue.evaluation import fingerprints
 from graphattn.training.tissue.labelled_cells import read_cells
-from graphattn.training.tissue.learning import CHANNELS, LAYERS, learn
+from graphattn.training.tissue.learning import learn, loss_of
 from graphattn.training.tissue.plan import TissuePlan
 from graphattn.training.tissue.problems import TissueProblem
 from graphattn.training.tissue.slides import Labels, read_slides, tell_set_aside
+from graphattn.training.tissue.survival import read_survival
 
 CURVES, REJECTED = "curves.svg", "rejected.csv"
 
@@ -43,8 +44,11 @@ def train(graphs: Sequence[Data], plan: TissuePlan, say: Say, verbose: bool = Tr
     """
     check_folder(plan.out, plan.resume)
     check_hardware(plan.hardware)
-    architecture(plan.model)
+    architecture(plan.network.name)
+    if (plan.network.loss == "cox") is not (plan.labels.survival is not None):
+        raise ValueError("survival needs all three: --loss cox, and the columns --time and --event of the labels")
     problem = read_problem(graphs, plan.labels, plan.source, say)
+    loss_of(problem, plan)
     tell_set_aside(problem.set_aside, say, plan.strict)
     division = divide(
         Images(problem.patients, problem.classes, problem.cells), plan.split, plan.recipe.seed, plan.divide_patients
@@ -68,15 +72,18 @@ def train(graphs: Sequence[Data], plan: TissuePlan, say: Say, verbose: bool = Tr
 
 
 def read_problem(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -> TissueProblem:
-    """What is learned: of each cell where labels are of cells, else of images; arguments and errors are those of
-    :func:`~graphattn.training.tissue.slides.read_slides`.
+    """What is learned: of each cell where labels are of cells, survival where they are times, else of images.
+
+    Arguments and errors are those of :func:`~graphattn.training.tissue.slides.read_slides`.
     """
+    if labels.survival is not None:
+        return read_survival(graphs, labels, source, say)
     return (read_slides if labels.cells is None else read_cells)(graphs, labels, source, say)
 
 
 def _final(
     problem: TissueProblem, split: Split, plan: TissuePlan, record: dict[str, Any], say: Say, verbose: bool
-) -> tuple[FittedNetwork, Curves]:
+) -> tuple[FittedNetwork, list[Curves]]:
     """The model of the folder; an interrupted one is saved like a finished one."""
     try:
         return learn(problem, split, plan, plan.out, verbose)
@@ -119,7 +126,7 @@ def _of_folds(problem: TissueProblem, division: Division, plan: TissuePlan, say:
 def _said(problem: TissueProblem, split: Split, model: FittedNetwork, plan: TissuePlan) -> dict[str, Floats]:
     """What a model, and the baselines beside it, say of the test part."""
     baselines = problem.baselines(split, plan.recipe.seed) if plan.compare else {}
-    return {plan.model: problem.answers(model, split.test), **baselines}
+    return {plan.network.name: problem.answers(model, split.test), **baselines}
 
 
 def _told(
@@ -179,10 +186,10 @@ def _described(problem: TissueProblem, division: Division, plan: TissuePlan, spl
     if division.folds:
         sizes = {"train": len(problem.graphs), "validation": 0, "test": len(problem.graphs)}
     parameters = {
-        "layer": plan.model,
+        "layer": plan.network.name,
         "topology": "edges",
-        "channels": CHANNELS,
-        "layers": LAYERS,
+        "channels": plan.network.channels,
+        "layers": plan.network.layers,
         "dropout": 0.0,
         "epochs": plan.recipe.epochs,
         "learning_rate": plan.recipe.learning_rate,
@@ -194,6 +201,8 @@ def _described(problem: TissueProblem, division: Division, plan: TissuePlan, spl
         "parameters": parameters,
         "task": task.to_dict(),
         "tissue": problem.form.to_dict(),
+        "loss": plan.network.loss,
+        **({"survival": list(plan.labels.survival)} if plan.labels.survival else {}),
         "recipe": dataclasses.asdict(plan.recipe),
         "data": {
             "source": plan.source,
@@ -207,10 +216,13 @@ def _described(problem: TissueProblem, division: Division, plan: TissuePlan, spl
     }
 
 
-def _chosen(curves: Curves) -> dict[str, Any]:
-    """The epoch that was kept, and all of them."""
-    row = curves.epochs[curves.kept] if curves.epochs else {}
+def _chosen(curves: Sequence[Curves]) -> dict[str, Any]:
+    """The epoch that was kept, and all of them, of each member."""
+    kept = [each.epochs[each.kept] if each.epochs else {} for each in curves]
     return {
-        "training": [{"best_epoch": curves.kept + 1, "seconds": round(curves.seconds, 1), **row}],
-        "curves": [curves.epochs],
+        "training": [
+            {"best_epoch": each.kept + 1, "seconds": round(each.seconds, 1), **row}
+            for each, row in zip(curves, kept, strict=True)
+        ],
+        "curves": [each.epochs for each in curves],
     }

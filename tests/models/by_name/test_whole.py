@@ -64,9 +64,12 @@ def test_models_are_the_same_for_one_seed_and_answer_in_batches_as_alone(name):
     assert torch.equal(made[0](Batch.from_data_list(moved)), out[0])
 
 
-def test_a_whole_model_has_its_own_layers_and_dropout():
-    with pytest.raises(ValueError, match=r"slide_graph has its own layers and dropout.*got layers=3 and dropout=0.0"):
-        GraphClassifier(**SMALL, layers=3).fit(slides(4), [0, 1, 0, 1])
+def test_a_whole_model_has_the_layers_asked_for_and_its_own_dropout():
+    deep = GraphClassifier(**{**SMALL, "epochs": 1}, layers=3).fit(slides(4), [0, 1, 0, 1])
+    assert deep.model_.size.depth == 3
+    assert len(deep.model_.network.layers) == 3
+    with pytest.raises(ValueError, match=r"slide_graph has its own dropout: expected dropout=0.0, got dropout=0.5"):
+        GraphClassifier(**SMALL, dropout=0.5).fit(slides(4), [0, 1, 0, 1])
 
 
 def test_damaged_descriptions_of_whole_models_are_refused(tmp_path):
