@@ -55,8 +55,9 @@ MAY_IMPORT = {
     "memory message models pyg slots topology update zoo",
     "comparison": "data encoding environment explain files json_lines layer memory models reports slots topology training",
     "reports.molecules": "data explain files models reports training",
+    "reports.tissue": "data environment explain files reports reports.molecules training",
     "estimators": "data models training",
-    "cli": "bench comparison data environment explain graphattn reports.molecules stopping training",
+    "cli": "bench comparison data environment explain graphattn reports.molecules reports.tissue stopping training",
 }
 
 DOORS = {

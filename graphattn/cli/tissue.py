@@ -121,6 +121,7 @@ def train(
     ] = False,
     escape_formulas: Formulas = False,
     baselines: Annotated[bool, typer.Option(help="Compare with models of composition on the same split.")] = True,
+    report: Annotated[bool, typer.Option(help="Write a report, report.html, into the folder.")] = True,
     trust: Annotated[bool, typer.Option("--trust", help="Load graphs whose files were changed after saving.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -129,6 +130,7 @@ def train(
 
     checks.check_folder(out, resume)
 
+    from graphattn.reports.tissue import write_report
     from graphattn.training.recipe import Hardware
     from graphattn.training.tissue import dividing, slides, workflow
     from graphattn.training.tissue import plan as planning
@@ -153,6 +155,7 @@ def train(
         strict,
         resume,
         escape_formulas,
+        write_report if report else None,
     )
     workflow.train(slides.open_graphs(graphs, trust), plan, say)
     say(f"Saved in {out}. To predict: graphattn tissue predict {out} GRAPHS --out predictions.csv")

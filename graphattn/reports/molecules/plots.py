@@ -103,7 +103,7 @@ def similarity_panel(title: str, similarities: Mapping[str, Floats], least: floa
 
 
 def learning_panels(
-    curves: Sequence[Sequence[Mapping[str, float]]], kept: Sequence[int], score: str
+    curves: Sequence[Sequence[Mapping[str, float]]], kept: Sequence[int], score: str | None
 ) -> list[PlotPanel]:
     """Losses and validation score by epoch, of all members, with the epochs whose weights were kept as dots."""
     rows = [list(member) for member in curves if member]
@@ -112,8 +112,9 @@ def learning_panels(
     across = PlotAxis(0.5, max(map(len, rows)) + 0.5)
     wanted: dict[str, list[tuple[str, str, str]]] = {
         "Loss": [("loss", "training", "other"), ("val_loss", "validation", COLOURS[0])],
-        f"Validation {score}": [("val_score", score, COLOURS[0])],
     }
+    if score is not None:
+        wanted[f"Validation {score}"] = [("val_score", score, COLOURS[0])]
     panels = []
     for title, names in wanted.items():
         values = {name: [[_number(row.get(name)) for row in member] for member in rows] for name, *_ in names}

@@ -18,7 +18,7 @@ from graphattn.training.molecules.judging import Trained, labels_of
 Floats = NDArray[np.float64]
 
 
-def figures_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> ReportTable:
+def figures_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], drawn: str = "its molecules") -> ReportTable:
     """Figures on the test part, a line for each model, with their intervals of 95 %."""
     measures = list(next(iter(metrics.values())))
     bases = {measure: next(iter(metrics.values()))[measure].get("base") for measure in measures}
@@ -27,7 +27,7 @@ def figures_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Rep
         for measure in measures
     ]
     lines = [[TableEntry(name), *(_figure(row[measure]) for measure in measures)] for name, row in metrics.items()]
-    caption = "Figures on the test part; in brackets the interval of 95 % over its molecules (bootstrap)"
+    caption = f"Figures on the test part; in brackets the interval of 95 % over {drawn} (bootstrap)"
     return ReportTable(caption, [TableColumn("model", numbers=False), *columns], lines)
 
 
@@ -46,14 +46,16 @@ def parts_table(trained: Trained) -> ReportTable:
     return ReportTable(f"Molecules of each part, and {what}", columns, lines)
 
 
-def set_aside_table(reasons: Sequence[str]) -> ReportTable:
+def set_aside_table(reasons: Sequence[str], what: str = "rows") -> ReportTable:
     """Rows that were not used, by reason."""
     lines = [[TableEntry(reason), TableEntry(f"{n:,}", n)] for reason, n in Counter(reasons).most_common(20)]
-    return ReportTable("Rows set aside, by reason", [TableColumn("reason", numbers=False), TableColumn("rows")], lines)
+    return ReportTable(
+        f"{what.capitalize()} set aside, by reason", [TableColumn("reason", numbers=False), TableColumn(what)], lines
+    )
 
 
 def confusion_table(task: Task, target: int, predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> ReportTable:
-    """Molecules by true class (lines) and predicted class (columns)."""
+    """Samples by true class (lines) and predicted class (columns)."""
     lines = []
     for k, name in enumerate(task.classes):
         counts = np.bincount(predicted[truth == k], minlength=len(task.classes))

@@ -15,8 +15,8 @@ from torch_geometric.data import Data
 from graphattn.data.tissue.writing import positions, type_colors
 from graphattn.data.writing import write_csv
 from graphattn.training.tissue.answering import cell_predictions
-from graphattn.training.tissue.labelled_cells import texts_of
 from graphattn.training.tissue.prediction import ReadImages, TissueModelFolder
+from graphattn.training.tissue.problems.labelled_cells import texts_of
 
 Floats = NDArray[np.float64]
 

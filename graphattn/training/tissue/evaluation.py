@@ -17,10 +17,10 @@ from graphattn.training.metrics import Figure, figure_of
 from graphattn.training.telling import Say
 from graphattn.training.tissue.answering import cell_predictions
 from graphattn.training.tissue.comparing import Judge, judge_of
-from graphattn.training.tissue.labelled_cells import class_of_texts, judge_of_cells, known_of, texts_of
 from graphattn.training.tissue.prediction import TissueModelFolder, answers, read_for
+from graphattn.training.tissue.problems.labelled_cells import class_of_texts, judge_of_cells, known_of, texts_of
+from graphattn.training.tissue.problems.survival import concordance_of, read_survival
 from graphattn.training.tissue.slides import Labels, label_frame, labelled, tell_set_aside, with_patients
-from graphattn.training.tissue.survival import concordance_of, read_survival
 
 Floats = NDArray[np.float64]
 

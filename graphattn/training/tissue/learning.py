@@ -22,7 +22,7 @@ from graphattn.training.folder.checks import CHECKPOINTS
 from graphattn.training.runs import Curves, Interrupted
 from graphattn.training.tissue.answering import MOST_CELLS, MOST_NODES
 from graphattn.training.tissue.plan import TissuePlan
-from graphattn.training.tissue.problems import TissueProblem
+from graphattn.training.tissue.problems.base import TissueProblem
 
 _RISK_SET = 64
 """Images of a step with Cox's loss, which compares those of a batch."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final, get_args
 
 from graphattn.models.by_name.network import Size
 from graphattn.training.recipe import Hardware, Recipe
 from graphattn.training.tissue.slides import Labels
+
+if TYPE_CHECKING:
+    from graphattn.training.fitted_graphs import FittedNetwork
+    from graphattn.training.tissue.dividing import Division
+    from graphattn.training.tissue.problems.base import TissueProblem
+    from graphattn.training.tissue.testing import Tested
 
 LossName = Literal["cross_entropy", "ranking", "cox"]
 HEADS = 4
@@ -65,7 +72,7 @@ class TissuePlan:
     """What ``train`` does with graphs.
 
     ``split`` is a rule of :func:`~graphattn.training.tissue.dividing.divide`; ``source`` names the graphs in messages and on the
-    card.
+    card; ``report`` is called with what was trained and the folder.
     """
 
     out: Path
@@ -80,3 +87,14 @@ class TissuePlan:
     strict: bool = False
     resume: bool = False
     escape_formulas: bool = False
+    report: Callable[[TrainedTissue, Path], object] | None = None
+
+
+class TrainedTissue(NamedTuple):
+    """A trained model, what it learned, how images were divided, what it says of the tested ones, and its ``model.json``."""
+
+    model: FittedNetwork
+    problem: TissueProblem
+    division: Division
+    tested: Tested | None
+    record: dict[str, Any]

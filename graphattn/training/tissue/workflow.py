@@ -15,19 +15,18 @@ from graphattn.data.writing import write_csv
 from graphattn.models.by_name.whole import architecture
 from graphattn.training.curve_drawing import draw_losses
 from graphattn.training.fitted_graphs import FittedNetwork
-from graphattn.training.folder.checks import CHECKPOINTS, check_folder, writing
-from graphattn.training.metrics import Figure
+from graphattn.training.folder.checks import check_folder, writing
 from graphattn.training.runs import Curves, Interrupted, clear
-from graphattn.training.telling import Say, check_hardware, tell_figures
-from graphattn.training.tissue.comparing import by_folds, by_patients, few_patients
+from graphattn.training.telling import Say, check_hardware
 from graphattn.training.tissue.dividing import Division, Images, divide
 from graphattn.training.tissue.evaluation import fingerprints
-from graphattn.training.tissue.labelled_cells import read_cells
 from graphattn.training.tissue.learning import learn, loss_of
-from graphattn.training.tissue.plan import TissuePlan
-from graphattn.training.tissue.problems import TissueProblem
+from graphattn.training.tissue.plan import TissuePlan, TrainedTissue
+from graphattn.training.tissue.problems.base import TissueProblem
+from graphattn.training.tissue.problems.labelled_cells import read_cells
+from graphattn.training.tissue.problems.survival import read_survival
 from graphattn.training.tissue.slides import Labels, read_slides, tell_set_aside
-from graphattn.training.tissue.survival import read_survival
+from graphattn.training.tissue.testing import counted, on_folds, on_parts
 
 CURVES, REJECTED = "curves.svg", "rejected.csv"
 
@@ -60,14 +59,18 @@ def train(graphs: Sequence[Data], plan: TissuePlan, say: Say, verbose: bool = Tr
         if problem.set_aside:
             write_csv(("file", "place", "reason"), problem.set_aside, plan.out / REJECTED, plan.escape_formulas)
             say(f"all that was set aside is listed in {plan.out / REJECTED}")
-        tested = _of_folds(problem, division, plan, say, verbose) if division.folds else None
-        model, curves = _final(problem, split, plan, record | {"metrics": tested}, say, verbose)
+        tested = on_folds(problem, division, plan, say, verbose) if division.folds else None
+        known = record | {"metrics": tested.figures if tested else None}
+        model, curves = _final(problem, split, plan, known, say, verbose)
         record |= _chosen(curves)
         if tested is None and len(split.test):
-            tested = _of_parts(problem, split, model, plan, say)
+            tested = on_parts(problem, split, model, plan, say)
         draw_losses(curves, plan.out / CURVES)
-        model.save(plan.out, record | {"metrics": tested, "curves_drawn": CURVES})
+        record |= {"metrics": tested.figures if tested else None, "curves_drawn": CURVES}
+        model.save(plan.out, record)
         clear(plan.out)
+        if plan.report is not None:
+            plan.report(TrainedTissue(model, problem, division, tested, record), plan.out)
     return model
 
 
@@ -93,59 +96,6 @@ def _final(
         raise
 
 
-def _of_parts(problem: TissueProblem, split: Split, model: FittedNetwork, plan: TissuePlan, say: Say) -> dict[str, Any]:
-    """Says the figures on the test part, beside the baselines; returns them for JSON."""
-    said = _said(problem, split, model, plan)
-    return _told(problem, split.test, said, f"test part, {_counted(problem, split.test)}", say)
-
-
-def _of_folds(problem: TissueProblem, division: Division, plan: TissuePlan, say: Say, verbose: bool) -> dict[str, Any]:
-    """Says the figures of all images, each predicted by models that saw none of its patient; returns them for JSON."""
-    folds: dict[str, list[Floats]] = {}
-    for number, split in enumerate(division.splits, start=1):
-        folder = plan.out / CHECKPOINTS / f"fold-{number}"
-        try:
-            model, _ = learn(problem, split, plan, folder, verbose=False)
-        except Interrupted:
-            say(f"Interrupted in fold {number} of {len(division.splits)}; the same command with --resume goes on.")
-            raise
-        for name, each in _said(problem, split, model, plan).items():
-            folds.setdefault(name, []).append(each)
-        if verbose:
-            say(f"fold {number} of {len(division.splits)}: {_counted(problem, split.test)} tested")
-    tests = [split.test for split in division.splits]
-    rows = np.concatenate(tests)
-    pooled = {name: np.concatenate(each) for name, each in folds.items()}
-    found = _told(problem, rows, pooled, f"{division.rule}, {_counted(problem, rows)}, each tested once", say)
-    if len(folds) > 1:
-        ratio = len(rows) / len(tests) / np.mean([len(split.train) for split in division.splits])
-        say(by_folds(problem.judge, folds, [problem.truth(test)[0] for test in tests], float(ratio)))
-    return found
-
-
-def _said(problem: TissueProblem, split: Split, model: FittedNetwork, plan: TissuePlan) -> dict[str, Floats]:
-    """What a model, and the baselines beside it, say of the test part."""
-    baselines = problem.baselines(split, plan.recipe.seed) if plan.compare else {}
-    return {plan.network.name: problem.answers(model, split.test), **baselines}
-
-
-def _told(
-    problem: TissueProblem, rows: NDArray[np.int64], said: dict[str, Floats], title: str, say: Say
-) -> dict[str, Any]:
-    truth, patients = problem.truth(rows)
-    found, sentence = by_patients(problem.judge, said, truth, patients, problem.bases(truth))
-    tell_figures(found, title, say, "patients")
-    if len(said) > 1:
-        say(sentence)
-    if few := few_patients(len(set(patients))):
-        say(few)
-    return {name: {measure: _plain(figure) for measure, figure in each.items()} for name, each in found.items()}
-
-
-def _plain(figure: Figure) -> dict[str, Any]:
-    return figure._asdict()
-
-
 def _whole(problem: TissueProblem, plan: TissuePlan) -> Split:
     """All images train the model that is saved after folds; a tenth of the patients chooses the epoch."""
     train, validation = hold_out(problem.patients, problem.classes, plan.recipe.seed, grouped=True)
@@ -166,16 +116,12 @@ def _tell_division(problem: TissueProblem, division: Division, plan: TissuePlan,
             if "training part" in each:
                 say(f"fold {number}: {each}")
         if not division.folds:
-            sizes = ", ".join(f"{_counted(problem, part)} {name}" for name, part in zip(PARTS, split, strict=True))
+            sizes = ", ".join(f"{counted(problem, part)} {name}" for name, part in zip(PARTS, split, strict=True))
             say(f"split: {division.rule}, seed {plan.recipe.seed}: {sizes}")
             for each in said:
                 say(each)
         if split is division.splits[0] and np.array_equal(split.train, split.validation):
             say("few images: all of the training part choose the epoch as well")
-
-
-def _counted(problem: TissueProblem, rows: NDArray[np.int64]) -> str:
-    return f"{len(rows):,} images of {len({problem.patients[row] for row in rows}):,} patients"
 
 
 def _described(problem: TissueProblem, division: Division, plan: TissuePlan, split: Split) -> dict[str, Any]:

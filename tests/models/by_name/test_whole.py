@@ -65,7 +65,7 @@ def test_models_are_the_same_for_one_seed_and_answer_in_batches_as_alone(name):
 
 
 def test_a_whole_model_has_the_layers_asked_for_and_its_own_dropout():
-    deep = GraphClassifier(**{**SMALL, "epochs": 1}, layers=3).fit(slides(4), [0, 1, 0, 1])
+    deep = GraphClassifier(**{**SMALL, "epochs": 1}, layers=3).fit(slides(25)[2:], [0, 1] * 11 + [0])
     assert deep.model_.size.depth == 3
     assert len(deep.model_.network.layers) == 3
     with pytest.raises(ValueError, match=r"slide_graph has its own dropout: expected dropout=0.0, got dropout=0.5"):

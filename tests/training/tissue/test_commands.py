@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from graphattn.data import load_graphs, save_graphs, tissue
+from graphattn.data.splits import PARTS
 from graphattn.estimators import GraphClassifier
 from tests.training.tissue.made import run, slides
 
@@ -26,7 +28,7 @@ def test_a_model_is_trained_tested_and_saved(model):
         assert words in said
     assert "bootstrap interval over the patients" in said
     assert {path.name for path in out.iterdir()} == {
-        *("README.md", "curves.svg", "logs", "manifest.json", "model.json", "model.safetensors")
+        *("README.md", "curves.svg", "logs", "manifest.json", "model.json", "model.safetensors", "report.html")
     }
     described = json.loads((out / "model.json").read_text())
     assert described["tissue"] == {
@@ -46,6 +48,29 @@ def test_a_model_is_trained_tested_and_saved(model):
     assert "edges by knn:4" in card
     assert "| forest on composition |" in card
     assert GraphClassifier.load(out).classes_.tolist() == described["classes"]
+
+
+def test_the_report_shows_data_parts_figures_and_the_worst_images(model, folder, tmp_path):
+    page = (model[0] / "report.html").read_text()
+    for heading in (
+        "Data",
+        "Split",
+        "Figures",
+        "Predictions on the test part",
+        "Errors, worst image first",
+        "Learning",
+    ):
+        assert f">{heading}" in page
+    for words in ("forest on composition", "ROC: well", "Precision and recall: well", "predicted sick", "knn:4"):
+        assert words in page
+    assert "over its patients" in page
+    assert page.count("data:image/png;base64,") == 4
+    assert "mean score = log odds of well" in page
+    assert not re.search(r"(?:src|href)=\"(?:https?:|//)", page)
+    parts = page[page.index("Images and patients of each part") :]
+    assert [re.search(rf">{part}</th>", parts) is not None for part in PARTS] == [True] * 3
+    assert train(folder, tmp_path / "m", *FAST, "--no-report", "--no-baselines").exit_code == 0
+    assert not (tmp_path / "m" / "report.html").exists()
 
 
 def test_images_are_predicted_a_row_each(model, folder, tmp_path):
@@ -113,6 +138,7 @@ def test_folds_test_each_image_once_and_one_model_of_all_is_saved(folder, tmp_pa
     described = json.loads((tmp_path / "m" / "model.json").read_text())
     assert described["split"] == {"rule": "3 folds of the labels", "seed": 0, "train": 24, "validation": 0, "test": 24}
     assert not (tmp_path / "m" / "training").exists()
+    assert ">fold 3</th>" in (tmp_path / "m" / "report.html").read_text()
 
 
 def test_values_are_learned(folder, tmp_path):

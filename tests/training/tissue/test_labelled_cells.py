@@ -11,10 +11,11 @@ from torch_geometric.data import Data
 
 from graphattn.data import load_graphs, save_graphs, tissue
 from graphattn.data.tasks import Task
-from graphattn.training.tissue import answering, labelled_cells
+from graphattn.training.tissue import answering
 from graphattn.training.tissue.answering import cell_predictions
-from graphattn.training.tissue.labelled_cells import cell_tables, judge_of_cells
 from graphattn.training.tissue.prediction import open_model, read_for
+from graphattn.training.tissue.problems import labelled_cells
+from graphattn.training.tissue.problems.labelled_cells import cell_tables, judge_of_cells
 from tests.training.tissue.made import run, slides
 
 FAST = ("--epochs", "2", "--no-baselines")
@@ -70,6 +71,10 @@ def test_neighbours_help_and_the_baseline_that_has_them_is_said(cells):
     assert "6 patients drawn with replacement" in said
     assert "from 3 folds, corrected for their overlap" in said
     assert "each node" in (out / "README.md").read_text()
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 6
+    assert "of 60 cells called wrongly" in page
+    assert "predicted tumour" in page
 
 
 def test_cells_are_predicted_a_row_each(cells, tmp_path):

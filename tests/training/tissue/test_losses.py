@@ -16,7 +16,7 @@ from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.runs import Interrupted
 from graphattn.training.tissue.answering import member_predictions, predictions
 from graphattn.training.tissue.prediction import open_model, read_for
-from graphattn.training.tissue.survival import concordance_of
+from graphattn.training.tissue.problems.survival import concordance_of
 from tests.training.tissue.made import run, slides
 
 
@@ -120,6 +120,9 @@ def test_survival_is_learned_and_measured_by_concordance(cohort, tmp_path):
     assert values["Cox regression on composition"] > 0.6
     assert described["survival"] == ["months", "status"]
     assert "a higher risk is an earlier event" in (tmp_path / "m" / "README.md").read_text()
+    page = (tmp_path / "m" / "report.html").read_text()
+    assert "from months and status: a higher risk is an earlier event" in page
+    assert "concordance" in page
     assert run("predict", tmp_path / "m", cohort, "--out", tmp_path / "p.csv").exit_code == 0
     rows = list(csv.DictReader(io.StringIO((tmp_path / "p.csv").read_text())))
     shares = [float(graph.cell_type.float().mean()) for graph in load_graphs(cohort / "graphs")]

@@ -50,7 +50,7 @@ _LACKING = "survival is measured and compared by the package lifelines; pip inst
 @dataclass(frozen=True)
 class SurvivalSlides:
     """Images of patients with a time and whether the event was seen, a
-    :class:`~graphattn.training.tissue.problems.TissueProblem`.
+    :class:`~graphattn.training.tissue.problems.base.TissueProblem`.
 
     Attributes:
         graphs: as a model reads them.

@@ -42,7 +42,7 @@ _NONE = -100
 @final
 @dataclass(frozen=True)
 class LabelledCells:
-    """Images whose cells are learned, a :class:`~graphattn.training.tissue.problems.TissueProblem`.
+    """Images whose cells are learned, a :class:`~graphattn.training.tissue.problems.base.TissueProblem`.
 
     Attributes:
         graphs: as a model reads them.
