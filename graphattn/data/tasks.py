@@ -159,13 +159,16 @@ class Task:
         """The inverse of ``to_dict``.
 
         Raises:
-            ValueError: ``values`` are not kind, names and classes.
+            ValueError: ``values`` are not kind, names and classes, or names and classes are no lists of texts.
 
         >>> Task.from_dict({"kind": "regression", "names": ["logS"], "classes": []})
         Task(kind='regression', names=('logS',), classes=())
         """
         if set(values) != {"kind", "names", "classes"}:
             raise ValueError(f"a task has kind, names and classes; got {', '.join(values) or 'nothing'}")
+        for name in ("names", "classes"):
+            if not isinstance(values[name], list) or not all(isinstance(each, str) for each in values[name]):
+                raise ValueError(f"expected a list of texts as {name} of a task, got {values[name]!r}")
         return cls(values["kind"], tuple(values["names"]), tuple(values["classes"]))
 
     def _position(self, cell: str) -> int:

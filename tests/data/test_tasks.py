@@ -237,6 +237,15 @@ def test_from_dict_refuses_other_keys(values, found):
 
 
 @pytest.mark.parametrize(
+    ("names", "classes"), [(["y"], ["0", -1]), ([None], ["0", "1"]), ("y", ["0", "1"]), (["y"], 3)]
+)
+def test_from_dict_refuses_names_that_are_no_texts(names, classes):
+    name, given = ("classes", classes) if names == ["y"] else ("names", names)
+    with pytest.raises(ValueError, match=re.escape(f"expected a list of texts as {name} of a task, got {given!r}")):
+        Task.from_dict({"kind": "binary", "names": names, "classes": classes})
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("ranking", ("y",)), "a task is one of binary, multiclass, multilabel, regression; got 'ranking'"),
