@@ -10,6 +10,7 @@ import typer
 from benchmarks.molecules import bbb as bbb_table
 from benchmarks.molecules import epoch as epoch_table
 from benchmarks.molecules import epoch_profile, figure
+from benchmarks.molecules import forests as forests_table
 from benchmarks.molecules import solubility as solubility_table
 from benchmarks.molecules import timing as timing_table
 from benchmarks.molecules.chemprop import Chemprop
@@ -30,6 +31,7 @@ Threads = Annotated[int, typer.Option(help="Threads of the forests.")]
 First = Annotated[int, typer.Option("--first", help="Seed of the first split.")]
 MEMBERS = 3
 RESULTS = Path("runs/benchmarks")
+FORESTS = Path(__file__).parent / "attempts" / "forests.jsonl"
 ATTEMPTS = Path(__file__).parent / "attempts" / "epoch.jsonl"
 BBB = ("forest ecfp4", "forest ecfp4+descriptors", *OURS)
 TIMING = ("chemprop", *OURS)
@@ -82,6 +84,21 @@ def timing(
     """Training time on one split of bbb, each model in a fresh process, interleaved; for a quiet machine."""
     timing_table.run(model or TIMING, ["--chemprop", str(chemprop.absolute())], seed, rounds, threads, results)
     _tell(results / "timing.md", timing_table.tables(results))
+
+
+@application.command()
+def forests(
+    data: Annotated[
+        list[str] | None, typer.Option(help="Embedded set or file; may be repeated; none prints tables.")
+    ] = None,
+    first: First = 100,
+    seeds: Annotated[int, typer.Option(help="Number of splits.")] = 5,
+    path: Annotated[Path, typer.Option("--records", help="File that the records are added to.")] = FORESTS,
+) -> None:
+    """Validation scores of the forests that `--model forest` chooses among; skips what has been measured."""
+    for name in data or []:
+        forests_table.run(name, range(first, first + seeds), path)
+    print(forests_table.tables(path) or "Nothing has been measured.")
 
 
 @application.command()

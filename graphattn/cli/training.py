@@ -45,6 +45,10 @@ Coverage = Annotated[float, typer.Option(help="Stated coverage of prediction set
 Neighbours = Annotated[
     bool, typer.Option(help="Keep the training SMILES in the folder, for nearest molecules and the domain.")
 ]
+Network = Annotated[
+    Literal["graph", "forest", "blend", "auto"],
+    typer.Option(help="Graph network, forest, their blend, or what inner splits say is best of these."),
+]
 Begin = Annotated[
     str | None,
     typer.Option("--from", metavar="MODEL", help="Folder of a pretrained or trained network to start from."),
@@ -65,6 +69,7 @@ def train(
     weight: Weight = None,
     class_weight: ClassWeight = "balanced",
     seed: Seed = 0,
+    model: Network = "graph",
     start: Begin = None,
     freeze: Freeze = False,
     epochs: Epochs = None,
@@ -106,6 +111,7 @@ def train(
         task,
         rule,
         _recipe(seed, epochs, ensemble, class_weight),
+        model=model,
         start=_start(start, freeze),
         hardware=Hardware(accelerator, devices, precision),
         chemistry=Chemistry(largest_fragment, max_atoms=max_atoms or MOST_ATOMS),

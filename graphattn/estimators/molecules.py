@@ -15,7 +15,7 @@ from rdkit import Chem
 from sklearn.utils import Tags
 from torch_geometric.data import Data
 
-from graphattn.data.molecules.chemistry import attach, describe, label, read
+from graphattn.data.molecules.chemistry import attach, attach_fingerprints, describe, label, read
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Kind, Task
 from graphattn.estimators.base import Estimator, Lesson, Usable, Words
@@ -96,7 +96,7 @@ class _Molecules(Estimator):
 
     def _learn(self, lesson: Lesson, parameters: dict[str, Any]) -> FittedModel:
         y = np.stack([row.reshape(-1) for row in lesson.y]).astype(np.float32)
-        graphs = _graphs(lesson.samples, parameters["descriptors"])
+        graphs = _graphs(lesson.samples, parameters["descriptors"], fingerprints=False)
         label(graphs, y)
         for graph, weight in zip(graphs, lesson.weights or (), strict=lesson.weights is not None):
             graph.weight = torch.from_numpy(weight).float()
@@ -118,7 +118,7 @@ class _Molecules(Estimator):
         return model
 
     def _answers(self, model: FittedModel, samples: list[Any]) -> NDArray[np.float64]:
-        graphs = _graphs(samples, model.standardiser is not None)
+        graphs = _graphs(samples, model.reads_descriptors, model.reads_fingerprints)
         return model.predict(graphs) if model.task.kind == "regression" else model.probabilities(graphs)
 
     def _write(self, folder: str | Path, described: dict[str, Any]) -> Path:
@@ -164,10 +164,12 @@ def _typed(classes: tuple[str, ...]) -> list[Any]:
     return [int(name) for name in classes] if whole else list(classes)
 
 
-def _graphs(samples: Sequence[_Sample], described: bool) -> list[Data]:
-    graphs = [graph for _, graph in samples]
-    if described:
-        attach(graphs, describe([molecule for molecule, _ in samples]))
+def _graphs(samples: Sequence[_Sample], descriptors: bool, fingerprints: bool) -> list[Data]:
+    molecules, graphs = [molecule for molecule, _ in samples], [graph for _, graph in samples]
+    if descriptors:
+        attach(graphs, describe(molecules))
+    if fingerprints:
+        attach_fingerprints(graphs, molecules)
     return graphs
 
 

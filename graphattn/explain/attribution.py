@@ -108,13 +108,14 @@ def attribute(
     if strange or not (node is None or 0 <= node < nodes):
         raise ValueError(f"expected nodes from 0 to {nodes - 1}, got {strange[0] if strange else node}")
     with evaluating(subject.members):
-        answer = subject.answers(read, [Mask()], node)[:, 0].mean(0)
+        answer = subject.mean(subject.answers(read, [Mask()], node)[:, 0])
         column = _column(subject, answer, target)
         found = compute(subject, Inquiry(read, column, node, tuple(map(tuple, groups))))
-    of_edges, of_groups = (None if each is None else each.mean(0) for each in found[1:])
-    agreement = Agreement(_agreement(found.nodes), *(None if each is None else _agreement(each) for each in found[1:]))
+    of_edges, of_groups = (None if each is None else subject.mean(each) for each in found[1:])
+    shares = [None if each is None else _agreement(each, subject.mean(each)) for each in found[1:]]
+    agreement = Agreement(_agreement(found.nodes, subject.mean(found.nodes)), *shares)
     label = subject.outputs[column] if subject.outputs else f"output {column}"
-    return Attribution(found.nodes.mean(0), of_edges, of_groups, label, float(answer[column]), name, agreement)
+    return Attribution(subject.mean(found.nodes), of_edges, of_groups, label, float(answer[column]), name, agreement)
 
 
 def _method(method: str | Method) -> tuple[str, Method]:
@@ -139,6 +140,6 @@ def _column(subject: Subject, answer: Tensor, target: int | str | None) -> int:
     return target
 
 
-def _agreement(contributions: Tensor) -> Tensor:
-    """``[M, n] -> [n]``."""
-    return (contributions.sign() == contributions.mean(0).sign()).double().mean(0)
+def _agreement(contributions: Tensor, mean: Tensor) -> Tensor:
+    """``[M, n]`` and their mean ``[n]`` -> ``[n]``."""
+    return (contributions.sign() == mean.sign()).double().mean(0)

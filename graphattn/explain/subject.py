@@ -45,6 +45,7 @@ class Subject:
         scaled: from outputs to what is predicted, such as probabilities ``[B, K]``.
         outputs: names of the columns of what is predicted; numbers if there are none.
         default: the column that is explained if none is named, from the answer ``[K]``.
+        shares: of the members in the mean, which add up to 1; all alike if there are none.
     """
 
     members: Sequence[nn.Module]
@@ -55,6 +56,11 @@ class Subject:
     scaled: Callable[[Tensor], Tensor] = lambda outputs: outputs
     outputs: tuple[str, ...] = ()
     default: Callable[[Tensor], int] = lambda answer: int(answer.argmax())
+    shares: tuple[float, ...] = ()
+
+    def mean(self, each: Tensor) -> Tensor:
+        """Over members, ``[M, ...] -> [...]``."""
+        return torch.tensordot(each.new_tensor(self.shares), each, 1) if self.shares else each.mean(0)
 
     @torch.no_grad()
     def answers(self, graph: Data, masks: Sequence[Mask], node: int | None = None) -> Tensor:

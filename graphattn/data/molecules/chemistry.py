@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from torch_geometric.data import Data
 
+from graphattn.data.molecules.fingerprints import count_fingerprints
 from graphattn.data.molecules.rdkit2d import descriptors
 from graphattn.data.molecules.smiles import MOST_ATOMS, UnreadableError, parse_smiles, to_data
 from graphattn.data.wording import shortened
 
 WORTH_PROCESSES = 300
 """From so many molecules on it pays to start processes for what is computed of each."""
+_MOST_COUNTED = 2**15 - 1
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
@@ -111,3 +113,10 @@ def attach(graphs: Sequence[Data], values: NDArray[np.float32]) -> None:
     """Gives each graph its row of ``values`` [N, D] as ``descriptors`` [1, D]."""
     for i, graph in enumerate(graphs):
         graph.descriptors = torch.from_numpy(values[i : i + 1])
+
+
+def attach_fingerprints(graphs: Sequence[Data], molecules: Sequence[Chem.Mol]) -> None:
+    """Gives each graph the counts of the ECFP4 of its molecule as ``fingerprint``, int16 [1, 2048]."""
+    counts = torch.from_numpy(count_fingerprints(molecules)).clamp(max=_MOST_COUNTED).short()
+    for graph, row in zip(graphs, counts, strict=True):
+        graph.fingerprint = row[None]

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.utils import to_networkx
 
-from graphattn.data.molecules.chemistry import Chemistry, attach, describe, parse
+from graphattn.data.molecules.chemistry import Chemistry, attach, attach_fingerprints, describe, parse
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.molecules.smiles import to_data
 from graphattn.data.tasks import Task
@@ -27,11 +27,11 @@ from graphattn.training.molecules.packed import Packed
 from graphattn.training.molecules.saved import FittedModel
 
 Hide = Callable[[Data, Mask], tuple[Data, Chem.Mol]]
-"""From a graph with its ``molecule`` and a mask the graph that networks read, and the molecule whose descriptors they read."""
+"""From a graph with its ``molecule`` and a mask what networks read, and the molecule of descriptors and fingerprints."""
 
 
 def hide(graph: Data, mask: Mask) -> tuple[Data, Chem.Mol]:
-    """Atoms become "unknown" in every feature, as in training; for descriptors, which know no such atoms, they are carbon.
+    """Atoms become "unknown" in every feature, as in training; descriptors and fingerprints know no such atoms and have carbon.
 
     Bonds are cut in both.
     """
@@ -50,22 +50,19 @@ def hide(graph: Data, mask: Mask) -> tuple[Data, Chem.Mol]:
 
 def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
     """A model of molecules, of SMILES, RDKit's molecules or graphs of :func:`~graphattn.data.to_data`."""
-    described = model.standardiser is not None
 
     def read(given: object) -> Data:
         graph = _read(model, given)
-        if described:
-            attach([graph], descriptors_of([graph["molecule"]]))
+        _equip(model, [graph], [graph["molecule"]])
         return graph
 
     def masked(graph: Data, masks: Sequence[Mask]) -> list[Data]:
         copies, molecules = zip(*(hide(graph, mask) for mask in masks), strict=True)
-        if described:
-            # Those of the whole molecule are known: of 500 atoms they take a second.
-            others = [at for at, molecule in enumerate(molecules) if molecule is not graph["molecule"]]
-            for each in copies:
-                each["descriptors"] = graph["descriptors"]
-            attach([copies[at] for at in others], descriptors_of([molecules[at] for at in others]))
+        # Those of the whole molecule are known: of 500 atoms they take a second.
+        others = [at for at, molecule in enumerate(molecules) if molecule is not graph["molecule"]]
+        for each in copies:
+            each.update({name: graph[name] for name in ("descriptors", "fingerprint") if name in graph})
+        _equip(model, [copies[at] for at in others], [molecules[at] for at in others])
         return list(copies)
 
     def blank(graph: Data) -> Data:
@@ -74,7 +71,7 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
         return whole
 
     def batch(graphs: list[Data]) -> Batch:
-        return Packed.of(graphs, model.standardiser)[range(len(graphs))]
+        return Packed.of(graphs, model.standardiser, model.table)[range(len(graphs))]
 
     return Subject(
         model.members,
@@ -85,6 +82,7 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
         partial(_scaled, model),
         outputs_of(model.task),
         likeliest if model.task.kind in ("binary", "multiclass") else lambda answer: 0,
+        tuple(model.shares.tolist()),
     )
 
 
@@ -164,6 +162,14 @@ def _read(model: FittedModel, given: object) -> Data:
         graph = to_data(molecule)
     graph["molecule"] = molecule
     return graph
+
+
+def _equip(model: FittedModel, graphs: list[Data], molecules: list[Chem.Mol]) -> None:
+    """Gives graphs what the model reads beside them."""
+    if model.reads_descriptors:
+        attach(graphs, descriptors_of(molecules))
+    if model.reads_fingerprints:
+        attach_fingerprints(graphs, molecules)
 
 
 def _scaled(model: FittedModel, outputs: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from graphattn.reports.molecules.errors import worst
 from graphattn.reports.molecules.plots import PlotPanel
 from graphattn.reports.molecules.structures import contributions_colours, structure
 from graphattn.reports.page import environment
+from graphattn.training.folder.choice import choice_sentences
 from graphattn.training.folder.reliability import reliability_sentences
 from graphattn.training.folder.weights import plain
 from graphattn.training.molecules.judging import Trained, labels_of
@@ -67,6 +68,7 @@ def _context(trained: Trained) -> dict[str, Any]:
         "confusions": _confusions(trained) if tested and model.task.kind != "regression" else [],
         "calibration": _calibration(trained) if tested and model.task.kind != "regression" else [],
         "sentences": reliability_sentences(described),
+        "choice": choice_sentences(described),
         "learning": _learning(trained),
         "worst": worst(trained, near) if tested else [],
         "map": _map(trained),
@@ -164,7 +166,7 @@ def _calibration(trained: Trained) -> list[PlotPanel]:
     panels = []
     for name, target, k, there, positive in _targets(trained):
         raw = class_probabilities(task, trained.own)[target][there]
-        shown = {"network": raw[:, k]}
+        shown = {trained.model.name: raw[:, k]}
         if known is not None and (calibration := known.calibrations[target]) is not None:
             shown["calibrated"] = calibration(raw)[:, k]
         panels.append(plots.reliability_panel(f"Calibration: {name}", shown, positive[there]))
@@ -193,7 +195,7 @@ def _map(trained: Trained) -> PlotPanel | None:
     from sklearn.decomposition import PCA
 
     model, split, task = trained.model, trained.split, trained.model.task
-    if not all(isinstance(member, Network) for member in model.members):
+    if not model.networks or not all(isinstance(member, Network) for member in model.networks):
         return None
     train, test = (rows[plots.thinned(len(rows), MAPPED)] for rows in (split.train, split.test))
     rows = np.concatenate([train, test])

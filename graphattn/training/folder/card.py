@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from graphattn.training.folder.checks import DESCRIPTION, Kind, kind_of, read_description
+from graphattn.training.folder.choice import choice_sentences
 from graphattn.training.folder.reliability import reliability_sentences
 
 _MOST_COLUMNS = 3  # of models side by side; more stand one below the other
@@ -24,13 +25,14 @@ def card(described: Mapping[str, Any]) -> str:
         *_interrupted(described),
         *_figures(described),
         *_curves(described),
+        *_choice(described),
         "## How far to rely on it",
         "",
         *(f"- {sentence}" for sentence in reliability_sentences(described)),
         "",
         "## How it was made",
         "",
-        f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights.",
+        *_models(described),
         f"- Training: {_pairs(recipe)}.",
         *_start(described),
         *_data(described),
@@ -247,6 +249,23 @@ def _start(described: Mapping[str, Any]) -> list[str]:
         return []
     how = "which stayed as they were" if start["frozen"] else "all of which were trained"
     return [f"- Started from: the weights of {start['name']} (sha256 {start['sha256']}), {how}."]
+
+
+def _choice(described: Mapping[str, Any]) -> list[str]:
+    said = choice_sentences(described)
+    return ["## How it was chosen", "", *(f"- {sentence}" for sentence in said), ""] if said else []
+
+
+def _models(described: Mapping[str, Any]) -> list[str]:
+    """The networks and the forest that it consists of."""
+    lines, forest = [], described.get("forest")
+    if described["architecture"]:
+        lines.append(f"- Network: {_pairs(described['architecture'])}; {described['parameters']:,} weights.")
+    if forest:
+        of = f"{forest['trees']:,} trees for each target, {forest['leaf']} or more molecules in a leaf"
+        reads = f"{forest['inputs']:,} columns: counts of ECFP4 and RDKit-2D descriptors"
+        lines.append(f"- Forest: {forest['name']}, {of}, of {reads}; its share in predictions is {forest['share']:g}.")
+    return lines
 
 
 def _descriptors(described: Mapping[str, Any]) -> str:

@@ -6,12 +6,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from graphattn.data.groups import together
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules
 from graphattn.data.molecules.several import with_files
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.split_columns import split_by_column
-from graphattn.data.splits import PARTS, SPLITS, Split, from_column
+from graphattn.data.split_columns import has_part_words, split_by_column
+from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random
 from graphattn.data.wording import listed
 from graphattn.training.molecules.judging import labels_of
 from graphattn.training.telling import Say
@@ -20,6 +21,8 @@ DEFAULT_RULE = "scaffold_balanced"
 COLUMN = "column"
 """What is called the rule of a table that has a column of parts."""
 _HELD_OUT = 0.1
+_INNER, _INNER_SHARES = 3, (0.8, 0.1, 0.1)
+_FEW, _LARGE = 50, 5_000
 
 
 def open_divided(
@@ -105,6 +108,24 @@ def _by_rule(
     keys, y = [molecules.keys[row] for row in rows], labels_of(molecules)[rows]
     inner = SPLITS[rule](keys, y, fractions=(1 - _HELD_OUT, _HELD_OUT, 0.0), seed=seed)
     return rows[inner.train], rows[inner.validation]
+
+
+def inner_splits(
+    molecules: Molecules, table: MoleculeTable, rows: NDArray[np.int64], rule: str, seed: int
+) -> list[Split]:
+    """Splits of the training part ``rows`` by the rule that made it: three, or of a large part one; positions in ``rows``.
+
+    Where a column made it, its groups, folds or years stay together. None where the molecules are too few for three parts.
+    """
+    keys, y = [molecules.keys[row] for row in rows], labels_of(molecules)[rows]
+    inner = SPLITS.get(rule, random)
+    if rule == COLUMN and not has_part_words(cells := _cells(molecules, table)):
+        keys = together(keys, [cells[row] for row in rows])
+    seeds = np.random.SeedSequence((seed, 1)).generate_state(_INNER if len(rows) <= _LARGE else 1)
+    try:
+        return [inner(keys, y, fractions=_INNER_SHARES, seed=int(each)) for each in seeds] if len(rows) >= _FEW else []
+    except ValueError:
+        return []
 
 
 def check_classes(molecules: Molecules, split: Split) -> None:

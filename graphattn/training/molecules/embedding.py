@@ -12,7 +12,7 @@ from graphattn import files
 from graphattn.data.molecules.prepare import Rejected, in_parts
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.writing import write_csv
-from graphattn.training.molecules.prediction import chemistry_of, free_name, watching, with_descriptors
+from graphattn.training.molecules.prediction import chemistry_of, free_name, watching, with_columns
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.telling import Say
 
@@ -80,7 +80,7 @@ def embed_parts(model: FittedModel, table: MoleculeTable, max_atoms: int | None 
     start = 0
     for molecules in in_parts(table, chemistry=chemistry_of(model, max_atoms)):
         rows = range(start, start + len(molecules.row) + len(molecules.rejected))
-        with_descriptors(model, molecules)
+        with_columns(model, molecules)
         vectors = model.embed(molecules.graphs) if molecules.graphs else np.zeros((0, 0), np.float32)
         frame = table.part(rows).frame
         yield Embedded(frame, start, molecules.row, molecules.smiles, vectors, molecules.rejected)

@@ -1,6 +1,6 @@
 """How good a trained model is: figures on the test part, beside forests, and how far to rely on its predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,6 @@ from graphattn.training.molecules.reliability.measuring import Wanted, assess_on
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.telling import Say, tell_figures
 
-OURS = "graph transformer"
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -38,7 +36,7 @@ class Trained:
     @property
     def own(self) -> NDArray[np.float64]:
         """The model's predictions for the test part."""
-        return self.predictions[OURS]
+        return self.predictions[self.model.name]
 
     @property
     def truth(self) -> NDArray[np.float64]:
@@ -59,17 +57,21 @@ def judge(
     descriptors: NDArray[np.float32] | None,
     title: str,
     say: Say,
+    beside: Sequence[FittedModel] = (),
 ) -> dict[str, NDArray[np.float64]]:
     """Says what the validation part tells of the model's predictions and how they do on the test part; notes it in the record.
 
-    Forests stand beside it if ``descriptors`` are given. Returns all predictions for the test part by name.
+    The models ``beside`` it and, if ``descriptors`` are given, the baselines are tested on the same molecules. Returns all
+    predictions for the test part by name.
     """
     y = labels_of(molecules).astype(float)
     found = [model.predict([molecules.graphs[i] for i in rows]) for rows in split[1:]]
     model.record |= {"validation": _validation(model, found[0], y[split.validation])}
     model.reliability = assess_on(molecules, split, found[0], y[split.validation], wanted)
-    predictions = {OURS: found[1]}
+    predictions = {model.name: found[1]}
     if len(split.test):
+        tested = [molecules.graphs[i] for i in split.test]
+        predictions |= {other.name: other.predict(tested) for other in beside}
         if descriptors is not None:
             inputs, seed = (model.task, molecules.mols, y, split.train, split.test), model.recipe.seed
             predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
@@ -86,11 +88,11 @@ def compare(
     """Says the figures of predictions by name, our own first, and its paired difference to each other; returns them for JSON."""
     found = {name: figures(task, prediction, truth) for name, prediction in predictions.items()}
     tell_figures(found, title, say)
-    ours, *others = predictions.items()
+    (ours, own), *others = predictions.items()
     for name, prediction in others:
-        measure, figure = next(iter(differences(task, ours[1], prediction, truth).items()))
+        measure, figure = next(iter(differences(task, own, prediction, truth).items()))
         verdict = "not distinguishable" if figure.low <= 0 <= figure.high else "distinguishable"
-        say(f"{measure}, {OURS} minus {name}: {figure} ({verdict} on these molecules)")
+        say(f"{measure}, {ours} minus {name}: {figure} ({verdict} on these molecules)")
     return {name: {measure: figure._asdict() for measure, figure in row.items()} for name, row in found.items()}
 
 

@@ -65,9 +65,10 @@ def predictions(task: Task, logits: Tensor, mean: Tensor, deviation: Tensor) -> 
     Probabilities of the positive class [N, 1], of the positive class of every target [N, T] or of every class [N, K];
     for regression values [N, T] in the unit of the target, ``logits`` * ``deviation`` + ``mean``.
     """
+    exact = logits if logits.dtype == torch.float64 else logits.float()
     if task.kind == "regression":
-        return logits.float() * deviation + mean
-    return logits.float().softmax(1) if task.kind == "multiclass" else logits.float().sigmoid()
+        return exact * deviation + mean
+    return exact.softmax(1) if task.kind == "multiclass" else exact.sigmoid()
 
 
 def score(task: Task, prediction: Tensor, y: Tensor) -> float:

@@ -12,6 +12,8 @@ from sklearn.preprocessing import QuantileTransformer
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from graphattn.data.molecules.fingerprints import BITS
+
 _JOINED = {"x": 0, "random_walk": 0, "edge_index": 1, "edge_attr": 0, "distance": 0}
 _OF_ATOMS = {"x": torch.int64, "random_walk": torch.float32}
 
@@ -118,13 +120,13 @@ class Packed(torch.utils.data.Dataset):
         self.starts = [_offsets(count)[:-1] for count in (nodes, edges, nodes.square())]
 
     @classmethod
-    def of(cls, graphs: Sequence[Data], standardiser: Standardiser | None = None) -> "Packed":
-        """The graphs of ``to_data``, with ``y`` [1, T], ``weight`` [1] and raw ``descriptors`` [1, D] where used.
+    def of(cls, graphs: Sequence[Data], standardiser: Standardiser | None = None, table: int = 0) -> "Packed":
+        """The graphs of ``to_data``, with ``y`` [1, T], ``weight`` [1], raw ``descriptors`` [1, D], ``fingerprint`` where used.
 
-        ``standardiser=None`` leaves descriptors out.
+        ``standardiser=None`` leaves descriptors out, and ``table=0`` the columns that a forest reads.
 
         Raises:
-            ValueError: no graphs, or one without descriptors.
+            ValueError: no graphs; one without descriptors or without a fingerprint.
         """
         if not graphs:
             raise ValueError("there are no molecules: expected at least one graph, got 0")
@@ -135,6 +137,8 @@ class Packed(torch.utils.data.Dataset):
         beside = {name: torch.cat([graph[name] for graph in graphs]) for name in rows if name in graphs[0]}
         if standardiser:
             beside["descriptors"] = standardiser(raw_descriptors(graphs))
+        if table:
+            beside["table"] = table_of(graphs, table > BITS)
         return cls(nodes, edges, parts, beside)
 
     def __len__(self) -> int:
@@ -171,6 +175,23 @@ def raw_descriptors(graphs: Sequence[Data]) -> Tensor:
         if "descriptors" not in graph:
             raise ValueError(f"the model reads descriptors, but the graph at position {position} has none")
     return torch.cat([graph["descriptors"] for graph in graphs])
+
+
+def table_of(graphs: Sequence[Data], descriptors: bool) -> Tensor:
+    """What a forest reads: counts of the fingerprints, and raw descriptors, missing ones as 0; float32 ``[N, 2048 + D]``.
+
+    Raises:
+        ValueError: a graph without a fingerprint, or without descriptors.
+    """
+    for position, graph in enumerate(graphs):
+        if "fingerprint" not in graph:
+            raise ValueError(f"the model reads fingerprints, but the graph at position {position} has none")
+    counts = torch.cat([graph["fingerprint"] for graph in graphs]).float()
+    if not descriptors:
+        return counts
+    # Trees compare with the mean of two values, which has to be a float32 as well.
+    most = torch.finfo(torch.float32).max / 2
+    return torch.cat([counts, raw_descriptors(graphs).nan_to_num(0.0).clamp(-most, most)], dim=1)
 
 
 def _offsets(counts: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graphattn.data.labels import key_of, text_of, truth_of
-from graphattn.data.molecules.chemistry import Chemistry, attach, describe
+from graphattn.data.molecules.chemistry import Chemistry, attach, attach_fingerprints, describe
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, in_parts
 from graphattn.data.molecules.table import MoleculeTable
@@ -210,7 +210,8 @@ def _predicted(
     known, places = np.isfinite(found.sum((0, 2))), molecules.row - start
     mols = [molecule for molecule, finite in zip(molecules.mols, known.tolist(), strict=True) if finite]
     frame = table.frame.copy()
-    columns = prediction_columns(model.task, model.reliability, found[:, known], mols, threshold)
+    each = found[:, known]
+    columns = prediction_columns(model.task, model.reliability, each, model.mean(each), mols, threshold)
     for name, values in columns.items():
         full = np.full(len(frame), "", dtype=object)
         full[places[known]] = values
@@ -239,7 +240,7 @@ def evaluate_table(
     task, seen, rejected = model.task, set(model.record.get("seen", ())), list[Rejected]()
     predictions, labels, unseen = list[NDArray](), list[NDArray](), list[bool]()
     for molecules in in_parts(_renamed(table, task.names), task, chemistry_of(model, max_atoms)):
-        predictions.append(_predict_each(model, molecules).mean(0))
+        predictions.append(model.mean(_predict_each(model, molecules)))
         labels.append(labels_of(molecules).astype(float) if molecules.graphs else np.zeros((0, len(task.names))))
         unseen += [fingerprint(smiles) not in seen for smiles in molecules.smiles]
         rejected += molecules.rejected
@@ -276,14 +277,16 @@ def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64], start: in
 
 
 def _predict_each(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
-    with_descriptors(model, molecules)
+    with_columns(model, molecules)
     return model.predict_each(molecules.graphs)
 
 
-def with_descriptors(model: FittedModel, molecules: Molecules) -> None:
-    """Gives the graphs their descriptors where the model reads any."""
-    if model.standardiser is not None and molecules.graphs:
+def with_columns(model: FittedModel, molecules: Molecules) -> None:
+    """Gives the graphs their descriptors and fingerprints where the model reads any."""
+    if model.reads_descriptors and molecules.graphs:
         attach(molecules.graphs, describe(molecules.mols))
+    if model.reads_fingerprints:
+        attach_fingerprints(molecules.graphs, molecules.mols)
 
 
 def free_name(name: str, frame: pd.DataFrame) -> str:

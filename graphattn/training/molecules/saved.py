@@ -14,8 +14,10 @@ from torch_geometric.data import Data
 
 from graphattn import files
 from graphattn.data.molecules.chemistry import Chemistry
+from graphattn.data.molecules.fingerprints import BITS
 from graphattn.data.tasks import Task
 from graphattn.environment import versions
+from graphattn.models.forest import forest_of
 from graphattn.models.network import Network
 from graphattn.training.batches import by_size
 from graphattn.training.folder.build import build
@@ -24,6 +26,7 @@ from graphattn.training.folder.checks import DESCRIPTION, FIELDS, FORMAT, read_d
 from graphattn.training.folder.features import check_features, feature_tables
 from graphattn.training.folder.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.folder.weights import filled, read_weights, weight_files, write_folder
+from graphattn.training.molecules.forests.arrays import ForestPart, answers_of
 from graphattn.training.molecules.objective import SCORES, predictions
 from graphattn.training.molecules.packed import Packed, Standardiser
 from graphattn.training.molecules.reliability.assessment import Reliability
@@ -31,11 +34,14 @@ from graphattn.training.molecules.reliability.domain import FILE as NEIGHBOURS
 from graphattn.training.molecules.reliability.domain import Neighbours
 from graphattn.training.recipe import MoleculeRecipe
 
+NETWORK = "graph transformer"
+
 
 @dataclass
 class FittedModel:
-    """One network, or an ensemble of them, with all that turns molecules into predictions.
+    """Graph networks, a forest or both, with all that turns molecules into predictions.
 
+    - ``members`` make logits of a batch: networks of one ``architecture``, behind them the forest that ``forest`` describes.
     - ``target``: mean and deviation of the training targets, which the outputs of a regression are scaled with.
     - ``standardiser``: statistics of the descriptors, None for a model without; ``descriptor_names`` are its columns.
     - ``reliability``: what the validation part says about its predictions; None where that was not asked.
@@ -51,6 +57,42 @@ class FittedModel:
     descriptor_names: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
     reliability: Reliability | None = None
+    forest: ForestPart | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called beside others."""
+        if self.forest is None:
+            return NETWORK
+        return self.forest.name if self.forest.share == 1 else f"{NETWORK} and {self.forest.name}"
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The members that are no forest."""
+        return self.members if self.forest is None else self.members[:-1]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """How much each member counts; they add up to 1."""
+        if self.forest is None:
+            return np.full(len(self.members), 1 / len(self.members))
+        networks = len(self.members) - 1
+        return np.array([(1 - self.forest.share) / max(1, networks)] * networks + [self.forest.share])
+
+    @property
+    def reads_descriptors(self) -> bool:
+        """Whether it needs graphs with RDKit's descriptors."""
+        return self.standardiser is not None or self.table > BITS
+
+    @property
+    def reads_fingerprints(self) -> bool:
+        """Whether it needs graphs with fingerprints."""
+        return self.forest is not None
+
+    @property
+    def table(self) -> int:
+        """Number of columns that the forest reads, fingerprints before descriptors; 0 without a forest."""
+        return self.forest.inputs if self.forest else 0
 
     @property
     def chemistry(self) -> Chemistry:
@@ -63,7 +105,11 @@ class FittedModel:
         Raises:
             ValueError: a graph lacks the descriptors the model reads.
         """
-        return self.predict_each(graphs, batch_size).mean(0)
+        return self.mean(self.predict_each(graphs, batch_size))
+
+    def mean(self, each: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of predictions of the members, ``[members, ...] -> [...]``, by their shares."""
+        return np.tensordot(self.shares, each, 1) if self.forest else each.mean(0)
 
     def predict_each(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float64]:
         """The predictions of every member ``[members, graphs, outputs]``, of which :meth:`predict` is the mean.
@@ -74,7 +120,7 @@ class FittedModel:
         width = self.task.outputs
         if not graphs:
             return np.zeros((len(self.members), 0, width))
-        packed = Packed.of(graphs, self.standardiser)
+        packed = Packed.of(graphs, self.standardiser, self.table)
         result = torch.zeros(len(self.members), len(graphs), width, dtype=torch.float64)
         with torch.inference_mode():
             for positions in by_size(packed.nodes.numpy(), batch_size):
@@ -84,16 +130,18 @@ class FittedModel:
         return result.numpy()
 
     def embed(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float32]:
-        """What the heads of the networks read of each graph ``[N, F]``, that of all members side by side.
+        """What the heads of the networks read of each graph ``[N, F]``, that of all networks side by side.
 
         Raises:
-            ValueError: no graphs, or a network that is no :class:`~graphattn.models.network.Network`.
+            ValueError: no graphs, no network, or one that is no :class:`~graphattn.models.network.Network`.
         """
+        if not self.networks:
+            raise ValueError(f"expected a model with a graph network, which embeds molecules; got {self.name} alone")
         packed, rows = Packed.of(graphs, self.standardiser), {}
         with torch.inference_mode():
             for positions in by_size(packed.nodes.numpy(), batch_size):
                 batch: Any = packed[positions]
-                read = torch.cat([_network(member).embed(batch) for member in self.members], dim=1)
+                read = torch.cat([_network(member).embed(batch) for member in self.networks], dim=1)
                 rows |= dict(zip(positions.tolist(), read.float().numpy(), strict=True))
         return np.stack([rows[row] for row in range(len(graphs))])
 
@@ -135,11 +183,14 @@ class FittedModel:
             "seed": self.recipe.seed,
             "target": {"mean": self.target[0].tolist(), "deviation": self.target[1].tolist()},
             "features": feature_tables(),
-            "parameters": sum(p.numel() for p in self.members[0].parameters()),
+            "parameters": sum(p.numel() for network in self.networks[:1] for p in network.parameters()),
             "descriptors": None,
         }
-        if self.standardiser is not None:
-            described["descriptors"] = {"names": list(self.descriptor_names), **self.standardiser.to_dict()}
+        if self.forest is not None:
+            described["forest"] = dataclasses.asdict(self.forest)
+        if self.reads_descriptors:
+            statistics = self.standardiser.to_dict() if self.standardiser else {}
+            described["descriptors"] = {"names": list(self.descriptor_names), **statistics}
         if self.reliability is not None:
             described["reliability"] = self.reliability.to_dict()
         return described | self.record
@@ -162,7 +213,16 @@ def load(folder: str | Path, trust: bool = False) -> FittedModel:
     except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
     model.reliability = _reliability(described, model.task, folder)
-    model.members = [_member(model, path) for path in weight_files(described, folder)]
+    paths = weight_files(described, folder)
+    if model.forest is not None and (model.forest.share == 1) != (len(paths) == 1):
+        of = f"a forest of share {model.forest.share}"
+        raise ValueError(
+            f"{folder / DESCRIPTION} is damaged: expected weights that go with {of}, got {len(paths)} files"
+        )
+    networks = paths if model.forest is None else paths[:-1]
+    model.members = [_member(model, path) for path in networks] + [
+        _forest(model, path) for path in paths[len(networks) :]
+    ]
     return model
 
 
@@ -176,15 +236,30 @@ def _described(described: Mapping[str, Any]) -> FittedModel:
         raise ValueError(f"expected {len(task.names)} means and deviations of targets, got {described['target']}")
     if not bool((target[1] > 0).all()):
         raise ValueError(f"expected deviations of targets above 0, got {target[1].tolist()}")
-    standardiser = Standardiser.from_dict(known) if known else None
+    forest = ForestPart(**described["forest"]) if described.get("forest") else None
+    standardiser = Standardiser.from_dict(known) if known and "knots" in known else None
     names = tuple(known["names"]) if known else ()
     if standardiser is not None and (len(names) != standardiser.width or not all(isinstance(n, str) for n in names)):
         raise ValueError(f"expected names of {standardiser.width} descriptors, got {len(names)}")
-    own = {"format", "kind", "versions", "seed", "parameters", "descriptors", "reliability", *FIELDS["molecules"]}
+    if forest is not None and forest.inputs not in (BITS, BITS + len(names)):
+        raise ValueError(
+            f"expected a forest of {BITS} columns and {len(names)} descriptors, got {forest.inputs} columns"
+        )
+    own = {
+        "format",
+        "kind",
+        "versions",
+        "seed",
+        "parameters",
+        "descriptors",
+        "reliability",
+        "forest",
+        *FIELDS["molecules"],
+    }
     record = {name: value for name, value in described.items() if name not in own}
     _check_record(record, task)
     recipe, architecture = MoleculeRecipe(**described["recipe"]), dict(described["architecture"])
-    return FittedModel(task, architecture, recipe, [], target, standardiser, names, record)
+    return FittedModel(task, architecture, recipe, [], target, standardiser, names, record, forest=forest)
 
 
 def _check_record(record: Mapping[str, Any], task: Task) -> None:
@@ -231,3 +306,15 @@ def _member(model: FittedModel, path: Path) -> nn.Module:
     if architecture.get("name") == "MoleculeTransformer":
         weights = renamed(weights, MOLECULE_TRANSFORMER)
     return filled(lambda: build(architecture, model.task.outputs, len(model.descriptor_names)), weights, path)
+
+
+def _forest(model: FittedModel, path: Path) -> nn.Module:
+    arrays, part = read_weights(path), model.forest
+    assert part is not None
+    try:
+        forest = forest_of(arrays, part.inputs, answers_of(model.task))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if forest.outputs != model.task.outputs:
+        raise ValueError(f"{path} is damaged: expected a forest of {model.task.outputs} outputs, got {forest.outputs}")
+    return forest.eval()

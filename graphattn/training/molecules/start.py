@@ -70,6 +70,8 @@ def read_start(folder: str | Path, frozen: bool = False) -> StartingWeights:
     described = read_description(folder, "molecules" if kind == "graphs" else kind)
     files.verify(folder, required=described["format"] > 1)
     check_features(described, folder / DESCRIPTION)
+    if not described["architecture"]:
+        raise ValueError(f"{folder} holds a forest alone: expected a model with a network to start from")
     path = weight_files(described, folder)[0]
     bare = {name.removeprefix("network."): weight.float() for name, weight in read_weights(path).items()}
     weights = renamed(bare, MOLECULE_TRANSFORMER)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from graphattn.data.molecules.chemistry import Chemistry, attach, describe
+from graphattn.data.molecules.chemistry import Chemistry, attach, attach_fingerprints, describe
 from graphattn.data.molecules.prepare import Molecules, Rejected, checked, collect, report, write_rejected
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.molecules.smiles import LARGE, flat_smiles, large_molecules
@@ -19,8 +19,16 @@ from graphattn.data.splits import PARTS, Split
 from graphattn.data.tasks import Kind, guess_task, is_told_by_words
 from graphattn.training.curve_drawing import draw_training
 from graphattn.training.folder.checks import check_folder, writing
-from graphattn.training.molecules.dividing import DEFAULT_RULE, check_classes, divide, tell_lacking, tell_shared
-from graphattn.training.molecules.ensemble import fit_molecules
+from graphattn.training.folder.choice import choice_sentences
+from graphattn.training.molecules.dividing import (
+    DEFAULT_RULE,
+    check_classes,
+    divide,
+    inner_splits,
+    tell_lacking,
+    tell_shared,
+)
+from graphattn.training.molecules.forests.choosing import Chosen, Learner, Model
 from graphattn.training.molecules.judging import Trained, judge
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import FittedModel
@@ -47,6 +55,7 @@ class TrainingPlan:
     split: str = DEFAULT_RULE
     recipe: MoleculeRecipe = field(default_factory=MoleculeRecipe)
     architecture: Architecture = field(default_factory=Architecture)
+    model: Model = "graph"
     start: StartingWeights | None = None
     hardware: Hardware = field(default_factory=Hardware)
     chemistry: Chemistry = field(default_factory=Chemistry)
@@ -87,13 +96,19 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
         values = describe(molecules.mols)
     if plan.descriptors and values is not None:
         attach(molecules.graphs, values)
+    if plan.model != "graph":
+        attach_fingerprints(molecules.graphs, molecules.mols)
     record = described(table, molecules, split, rule, plan)
     with writing(plan.out, plan.resume):
-        model = _fit(molecules, split, plan, record, verbose, say)
+        draws = (
+            inner_splits(molecules, table, split.train, plan.split, plan.recipe.seed) if plan.model == "auto" else []
+        )
+        model, beside = _fit(molecules, split, draws, plan, record, verbose, say)
         title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
-        found = judge(model, molecules, split, plan.wanted, values if plan.compare else None, title, say)
-        draw_training(model, plan.out / CURVES)
-        model.record["curves_drawn"] = CURVES
+        found = judge(model, molecules, split, plan.wanted, values if plan.compare else None, title, say, beside)
+        if model.networks:
+            draw_training(model, plan.out / CURVES)
+            model.record["curves_drawn"] = CURVES
         model.save(plan.out)
         clear(plan.out)
     if plan.report is not None:
@@ -195,34 +210,38 @@ def fingerprint(smiles: str) -> str:
 
 
 def _fit(
-    molecules: Molecules, split: Split, plan: TrainingPlan, record: dict[str, Any], verbose: bool, say: Say
-) -> FittedModel:
+    molecules: Molecules,
+    split: Split,
+    draws: Sequence[Split],
+    plan: TrainingPlan,
+    record: dict[str, Any],
+    verbose: bool,
+    say: Say,
+) -> Chosen:
     """Trains; an interrupted model is saved like a finished one."""
     assert molecules.task is not None
     graphs = molecules.graphs
     if molecules.rejected:
         write_rejected(molecules.rejected, plan.out / "rejected.csv", plan.escape_formulas)
         say(f"the rows set aside are listed in {plan.out / 'rejected.csv'}")
+    if draws:
+        say(
+            f"choosing by {len(draws)} inner splits of the training part: each is one more training of the graph network"
+        )
+    architecture = plan.architecture.to_dict() if plan.start is None else None
+    learner = Learner(molecules.task, plan.recipe, architecture, plan.start, plan.hardware, verbose)
     names = DESCRIPTOR_NAMES if plan.descriptors else ()
     try:
-        model = fit_molecules(
-            [graphs[i] for i in split.train],
-            [graphs[i] for i in split.validation],
-            molecules.task,
-            architecture=plan.architecture.to_dict() if plan.start is None else None,
-            start=plan.start,
-            recipe=plan.recipe,
-            hardware=plan.hardware,
-            folder=plan.out,
-            resume=plan.resume,
-            verbose=verbose,
-        )
+        parts = [graphs[i] for i in split.train], [graphs[i] for i in split.validation]
+        chosen = learner.fit(plan.model, parts, draws, plan.out, plan.resume)
     except Interrupted as stop:
         stop.model.record |= {**record, "interrupted": True}
         stop.model.descriptor_names = names
         stop.model.save(plan.out)
         say(f"Interrupted. {plan.out} holds the best model so far; the same command with --resume goes on.")
         raise
-    model.record |= record
-    model.descriptor_names = names
-    return model
+    chosen.model.record |= record
+    chosen.model.descriptor_names = names
+    for sentence in choice_sentences(chosen.model.record):
+        say(sentence)
+    return chosen

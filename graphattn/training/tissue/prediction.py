@@ -119,7 +119,7 @@ def write_predictions(
     ``predicted_<label>`` is the class or value, ``probability_<class>`` the probabilities; they are empty for images that were
     refused, whose reason stands in ``rejected``. ``read`` and ``found`` are those of :func:`answers`.
     """
-    columns = prediction_columns(model.task, None, found, ())
+    columns = prediction_columns(model.task, None, found, found.mean(0), ())
     places = {position: at for at, position in enumerate(read.positions)}
     rows = []
     for position, graph in enumerate(graphs):

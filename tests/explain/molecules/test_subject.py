@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,11 +7,14 @@ from rdkit import Chem
 from torch_geometric.data import Data
 
 from graphattn.data.molecules.chemistry import Chemistry, attach, describe, read
+from graphattn.data.molecules.fingerprints import count_fingerprints
 from graphattn.data.molecules.smiles import DESCRIPTOR_NAMES, parse_smiles, to_data
 from graphattn.data.tasks import Task
 from graphattn.explain import Masking, attribute
 from graphattn.explain.molecules.subject import descriptors_of, molecule_of, molecule_subject
 from graphattn.explain.subject import Mask
+from graphattn.models.forest import forest_of
+from graphattn.training.molecules.forests.arrays import ForestPart
 from graphattn.training.molecules.packed import Standardiser
 from graphattn.training.molecules.saved import FittedModel
 from graphattn.training.recipe import MoleculeRecipe
@@ -115,3 +120,40 @@ def test_copies_are_made_a_batch_at_a_time(monkeypatch):
     graph = subject.read("CCO")
     subject.answers(graph, [Mask()] * 12)
     assert sizes == [5, 5, 2]
+
+
+def test_a_forest_is_explained_by_masking_and_a_blend_by_its_shares():
+    """One tree that asks whether oxygen is there: hidden, it is a carbon, of which there are then more."""
+    oxygen = int((count_fingerprints([Chem.MolFromSmiles("O")])[0] > 0).argmax())
+    forest = forest_of(
+        {
+            "children_": torch.tensor([[1, 2], [-1, -1], [-1, -1]]).int(),
+            "feature": torch.tensor([oxygen, -1, -1]).short(),
+            "threshold": torch.tensor([0.5, 0.0, 0.0]),
+            "value": torch.tensor([[0.0], [2.0], [5.0]]).double(),
+            "start": torch.tensor([0]),
+            "column": torch.tensor([0]),
+        },
+        2048,
+        "values",
+    )
+    part, task = ForestPart("extra trees", 2048, 1, 1), Task("regression", ("y",))
+    model = FittedModel(task, {}, MoleculeRecipe(), [forest], (torch.zeros(1), torch.ones(1)), forest=part)
+    found = attribute(model, "O", Masking(edges=True))
+    assert (found.prediction, found.nodes.tolist()) == (5, [3])
+    model.members, model.forest = [CountsAtoms(), forest], replace(part, share=0.25)
+    found = attribute(model, "O")
+    assert found.prediction == pytest.approx(0.75 * 1 + 0.25 * 5)
+    assert found.nodes.tolist() == pytest.approx([0.75 * 1 + 0.25 * 3])
+    assert found.agreement.nodes.tolist() == [1]
+    with pytest.raises(
+        ValueError, match="gradients need features that are numbers, or a network with a module called embedding"
+    ):
+        attribute(model, "O", "saliency")
+
+
+class CountsAtoms(torch.nn.Module):
+    """The number of atoms that are known."""
+
+    def forward(self, data):
+        return torch.zeros(data.num_graphs).index_add(0, data.batch, (data.x[:, 0] > 0).float())[:, None]

@@ -5,15 +5,18 @@ import re
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from graphattn.data.tasks import Task
+from graphattn.models.forest import forest_of
 from graphattn.training.folder.build import build
+from graphattn.training.molecules.forests.arrays import ForestPart
 from graphattn.training.molecules.packed import Standardiser
 from graphattn.training.molecules.reliability.assessment import Reliability
 from graphattn.training.molecules.reliability.calibration import Calibration
 from graphattn.training.molecules.saved import FittedModel, load
+from graphattn.training.molecules.start import read_start
 from graphattn.training.recipe import Architecture, MoleculeRecipe
 
 BINARY = Task("binary", ("oxygen",), ("no", "yes"))
@@ -328,3 +331,73 @@ def test_what_the_head_reads_gives_the_prediction_and_stands_side_by_side(make_g
 def test_a_network_without_a_head_has_no_embedding(make_model, make_graphs):
     with pytest.raises(ValueError, match="expected a Network, with a head that reads an embedding, got Tiny"):
         make_model().embed(make_graphs(2))
+
+
+@pytest.fixture
+def forest_folder(tmp_path):
+    """A model of one forest of three nodes."""
+    arrays = {
+        "children_": torch.tensor([[1, 2], [-1, -1], [-1, -1]]).int(),
+        "feature": torch.tensor([7, -1, -1]).short(),
+        "threshold": torch.tensor([0.5, 0.0, 0.0]),
+        "value": torch.tensor([[0.0], [0.25], [0.75]]).double(),
+        "start": torch.tensor([0]),
+        "column": torch.tensor([0]),
+    }
+    forest = forest_of(arrays, 2048, "probabilities")
+    part = ForestPart("extra trees", 2048, 1, 1)
+    model = FittedModel(BINARY, {}, MoleculeRecipe(), [forest], (torch.zeros(1), torch.ones(1)), forest=part)
+    return model.save(tmp_path / "model")
+
+
+def test_a_forest_is_loaded_and_embeds_nothing(forest_folder, make_graphs):
+    model, graphs = load(forest_folder), make_graphs(2)
+    for graph, counts in zip(graphs, (0, 3), strict=True):
+        graph.fingerprint = torch.full((1, 2048), counts).short()
+    assert model.predict(graphs).tolist() == [[0.25], [pytest.approx(0.75)]]
+    assert (model.reads_fingerprints, model.reads_descriptors, model.name) == (True, False, "extra trees")
+    with pytest.raises(
+        ValueError, match="expected a model with a graph network, which embeds molecules; got extra trees alone"
+    ):
+        model.embed(graphs)
+    with pytest.raises(ValueError, match="the model reads fingerprints, but the graph at position 0 has none"):
+        model.predict(make_graphs(1))
+    with pytest.raises(ValueError, match="holds a forest alone: expected a model with a network to start from"):
+        read_start(forest_folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "oaks"}, "expected a forest of extra trees or random forest, got 'oaks'"),
+        ({"share": 0.0}, "expected a share of a forest above 0 and up to 1, got 0.0"),
+        ({"share": "1"}, "expected a share of a forest above 0 and up to 1, got '1'"),
+        ({"trees": 0}, "expected trees of a forest as a whole number from 1 up, got 0"),
+        ({"leaf": True}, "expected leaf of a forest as a whole number from 1 up, got True"),
+        ({"inputs": 5}, "expected a forest of 2048 columns and 0 descriptors, got 5 columns"),
+        ({"kind": "x"}, "is damaged: TypeError"),
+        ({"share": 0.5}, "expected weights that go with a forest of share 0.5, got 1 files"),
+    ],
+)
+def test_forests_that_are_described_wrongly_are_refused(forest_folder, change, message):
+    path = forest_folder / "model.json"
+    described = json.loads(path.read_text())
+    path.write_text(json.dumps(described | {"forest": described["forest"] | change}))
+    with pytest.raises(ValueError, match=message):
+        load(forest_folder, trust=True)
+
+
+def test_forests_that_are_damaged_are_refused(forest_folder):
+    path = forest_folder / "model.safetensors"
+    arrays = load_file(path)
+    for name, value, message in (
+        ("children_", torch.zeros(3, 2).int(), "model.safetensors is damaged: expected children in a forest behind"),
+        ("threshold", torch.tensor([0.5, float("nan"), 0.0]), "is damaged: threshold has values that are not finite"),
+    ):
+        save_file(arrays | {name: value}, path)
+        with pytest.raises(ValueError, match=message):
+            load(forest_folder, trust=True)
+    two = {"start": torch.tensor([0, 2]), "column": torch.tensor([0, 1]), "feature": torch.full((3,), -1).short()}
+    save_file(arrays | two, path)
+    with pytest.raises(ValueError, match="expected a forest of 1 outputs, got 2"):
+        load(forest_folder, trust=True)

@@ -7,7 +7,8 @@ import pytest
 
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.splits import Split
-from graphattn.training.molecules.dividing import check_classes, divide, open_divided, tell_shared
+from graphattn.training.molecules import dividing
+from graphattn.training.molecules.dividing import check_classes, divide, inner_splits, open_divided, tell_shared
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import load
 from graphattn.training.molecules.workflow import TrainingPlan, fingerprint, labelled, train
@@ -232,3 +233,31 @@ def test_the_record_names_the_files(planned, files):
     assert model.record["data"]["validation"] == files[1]
     assert model.record["split"]["test"] == 6
     assert model.record["lines"]["test"] == list(range(2, 8))
+
+
+def test_the_training_part_is_split_again_by_its_rule(monkeypatch):
+    smiles = [f"{'C' * n}{end}" for n in range(1, 31) for end in ("O", "N")]
+    frame = pd.DataFrame(
+        {"smiles": smiles, "y": ["1", "0"] * 30, "batch": [f"b{n}" for n in range(12) for _ in range(5)]}
+    )
+    given = MoleculeTable(frame, np.arange(2, 62), "smiles", ("y",), "batch", ())
+    found, rows = labelled(given, TrainingPlan(Path()), lambda said: None), np.arange(5, 60)
+    draws = inner_splits(found, given, rows, "random", seed=1)
+    assert [[len(part) for part in draw] for draw in draws] == [[44, 6, 5]] * 3
+    assert len({tuple(draw.test.tolist()) for draw in draws}) == 3
+    assert all(sorted(np.concatenate(draw)) == list(range(55)) for draw in draws)
+    again = inner_splits(found, given, rows, "random", seed=1)
+    assert [draw.test.tolist() for draw in again] == [draw.test.tolist() for draw in draws]
+    for draw in inner_splits(found, given, rows, "column", seed=1):
+        batches = [set(frame["batch"].iloc[rows[part]]) for part in draw]
+        assert sum(map(len, batches)) == 11
+    assert inner_splits(found, given, rows[:40], "random", seed=1) == []
+    monkeypatch.setattr(dividing, "_LARGE", 54)
+    assert len(inner_splits(found, given, rows, "random", seed=1)) == 1
+    with monkeypatch.context() as patch:
+        patch.setitem(dividing.SPLITS, "random", _no_room)
+        assert inner_splits(found, given, rows, "random", seed=1) == []
+
+
+def _no_room(keys, y, fractions, seed):
+    raise ValueError("the random split leaves the test part empty")

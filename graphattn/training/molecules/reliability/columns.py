@@ -21,6 +21,7 @@ def prediction_columns(
     task: Task,
     known: Reliability | None,
     each: Floats,
+    found: Floats,
     molecules: Sequence[Chem.Mol],
     threshold: float | None = None,
 ) -> Columns:
@@ -37,15 +38,15 @@ def prediction_columns(
         task: of the model.
         known: what is known of its reliability.
         each: predictions of the members, [M, N, outputs].
+        found: their mean, [N, outputs].
         molecules: of RDKit, N.
         threshold: in place of the model's own.
     """
-    found = each.mean(0)
     columns = _predicted(task, found, thresholds_of(task, known, threshold))
     if known is not None:
         columns |= _calibrated(task, known, found) | _sets(task, known, found)
     if len(each) > 1:
-        columns |= _spread(task, each)
+        columns |= _spread(task, each, found)
     if known is not None and known.neighbours is not None:
         places, similarity = known.neighbours.nearest(molecules)
         smiles = np.array([known.neighbours.smiles[place] for place in places], dtype=object)
@@ -118,10 +119,10 @@ def _sets(task: Task, known: Reliability, found: Floats) -> Columns:
     return columns
 
 
-def _spread(task: Task, each: Floats) -> Columns:
+def _spread(task: Task, each: Floats, found: Floats) -> Columns:
     """Standard deviation over members; with one of them it would be unknown."""
     if task.kind == "multiclass":
-        likeliest = each.mean(0).argmax(1)
+        likeliest = found.argmax(1)
         return {f"spread_{task.names[0]}": six_digits(each[:, np.arange(each.shape[1]), likeliest].std(0, ddof=1))}
     deviation = six_digits(each.std(0, ddof=1))
     return {f"spread_{name}": deviation[:, t] for t, name in enumerate(task.names)}

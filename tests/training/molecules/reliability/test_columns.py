@@ -17,7 +17,7 @@ KNOWN = Reliability((Calibration(2.0, (0.0, 0.0)),), 0.9, ((0.5, 0.3),), (0.3,),
 
 
 def columns(task, known, each, molecules=(), threshold=None):
-    found = prediction_columns(task, known, np.array(each), molecules, threshold)
+    found = prediction_columns(task, known, np.array(each), np.mean(each, 0), molecules, threshold)
     return {name: values.tolist() for name, values in found.items()}
 
 

@@ -1,15 +1,66 @@
 """Trees that scikit-learn has fitted as the arrays of a :class:`~graphattn.models.forest.Forest`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
+from graphattn.data.tasks import Task
 from graphattn.models.forest import Answers, Forest, forest_of
 
+KINDS = {
+    "extra trees": (ExtraTreesClassifier, ExtraTreesRegressor),
+    "random forest": (RandomForestClassifier, RandomForestRegressor),
+}
+"""Forests of scikit-learn by name: of classes, and of values."""
 Fitted = ExtraTreesClassifier | ExtraTreesRegressor | RandomForestClassifier | RandomForestRegressor
+
+
+@dataclass(frozen=True)
+class ForestPart:
+    """What is known of the forest of a model.
+
+    Args:
+        name: one of :data:`KINDS`.
+        inputs: number of columns that it reads.
+        trees: for each target.
+        leaf: least number of molecules in a leaf.
+        share: of its predictions in those of the model; the rest is that of the networks.
+
+    Raises:
+        ValueError: another name, or numbers out of range.
+    """
+
+    name: str
+    inputs: int
+    trees: int
+    leaf: int
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name not in KINDS:
+            raise ValueError(f"expected a forest of {' or '.join(KINDS)}, got {self.name!r}")
+        for name in ("inputs", "trees", "leaf"):
+            if type(getattr(self, name)) is not int or not 1 <= getattr(self, name) < 2**15:
+                raise ValueError(
+                    f"expected {name} of a forest as a whole number from 1 up, got {getattr(self, name)!r}"
+                )
+        if not isinstance(self.share, float) or not 0 < self.share <= 1:
+            raise ValueError(f"expected a share of a forest above 0 and up to 1, got {self.share!r}")
+
+
+def answers_of(task: Task) -> Answers:
+    """What a forest predicts for a task.
+
+    >>> answers_of(Task("multilabel", ("a", "b"), ("0", "1")))
+    'probabilities'
+    """
+    if task.kind == "regression":
+        return "values"
+    return "classes" if task.kind == "multiclass" else "probabilities"
 
 
 def as_forest(fitted: Sequence[Fitted], answers: Answers, outputs: int, inputs: int) -> Forest:

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
-from graphattn.training.molecules.trees import as_forest, rounded_down
+from graphattn.training.molecules.forests.arrays import as_forest, rounded_down
 
 
 def table(rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
