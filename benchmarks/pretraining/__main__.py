@@ -3,10 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from benchmarks.pretraining import corpus as reading
+from benchmarks.pretraining.shipping import change
+from graphattn.training.molecules.start import shipped
+from graphattn.training.pretraining.saved import load
 
+SHIPPED = shipped()
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
@@ -26,6 +31,20 @@ def corpus(
     """Write SMILES of two wheels into one file."""
     for name, number in reading.write(molsets, chemicals, out, most, seed).items():
         typer.echo(f"{name}: {number:,}")
+
+
+@app.command()
+def ship(
+    stage: Annotated[Path, typer.Argument(help="Folder that graphattn pretrain wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder in the package.")] = SHIPPED,
+) -> None:
+    """Write a pretrained network into the package, as half precision, and say what that changes."""
+    made = load(stage)
+    made.save(out, torch.float16)
+    size = sum(path.stat().st_size for path in out.iterdir()) / 2**20
+    typer.echo(
+        f"{out}: {size:.1f} MB; descriptors' scores of 512 molecules of bbb differ by {change(made, load(out)):.1e}"
+    )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,11 @@ Network = Annotated[
 ]
 Begin = Annotated[
     str | None,
-    typer.Option("--from", metavar="MODEL", help="Folder of a pretrained or trained network to start from."),
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Folder of a pretrained or trained network to start from, pretrained (that of graphattn) or none.",
+    ),
 ]
 Freeze = Annotated[bool, typer.Option("--freeze", help="Train only what is behind the readout of --from.")]
 Report = Annotated[bool, typer.Option(help="Write a report, report.html, into the folder.")]

@@ -14,6 +14,8 @@ from graphattn.training.folder.former import MOLECULE_TRANSFORMER, renamed
 from graphattn.training.folder.weights import read_weights, weight_files
 from graphattn.training.runs import digest
 
+SHIPPED = "pretrained"
+"""Stands for the network that comes with graphattn, where no folder has this name."""
 TRANSFERRED = ("embedding.", "trunk.", "readout.", "edges.")
 """Weights of a molecule network that do not depend on what it predicts."""
 
@@ -59,13 +61,20 @@ class StartingWeights:
         return {"name": self.name, "sha256": weights, "frozen": self.frozen}
 
 
+def shipped() -> Path:
+    """Where the pretrained network of the installed package lies; its card is ``README.md`` there."""
+    return Path(__file__).parents[1] / "pretraining" / "shipped"
+
+
 def read_start(folder: str | Path, frozen: bool = False) -> StartingWeights:
-    """The weights in a folder that ``graphattn pretrain`` or ``graphattn train`` wrote; of an ensemble the first network's.
+    """The weights in a folder that ``graphattn pretrain`` or ``graphattn train`` wrote, of an ensemble the first network's; or
+    those that come with graphattn, if ``folder`` is ``SHIPPED``.
 
     Raises:
         ValueError: a folder without such a model, or a damaged one; other atom or bond features than those of this version.
     """
-    folder = Path(folder)
+    own = str(folder) == SHIPPED and not Path(folder).exists()
+    folder = shipped() if own else Path(folder)
     kind = kind_of(folder)
     described = read_description(folder, "molecules" if kind == "graphs" else kind)
     files.verify(folder, required=described["format"] > 1)
@@ -76,4 +85,4 @@ def read_start(folder: str | Path, frozen: bool = False) -> StartingWeights:
     bare = {name.removeprefix("network."): weight.float() for name, weight in read_weights(path).items()}
     weights = renamed(bare, MOLECULE_TRANSFORMER)
     kept = {name: weight for name, weight in weights.items() if name.startswith(TRANSFERRED)}
-    return StartingWeights(folder.resolve().name, dict(described["architecture"]), kept, frozen)
+    return StartingWeights(SHIPPED if own else folder.resolve().name, dict(described["architecture"]), kept, frozen)

@@ -1,10 +1,13 @@
 """A pretrained network in memory and as a folder, of the same form as those of trained models."""
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from graphattn import files
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
@@ -36,8 +39,8 @@ class PretrainedNetwork:
     standardiser: Standardiser
     record: Mapping[str, Any]
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``model.safetensors``, ``model.json``, the card ``README.md`` and ``manifest.json``."""
+    def save(self, folder: str | Path, dtype: torch.dtype = torch.float32) -> Path:
+        """Write ``model.safetensors`` with weights as ``dtype``, ``model.json``, the card ``README.md`` and ``manifest.json``."""
         described = {
             "format": FORMAT,
             "kind": "pretrained",
@@ -49,7 +52,7 @@ class PretrainedNetwork:
             "descriptors": {"names": list(DESCRIPTOR_NAMES), **self.standardiser.to_dict()},
             **self.record,
         }
-        return write_folder(folder, described, [self.network], pretrained_card(described))
+        return write_folder(folder, described, [copy.deepcopy(self.network).to(dtype)], pretrained_card(described))
 
 
 def load(folder: str | Path) -> PretrainedNetwork:
@@ -70,7 +73,8 @@ def load(folder: str | Path) -> PretrainedNetwork:
         raise ValueError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__} {error}") from error
     if names != list(DESCRIPTOR_NAMES) or standardiser.width != len(names):
         raise ValueError(f"{folder / DESCRIPTION}: its descriptors are not the {len(DESCRIPTOR_NAMES)} of this version")
-    network = filled(lambda: PretrainingNetwork(architecture, len(names)), read_weights(path), path)
+    weights = {name: weight.float() for name, weight in read_weights(path).items()}
+    network = filled(lambda: PretrainingNetwork(architecture, len(names)), weights, path)
     own = {"format", "kind", "versions", "parameters", "architecture", "recipe", "features", "descriptors", "weights"}
     record = {name: value for name, value in described.items() if name not in own}
     return PretrainedNetwork(network, architecture, recipe, standardiser, record)

@@ -126,3 +126,14 @@ def test_changed_folders_are_refused_by_file(corpus, tmp_path):
     (tmp_path / "out" / "manifest.json").unlink()
     with pytest.raises(ValueError, match=re.escape("manifest.json is missing")):
         load(tmp_path / "out")
+
+
+def test_half_precision_is_half_the_size_and_read_as_whole(corpus, tmp_path):
+    made = pretrain([str(corpus)], plan(tmp_path / "out"), lambda text: None, verbose=False)
+    made.save(tmp_path / "half", torch.float16)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("out", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    for name, weight in load(tmp_path / "half").network.state_dict().items():
+        assert weight.dtype == torch.float32
+        assert torch.equal(weight, made.network.state_dict()[name].half().float()), name
+    assert read_start(tmp_path / "half").weights["trunk.norm.weight"].dtype == torch.float32
