@@ -6,6 +6,7 @@ are left out: one reaches 1e25, and both are slow.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -45,6 +46,8 @@ DESCRIPTOR_NAMES: tuple[str, ...] = tuple(_NAMES.split())
 """Names of the columns of ``descriptors``."""
 
 _FUNCTIONS = dict(Descriptors._descList)
+# These compute the same indices of all atoms anew, unless they are told that those of the molecule may be used.
+_FUNCTIONS |= {name: partial(_FUNCTIONS[name], force=False) for name in _NAMES.split() if name.endswith("EStateIndex")}
 _CHUNK = 64
 _LARGEST = float(np.finfo(np.float32).max)
 
