@@ -1,5 +1,6 @@
 """``python -m benchmarks.pretraining corpus``: see README.md."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import torch
 import typer
 
 from benchmarks.pretraining import corpus as reading
-from benchmarks.pretraining.shipping import change
+from benchmarks.pretraining.shipping import NOTES, change
 from graphattn.training.molecules.start import shipped
 from graphattn.training.pretraining.saved import load
 
@@ -40,6 +41,7 @@ def ship(
 ) -> None:
     """Write a pretrained network into the package, as half precision, and say what that changes."""
     made = load(stage)
+    made = replace(made, record={**made.record, "notes": NOTES})
     made.save(out, torch.float16)
     size = sum(path.stat().st_size for path in out.iterdir()) / 2**20
     typer.echo(

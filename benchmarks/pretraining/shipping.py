@@ -7,6 +7,13 @@ from graphattn.data.molecules.embedded import load
 from graphattn.training.molecules.packed import Packed
 from graphattn.training.pretraining.saved import PretrainedNetwork
 
+NOTES = [
+    "Corpus: SMILES of molsets 0.3.1 and chemicals 1.5.2, both under the MIT licence.",
+    "Left out: all molecules of bbb, solubility, BACE, Tox21, ESOL, Kazius, BBBP and B3DB's external set, by InChIKey.",
+    "Weights: under the licence of graphattn; the SHA-256 of each file stands in manifest.json.",
+    "Commands: benchmarks/pretraining/README.md in the repository of graphattn.",
+]
+
 
 def change(one: PretrainedNetwork, other: PretrainedNetwork) -> float:
     """Largest difference of the guessed scores of descriptors of the first 512 molecules of bbb."""

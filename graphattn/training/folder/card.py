@@ -106,6 +106,7 @@ def pretrained_card(described: Mapping[str, Any]) -> str:
         f"- Pretraining: {_pairs(described['recipe'])}.",
         f"- Data: {names}; {data['molecules']:,} molecules learned from, {rest}.",
         f"- Started from: {described['start'] or 'nothing'}.",
+        *(f"- {note}" for note in described.get("notes", [])),
         f"- Figures: of {figures['validated']:,} molecules that it has not seen, {explained}.",
         f"- Time: {figures['seconds']:,} s, {figures['rate']:,.0f} molecules a second.",
         f"- Versions: {_pairs(described['versions'])}.",

@@ -20,6 +20,7 @@ from graphattn.models.network import Network
 from graphattn.topology import read_sizes
 from graphattn.training.folder.build import build
 from graphattn.training.molecules.ensemble import hide_atoms
+from graphattn.training.molecules.start import TRANSFERRED
 from graphattn.training.pretraining.targets import COUNTERS
 
 _PART = 0.2
@@ -65,6 +66,10 @@ class PretrainingNetwork(nn.Module):
         states = self.network.states(batch)
         guessed = self.network.head(self.network.readout(states, read_sizes(batch)))
         return Guesses(guessed[:, : self.descriptors], guessed[:, self.descriptors :], self.element(states))
+
+    def transferred(self) -> list[Tensor]:
+        """The weights that a training starts from."""
+        return [weight for name, weight in self.network.named_parameters() if name.startswith(TRANSFERRED)]
 
 
 def hide(batch: Data, share: float) -> Data:

@@ -48,7 +48,7 @@ class PretrainedNetwork:
             "architecture": dict(self.architecture),
             "recipe": dataclasses.asdict(self.recipe),
             "features": feature_tables(),
-            "parameters": sum(weight.numel() for weight in self.network.network.parameters()),
+            "parameters": sum(weight.numel() for weight in self.network.transferred()),
             "descriptors": {"names": list(DESCRIPTOR_NAMES), **self.standardiser.to_dict()},
             **self.record,
         }

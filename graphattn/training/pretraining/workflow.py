@@ -69,7 +69,7 @@ class PretrainingPlan:
 
 
 class Corpus(NamedTuple):
-    """SMILES, the file and the line of each, and how many each file has."""
+    """SMILES, the file and the line of each, and how many the files of each name have."""
 
     texts: list[str]
     places: list[tuple[str, int]]
@@ -131,8 +131,9 @@ def gathered(sources: Sequence[str], plan: PretrainingPlan, say: Say) -> Corpus:
         before = len(found)
         for text, line in zip(table.smiles, table.line.tolist(), strict=True):
             found.setdefault(text, (source, line))
-        sizes[source] = len(found) - before
-        say(f"{source}: {len(table.frame):,} rows, {sizes[source]:,} SMILES that are new")
+        new = len(found) - before
+        sizes[Path(source).name] = sizes.get(Path(source).name, 0) + new
+        say(f"{source}: {len(table.frame):,} rows, {new:,} SMILES that are new")
     if len(found) < 20:
         raise ValueError(f"expected 20 or more different SMILES to learn from, got {len(found)}")
     texts = sorted(found)

@@ -2,13 +2,18 @@ import re
 
 import pytest
 import torch
+from rdkit import Chem
 
+from graphattn.data.molecules.embedded import load as load_table
+from graphattn.data.molecules.rdkit2d import descriptors
 from graphattn.data.molecules.smiles import parse_smiles, to_data
 from graphattn.data.tasks import Task
 from graphattn.models import MoleculeTransformer
 from graphattn.training.molecules.ensemble import fit_molecules
+from graphattn.training.molecules.packed import Packed
 from graphattn.training.molecules.saved import load
-from graphattn.training.molecules.start import TRANSFERRED, StartingWeights, read_start
+from graphattn.training.molecules.start import TRANSFERRED, StartingWeights, read_start, shipped
+from graphattn.training.pretraining import saved as pretrained
 from graphattn.training.recipe import Architecture, MoleculeRecipe
 
 SIZES = Architecture(channels=8, heads=2, layers=1).to_dict()
@@ -101,3 +106,23 @@ def test_predictions_depend_on_the_start(make_graphs):
     graph.descriptors = torch.zeros(1, 3)
     first, second = fitted(make_graphs, start()), fitted(make_graphs, None, architecture=SIZES)
     assert first.predict([graph]) != pytest.approx(second.predict([graph]), abs=1e-6)
+
+
+def test_the_shipped_network_guesses_descriptors_of_molecules_it_was_not_shown():
+    made = pretrained.load(shipped())
+    molecules = [Chem.MolFromSmiles(text) for text in load_table("bbb").smiles[:200]]
+    batch = Packed.of([to_data(molecule) for molecule in molecules])[range(200)]
+    truth = made.standardiser(torch.from_numpy(descriptors(molecules)))
+    with torch.inference_mode():
+        error = (made.network(batch).descriptors - truth).square().mean()
+    assert error < 0.2 * truth.square().mean()
+    assert sum(path.stat().st_size for path in shipped().iterdir()) < 10 * 2**20
+
+
+def test_the_word_pretrained_is_the_shipped_network_unless_a_folder_has_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    begin = read_start("pretrained")
+    assert (begin.name, begin.architecture["channels"]) == ("pretrained", 128)
+    (tmp_path / "pretrained").mkdir()
+    with pytest.raises(ValueError, match="pretrained holds no model"):
+        read_start("pretrained")

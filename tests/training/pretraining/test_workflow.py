@@ -50,7 +50,7 @@ def test_pretraining_learns_and_leaves_a_folder_that_is_loaded(corpus, tmp_path)
 def test_repeated_texts_count_once_and_the_most_are_drawn_by_seed(corpus, tmp_path):
     whole = gathered([str(corpus), str(corpus)], plan(tmp_path / "out"), lambda text: None)
     assert len(whole.texts) == len(set(whole.texts)) == 45
-    assert whole.sizes == {str(corpus): 0}
+    assert whole.sizes == {"corpus.csv": 45}
     some = gathered([str(corpus)], plan(tmp_path / "out", most=20), lambda text: None)
     assert some.texts == whole.texts[:20]
     assert [place[1] for place in some.places] != sorted(place[1] for place in some.places)
