@@ -229,6 +229,9 @@ def explain(
     model: Model,
     graphs: Graphs,
     out: Annotated[Path, typer.Option(help="New folder for pictures and tables.")] = Path("explained"),
+    image: Annotated[
+        list[str] | None, typer.Option(help="Image to explain; may be repeated; all if not given.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of images to draw on.")] = None,
     target: Annotated[str | None, typer.Option(help="Class to explain; the positive one if not given.")] = None,
     strict: Strict = False,
@@ -249,6 +252,7 @@ def explain(
 
     fitted = prediction.open_model(model, trust, say)
     held = slides.open_graphs(graphs, trust)
+    held = slides.of_images(held, image) if image else held
     if fitted.network.level == "node":
         _of_cells(fitted, held, graphs, out, strict, say, images=images, target=target)
         return

@@ -20,7 +20,7 @@ from graphattn.data.stored import GRAPHS, load_graphs
 from graphattn.data.tasks import Kind, Task, guess_task, is_told_by_words
 from graphattn.data.tissue.cells import SetAside, Tissue
 from graphattn.data.tissue.composition import summaries
-from graphattn.data.tissue.labels import label_images, of_mixed_patients
+from graphattn.data.tissue.labels import label_images, of_mixed_patients, stem
 from graphattn.data.wording import listed
 from graphattn.models.by_name.network import Level
 from graphattn.training.fitted_graphs import FittedNetwork
@@ -152,6 +152,26 @@ def open_graphs(folder: str | Path, trust: bool = False) -> list[Data]:
         if not isinstance(graph.get("image"), str):
             graph.image = f"graph {at}"
     return graphs
+
+
+def of_images(graphs: Sequence[Data], names: Sequence[str]) -> list[Data]:
+    """The graphs of some images: by their exact name, else by it without case, folder and suffix.
+
+    Raises:
+        ValueError: no image, or several, of a name.
+
+    >>> [graph.image for graph in of_images([Data(image="P1.svs"), Data(image="P2.svs")], ["p2"])]
+    ['P2.svs']
+    """
+    found = []
+    for name in names:
+        exact = [graph for graph in graphs if graph["image"] == name]
+        alike = exact or [graph for graph in graphs if stem(graph["image"]) == stem(name)]
+        if len(alike) != 1:
+            has = listed([str(graph["image"]) for graph in alike or graphs], most=5)
+            raise ValueError(f"expected one image of the name {name!r}, got {len(alike)}: {has}")
+        found += alike
+    return found
 
 
 def read_slides(graphs: Sequence[Data], labels: Labels, source: str, say: Say) -> Slides:

@@ -89,6 +89,16 @@ def test_images_are_predicted_a_row_each(model, folder, tmp_path):
     assert "24 of 24 images predicted, written to standard output" in streamed.stderr
 
 
+def test_one_image_is_explained_alone(model, folder, tmp_path):
+    found = run("explain", model[0], folder, "--image", "p03_1", "--image", "P04_0.tif", "--out", tmp_path / "e")
+    assert found.exit_code == 0, found.output
+    assert "2 of 2 images explained" in found.output
+    assert {path.name.partition("-")[2][:5] for path in (tmp_path / "e").iterdir()} == {"P03_1", "P04_0"}
+    none = run("explain", model[0], folder, "--image", "P99", "--out", tmp_path / "n")
+    assert "error: expected one image of the name 'P99', got 0: 'P00_0.tif', 'P00_1.tif'" in none.output
+    assert not (tmp_path / "n").exists()
+
+
 def test_other_graphs_are_refused_by_name_and_lose_no_row(model, tmp_path):
     graphs = [tissue.knn(graph, 4) for graph in slides(3, 1, seed=5)]
     graphs[0] = tissue.delaunay(graphs[0])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from graphattn.data.tissue.cells import FileCells, ImageCells, SetAside
 from graphattn.data.tissue.formats.geometry import SHAPE, centroid, parts, shapes
+from graphattn.data.tissue.formats.streaming import stream_features
 from graphattn.data.tissue.formats.tables import image_of
 from graphattn.data.wording import listed
 
@@ -41,12 +42,15 @@ class _Object(NamedTuple):
 
 
 def load_json(path: Path) -> Any:
-    """The content of a JSON file, which may be gzipped.
+    """The content of a JSON file, which may be gzipped; features of GeoJSON are read one by one, with their points as arrays.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, with the place in the file.
     """
+    streamed = stream_features(path, _MOST_BYTES)
+    if streamed is not None:
+        return streamed
     raw = path.read_bytes()
     if raw.startswith(b"\x1f\x8b"):
         try:
@@ -183,7 +187,9 @@ def _is_class(found: _Object) -> bool:
     geometry = found.feature.get("geometry")
     if found.kind != "annotation" or not isinstance(geometry, dict):
         return False
-    return geometry.get("type") in ("MultiPolygon", "MultiPoint") and isinstance(geometry.get("coordinates"), list)
+    return geometry.get("type") in ("MultiPolygon", "MultiPoint") and isinstance(
+        geometry.get("coordinates"), list | np.ndarray
+    )
 
 
 def _class_name(classification: Any) -> str:

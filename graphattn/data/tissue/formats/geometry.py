@@ -31,9 +31,9 @@ def centroid(geometry: Any) -> Floats:
     coordinates = geometry.get("coordinates")
     try:
         if kind == "Polygon":
-            return _of_polygons([coordinates or []])
+            return _of_polygons([_listed(coordinates)])
         if kind == "MultiPolygon":
-            return _of_polygons(coordinates or [])
+            return _of_polygons(_listed(coordinates))
         return _mean(_points(coordinates, kind))
     except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         raise ValueError(f"expected numbers as coordinates of a {kind}, got {_short(coordinates)}") from None
@@ -63,8 +63,8 @@ def shapes(geometries: Sequence[Any]) -> Floats:
     for geometry in geometries:
         kind = geometry.get("type") if isinstance(geometry, dict) else None
         coordinates = geometry.get("coordinates") if kind in ("Polygon", "MultiPolygon") else None
-        polygons = [] if not coordinates else [coordinates] if kind == "Polygon" else coordinates
-        rings = [shape(polygon[0]) for polygon in polygons if polygon]
+        polygons = [_listed(coordinates)] if kind == "Polygon" else _listed(coordinates)
+        rings = [shape(polygon[0]) for polygon in polygons if len(polygon)]
         found.append(max(rings, default=(float("nan"),) * 3))
     return np.array(found).reshape(len(found), 3)
 
@@ -72,7 +72,12 @@ def shapes(geometries: Sequence[Any]) -> Floats:
 def parts(geometry: dict[str, Any]) -> list[dict[str, Any]]:
     """The polygons of a MultiPolygon, or the points of a MultiPoint."""
     single = {"MultiPolygon": "Polygon", "MultiPoint": "Point"}[geometry["type"]]
-    return [{"type": single, "coordinates": each} for each in geometry.get("coordinates") or []]
+    return [{"type": single, "coordinates": each} for each in _listed(geometry.get("coordinates"))]
+
+
+def _listed(coordinates: Any) -> Any:
+    """Coordinates, which may be an array; an empty list where there are none."""
+    return [] if coordinates is None else coordinates
 
 
 def _short(value: object) -> str:
@@ -82,9 +87,11 @@ def _short(value: object) -> str:
 
 def _points(coordinates: Any, kind: str) -> Floats:
     if kind == "Point":
-        coordinates = [coordinates] if coordinates else []
+        coordinates = [] if coordinates is None or not len(coordinates) else [coordinates]
     elif kind == "MultiLineString":
         coordinates = [point for line in coordinates or [] for point in line]
+    if isinstance(coordinates, np.ndarray):
+        return coordinates[:, :2].reshape(-1, 2)
     return np.array([point[:2] for point in coordinates or []], dtype=np.float64).reshape(-1, 2)
 
 
