@@ -47,6 +47,17 @@ def nuclei(blue: np.ndarray) -> np.ndarray:
     return segmentation.watershed(-depth, seeds, mask=inside)
 
 
+def of_nuclei(stains: np.ndarray, folder: Path) -> tuple[Data, np.ndarray]:
+    """Nuclei with their shape and mean blue stain; the brown stain of each."""
+    labels = nuclei(stains[..., 0])
+    np.savez_compressed(folder / "nuclei.npz", labels=labels)
+    (graph,) = tissue.read(folder / "nuclei.npz")  # here could stand cells.geojson, with mpp=0.25
+    numbers = [int(name) for name in graph.node_id]
+    blue, brown = (ndimage.mean(stains[..., at], labels, numbers) for at in (0, 2))
+    graph.x = torch.cat([graph.x, torch.from_numpy(blue).float()[:, None]], dim=1)
+    return graph, brown
+
+
 def same_kind(graph: Data, seed: int) -> tuple[float, float, float]:
     """Share of edges between nuclei of one kind; mean and standard deviation with kinds shuffled."""
     rng, (sender, receiver) = np.random.default_rng(seed), graph.edge_index.numpy()
@@ -97,15 +108,9 @@ def main() -> None:
     arguments = parser.parse_args()
     photograph = data.immunohistochemistry()[: 256 if arguments.fast else 512]
     stains = color.rgb2hed(photograph)
-    labels = nuclei(stains[..., 0])
-    np.savez_compressed(arguments.out / "nuclei.npz", labels=labels)
-
-    (graph,) = tissue.read(arguments.out / "nuclei.npz")  # here could stand cells.geojson, with mpp=0.25
-    numbers = [int(name) for name in graph.node_id]
-    stain = np.stack([ndimage.mean(stains[..., at], labels, numbers) for at in (0, 2)], axis=1)
-    graph.cell_type = torch.from_numpy(stain[:, 1] > filters.threshold_otsu(stain[:, 1])).long()
+    graph, stain = of_nuclei(stains, arguments.out)
+    graph.cell_type = torch.from_numpy(stain > filters.threshold_otsu(stain)).long()
     graph.cell_type_names, graph.image = ["blue", "brown"], "colon mucosa"
-    graph.x = torch.cat([graph.x, torch.from_numpy(stain[:, :1]).float()], dim=1)
     graph = tissue.delaunay(graph, LONGEST)
 
     share, expected, spread = same_kind(graph, arguments.seed)

@@ -20,10 +20,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from scipy import ndimage
 from skimage import color, data, filters
 from sklearn.metrics import roc_auc_score
-from tissue import LONGEST, nuclei
+from tissue import LONGEST, of_nuclei
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -56,17 +55,6 @@ def of_patches(stains: np.ndarray) -> tuple[Data, np.ndarray]:
     return graph, stain.x.mean(1).numpy()
 
 
-def of_nuclei(stains: np.ndarray, folder: Path) -> tuple[Data, np.ndarray]:
-    """Nuclei with their shape and mean blue stain, joined by Delaunay's triangulation; the brown stain of each."""
-    labels = nuclei(stains[..., 0])
-    np.savez_compressed(folder / "nuclei.npz", labels=labels)
-    (graph,) = tissue.read(folder / "nuclei.npz")
-    numbers = [int(name) for name in graph.node_id]
-    blue, brown = (ndimage.mean(stains[..., at], labels, numbers) for at in (0, 2))
-    graph.x = torch.cat([graph.x, torch.from_numpy(blue).float()[:, None]], dim=1)
-    return tissue.delaunay(graph, LONGEST), brown
-
-
 def learned(graph: Data, brown: Tensor, model: nn.Module, steps: int) -> Tensor:
     """Probability of brown for each node. Edges to the half that is held back are not there in training."""
     train = graph.pos[:, 0] < 0
@@ -97,6 +85,7 @@ def main() -> None:
     photograph = data.immunohistochemistry()[: 128 if arguments.fast else 512]
     stains = color.rgb2hed(photograph)
     (grid, stain), (cells, of_cells) = of_patches(stains), of_nuclei(stains, arguments.out)
+    cells = tissue.delaunay(cells, LONGEST)
     found, areas = {}, {}
     for name, graph, values, hears in (
         ("patches, all", grid, stain, Full),

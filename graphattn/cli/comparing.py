@@ -11,7 +11,9 @@ from graphattn.cli.options import PROBLEM, Debug, Seed, Smiles
 
 def compare(
     data: Annotated[str, typer.Argument(metavar="DATA", help=PROBLEM)],
-    layers: Annotated[str, typer.Option(help="Comma-separated layer names.")] = "attention,gcn,edgeconv,gin,gat,mlp",
+    layers: Annotated[
+        str, typer.Option(help="Comma-separated names of layers, or of whole models of tissue: slide_graph, ...")
+    ] = "attention,gcn,edgeconv,gin,gat,mlp",
     topologies: Annotated[str, typer.Option(help="Comma-separated topology names.")] = "edges,full,edges+hub",
     out: Annotated[Path, typer.Option(help="Folder of results; an interrupted run resumes.")] = Path("comparison"),
     repeats: Annotated[int, typer.Option(help="Number of random splits.")] = 10,

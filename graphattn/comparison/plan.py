@@ -16,8 +16,8 @@ from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import data_hash, part_labels, parts, relabelled, rule_of, split_hash
 from graphattn.data.splits import Split
 from graphattn.models.by_name.network import Size
-from graphattn.models.by_name.topologies import Configuration, configurations
-from graphattn.reports.numbers import count
+from graphattn.models.by_name.whole import Architecture, NamedModel, architecture, architectures
+from graphattn.reports.numbers import count, listed
 
 
 class ComparisonPlan(NamedTuple):
@@ -32,13 +32,13 @@ def plan(problem: Problem, layers: Sequence[str], topologies: Sequence[str], set
 
     Args:
         problem: what is learned.
-        layers, topologies: names; see :func:`~graphattn.models.by_name.topologies.configurations`.
+        layers, topologies: names; see :func:`~graphattn.models.by_name.whole.architectures`.
         settings: what is equal for all.
 
     Raises:
         ValueError: unknown names; too few rows for the parts; a size that cannot be matched.
     """
-    chosen = configurations(layers, topologies)
+    chosen = architectures(layers, topologies)
     rule = rule_of(problem, settings.split)
     divisions = parts(problem, rule, settings.repeats, settings.seed, settings.fractions)
     reference = Size(settings.width, settings.hidden, settings.depth, settings.heads, settings.dropout)
@@ -74,16 +74,16 @@ class _Maker(NamedTuple):
         fit = Fit(
             self.problem, layer, topology, self.number, seed, role, self.split_hash, self.data_hash, dict(self.settings)
         )
-        return FitOrder(fit, self.split, None if size is None else Configuration(layer, topology), size)
+        return FitOrder(fit, self.split, None if size is None else architecture(layer, topology), size)
 
 
-def _reference(chosen: Sequence[Configuration]) -> Configuration:
+def _reference(chosen: Sequence[Architecture]) -> Architecture:
     return next((configuration for configuration in chosen if configuration.layer == "attention"), chosen[0])
 
 
-def _controls(chosen: Sequence[Configuration]) -> list[Configuration]:
+def _controls(chosen: Sequence[Architecture]) -> list[Architecture]:
     """The first graph of each layer."""
-    first: dict[str, Configuration] = {}
+    first: dict[str, Architecture] = {}
     for configuration in chosen:
         first.setdefault(configuration.layer, configuration)
     return list(first.values())
@@ -105,6 +105,11 @@ def _notes(
         f"{equal}, {_budget(settings)}.",
         "Baselines are fitted once on each split; where they have a setting, the validation part chooses it.",
     ]
+    if whole := sorted({order.fit.layer for order in orders if isinstance(order.configuration, NamedModel)}):
+        notes.append(
+            f"{listed(whole)}: whole models with blocks, norms and readout of their own, of the width whose number of parameters "
+            "is nearest; their operations are not counted."
+        )
     if problem.transductive:
         notes.append("One graph: all its nodes exchange messages, labels outside the training part are masked.")
     control = next((order for order in orders if order.fit.role == "permuted"), None)

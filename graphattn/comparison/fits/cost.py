@@ -18,6 +18,7 @@ from graphattn.layer import GraphLayer
 from graphattn.models.by_name.layers import LayerWork
 from graphattn.models.by_name.network import parameters
 from graphattn.models.by_name.topologies import Configuration
+from graphattn.models.by_name.whole import Architecture
 from graphattn.models.network import Network
 from graphattn.slots import State
 from graphattn.topology import Blockwise, Topology
@@ -32,8 +33,8 @@ class Cost(NamedTuple):
 
 
 def cost(
-    model: Network,
-    configuration: Configuration,
+    model: nn.Module,
+    configuration: Architecture,
     heads: int,
     problem: Problem,
     rows: Sequence[int],
@@ -46,6 +47,8 @@ def cost(
     that is the same for every receiver is counted once for a graph, as it is computed. Activations, norms, softmax and the mean
     of the readout are not. The time, of one thread on a processor, is the least of some passes over batches that are there
     already; the topology is built anew in each.
+
+    Operations of whole models are not counted: they are 0.
 
     Args:
         model: of :func:`~graphattn.comparison.fits.networks.network`.
@@ -62,7 +65,9 @@ def cost(
         raise ValueError("expected graphs to measure the cost on, got none")
     device = next(model.parameters()).device
     batches = batched(problem, rows, batch_size, device)
-    operations = sum(flops(model, configuration, heads, batch) for batch in batches)
+    operations = 0
+    if isinstance(configuration, Configuration) and isinstance(model, Network):
+        operations = sum(flops(model, configuration, heads, batch) for batch in batches)
     with evaluating(model), torch.no_grad():
         fastest = min(_spent(model, batches, device) for _ in range(repeats))
     return Cost(parameters(model), operations / len(rows), len(rows) / fastest)

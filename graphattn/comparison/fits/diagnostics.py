@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphattn.comparison.fits.cost import batched, evaluating
@@ -18,6 +18,7 @@ from graphattn.comparison.problems.base import Problem
 from graphattn.encoding import shortest_path
 from graphattn.explain.attention import AttentionMap, attention_maps, entropy
 from graphattn.models.by_name.topologies import Configuration
+from graphattn.models.by_name.whole import Architecture
 from graphattn.models.network import Network
 from graphattn.topology import Full, Topology, WithHubs, graph_of
 
@@ -40,7 +41,7 @@ class Seen(NamedTuple):
 
 
 def learned(
-    model: Network, configuration: Configuration, problem: Problem, rows: Sequence[int]
+    model: nn.Module, configuration: Architecture, problem: Problem, rows: Sequence[int]
 ) -> dict[str, float | list[float]]:
     """What the network learned, by name; a list has a number for each layer. What is not defined is not there.
 
@@ -54,12 +55,16 @@ def learned(
     - ``true_edges``, by layer: the area under the ROC curve of attention (mean of heads, times the number of senders) for
       ``true_edge``, among the edges of the data that are in its topology.
 
+    Of whole models nothing.
+
     Args:
         model: of :func:`~graphattn.comparison.fits.networks.network`.
         configuration: its layer and topology.
         problem: as :func:`~graphattn.comparison.fits.networks.prepared` for the configuration.
         rows: numbers of graphs; of these the first are looked at, up to 64 and as memory allows.
     """
+    if not isinstance(configuration, Configuration) or not isinstance(model, Network):
+        return {}
     chosen = affordable(
         [int(problem.graphs[int(row)].num_nodes or 0) for row in rows], configuration.topology_kind.whole
     )

@@ -32,8 +32,7 @@ from graphattn.data.splits import Split
 from graphattn.environment import now, surroundings, versions
 from graphattn.memory import tensors
 from graphattn.models.by_name.network import Size, parameters
-from graphattn.models.by_name.topologies import Configuration
-from graphattn.models.network import Network
+from graphattn.models.by_name.whole import Architecture
 from graphattn.training import fitting as training
 from graphattn.training.craft import Loss, cross_entropy, squared_error
 from graphattn.training.recipe import Recipe
@@ -53,7 +52,7 @@ class FitOrder:
 
     fit: Fit
     split: Split
-    configuration: Configuration | None = None
+    configuration: Architecture | None = None
     size: Size | None = None
     batch_size: int | None = None
 
@@ -172,14 +171,14 @@ class _Fit:
 
         return tune(self.settings, validated, self.seed, journal)
 
-    def _network(self, chosen: Chosen) -> Network:
+    def _network(self, chosen: Chosen) -> nn.Module:
         size = replace(self.size, dropout=chosen["dropout"]) if chosen else self.size
         return network(self.problem, self.configuration, size, self.seed, self.parts.train)
 
     def _loss(self) -> Loss:
         return squared_error if self.problem.target == "regression" else cross_entropy()
 
-    def _trained(self, chosen: Chosen) -> tuple[Network, Curves]:
+    def _trained(self, chosen: Chosen) -> tuple[nn.Module, Curves]:
         """The network with the weights of its best epoch, and its curves."""
         recipe = Recipe(
             epochs=self.settings.epochs,
@@ -215,7 +214,7 @@ class _Fit:
             outputs = outputs * (float(self.labels[0].std()) or 1.0) + float(self.labels[0].mean())
         return outputs
 
-    def _measured(self, model: Network, record: FitRecord) -> FitRecord:
+    def _measured(self, model: nn.Module, record: FitRecord) -> FitRecord:
         """Record with costs and diagnostics; where these fail, the score is kept and the reason recorded."""
         rows = [0] if self.problem.transductive else self.order.split.test[:MEASURED].tolist()
         try:

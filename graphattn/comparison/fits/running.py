@@ -28,7 +28,7 @@ from graphattn.comparison.problems.base import Problem
 from graphattn.comparison.record import FitRecord
 from graphattn.comparison.settings import Settings
 from graphattn.comparison.splitting import relabelled
-from graphattn.models.by_name.topologies import Configuration
+from graphattn.models.by_name.whole import Architecture
 
 
 class FitEvent(NamedTuple):
@@ -50,7 +50,7 @@ class FitRunner:
 
     def __init__(self, problem: Problem, settings: Settings, folder: Path | None = None) -> None:
         self.problem, self.settings, self.folder = problem, settings, folder
-        self._prepared: dict[Configuration, Problem] = {}
+        self._prepared: dict[Architecture, Problem] = {}
 
     def work(self, order: FitOrder) -> FitRecord:
         """One fit. Raises nothing but ``KeyboardInterrupt``."""
@@ -61,7 +61,7 @@ class FitRunner:
         except Exception as error:
             return replace(started(self.problem, order, self.settings), reason=worded(error))
 
-    def _problem(self, order: FitOrder, configuration: Configuration) -> Problem:
+    def _problem(self, order: FitOrder, configuration: Architecture) -> Problem:
         if configuration not in self._prepared:
             self._prepared[configuration] = prepared(self.problem, [configuration])
         problem = self._prepared[configuration]

@@ -23,7 +23,7 @@ from graphattn.data.groups import group_keys
 from graphattn.data.images import patches
 from graphattn.data.molecules import embedded
 from graphattn.models.by_name.layers import LAYERS
-from graphattn.models.by_name.topologies import configurations
+from graphattn.models.by_name.whole import architectures
 from graphattn.topology import Line
 
 
@@ -77,7 +77,7 @@ def problem(
         raise ValueError(f"expected a target by number and no smiles for PyG graphs, got {target=} and {smiles=}")
     name = str(getattr(data, "name", type(data).__name__)) if isinstance(data, Dataset) else "graphs"
     reads = frozenset().union(
-        *(each.reads for each in configurations(LAYERS if layers is None else layers, ["edges", "full"]))
+        *(each.reads for each in architectures(LAYERS if layers is None else layers, ["edges", "full"]))
     )
     return _fewer(_grouped(problem_of_graphs(data, name, target, task, reads, groups)), count, seed)
 

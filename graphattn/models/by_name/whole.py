@@ -66,6 +66,21 @@ def architecture(layer: str, topology: str = "edges") -> Architecture:
     return configuration
 
 
+def architectures(layers: Iterable[str], topologies: Iterable[str]) -> list[Architecture]:
+    """Each layer on each topology (:func:`~graphattn.models.by_name.topologies.configurations`), and whole models once.
+
+    Raises:
+        ValueError: unknown names, or none.
+
+    >>> [tuple(each) for each in architectures(["gcn", "slide_graph"], ["edges", "full"])]
+    [('gcn', 'edges'), ('gcn', 'full'), ('slide_graph', 'edges')]
+    """
+    names = list(layers)
+    whole = [NamedModel(name) for name in names if name in TISSUE_MODELS]
+    others = [name for name in names if name not in TISSUE_MODELS]
+    return [*(configurations(others, topologies) if others or not whole else ()), *whole]
+
+
 def read_inputs(architecture: Architecture, graphs: Sequence[Data]) -> Inputs:
     """What a network of this architecture has to know of the graphs that it is trained on; labels are not looked at."""
     return (Features if isinstance(architecture, Configuration) else TissueInputs).of(graphs)

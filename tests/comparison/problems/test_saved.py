@@ -34,6 +34,25 @@ def folder(tmp_path, graphs):
     return save_graphs(graphs, tmp_path / "slides" / "graphs").parent
 
 
+def test_whole_models_are_compared_beside_layers(tmp_path):
+    posed = problem(str(folder(tmp_path, [slide(k) for k in range(40)])), groups="patient")
+    layers = ["mlp", "slide_graph", "gland_graph", "tissue_transformer", "attention_mil"]
+    found = compare(posed, layers, ["edges"], settings=SMALL, out=tmp_path / "out", console=Console(quiet=True))
+    assert not found.failed
+    models = [record for record in found.records if record.fit.role == "model"]
+    assert [record.fit.layer for record in models] == layers
+    assert [record.fit.topology for record in models] == ["none", *["edges"] * 4]
+    assert [record.flops > 0 for record in models] == [True, False, False, False, False]
+    assert all(record.parameters > 0 and record.peak_mib > 0 for record in models)
+    notes = " ".join(found.notes)
+    assert (
+        "attention_mil, gland_graph, slide_graph and tissue_transformer: whole models with blocks, norms and" in notes
+    )
+    assert "slide_graph" in (tmp_path / "out" / "report.html").read_text()
+    alone = compare(posed, ["slide_graph"], ["edges", "full"], settings=SMALL, console=Console(quiet=True))
+    assert [record.fit.name for record in alone.records if record.fit.role == "model"] == ["slide_graph on edges"]
+
+
 def test_tissue_is_compared_with_patients_in_one_part_and_baselines_of_composition(tmp_path):
     graphs = [slide(k) for k in range(40)]
     graphs[3].unit = "px"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from graphattn.data import tissue
+from tests.data.tissue.made import places
 
 CASES = Path(__file__).parent / "cases"
 TABLE = (CASES / "EXPECTED.csv").read_text(encoding="utf-8").splitlines()
@@ -29,10 +30,6 @@ def survey(name, **given):
 def one(name, **given):
     (graph,) = survey(name, **given).graphs
     return graph
-
-
-def places(graph):
-    return (graph.origin + graph.pos.double()).numpy()
 
 
 def types(graph):

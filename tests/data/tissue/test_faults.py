@@ -13,18 +13,9 @@ from torch_geometric.data import Data
 from graphattn.data import tissue
 from graphattn.data.tissue.numbers import decimal_comma, to_numbers
 from graphattn.explain.tissue import draw_tissue
+from tests.data.tissue.made import places, written
 
 CASES = Path(__file__).parent / "cases"
-
-
-def places(graph):
-    return (graph.origin + graph.pos.double()).numpy()
-
-
-def written(tmp_path, text, name="cells.csv"):
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def images(*names):

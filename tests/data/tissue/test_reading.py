@@ -15,18 +15,9 @@ from hypothesis import strategies as st
 from graphattn.data import tissue
 from graphattn.data.tissue.formats.geometry import centroid, from_wkb
 from graphattn.data.tissue.numbers import to_numbers
+from tests.data.tissue.made import places, written
 
 CASES = Path(__file__).parent / "cases"
-
-
-def places(graph):
-    return (graph.origin + graph.pos.double()).numpy()
-
-
-def written(tmp_path, text, name="cells.csv"):
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def cell(x=1.0, y=2.0, **properties):

@@ -9,6 +9,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphattn.data import tissue
+from tests.data.tissue.made import places
 
 CASES = Path(__file__).parent / "cases"
 FILES = [
@@ -22,10 +23,6 @@ FILES = [
 
 def graph_of(name):
     return tissue.delaunay(tissue.survey(CASES / name, mpp=0.25).graphs[0])
-
-
-def places(graph):
-    return (graph.origin + graph.pos.double()).numpy()
 
 
 @pytest.mark.parametrize("name", FILES)

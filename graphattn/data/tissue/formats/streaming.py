@@ -8,8 +8,9 @@ import json
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def stream_features(path: Path, most: int) -> Any | None:
         with path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if zipped else path.open("rb") as file:
-            return _Reader(file, most).content()
+            return _Reader(file.read, most).content()
     except (_NotStreamedError, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError):
         return None
 
@@ -44,8 +45,8 @@ def stream_features(path: Path, most: int) -> Any | None:
 class _Reader:
     """A file of JSON, of which a bounded piece is held."""
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self.file, self.left, self.text, self.at, self.ended = file, most, "", 0, False
+    def __init__(self, read: Callable[[int], bytes], most: int) -> None:
+        self.read, self.left, self.text, self.at, self.ended = read, most, "", 0, False
         self.decode: Callable[..., str] = codecs.getincrementaldecoder("utf-8-sig")().decode
         self.scan = json.JSONDecoder(object_pairs_hook=_interned).raw_decode
         self.classes: dict[str, Any] = {}
@@ -112,13 +113,11 @@ class _Reader:
         """The next value, for which the piece grows until it holds it whole."""
         self.sign()
         while True:
-            try:
+            with suppress(json.JSONDecodeError):
                 value, end = self.scan(self.text, self.at)
-            except json.JSONDecodeError:
-                end = None
-            if end is not None and (end < len(self.text) or self.ended):  # a number at the end may go on
-                self.at = end
-                return value
+                if end < len(self.text) or self.ended:  # a number at the end may go on
+                    self.at = end
+                    return value
             if not self.more():
                 raise _NotStreamedError
 
@@ -127,7 +126,7 @@ class _Reader:
         if self.ended:
             return False
         held = self.text[self.at :]
-        raw = self.file.read(max(_CHUNK, len(held)))
+        raw = self.read(max(_CHUNK, len(held)))
         self.left -= len(raw)
         if self.left < 0:
             raise _NotStreamedError
