@@ -131,9 +131,12 @@ class _Molecules(Estimator):
         kinds: tuple[Kind, ...] = ("binary", "multiclass") if classes else ("regression",)
         if model.task.kind not in kinds:
             raise ValueError(f"{folder} holds a {model.task.kind} model; expected {' or '.join(kinds)}")
-        sizes = {name: model.architecture[name] for name in ("channels", "layers", "dropout")}
+        sizes = {
+            name: model.architecture.get(name, getattr(_ARCHITECTURE, name))
+            for name in ("channels", "layers", "dropout")
+        }
         schedule = {name: getattr(model.recipe, name) for name in ("epochs", "learning_rate", "seed")}
-        more = {"descriptors": model.standardiser is not None, "ensemble": model.recipe.members}
+        more = {"descriptors": model.reads_descriptors, "ensemble": model.recipe.members}
         estimator = cls(**sizes, **schedule, **more)
         estimator.model_ = model
         one = model.record.get("one_dimensional", model.task.outputs == 1)
@@ -202,7 +205,7 @@ class MoleculeClassifier(Classifier, _Molecules):
     ``predicted_...`` follows the model's threshold instead.
 
     Labels may be numbers, booleans or texts. After ``fit``: ``classes_`` (sorted) and ``model_``, a ``FittedModel``.
-    ``load`` also reads a folder made by ``graphattn train``.
+    ``load`` also reads a folder made by ``graphattn train``, with a forest, too; ``fit`` always trains graph networks.
 
     >>> smiles = ["CCO", "CCCO", "OCCO", "CO", "CCN", "CCCN", "NCCN", "CN"]
     >>> model = MoleculeClassifier(channels=16, layers=1, epochs=2, descriptors=False)

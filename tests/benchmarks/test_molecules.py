@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import sides
-from benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, report, solubility, timing
+from benchmarks.molecules import bbb, epoch, epoch_profile, epoch_side, figure, forests, report, solubility, timing
 from benchmarks.molecules.__main__ import application
 from benchmarks.molecules.chemprop import Chemprop
 from benchmarks.molecules.forest import Forest
@@ -25,6 +25,7 @@ from graphattn.data.molecules.chemistry import label, read
 from graphattn.data.molecules.fingerprints import fingerprints
 from graphattn.data.splits import Split
 from graphattn.training.module import LearningModule
+from graphattn.training.molecules.forests import fitting
 from graphattn.training.recipe import MoleculeRecipe
 
 SMILES = [chain + end for chain in ("C", "CC", "CCC", "CCCC", "CCCCC") for end in ("O", "N", "Cl", "C=O")]
@@ -319,3 +320,21 @@ def test_an_epoch_is_trained_when_it_is_asked_for(monkeypatch):
     table = epoch_profile.table(molecules=16)
     assert "share of the epoch" in table
     assert "| aten::" in table
+
+
+def test_forests_are_measured_on_validation_parts_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "TREES", 5)
+    data, path = tmp_path / "few.csv", tmp_path / "forests.jsonl"
+    rows = [f"{'C' * n}1{'C' * n}1{end},{end}" for n in range(2, 16) for end in "ON"]
+    data.write_text("\n".join(["smiles,end", *rows]) + "\n")
+    assert forests.tables(path) == ""
+    forests.run(str(data), [100, 101], path)
+    measured = path.read_text()
+    forests.run(str(data), [100, 101], path)
+    assert path.read_text() == measured
+    assert len(measured.splitlines()) == 6
+    head, _, row = forests.tables(path).splitlines()
+    assert head.startswith(
+        "| data | splits | extra trees, leaves of 1 | extra trees, leaves of 3 | random forest, leaves of 1 |"
+    )
+    assert row.startswith("| few | 2 | ")

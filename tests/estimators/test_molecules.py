@@ -13,8 +13,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from graphattn.data.molecules.chemistry import attach_fingerprints, label, read
+from graphattn.data.tasks import Task
 from graphattn.estimators import MoleculeClassifier, MoleculeRegressor
 from graphattn.estimators.checking import numbers
+from graphattn.training.molecules.forests import fitting
+from graphattn.training.molecules.forests.fitting import fit_forest
 
 ALCOHOLS = [f"{'C' * n}O" for n in range(1, 13)]
 AMINES = [f"{'C' * n}N" for n in range(1, 13)]
@@ -314,3 +318,15 @@ def test_molecules_of_a_group_are_held_out_together(monkeypatch):
         MoleculeClassifier(**SMALL).fit(SMILES, LABELS, groups=["a"])
     with pytest.raises(ValueError, match="MoleculeClassifier requires y to be passed, but the target y is None"):
         MoleculeClassifier(**SMALL).fit(SMILES)
+
+
+def test_a_forest_of_the_command_line_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "TREES", 5)
+    found = read(smiles := ["CCO", "CCN", "CO", "CN"] * 5)
+    attach_fingerprints(found.graphs, found.molecules)
+    label(found.graphs, np.array([["N" in text] for text in smiles], dtype=np.float32))
+    fit_forest(found.graphs, found.graphs, Task("binary", ("y",), ("alcohol", "amine"))).save(tmp_path)
+    model = MoleculeClassifier.load(tmp_path)
+    assert model.predict(["CCO", "CCN"]).tolist() == ["alcohol", "amine"]
+    assert model.predict_proba(["CCO"])[0, 0] > 0.5
+    assert (model.channels, model.descriptors) == (MoleculeClassifier().channels, False)
