@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+PARTIAL = ".partial"
+"""What the name of a file ends with while it is written; a kill leaves it behind."""
 MANIFEST = "manifest.json"
 """The SHA-256 of every file of a saved model, written last."""
 
@@ -32,7 +34,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     'one'
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}{PARTIAL}")
     with partial.open("wb") as file:
         try:
             yield file

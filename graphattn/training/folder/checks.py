@@ -36,7 +36,8 @@ def check_folder(out: Path, resume: bool) -> None:
     taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     finished = (out / "model.json").is_file()
     # One that was killed early has no settings yet, but nothing that another has made.
-    early = taken and out.is_dir() and {path.name for path in out.iterdir()} <= {CHECKPOINTS, "rejected.csv", "logs"}
+    names = {path.name.removesuffix(files.PARTIAL) for path in out.iterdir()} if out.is_dir() else set()
+    early = taken and out.is_dir() and names <= {CHECKPOINTS, "rejected.csv", "logs"}
     unfinished = (out / CHECKPOINTS / "settings.json").is_file() or early
     if resume and not unfinished:
         state = "holds a finished model" if finished else "holds no interrupted training"

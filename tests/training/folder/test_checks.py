@@ -77,6 +77,15 @@ def test_a_folder_that_another_training_has_filled_meanwhile_is_refused(tmp_path
         pass
 
 
+def test_a_training_that_was_killed_while_it_wrote_its_first_file_is_resumed(tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "rejected.csv.partial").touch()
+    check_folder(tmp_path, resume=True)
+    (tmp_path / "mine.csv.partial").touch()
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path} holds no interrupted training: nothing to resume")):
+        check_folder(tmp_path, resume=True)
+
+
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"{tmp_path} holds no interrupted training: nothing to resume")):
         check_folder(tmp_path, resume=True)
