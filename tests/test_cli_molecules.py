@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tomllib
 
 import pandas as pd
 import pytest
@@ -259,3 +260,16 @@ def test_files_of_parts_are_read_before_anything_is_made(folder):
     result = run("train", folder / "data.csv", *words, "--validation", folder / "data.csv")
     assert "expected different files for training, validation and testing" in result.stderr
     assert not (folder / "apart").exists()
+
+
+def test_options_of_training_stand_beside_the_model(folder):
+    written = tomllib.loads((folder / "model" / "config.toml").read_text())
+    wanted = {
+        "data": str(folder / "data.csv"),
+        "smiles": "std_smiles",
+        "split": "random",
+        "baselines": False,
+        "epochs": 1,
+    }
+    assert wanted.items() <= written.items()
+    assert not {"out", "resume", "debug", "config"} & set(written)

@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "reports.molecules": "data explain files models reports training",
     "reports.tissue": "data environment explain files reports reports.molecules training",
     "estimators": "data models training",
-    "cli": "bench comparison data environment explain graphattn reports.molecules reports.tissue stopping training",
+    "cli": "bench comparison data environment explain files graphattn reports.molecules reports.tissue stopping training",
 }
 
 DOORS = {

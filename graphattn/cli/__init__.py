@@ -11,18 +11,20 @@ import typer
 
 from graphattn.cli import comparing, machine, molecules, pretraining, tissue, training
 from graphattn.cli.application import app, friendly
+from graphattn.cli.configuration import with_config
 
 __all__ = ["app", "main"]
 
 for command in (training.train, molecules.predict, molecules.evaluate, molecules.explain, molecules.embed):
-    app.command()(friendly(command))
-app.command()(friendly(pretraining.pretrain))
-for command in (comparing.compare, machine.bench, machine.info, machine.warmup):
+    app.command()(friendly(with_config(command)))
+for command in (pretraining.pretrain, comparing.compare, machine.bench):
+    app.command()(friendly(with_config(command)))
+for command in (machine.info, machine.warmup):
     app.command()(friendly(command))
 
 tissues = typer.Typer(no_args_is_help=True, help="Cells of tissue images as graphs.", rich_markup_mode=None)
 for command in (tissue.graph, tissue.train, tissue.predict, tissue.evaluate, tissue.explain):
-    tissues.command()(friendly(command))
+    tissues.command()(friendly(with_config(command)))
 app.add_typer(tissues, name="tissue")
 
 

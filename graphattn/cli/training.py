@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 Validation = Annotated[str | None, typer.Option(help="Table of molecules to validate on, with the columns of DATA.")]
 Test = Annotated[str | None, typer.Option(help="Table of molecules to test on, with the columns of DATA.")]
+Folds = Annotated[
+    int | None, typer.Option(min=2, help="Cross-validate, too, over this number of folds, by the split rule.")
+]
 Weight = Annotated[str | None, typer.Option(help="Column of row weights in the loss.")]
 Balance = Literal["balanced", "none"]
 ClassWeight = Annotated[Balance, typer.Option(help="Whether rare classes count more in the loss.")]
@@ -70,6 +73,7 @@ def train(
     split: Rule = None,
     validation: Validation = None,
     test: Test = None,
+    folds: Folds = None,
     weight: Weight = None,
     class_weight: ClassWeight = "balanced",
     seed: Seed = 0,
@@ -126,6 +130,7 @@ def train(
         escape_formulas=escape_formulas,
         positive=positive,
         flat_duplicates=flat_duplicates,
+        folds=folds or 0,
         wanted=Wanted(aim, coverage, neighbours),
         report=write_report if report else None,
     )

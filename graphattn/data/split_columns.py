@@ -27,6 +27,15 @@ def are_folds(cells: Sequence[str]) -> bool:
     return folds[0] in (0, 1) and folds == list(range(folds[0], folds[-1] + 1))
 
 
+def are_times(cells: Sequence[str]) -> bool:
+    """Whether cells are years or ISO dates, all of them.
+
+    >>> are_times(["2019", "2021"]), are_times(["2019", "late"])
+    (True, False)
+    """
+    return all(map(_YEAR.fullmatch, cells)) or all(map(_DATE.fullmatch, cells))
+
+
 def has_part_words(cells: Sequence[str]) -> bool:
     """Whether any cell says train, validation or test."""
     return any(cell.strip().lower() in PART_WORDS for cell in cells)
@@ -60,7 +69,7 @@ def split_by_column(cells: Sequence[str], lines: Sequence[int], smiles: Sequence
         )
     if are_folds(words):
         return _folds(np.array([int(word) for word in words]))
-    if all(map(_YEAR.fullmatch, words)) or all(map(_DATE.fullmatch, words)):
+    if are_times(words):
         return _by_time(words)
     return random(together(smiles, words), seed=seed), f"{len(set(words)):,} groups that stay together"
 

@@ -7,6 +7,7 @@ Four rules share one signature, ``rule(smiles, labels, *, fractions, seed) -> Sp
 ``from_column`` takes the parts from the data instead.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
@@ -14,6 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rdkit.Chem.Scaffolds import MurckoScaffold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from graphattn.data.molecules.smiles import rdkit_molecule
 
@@ -166,6 +168,32 @@ def few(keys: Sequence[str], grouped: bool) -> bool:
     """Whether there are too few samples, or groups, to do without a tenth of them."""
     different = len(set(keys))
     return len(keys) < _FEWEST_TO_HOLD_OUT or different < (_FEWEST_GROUPS if grouped else _FEWEST_TO_HOLD_OUT)
+
+
+def folds(
+    groups: Sequence[str], number: int, seed: int | None, classes: NDArray[np.int64] | None = None
+) -> list[NDArray[np.int64]]:
+    """Positions of each of ``number`` folds of about one size; equal ``groups`` stay in one fold.
+
+    Args:
+        groups: one of each sample.
+        number: of folds.
+        seed: of the order of groups; None keeps theirs.
+        classes: one of each sample, whose shares are then alike in all folds.
+
+    Raises:
+        ValueError: fewer than two folds, or fewer groups than folds.
+
+    >>> [fold.tolist() for fold in folds(["a", "a", "b", "c"], 3, None)]
+    [[0, 1], [2], [3]]
+    """
+    if not 2 <= number <= len(set(groups)):
+        raise ValueError(f"expected from 2 folds up to {len(set(groups)):,}, the number of groups, got {number}")
+    classes = np.zeros(len(groups), np.int64) if classes is None else classes
+    rule = StratifiedGroupKFold(number, shuffle=seed is not None, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        return [test for _, test in rule.split(classes, classes, np.asarray(groups))]
 
 
 def from_column(values: Iterable[object]) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -16,6 +17,21 @@ def number(value: float, digits: int = 3) -> str:
     """
     text = f"{value:.{digits}f}" if math.isfinite(value) else "–"
     return text.removeprefix("-") if not text.strip("-0.") else text
+
+
+def mean_and_deviation(values: Sequence[float | None]) -> str:
+    """Mean and standard deviation of scores, and of how many where some are undefined.
+
+    >>> mean_and_deviation([0.8, 0.9]), mean_and_deviation([0.8, None]), mean_and_deviation([None])
+    ('0.850 ± 0.071', '0.800 (1 of 2)', '–')
+    """
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return "–"
+    deviation = f" ± {number(statistics.stdev(known))}" if len(known) > 1 else ""
+    return f"{number(statistics.mean(known))}{deviation}" + (
+        f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
+    )
 
 
 def probability(value: float) -> str:

@@ -64,6 +64,7 @@ def _context(trained: Trained) -> dict[str, Any]:
         "shared": _shared(trained),
         "leak": _leak(trained, near),
         "metrics": tables.figures_table(described["metrics"]) if described.get("metrics") else None,
+        "folds": tables.folds_table(described["folds"]["figures"]) if described.get("folds") else None,
         "panels": panels,
         "confusions": _confusions(trained) if tested and model.task.kind != "regression" else [],
         "calibration": _calibration(trained) if tested and model.task.kind != "regression" else [],
@@ -82,7 +83,7 @@ def _sections(context: dict[str, Any]) -> list[tuple[str, str]]:
     parts = [
         ("data", "Data", True),
         ("split", "Split and leak check", True),
-        ("figures", "Figures", context["metrics"]),
+        ("figures", "Figures", context["metrics"] or context["folds"]),
         ("curves", "Predictions on the test part", context["panels"]),
         ("reliability", "How far to rely on it", True),
         ("errors", "Errors, worst first", context["worst"]),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphattn.data.splits import PARTS
 from graphattn.data.tasks import Task
-from graphattn.reports.numbers import ends, number
+from graphattn.reports.numbers import ends, mean_and_deviation, number
 from graphattn.reports.tables import ReportTable, TableColumn, TableEntry
 from graphattn.training.molecules.judging import Trained, labels_of
 
@@ -29,6 +29,14 @@ def figures_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], drawn:
     lines = [[TableEntry(name), *(_figure(row[measure]) for measure in measures)] for name, row in metrics.items()]
     caption = f"Figures on the test part; in brackets the interval of 95 % over {drawn} (bootstrap)"
     return ReportTable(caption, [TableColumn("model", numbers=False), *columns], lines)
+
+
+def folds_table(models: Mapping[str, Mapping[str, Sequence[float | None]]]) -> ReportTable:
+    """Means over the folds of a cross-validation, a line for each model."""
+    measures = list(next(iter(models.values())))
+    lines = [[TableEntry(name), *(_folds(row[measure]) for measure in measures)] for name, row in models.items()]
+    columns = [TableColumn("model", numbers=False), *(TableColumn(measure) for measure in measures)]
+    return ReportTable("Cross-validation: mean and standard deviation over the folds", columns, lines)
 
 
 def parts_table(trained: Trained) -> ReportTable:
@@ -74,6 +82,11 @@ def _figure(figure: Mapping[str, Any]) -> TableEntry:
         float("nan") if figure[name] is None else float(figure[name]) for name in ("value", "low", "high")
     )
     return TableEntry(f"{number(value)} {ends(low, high)}" if np.isfinite(value) else "–", value)
+
+
+def _folds(values: Sequence[float | None]) -> TableEntry:
+    known = [value for value in values if value is not None]
+    return TableEntry(mean_and_deviation(values), float(np.mean(known)) if known else float("nan"))
 
 
 def _truths(task: Task, labels: Floats) -> list[TableEntry]:

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from graphattn.reports.numbers import mean_and_deviation
 from graphattn.training.folder.checks import DESCRIPTION, Kind, kind_of, read_description
 from graphattn.training.folder.choice import choice_sentences
 from graphattn.training.folder.reliability import reliability_sentences
@@ -24,6 +25,7 @@ def card(described: Mapping[str, Any]) -> str:
         "",
         *_interrupted(described),
         *_figures(described),
+        *_folds(described),
         *_curves(described),
         *_choice(described),
         "## How far to rely on it",
@@ -221,6 +223,28 @@ def _figures(described: Mapping[str, Any], samples: str = "molecules", drawn: st
         *rows,
         "",
         f"In brackets: 95 % bootstrap interval over the {drawn or f'test {samples}'}.",
+        "",
+    ]
+
+
+def _folds(described: Mapping[str, Any]) -> list[str]:
+    """Means over the folds of a cross-validation, if there was one."""
+    if not (known := described.get("folds")):
+        return []
+    models, seed = known["figures"], described["split"]["seed"]
+    rows = [
+        f"| {measure} | " + " | ".join(mean_and_deviation(each[measure]) for each in models.values()) + " |"
+        for measure in next(iter(models.values()))
+    ]
+    return [
+        f"## Cross-validation ({len(known['tested'])} folds, split: {known['rule']}, seed {seed})",
+        "",
+        "| | " + " | ".join(models) + " |",
+        "|---|" + "---|" * len(models),
+        *rows,
+        "",
+        "Mean and standard deviation over the folds, each tested on a model of its own; this model is not one of them. "
+        + known.get("compared", ""),
         "",
     ]
 

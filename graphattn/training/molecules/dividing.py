@@ -11,8 +11,8 @@ from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules
 from graphattn.data.molecules.several import with_files
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.split_columns import has_part_words, split_by_column
-from graphattn.data.splits import PARTS, SPLITS, Split, from_column, random
+from graphattn.data.split_columns import are_folds, are_times, has_part_words, split_by_column
+from graphattn.data.splits import PARTS, SPLITS, Split, folds, from_column, random, scaffold_key
 from graphattn.data.wording import listed
 from graphattn.training.molecules.judging import labels_of
 from graphattn.training.telling import Say
@@ -20,7 +20,7 @@ from graphattn.training.telling import Say
 DEFAULT_RULE = "scaffold_balanced"
 COLUMN = "column"
 """What is called the rule of a table that has a column of parts."""
-_HELD_OUT = 0.1
+_TENTH = (0.9, 0.1, 0.0)
 _INNER, _INNER_SHARES = 3, (0.8, 0.1, 0.1)
 _FEW, _LARGE = 50, 5_000
 
@@ -106,7 +106,7 @@ def _by_rule(
     molecules: Molecules, rows: NDArray[np.int64], rule: str, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     keys, y = [molecules.keys[row] for row in rows], labels_of(molecules)[rows]
-    inner = SPLITS[rule](keys, y, fractions=(1 - _HELD_OUT, _HELD_OUT, 0.0), seed=seed)
+    inner = SPLITS[rule](keys, y, fractions=_TENTH, seed=seed)
     return rows[inner.train], rows[inner.validation]
 
 
@@ -126,6 +126,56 @@ def inner_splits(
         return [inner(keys, y, fractions=_INNER_SHARES, seed=int(each)) for each in seeds] if len(rows) >= _FEW else []
     except ValueError:
         return []
+
+
+def divide_folds(
+    molecules: Molecules, table: MoleculeTable, rule: str, number: int, seed: int
+) -> tuple[list[Split], str]:
+    """Parts of each of ``number`` folds, tested once each, and how they came about; a tenth of the rest is for validation.
+
+    What a rule keeps in one part stays in one fold: molecules, scaffolds, the groups of a column. A column that numbers folds is
+    taken as it is. Only molecules of the file of training are divided.
+
+    Raises:
+        ValueError: a column of parts or of years; another number of folds than a column has, or more than there are groups.
+    """
+    own = np.arange(len(molecules.keys)) if table.file is None else np.flatnonzero(table.file[molecules.row] == 0)
+    groups, classes, said = _groups(molecules, table, rule, number, own)
+    tests = [own[test] for test in folds(groups, number, None if rule == "scaffold" else seed, classes)]
+    group, splits = dict(zip(own.tolist(), groups, strict=True)), []
+    for test in tests:
+        rest = np.setdiff1d(own, test)
+        if rule == COLUMN:
+            inner = SPLITS["random"]([group[row] for row in rest.tolist()], fractions=_TENTH, seed=seed)
+            train, validation = rest[inner.train], rest[inner.validation]
+        else:
+            train, validation = _by_rule(molecules, rest, rule, seed)
+        splits.append(Split(train, validation, test))
+    return splits, said
+
+
+def _groups(
+    molecules: Molecules, table: MoleculeTable, rule: str, number: int, rows: NDArray[np.int64]
+) -> tuple[list[str], NDArray[np.int64] | None, str]:
+    """What stays together, the classes whose shares are to be alike, and a name."""
+    keys, y = [molecules.keys[row] for row in rows], labels_of(molecules)[rows]
+    if rule == "stratified":
+        if y.shape[1] > 1 or molecules.task is None or molecules.task.kind == "regression":
+            kind = molecules.task.kind if molecules.task else "unlabelled"
+            raise ValueError(f"expected one target of classes for stratified folds, got {y.shape[1]} {kind}")
+        return keys, y[:, 0].astype(np.int64), rule
+    if rule in SPLITS:
+        return ([scaffold_key(key) for key in keys] if rule.startswith("scaffold") else keys), None, rule
+    cells, name = [_cells(molecules, table)[row].strip() for row in rows], f"column {table.split_column!r}"
+    if has_part_words(cells) or are_times(cells):
+        raise ValueError(f"{name} names parts or times, not folds or groups: name a rule for --folds with --split")
+    if are_folds(cells):
+        if number != len(set(cells)):
+            raise ValueError(
+                f"{name} numbers {len(set(cells))} folds: expected --folds {len(set(cells))}, got {number}"
+            )
+        return cells, None, name
+    return together(keys, cells), None, name
 
 
 def check_classes(molecules: Molecules, split: Split) -> None:

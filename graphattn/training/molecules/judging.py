@@ -65,20 +65,36 @@ def judge(
     predictions for the test part by name.
     """
     y = labels_of(molecules).astype(float)
-    found = [model.predict([molecules.graphs[i] for i in rows]) for rows in split[1:]]
-    model.record |= {"validation": _validation(model, found[0], y[split.validation])}
-    model.reliability = assess_on(molecules, split, found[0], y[split.validation], wanted)
-    predictions = {model.name: found[1]}
+    found = model.predict([molecules.graphs[i] for i in split.validation])
+    model.record |= {"validation": _validation(model, found, y[split.validation])}
+    model.reliability = assess_on(molecules, split, found, y[split.validation], wanted)
+    predictions = predicted(model, molecules, split, descriptors, beside)
     if len(split.test):
-        tested = [molecules.graphs[i] for i in split.test]
-        predictions |= {other.name: other.predict(tested) for other in beside}
-        if descriptors is not None:
-            inputs, seed = (model.task, molecules.mols, y, split.train, split.test), model.recipe.seed
-            predictions |= baselines(*inputs, descriptors=descriptors, trees=TREES, seed=seed)
         model.record["metrics"] = compare(model.task, predictions, y[split.test], title, say)
-        model.record["measured"] = measure_on(molecules, split, model.reliability, found[1], y[split.test])
+        model.record["measured"] = measure_on(
+            molecules, split, model.reliability, predictions[model.name], y[split.test]
+        )
     for sentence in reliability_sentences(plain(model.describe())):
         say(sentence)
+    return predictions
+
+
+def predicted(
+    model: FittedModel,
+    molecules: Molecules,
+    split: Split,
+    descriptors: NDArray[np.float32] | None,
+    beside: Sequence[FittedModel] = (),
+) -> dict[str, NDArray[np.float64]]:
+    """Predictions for the test part by name, the model's own first; of the baselines, too, where ``descriptors`` are given."""
+    tested = [molecules.graphs[i] for i in split.test]
+    predictions = {model.name: model.predict(tested)}
+    if tested:
+        predictions |= {other.name: other.predict(tested) for other in beside}
+        if descriptors is not None:
+            inputs, seed = (model.task, molecules.mols, labels_of(molecules).astype(float)), model.recipe.seed
+            parts = (split.train, split.test)
+            predictions |= baselines(*inputs, *parts, descriptors=descriptors, trees=TREES, seed=seed)
     return predictions
 
 

@@ -5,10 +5,13 @@ Both the command line and scripts use these functions; ``say`` receives what a p
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from graphattn.data.molecules.chemistry import Chemistry, attach, attach_fingerprints, describe
 from graphattn.data.molecules.prepare import Molecules, Rejected, checked, collect, report, write_rejected
@@ -18,20 +21,22 @@ from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.splits import PARTS, Split
 from graphattn.data.tasks import Kind, guess_task, is_told_by_words
 from graphattn.training.curve_drawing import draw_training
-from graphattn.training.folder.checks import check_folder, writing
+from graphattn.training.folder.checks import CHECKPOINTS, check_folder, writing
 from graphattn.training.folder.choice import choice_sentences
+from graphattn.training.molecules.crossing import cross_validate
 from graphattn.training.molecules.dividing import (
     DEFAULT_RULE,
     check_classes,
     divide,
+    divide_folds,
     inner_splits,
     tell_lacking,
     tell_shared,
 )
 from graphattn.training.molecules.forests.choosing import Chosen, Learner, Model
-from graphattn.training.molecules.judging import Trained, judge
+from graphattn.training.molecules.judging import Trained, judge, predicted
 from graphattn.training.molecules.reliability.measuring import Wanted
-from graphattn.training.molecules.saved import FittedModel
+from graphattn.training.molecules.saved import NETWORK, FittedModel
 from graphattn.training.molecules.start import StartingWeights
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Interrupted, clear
@@ -45,8 +50,8 @@ class TrainingPlan:
     """What ``train`` does with a table.
 
     ``source`` names the data on the card; ``kind`` of task is guessed if it is None; ``split`` is one of ``SPLITS``, or "column"
-    for the table's own. ``start`` has weights to begin with. ``report`` is called with what was trained and the folder,
-    after all is saved.
+    for the table's own; ``folds``, if any, are tested once each by models of their own. ``start`` has weights to begin with.
+    ``report`` is called with what was trained and the folder, after all is saved.
     """
 
     out: Path
@@ -67,6 +72,7 @@ class TrainingPlan:
     positive: str | None = None
     flat_duplicates: bool = False
     wanted: Wanted = field(default_factory=Wanted)
+    folds: int = 0
     report: Callable[[Trained, Path], object] | None = None
 
 
@@ -90,6 +96,7 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     tell_shared(molecules, split, say)
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in zip(PARTS, split, strict=True))
     say(f"split: {rule}, seed {plan.recipe.seed}: {sizes}")
+    folds = _folds(molecules, table, plan)
     values = None
     if plan.descriptors or plan.compare:
         say(f"computing {len(DESCRIPTOR_NAMES)} RDKit descriptors of {len(molecules.graphs):,} molecules")
@@ -100,9 +107,7 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
         attach_fingerprints(molecules.graphs, molecules.mols)
     record = described(table, molecules, split, rule, plan)
     with writing(plan.out, plan.resume):
-        draws = (
-            inner_splits(molecules, table, split.train, plan.split, plan.recipe.seed) if plan.model == "auto" else []
-        )
+        draws = _draws(molecules, table, split, plan)
         model, beside = _fit(molecules, split, draws, plan, record, verbose, say)
         title = f"test part, {len(split.test):,} molecules, split: {rule}, seed {plan.recipe.seed}"
         found = judge(model, molecules, split, plan.wanted, values if plan.compare else None, title, say, beside)
@@ -110,6 +115,9 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
             draw_training(model, plan.out / CURVES)
             model.record["curves_drawn"] = CURVES
         model.save(plan.out)
+        if folds is not None:
+            model.record["folds"] = _cross(molecules, table, *folds, plan, values, say)
+            model.save(plan.out)
         clear(plan.out)
     if plan.report is not None:
         plan.report(Trained(model, molecules, split, found), plan.out)
@@ -219,8 +227,6 @@ def _fit(
     say: Say,
 ) -> Chosen:
     """Trains; an interrupted model is saved like a finished one."""
-    assert molecules.task is not None
-    graphs = molecules.graphs
     if molecules.rejected:
         write_rejected(molecules.rejected, plan.out / "rejected.csv", plan.escape_formulas)
         say(f"the rows set aside are listed in {plan.out / 'rejected.csv'}")
@@ -228,20 +234,68 @@ def _fit(
         say(
             f"choosing by {len(draws)} inner splits of the training part: each is one more training of the graph network"
         )
-    architecture = plan.architecture.to_dict() if plan.start is None else None
-    learner = Learner(molecules.task, plan.recipe, architecture, plan.start, plan.hardware, verbose)
-    names = DESCRIPTOR_NAMES if plan.descriptors else ()
     try:
-        parts = [graphs[i] for i in split.train], [graphs[i] for i in split.validation]
-        chosen = learner.fit(plan.model, parts, draws, plan.out, plan.resume)
+        chosen = _learned(molecules, split, draws, plan, plan.out, verbose)
     except Interrupted as stop:
         stop.model.record |= {**record, "interrupted": True}
-        stop.model.descriptor_names = names
+        stop.model.descriptor_names = DESCRIPTOR_NAMES if plan.descriptors else ()
         stop.model.save(plan.out)
         say(f"Interrupted. {plan.out} holds the best model so far; the same command with --resume goes on.")
         raise
     chosen.model.record |= record
-    chosen.model.descriptor_names = names
     for sentence in choice_sentences(chosen.model.record):
         say(sentence)
     return chosen
+
+
+def _learned(
+    molecules: Molecules, split: Split, draws: Sequence[Split], plan: TrainingPlan, folder: Path, verbose: bool
+) -> Chosen:
+    """A model of the training and the validation part, with its checkpoints in ``folder``."""
+    assert molecules.task is not None
+    architecture = plan.architecture.to_dict() if plan.start is None else None
+    learner = Learner(molecules.task, plan.recipe, architecture, plan.start, plan.hardware, verbose)
+    train, validation = ([molecules.graphs[i] for i in part] for part in (split.train, split.validation))
+    begun = plan.resume and (folder == plan.out or (folder / CHECKPOINTS).is_dir())
+    chosen = learner.fit(plan.model, (train, validation), draws, folder, begun)
+    chosen.model.descriptor_names = DESCRIPTOR_NAMES if plan.descriptors else ()
+    return chosen
+
+
+def _folds(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tuple[list[Split], str] | None:
+    """The parts of each fold, which can all be learned, if folds are wanted."""
+    if not plan.folds:
+        return None
+    splits, rule = divide_folds(molecules, table, plan.split, plan.folds, plan.recipe.seed)
+    for split in splits:
+        check_classes(molecules, split)
+    return splits, rule
+
+
+def _cross(
+    molecules: Molecules,
+    table: MoleculeTable,
+    splits: list[Split],
+    rule: str,
+    plan: TrainingPlan,
+    values: NDArray[np.float32] | None,
+    say: Say,
+) -> dict[str, Any]:
+    """The figures of folds, for ``model.json``; forests stand beside the model where the plan compares."""
+    compared = values if plan.compare else None
+
+    def learn(split: Split, folder: Path) -> Mapping[str, NDArray[np.float64]]:
+        try:
+            model, _ = _learned(molecules, split, _draws(molecules, table, split, plan), plan, folder, verbose=False)
+            own, *others = predicted(model, molecules, split, compared).items()
+        except KeyboardInterrupt:  # also while forests are fitted
+            say(f"Interrupted. {plan.out} holds the model; the same command with --resume goes on with the folds.")
+            raise
+        return {NETWORK if plan.model == "graph" else plan.model: own[1], **dict(others)}
+
+    return cross_validate(molecules, splits, rule, plan.out, learn, say)
+
+
+def _draws(molecules: Molecules, table: MoleculeTable, split: Split, plan: TrainingPlan) -> list[Split]:
+    """The inner splits by which a model is chosen, if one is."""
+    return inner_splits(molecules, table, split.train, plan.split, plan.recipe.seed) if plan.model == "auto" else []

@@ -13,10 +13,10 @@ from torch_geometric.data import Data
 from graphattn.data.reading import read_records
 from graphattn.data.tissue.cells import SetAside
 from graphattn.data.wording import listed
+from graphattn.training.comparing import Judge, judge_of
 from graphattn.training.metrics import Figure, figure_of
 from graphattn.training.telling import Say
 from graphattn.training.tissue.answering import cell_predictions
-from graphattn.training.tissue.comparing import Judge, judge_of
 from graphattn.training.tissue.prediction import TissueModelFolder, answers, read_for
 from graphattn.training.tissue.problems.labelled_cells import class_of_texts, judge_of_cells, known_of, texts_of
 from graphattn.training.tissue.problems.survival import concordance_of, read_survival

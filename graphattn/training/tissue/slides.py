@@ -23,12 +23,12 @@ from graphattn.data.tissue.composition import summaries
 from graphattn.data.tissue.labels import label_images, of_mixed_patients, stem
 from graphattn.data.wording import listed
 from graphattn.models.by_name.network import Level
+from graphattn.training.comparing import Judge, judge_of
 from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.metrics import base_rates
 from graphattn.training.telling import Say
 from graphattn.training.tissue.answering import predictions
 from graphattn.training.tissue.baselines import baselines
-from graphattn.training.tissue.comparing import Judge, judge_of
 from graphattn.training.tissue.dividing import parts_lacking
 from graphattn.training.tissue.inputs import TissueForm
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphattn.data.splits import Split
+from graphattn.training.comparing import by_folds, by_patients, few_patients
 from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.folder.checks import CHECKPOINTS
 from graphattn.training.runs import Interrupted
 from graphattn.training.telling import Say, tell_figures
-from graphattn.training.tissue.comparing import by_folds, by_patients, few_patients
 from graphattn.training.tissue.dividing import Division
 from graphattn.training.tissue.learning import learn
 from graphattn.training.tissue.plan import TissuePlan

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from pathlib import Path
 
@@ -6,13 +7,24 @@ import pandas as pd
 import pytest
 
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.splits import Split
+from graphattn.data.splits import Split, scaffold_key
 from graphattn.training.molecules import dividing
-from graphattn.training.molecules.dividing import check_classes, divide, inner_splits, open_divided, tell_shared
+from graphattn.training.molecules.crossing import cross_validate
+from graphattn.training.molecules.dividing import (
+    check_classes,
+    divide,
+    divide_folds,
+    inner_splits,
+    open_divided,
+    tell_shared,
+)
+from graphattn.training.molecules.forests import choosing
+from graphattn.training.molecules.judging import labels_of
 from graphattn.training.molecules.reliability.measuring import Wanted
 from graphattn.training.molecules.saved import load
 from graphattn.training.molecules.workflow import TrainingPlan, fingerprint, labelled, train
 from graphattn.training.recipe import MoleculeRecipe
+from graphattn.training.runs import Interrupted
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 16) for end in ("O", "N")]
 
@@ -261,3 +273,128 @@ def test_the_training_part_is_split_again_by_its_rule(monkeypatch):
 
 def _no_room(keys, y, fractions, seed):
     raise ValueError("the random split leaves the test part empty")
+
+
+def rings(sizes):
+    """Molecules of one scaffold each: rings of carbon of a size, with a chain."""
+    return [f"C1{'C' * (size - 1)}1{'C' * length}" for size in sizes for length in range(1, 5)]
+
+
+def fold_table(split=None, smiles=None, **columns):
+    smiles = smiles or rings(range(3, 12))
+    frame = pd.DataFrame({"smiles": smiles, "y": ["1", "0"] * (len(smiles) // 2)} | columns)
+    return MoleculeTable(frame, np.arange(len(smiles)) + 2, "smiles", ("y",), split, ())
+
+
+def folded(table, rule, number):
+    molecules = labelled(table, TrainingPlan(Path()), [].append)
+    return molecules, *divide_folds(molecules, table, rule, number, 0)
+
+
+@pytest.mark.parametrize("rule", ["random", "stratified", "scaffold", "scaffold_balanced"])
+def test_every_molecule_is_tested_once_and_scaffolds_stay_in_one_fold(rule):
+    molecules, splits, said = folded(fold_table(), rule, 3)
+    assert said == rule
+    assert sorted(np.concatenate([split.test for split in splits])) == list(range(36))
+    for split in splits:
+        assert sorted(np.concatenate(split)) == list(range(36))
+        assert len(split.validation)
+        if rule.startswith("scaffold"):
+            scaffolds = [{scaffold_key(molecules.smiles[row]) for row in part} for part in split]
+            assert not scaffolds[2] & (scaffolds[0] | scaffolds[1])
+    assert {len(split.test) for split in splits} == {12}
+
+
+def test_columns_of_folds_and_of_groups():
+    numbered = [str(n % 3) for n in range(36)]
+    _, splits, said = folded(fold_table("part", part=numbered), "column", 3)
+    assert said == "column 'part'"
+    assert {frozenset(int(numbered[row]) for row in split.test) for split in splits} == {
+        frozenset({n}) for n in range(3)
+    }
+    with pytest.raises(ValueError, match=re.escape("column 'part' numbers 3 folds: expected --folds 3, got 5")):
+        folded(fold_table("part", part=numbered), "column", 5)
+    batches = [f"batch {n // 4}" for n in range(36)]
+    _, splits, _ = folded(fold_table("part", part=batches), "column", 3)
+    for split in splits:
+        assert not {batches[row] for row in split.test} & {batches[row] for row in (*split.train, *split.validation)}
+        assert len(split.test) == 12
+
+
+@pytest.mark.parametrize("cells", [["train", "test"] * 18, [str(2000 + n) for n in range(36)]])
+def test_columns_that_have_no_folds(cells):
+    with pytest.raises(ValueError, match="column 'part' names parts or times, not folds or groups: name a rule for"):
+        folded(fold_table("part", part=cells), "column", 3)
+
+
+def test_more_folds_than_scaffolds():
+    with pytest.raises(ValueError, match="expected from 2 folds up to 9, the number of groups, got 10"):
+        folded(fold_table(), "scaffold", 10)
+
+
+def test_stratified_folds_of_values_or_of_several_targets():
+    table = fold_table(z=["1", "0"] * 18)
+    several = dataclasses.replace(table, target_columns=("y", "z"))
+    with pytest.raises(ValueError, match="expected one target of classes for stratified folds, got 2 multilabel"):
+        folded(several, "stratified", 3)
+
+
+def test_folds_take_the_training_file_alone(files):
+    table, rule = open_divided(files[0], None, None, "random", test=files[2])
+    molecules = labelled(table, TrainingPlan(Path()), [].append)
+    splits, _ = divide_folds(molecules, table, rule, 4, 0)
+    assert sorted(np.concatenate([split.test for split in splits])) == list(range(20))
+
+
+def test_figures_of_folds_are_said_and_kept_and_resumed(planned, tmp_path):
+    plan = dataclasses.replace(planned(), folds=3)
+    said = []
+    model = train(fold_table(), plan, said.append, verbose=False)
+    known = model.record["folds"]
+    assert (known["rule"], known["tested"]) == ("random", [12, 12, 12])
+    assert len(known["figures"]["graph transformer"]["ROC-AUC"]) == 3
+    assert "fold 3 of 3: 21 molecules trained on, 12 tested" in said
+    card = (plan.out / "README.md").read_text()
+    assert "## Cross-validation (3 folds, split: random, seed 0)" in card
+    assert load(plan.out).record["folds"]["figures"] == known["figures"]
+    assert not (plan.out / "training").exists()
+
+
+def test_folds_go_on_where_they_were_interrupted(planned, monkeypatch):
+    plan, table = dataclasses.replace(planned(), folds=3), fold_table()
+    whole = train(table, dataclasses.replace(plan, out=plan.out.with_name("whole")), [].append, verbose=False)
+    original, folders = choosing.fit_molecules, []
+
+    def stopped(*parts, folder, **options):
+        folders.append(folder.name)
+        model = original(*parts, folder=folder, **options)
+        if folder.name == "fold-2":
+            raise Interrupted(model)
+        return model
+
+    monkeypatch.setattr(choosing, "fit_molecules", stopped)
+    said = []
+    with pytest.raises(Interrupted):
+        train(table, plan, said.append, verbose=False)
+    assert (
+        said[-1] == f"Interrupted. {plan.out} holds the model; the same command with --resume goes on with the folds."
+    )
+    assert folders == ["model", "fold-1", "fold-2"]
+    assert "folds" not in load(plan.out).record
+    monkeypatch.setattr(choosing, "fit_molecules", original)
+    resumed = train(table, dataclasses.replace(plan, resume=True), [].append, verbose=False)
+    assert resumed.record["folds"] == whole.record["folds"]
+
+
+def test_folds_beside_forests():
+    said = []
+    molecules = labelled(fold_table(smiles=SMILES[:6]), TrainingPlan(Path()), [].append)
+    splits = [Split(np.array([4, 5]), np.array([4, 5]), np.array([0, 1, 2, 3]))] * 4
+    y = labels_of(molecules)[splits[0].test].astype(float)
+    record = cross_validate(
+        molecules, splits, "random", Path(), lambda split, folder: {"ours": y, "forest": 1 - y}, said.append
+    )
+    assert record["figures"]["ours"]["ROC-AUC"] == [1.0] * 4
+    assert record["figures"]["forest"]["ROC-AUC"] == [0.0] * 4
+    assert record["compared"].startswith("ours beats forest by 1.000")
+    assert said[-1] == record["compared"]

@@ -14,8 +14,8 @@ from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
 from graphattn.data.tissue.cells import SetAside
 from graphattn.models.by_name.network import Level
+from graphattn.training.comparing import Judge
 from graphattn.training.fitted_graphs import FittedNetwork
-from graphattn.training.tissue.comparing import Judge
 from graphattn.training.tissue.inputs import TissueForm
 
 Floats = NDArray[np.float64]

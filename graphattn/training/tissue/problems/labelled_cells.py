@@ -22,12 +22,12 @@ from graphattn.data.tasks import Task, guess_task
 from graphattn.data.tissue.cells import SetAside
 from graphattn.data.wording import listed
 from graphattn.models.by_name.network import Level
+from graphattn.training.comparing import Judge
 from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.metrics import draws, mcc_of
 from graphattn.training.telling import Say
 from graphattn.training.tissue.answering import cell_predictions, parts
 from graphattn.training.tissue.baselines import baselines
-from graphattn.training.tissue.comparing import Judge
 from graphattn.training.tissue.inputs import TissueForm
 from graphattn.training.tissue.slides import Labels, usable_graphs, with_patients
 

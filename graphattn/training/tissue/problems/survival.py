@@ -25,12 +25,12 @@ from graphattn.data.tissue.cells import SetAside
 from graphattn.data.tissue.composition import summaries
 from graphattn.data.wording import listed
 from graphattn.models.by_name.network import Level
+from graphattn.training.comparing import Judge
 from graphattn.training.fitted_graphs import FittedNetwork
 from graphattn.training.metrics import draws
 from graphattn.training.plain_models import filled
 from graphattn.training.telling import Say
 from graphattn.training.tissue.answering import predictions
-from graphattn.training.tissue.comparing import Judge
 from graphattn.training.tissue.inputs import TissueForm
 from graphattn.training.tissue.slides import Labels, label_frame, labelled, usable_graphs
 

@@ -5,8 +5,8 @@ import pytest
 
 from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
+from graphattn.training.comparing import by_folds, by_patients, judge_of
 from graphattn.training.tissue.baselines import baselines
-from graphattn.training.tissue.comparing import by_folds, by_patients, judge_of
 
 BINARY = Task("binary", ("y",), ("no", "yes"))
 THREE = Task("multiclass", ("y",), ("a", "b", "c"))

@@ -110,7 +110,7 @@ def by_folds(judge: Judge, predictions: Mapping[str, Sequence[Floats]], y: Seque
         judge: of what is predicted.
         predictions: of each fold, by model.
         y: truth of each fold.
-        ratio: images of the test part for each one of the training part.
+        ratio: samples of the test part for each one of the training part.
     """
     scored = {
         name: [
