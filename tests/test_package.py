@@ -108,7 +108,9 @@ def test_every_imported_library_is_declared():
         *project["dependencies"],
         *(each for each in project["optional-dependencies"]["dev"] if "triton" in each),
         *(
-            each for extra in ("tables", "tissue", "survival") for each in project["optional-dependencies"][extra]
+            each
+            for extra in ("selfies", "survival", "tables", "tissue")
+            for each in project["optional-dependencies"][extra]
         ),  # each imported where it is needed, and named where it is missing
     ]
     imported = set()

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from graphattn.data.labels import MISSING, flaw_of, is_number
-from graphattn.data.molecules.smiles import is_selfies, rdkit_molecule
+from graphattn.data.molecules.languages import INSTALL, is_selfies, reads_selfies
+from graphattn.data.molecules.smiles import rdkit_molecule
 from graphattn.data.split_columns import are_folds
 from graphattn.data.splits import PART_WORDS
 from graphattn.data.wording import listed
@@ -47,9 +48,12 @@ def guess_smiles(columns: Columns, path: object) -> str:
     found = found or [name for name, cells in columns.items() if smiles_share(cells) >= _SHARE]
     found = found or [name for name, cells in columns.items() if _share(cells, lambda cell: cell.startswith("InChI="))]
     if selfies := [name for name in found or columns if _share(columns[name], is_selfies)]:
-        raise ValueError(
-            f"{path}: column {selfies[0]!r} holds SELFIES, not SMILES; selfies.decoder (pip install selfies) converts them"
-        )
+        if not reads_selfies():
+            raise ValueError(
+                f"{path}: column {selfies[0]!r} holds SELFIES, not SMILES, and selfies, which converts them, is not installed: "
+                f"{INSTALL}"
+            )
+        found = selfies
     if not found:
         raise ValueError(f"{path} has no column of SMILES; name the one to read: {listed(columns, 'or')}")
     if len(found) > 1:

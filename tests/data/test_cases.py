@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from graphattn.data import reading
+from graphattn.data import columns, reading
 from graphattn.data.delimited import rows_of
 from graphattn.data.labels import flaw_of
-from graphattn.data.molecules import prepare
+from graphattn.data.molecules import languages, prepare
 from graphattn.data.molecules.chemistry import read
 from graphattn.data.molecules.prepare import checked, collect
 from graphattn.data.molecules.table import read_table
@@ -354,20 +354,34 @@ def test_a_repeated_header_is_no_class_and_no_part(tmp_path):
         checked(read_table(path))
 
 
-def test_what_is_no_smiles_is_refused_by_name(tmp_path):
+def test_what_is_no_smiles_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(languages, "reads_selfies", lambda: False)
+    monkeypatch.setattr(columns, "reads_selfies", lambda: False)
     found = read(["InChI=1S/CH4/h1H4", "InChI=1S/x", "CCO>>CC", "CC |x", "[C][C][O]", "C[N]->[Pt]", "[C]"])
     assert [Chem.MolToSmiles(molecule) for molecule in found.molecules] == ["C", "C[N]->[Pt]", "[C]"]
     assert [problem.reason for problem in found.problems.values()] == [
         "unreadable SMILES: InChI that RDKit cannot convert",
         "unreadable SMILES: a reaction, not a molecule",
         "unreadable SMILES: its CXSMILES extension '|x' is not valid",
-        "unreadable SMILES: SELFIES, not SMILES; selfies.decoder converts them",
+        "unreadable SMILES: SELFIES, not SMILES, and selfies, which converts them, is not installed: "
+        "pip install 'graphattn[selfies]'",
     ]
-    with pytest.raises(ValueError, match=r"column 'selfies' holds SELFIES, not SMILES; selfies.decoder"):
+    lacking = "column 'selfies' holds SELFIES, not SMILES, and selfies, which converts them, is not installed: pip install 'graph"
+    with pytest.raises(ValueError, match=re.escape(lacking)):
         read_table(CASES / "selfies.csv", targets=())
     path = tmp_path / "inchi.csv"
     path.write_text("inchi,y\nInChI=1S/CH4/h1H4,1\nInChI=1S/H2O/h1H2,0\n")
     assert read_table(path).smiles_column == "inchi"
+
+
+def test_selfies_are_converted_where_their_library_is_installed():
+    pytest.importorskip("selfies", reason="needs pip install 'graphattn[selfies]'")
+    found = read(["[C][C][=Branch1][C][=O][O]", "[C][c][=Branch1]"])
+    assert [Chem.MolToSmiles(molecule) for molecule in found.molecules] == ["CC(=O)O"]
+    assert found.problems[1].reason == "unreadable SMILES: SELFIES that selfies cannot convert: [c] is no symbol of it"
+    table = read_table(CASES / "selfies.csv", targets=())
+    assert table.smiles_column == "selfies"
+    assert Chem.MolToSmiles(read(table.smiles).molecules[0]) == "CCO"
 
 
 def test_an_identifier_is_no_target():

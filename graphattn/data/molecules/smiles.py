@@ -18,6 +18,7 @@ from graphattn.data.molecules.features import (
     bond_indices,
     bond_sizes,
 )
+from graphattn.data.molecules.languages import is_selfies, reader, selfies_problem
 from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES, descriptors
 from graphattn.data.wording import shortened
 from graphattn.encoding import random_walk
@@ -72,8 +73,9 @@ def parse_smiles(
     """The molecule that a SMILES names; RDKit's own log lines are kept off the terminal.
 
     Args:
-        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine. InChI is converted. A
-            character that is not printable ASCII is no part of a SMILES; it is named, with its position from 1.
+        text: SMILES; blanks around it and a name or extension (CXSMILES) behind it are fine. InChI is converted, and SELFIES
+            where the library ``selfies`` is installed. A character that is not printable ASCII is no part of a SMILES; it is
+            named, with its position from 1.
         largest_fragment: of a salt or mixture keep only the fragment that ``keep_largest_fragment`` chooses.
         explicit_hydrogens: make every hydrogen an atom.
         max_atoms: largest number of atoms of a molecule that is read.
@@ -96,7 +98,7 @@ def parse_smiles(
         if not problem and len(text) > max_atoms:
             # Before RDKit checks the chemistry, which takes minutes of a long chain.
             _check_size(Chem.MolFromSmiles(bare, sanitize=False), text, max_atoms)
-        molecule = None if problem or is_selfies(bare) else _reader(bare)(bare)
+        molecule = None if problem else reader(bare)(bare)
         if molecule is None:
             problem = problem or smiles_problem(bare)
             raise UnreadableError(f"RDKit cannot read SMILES {text!r}: {problem}", f"unreadable SMILES: {problem}")
@@ -218,23 +220,6 @@ def to_data(molecule: Chem.Mol) -> Data:
     )
 
 
-def is_selfies(text: str) -> bool:
-    """Whether a text is SELFIES, all of whose symbols are in brackets; RDKit reads some of them as radicals.
-
-    >>> is_selfies("[C][C][O]"), is_selfies("[C][=Branch1]"), is_selfies("[Na+].[Cl-]"), is_selfies("[Fe][Fe]")
-    (True, True, False, False)
-    """
-    if not re.fullmatch(r"(\[[^\[\]]+\]){2,}", text):
-        return False
-    symbols = re.findall(r"\[([^\[\]]+)\]", text)
-    plain = "C" in symbols and set(symbols) <= {"B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I"}
-    return plain or any(re.match(r"[=#/\\]?(Branch|Ring)\d|[=#][A-Z]", symbol) for symbol in symbols)
-
-
-def _reader(text: str) -> Callable[[str], Chem.Mol | None]:
-    return Chem.MolFromInchi if text.startswith("InChI=") else Chem.MolFromSmiles
-
-
 def flat_smiles(molecule: Chem.Mol) -> str:
     """Canonical SMILES without stereo, the same for all stereoisomers; isotopes stay.
 
@@ -275,7 +260,7 @@ def smiles_problem(text: str) -> str:
 
 def _other_language(text: str) -> str:
     if is_selfies(text):
-        return "SELFIES, not SMILES; selfies.decoder converts them"
+        return selfies_problem(text)
     if text.startswith("InChI="):
         return "InChI that RDKit cannot convert"
     bare = re.sub(r"\[[^\]]*\]|->|<-| .*", "", text)
