@@ -56,14 +56,15 @@ def evaluate(
 
     from graphattn.data.reading import named
     from graphattn.training import telling
-    from graphattn.training.molecules import prediction, saved
+    from graphattn.training.molecules import evaluation, prediction, saved
 
     fitted = saved.load(model, trust)
     table = prediction.open_for(described, data, smiles, target or fitted.task.names, say)
-    prediction.tell_truths(fitted.task, table, say)
+    evaluation.tell_truths(fitted.task, table, say)
     with prediction.watching(fitted, table, say, max_atoms=max_atoms, strict=strict) as watch:
-        found, _ = prediction.evaluate_table(fitted, table, max_atoms, watch)
-    telling.tell_figures(found, f"{model} on {named(Path(data))}", say)
+        found = evaluation.evaluate_table(fitted, table, max_atoms, watch)
+    telling.tell_figures(found.figures, f"{model} on {named(Path(data))}", say)
+    evaluation.tell_reliability(fitted, found, say)
 
 
 def explain(

@@ -357,17 +357,18 @@ def test_a_repeated_header_is_no_class_and_no_part(tmp_path):
 def test_what_is_no_smiles_is_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(languages, "reads_selfies", lambda: False)
     monkeypatch.setattr(columns, "reads_selfies", lambda: False)
+    lacking = (
+        "SELFIES, not SMILES, and selfies, which converts them, is not installed: pip install 'graphattn[selfies]'"
+    )
     found = read(["InChI=1S/CH4/h1H4", "InChI=1S/x", "CCO>>CC", "CC |x", "[C][C][O]", "C[N]->[Pt]", "[C]"])
     assert [Chem.MolToSmiles(molecule) for molecule in found.molecules] == ["C", "C[N]->[Pt]", "[C]"]
     assert [problem.reason for problem in found.problems.values()] == [
         "unreadable SMILES: InChI that RDKit cannot convert",
         "unreadable SMILES: a reaction, not a molecule",
         "unreadable SMILES: its CXSMILES extension '|x' is not valid",
-        "unreadable SMILES: SELFIES, not SMILES, and selfies, which converts them, is not installed: "
-        "pip install 'graphattn[selfies]'",
+        f"unreadable SMILES: {lacking}",
     ]
-    lacking = "column 'selfies' holds SELFIES, not SMILES, and selfies, which converts them, is not installed: pip install 'graph"
-    with pytest.raises(ValueError, match=re.escape(lacking)):
+    with pytest.raises(ValueError, match=re.escape(f"column 'selfies' holds {lacking}")):
         read_table(CASES / "selfies.csv", targets=())
     path = tmp_path / "inchi.csv"
     path.write_text("inchi,y\nInChI=1S/CH4/h1H4,1\nInChI=1S/H2O/h1H2,0\n")

@@ -1,4 +1,4 @@
-"""Texts that name molecules in other languages than SMILES: InChI, which RDKit reads, and SELFIES, which the library selfies does."""
+"""Texts that name molecules in other languages than SMILES: InChI, read by RDKit, and SELFIES, read by the library selfies."""
 
 import re
 from collections.abc import Callable
@@ -51,6 +51,6 @@ def _decoded(text: str) -> str | None:
     import selfies
 
     try:
-        return selfies.decoder(text)
+        return str(selfies.decoder(text))
     except selfies.DecoderError:
         return None

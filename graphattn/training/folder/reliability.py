@@ -12,8 +12,10 @@ CAVEAT = (
 )
 
 
-def reliability_sentences(described: Mapping[str, Any]) -> list[str]:
+def reliability_sentences(described: Mapping[str, Any], part: str = "the test part") -> list[str]:
     """What is known of the reliability of predictions, a sentence each; one that says so if nothing is.
+
+    ``part`` names the molecules that "measured" is of.
 
     Raises:
         ValueError: a number that is not finite, and a calibration that predictions are refused with.
@@ -35,11 +37,12 @@ def reliability_sentences(described: Mapping[str, Any]) -> list[str]:
             fitted = known["calibrations"][t]
             if fitted is not None:
                 Calibration.from_dict(fitted, len(task["classes"]))
-            lines.append(_calibration(fitted, _at(measured, "calibration", t), of))
-        lines.append(_coverage(known, task, t, _at(measured, "coverage", t), of))
+            lines.append(_calibration(fitted, _at(measured, "calibration", t), of, part))
+        lines.append(_coverage(known, task, t, _at(measured, "coverage", t), of, part))
         if known["thresholds"]:
-            lines.append(_threshold(known["thresholds"][t], known["aim"], _at(measured, "threshold", t), of, task))
-    return [*lines, CAVEAT, _domain(known["least_similarity"], measured.get("domain"))]
+            cut, figures = known["thresholds"][t], _at(measured, "threshold", t)
+            lines.append(_threshold(cut, known["aim"], figures, of, task, part))
+    return [*lines, CAVEAT, _domain(known["least_similarity"], measured.get("domain"), part)]
 
 
 def _check_finite(known: Any) -> None:
@@ -54,18 +57,18 @@ def _at(measured: Mapping[str, Any], name: str, target: int) -> Any:
     return rows[target] if rows else None
 
 
-def _calibration(known: Mapping[str, Any] | None, found: Mapping[str, Any] | None, of: str) -> str:
+def _calibration(known: Mapping[str, Any] | None, found: Mapping[str, Any] | None, of: str, part: str) -> str:
     if known is None:
         return f"Probabilities{of} are not calibrated: a class has fewer than 5 molecules in the validation part."
     said = f"Probabilities{of} are calibrated on the validation part: slope {known['slope']:.3g} on the logs"
     if not found:
         return f"{said}."
     loss, error = (" to ".join(_number(value) for value in found[name]) for name in ("log_loss", "error"))
-    return f"{said}; on the test part the log loss goes from {loss}, the calibration error from {error}."
+    return f"{said}; on {part} the log loss goes from {loss}, the calibration error from {error}."
 
 
 def _coverage(
-    known: Mapping[str, Any], task: Mapping[str, Any], target: int, found: Mapping[str, Any] | None, of: str
+    known: Mapping[str, Any], task: Mapping[str, Any], target: int, found: Mapping[str, Any] | None, of: str, part: str
 ) -> str:
     stated, row = f"{100 * known['coverage']:g} %", known["quantiles"][target]
     least = math.ceil(known["coverage"] / (1 - known["coverage"]) - 1e-9)
@@ -78,7 +81,7 @@ def _coverage(
         said += f", which always hold {', '.join(always)} (fewer than {least} validation molecules)" if always else ""
     if not found or not found["molecules"]:
         return f"{said}."
-    said += f"; of the test part ({found['molecules']:,} labelled) {_percent(found['share'])} are covered"
+    said += f"; of {part} ({found['molecules']:,} labelled) {_percent(found['share'])} are covered"
     if task["kind"] == "regression":
         return f"{said}."
     classes = ", ".join(
@@ -87,17 +90,19 @@ def _coverage(
     return f"{said} ({classes}), with {found['size']:.2f} classes in a set on average and {_percent(found['empty'])} empty."
 
 
-def _threshold(value: float, aim: str | None, found: Mapping[str, Any] | None, of: str, task: Mapping[str, Any]) -> str:
+def _threshold(
+    value: float, aim: str | None, found: Mapping[str, Any] | None, of: str, task: Mapping[str, Any], part: str
+) -> str:
     why = f"chosen on the validation part for {aim}" if aim else "not chosen for an aim"
     why += ", or kept because one of the two classes is not there" if aim and value == 0.5 else ""
     said = f"The label{of} is {task['classes'][1]!r} at a probability above {value:g} ({why})"
     shares = [_number(found[name]) for name in ("sensitivity", "specificity")] if found else []
     measured = found.items() if found and any(share != "undefined" for share in shares) else ()
     figures = ", ".join(f"{name} {_number(each)}" for name, each in measured)
-    return f"{said}; on the test part {figures}." if figures else f"{said}."
+    return f"{said}; on {part} {figures}." if figures else f"{said}."
 
 
-def _domain(least: float | None, found: Mapping[str, Any] | None) -> str:
+def _domain(least: float | None, found: Mapping[str, Any] | None, part: str) -> str:
     if least is None:
         return "The training molecules are not kept, so that nearest ones and the domain are unknown."
     said = (
@@ -111,7 +116,7 @@ def _domain(least: float | None, found: Mapping[str, Any] | None) -> str:
         ends = [*found[side]["figures"].items()]
         figures = ", ".join(f"{name} {_interval(each)}" for name, each in (ends[:1] + ends[-1:]))
         sides.append(f"{found[side]['molecules']:,} {side}" + (f" ({figures})" if figures else ""))
-    return f"{said}; of the test molecules {' and '.join(sides)}."
+    return f"{said}; of {part} {' and '.join(sides)}."
 
 
 def _interval(figure: Mapping[str, float | None]) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from graphattn.data.molecules.prepare import Molecules
 from graphattn.data.splits import Split
 from graphattn.reports.numbers import mean_and_deviation, number
-from graphattn.training.comparing import by_folds
+from graphattn.training.comparing import by_folds, judge_of
 from graphattn.training.folder.checks import CHECKPOINTS
 from graphattn.training.metrics import Figure, figures
 from graphattn.training.molecules.judging import labels_of
@@ -53,7 +53,7 @@ def cross_validate(
     record: dict[str, Any] = {"rule": rule, "tested": [len(split.test) for split in splits], "figures": values}
     if len(predictions) > 1:
         ratio = float(np.mean([len(split.test) for split in splits]) / np.mean([len(split.train) for split in splits]))
-        record["compared"] = by_folds(molecules.task, predictions, truths, ratio)
+        record["compared"] = by_folds(judge_of(molecules.task), predictions, truths, ratio)
         say(record["compared"])
     return record
 

@@ -1,8 +1,7 @@
-"""A saved model at work on a table: predictions beside the input, or figures where the truth is known."""
+"""A saved model at work on a table: predictions beside the input."""
 
 import itertools
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,20 +14,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from graphattn.data.labels import key_of, text_of, truth_of
 from graphattn.data.molecules.chemistry import Chemistry, attach, attach_fingerprints, describe
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, in_parts
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.tasks import Task
-from graphattn.data.wording import STANDARD_STREAM, listed
+from graphattn.data.wording import STANDARD_STREAM
 from graphattn.data.writing import write_csv
 from graphattn.training.folder.weights import other_versions
-from graphattn.training.metrics import Figure, figures
-from graphattn.training.molecules.judging import labels_of
 from graphattn.training.molecules.reliability.columns import prediction_columns, thresholds_of
 from graphattn.training.molecules.saved import FittedModel
-from graphattn.training.molecules.workflow import check_strict, fingerprint, tell_large, tell_rejected
+from graphattn.training.molecules.workflow import check_strict, tell_large, tell_rejected
 from graphattn.training.telling import Say
 
 Watch = Callable[[int, Sequence[Rejected]], None]
@@ -125,17 +120,6 @@ def tell_unknown(model: FittedModel, say: Say) -> None:
         )
 
 
-def tell_truths(task: Task, table: MoleculeTable, say: Say) -> None:
-    """Says which words are read as the classes 1 and 0 that the model knows."""
-    known, words = {key_of(name) for name in task.classes}, Counter[str]()
-    if known == {"0", "1"}:
-        cells = table.targets.to_numpy().ravel().tolist()
-        words.update(text for cell in cells if truth_of(text := text_of(cell)) and key_of(text) not in known)
-    if words:
-        number = f"{words.total():,} cells say" if words.total() > 1 else "1 cell says"
-        say(f"{number} {listed(words, most=5)}, read as {listed(sorted(set(map(truth_of, words))))}")
-
-
 @contextmanager
 def watching(
     model: FittedModel, table: MoleculeTable, say: Say, *, max_atoms: int | None = None, strict: bool = False
@@ -206,7 +190,7 @@ def _predicted(
     model: FittedModel, molecules: Molecules, table: MoleculeTable, start: int, threshold: float | None
 ) -> Predicted:
     """The rows of one part, which begins at row ``start``."""
-    found = _predict_each(model, molecules)
+    found = predict_each(model, molecules)
     known, places = np.isfinite(found.sum((0, 2))), molecules.row - start
     mols = [molecule for molecule, finite in zip(molecules.mols, known.tolist(), strict=True) if finite]
     frame = table.frame.copy()
@@ -226,46 +210,6 @@ def _predicted(
     return Predicted(frame, sorted(rejected, key=lambda one: one.row), outside)
 
 
-def evaluate_table(
-    model: FittedModel, table: MoleculeTable, max_atoms: int | None = None, watch: Watch = lambda rows, rejected: None
-) -> tuple[dict[str, dict[str, Figure]], list[Rejected]]:
-    """Figures of ``model`` by the group of molecules they are for, and the rows that were left out.
-
-    ``table.target_columns`` stand for the model's targets, in that order. The groups are all molecules and, if the model
-    was trained on some of them, those it has not seen.
-
-    Raises:
-        ValueError: the table has another number of targets or no row can be used.
-    """
-    task, seen, rejected = model.task, set(model.record.get("seen", ())), list[Rejected]()
-    predictions, labels, unseen = list[NDArray](), list[NDArray](), list[bool]()
-    for molecules in in_parts(_renamed(table, task.names), task, chemistry_of(model, max_atoms)):
-        predictions.append(model.mean(_predict_each(model, molecules)))
-        labels.append(labels_of(molecules).astype(float) if molecules.graphs else np.zeros((0, len(task.names))))
-        unseen += [fingerprint(smiles) not in seen for smiles in molecules.smiles]
-        rejected += molecules.rejected
-        watch(len(molecules.row) + len(molecules.rejected), molecules.rejected)
-    prediction, truth, new = np.concatenate(predictions), np.concatenate(labels), np.array(unseen)
-    groups = {f"all {len(new):,} molecules": figures(task, prediction, truth)}
-    if new.any() and not new.all():
-        groups[f"{new.sum():,} molecules not trained on"] = figures(task, prediction[new], truth[new])
-    elif not new.any():
-        groups = {f"{len(new):,} molecules, ALL TRAINED ON": next(iter(groups.values()))}
-    return groups, rejected
-
-
-def _renamed(table: MoleculeTable, names: tuple[str, ...]) -> MoleculeTable:
-    """The table with its targets under the names that the model knows them by."""
-    if len(table.target_columns) != len(names):
-        wanted = ", ".join(map(repr, names))
-        raise ValueError(
-            f"the model predicts {len(names)} targets ({wanted}), the data name {len(table.target_columns)}"
-        )
-    renamed = {given: name for given, name in zip(table.target_columns, names, strict=True) if given != name}
-    kept = table.frame.drop(columns=[name for name in renamed.values() if name in table.frame])
-    return replace(table, frame=kept.rename(columns=renamed), target_columns=names)
-
-
 def chemistry_of(model: FittedModel, max_atoms: int | None) -> Chemistry:
     """How SMILES become atoms for a model, with a limit of one's own if it is given."""
     return model.chemistry if max_atoms is None else replace(model.chemistry, max_atoms=max_atoms)
@@ -276,7 +220,8 @@ def _without_prediction(table: MoleculeTable, rows: NDArray[np.int64], start: in
     return [Rejected(int(table.line[row]), reason, texts[row], row + start) for row in rows.tolist()]
 
 
-def _predict_each(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
+def predict_each(model: FittedModel, molecules: Molecules) -> NDArray[np.float64]:
+    """The predictions of each member for molecules, [M, N, outputs]."""
     with_columns(model, molecules)
     return model.predict_each(molecules.graphs)
 

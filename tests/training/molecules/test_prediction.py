@@ -1,40 +1,21 @@
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from rdkit import Chem
 
 from graphattn.data.molecules import prepare
 from graphattn.data.molecules.table import MoleculeTable
-from graphattn.data.tasks import Task
-from graphattn.training.folder.build import build
 from graphattn.training.molecules.prediction import (
-    evaluate_table,
     predict_parts,
     predict_table,
-    tell_truths,
     watching,
     write_predictions,
 )
 from graphattn.training.molecules.reliability.assessment import Reliability
 from graphattn.training.molecules.reliability.domain import Neighbours
 from graphattn.training.molecules.saved import FittedModel
-from graphattn.training.molecules.workflow import fingerprint
-from graphattn.training.recipe import MoleculeRecipe
-
-
-@pytest.fixture
-def make_model(tiny):
-    def make(kind, names=("y",), classes=()):
-        torch.manual_seed(0)
-        task = Task(kind, names, classes)
-        zero, one = torch.zeros(len(names)), torch.ones(len(names))
-        return FittedModel(task, tiny, MoleculeRecipe(), [build(tiny, task.outputs, 0).eval()], (zero, one))
-
-    return make
 
 
 def table(**columns):
@@ -74,52 +55,6 @@ def test_columns_never_replace_those_of_the_input(make_model):
     assert frame["predicted_y_3"][1] == ""
 
 
-def test_evaluation_groups_molecules_by_whether_they_were_seen(make_model):
-    model = make_model("binary", classes=("0", "1"))
-    model.record["seen"] = [fingerprint("CCO"), fingerprint("C")]
-    rows = MoleculeTable(
-        pd.DataFrame({"smiles": ["OCC", "C", "CCN", "CCC", "C1CC"], "label": ["1", "0", "1", "0", "1"]}),
-        np.arange(2, 7),
-        "smiles",
-        ("label",),
-    )
-    found, rejected = evaluate_table(model, rows)
-    assert list(found) == ["all 4 molecules", "2 molecules not trained on"]
-    assert [row.line for row in rejected] == [6]
-    model.record["seen"] = []
-    assert list(evaluate_table(model, rows)[0]) == ["all 4 molecules"]
-    model.record["seen"] = [fingerprint(smiles) for smiles in ("CCO", "C", "CCN", "CCC")]
-    assert list(evaluate_table(model, rows)[0]) == ["4 molecules, ALL TRAINED ON"]
-
-
-def test_words_that_say_yes_and_no_are_the_classes_1_and_0_and_this_is_said(make_model):
-    rows, said = (
-        replace(table(smiles=["C", "CC", "CCC", "CCCC"], y=["TRUE", "false", "1", "x"]), target_columns=("y",)),
-        [],
-    )
-    model = make_model("binary", classes=("0", "1"))
-    tell_truths(model.task, rows, said.append)
-    assert said == ["2 cells say 'TRUE' and 'false', read as '0' and '1'"]
-    found, rejected = evaluate_table(model, rows)
-    assert list(found) == ["all 3 molecules"]
-    assert [one.line for one in rejected] == [5]
-    tell_truths(make_model("binary", classes=("FALSE", "TRUE")).task, rows, said.append)
-    assert len(said) == 1
-
-
-def test_contradictory_rows_count_in_evaluation(make_model):
-    rows = MoleculeTable(pd.DataFrame({"smiles": ["OCC", "CCO"], "y": ["1", "0"]}), np.arange(2, 4), "smiles", ("y",))
-    found, rejected = evaluate_table(make_model("binary", classes=("0", "1")), rows)
-    assert list(found) == ["all 2 molecules"]
-    assert not rejected
-
-
-def test_another_number_of_targets_is_refused(make_model):
-    rows = MoleculeTable(pd.DataFrame({"smiles": ["C"], "y": ["1"]}), np.array([2]), "smiles", ("y",))
-    with pytest.raises(ValueError, match=r"the model predicts 2 targets \('p', 'q'\), the data name 1"):
-        evaluate_table(make_model("multilabel", ("p", "q"), ("0", "1")), rows)
-
-
 def test_no_class_is_told_where_the_model_gives_no_number(make_model, monkeypatch):
     model = make_model("binary", ("oxygen",), ("no", "yes"))
     monkeypatch.setattr(FittedModel, "predict_each", lambda self, graphs: np.array([[[0.9], [np.nan]]]))
@@ -153,19 +88,6 @@ def test_large_molecules_are_read_few_at_a_time(make_model, monkeypatch):
     monkeypatch.setattr(prepare, "_MOST_PAIRS", 60)
     given = table(smiles=["C" * 5, "C" * 5, "C" * 5, "C" * 20, "C", "C"])
     assert [len(part.frame) for part in predict_parts(make_model("regression"), given)] == [2, 1, 1, 2]
-
-
-def test_figures_do_not_depend_on_the_parts_of_a_table(make_model, monkeypatch):
-    model = make_model("binary", classes=("0", "1"))
-    given = replace(table(smiles=ROWS, y=list("10101010")), target_columns=("y",))
-    whole, aside = evaluate_table(model, given)
-    monkeypatch.setattr(prepare, "_MOST_ROWS", 1)
-    counts = []
-    found, rejected = evaluate_table(model, given, watch=lambda rows, bad: counts.append((rows, len(bad))))
-    assert rejected == aside
-    assert counts == [(1, int(row in (1, 3, 4))) for row in range(8)]
-    (before,), (after,) = whole.values(), found.values()
-    assert after["ROC-AUC"].value == pytest.approx(before["ROC-AUC"].value)
 
 
 def test_a_file_of_predictions_is_whole_or_not_there(make_model, monkeypatch, tmp_path):

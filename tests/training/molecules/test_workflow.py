@@ -353,7 +353,7 @@ def test_figures_of_folds_are_said_and_kept_and_resumed(planned, tmp_path):
     known = model.record["folds"]
     assert (known["rule"], known["tested"]) == ("random", [12, 12, 12])
     assert len(known["figures"]["graph transformer"]["ROC-AUC"]) == 3
-    assert "fold 3 of 3: 21 molecules trained on, 12 tested" in said
+    assert "fold 3 of 3: 22 molecules trained on, 12 tested" in said
     card = (plan.out / "README.md").read_text()
     assert "## Cross-validation (3 folds, split: random, seed 0)" in card
     assert load(plan.out).record["folds"]["figures"] == known["figures"]
