@@ -8,11 +8,13 @@ import torch
 import typer
 
 from benchmarks.pretraining import corpus as reading
+from benchmarks.pretraining import starts as comparing
 from benchmarks.pretraining.shipping import NOTES, change
 from graphattn.training.molecules.start import shipped
 from graphattn.training.pretraining.saved import load
 
 SHIPPED = shipped()
+RECORDS = Path(__file__).parent / "records.jsonl"
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
@@ -47,6 +49,18 @@ def ship(
     typer.echo(
         f"{out}: {size:.1f} MB; descriptors' scores of 512 molecules of bbb differ by {change(made, load(out)):.1e}"
     )
+
+
+@app.command()
+def starts(
+    data: Annotated[list[str], typer.Argument(help="Tables with one target each, or embedded sets.")],
+    seeds: Annotated[int, typer.Option(help="Number of splits, from seed 100.")] = 3,
+    records: Annotated[Path, typer.Option(help="File of results; what it has is not computed again.")] = RECORDS,
+) -> None:
+    """Train from nothing and from the shipped network, and judge both on validation parts."""
+    for name in data:
+        comparing.run(comparing.Table(name), range(100, 100 + seeds), records)
+    typer.echo(comparing.report(records))
 
 
 if __name__ == "__main__":
