@@ -32,6 +32,9 @@ Formulas = Annotated[
     bool, typer.Option("--escape-formulas", help="Write an apostrophe before cells that a spreadsheet would compute.")
 ]
 Descriptors = Annotated[bool, typer.Option(help="Read RDKit's 2D descriptors beside the graph.")]
+Columns = Annotated[
+    list[str] | None, typer.Option("--descriptor", help="Column of numbers to read beside the graph; may be repeated.")
+]
 Baselines = Annotated[bool, typer.Option(help="Compare with random forests on the same split.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a model whose files were changed after saving.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the Python traceback of an error.")]

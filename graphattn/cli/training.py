@@ -10,6 +10,7 @@ from graphattn.cli.options import (
     AIMS,
     Accelerator,
     Baselines,
+    Columns,
     Data,
     Debug,
     Descriptors,
@@ -97,6 +98,7 @@ def train(
     report: Report = True,
     escape_formulas: Formulas = False,
     descriptors: Descriptors = True,
+    descriptor: Columns = None,
     baselines: Baselines = True,
     debug: Debug = False,
 ) -> None:
@@ -112,7 +114,8 @@ def train(
     from graphattn.training.molecules.reliability.measuring import Wanted
     from graphattn.training.recipe import Hardware
 
-    table, rule = dividing.open_divided(data, smiles, target, split, weight, validation=validation, test=test)
+    files = {"validation": validation, "test": test}
+    table, rule = dividing.open_divided(data, smiles, target, split, weight, descriptors=descriptor, **files)
     plan = workflow.TrainingPlan(
         out,
         data,

@@ -109,10 +109,12 @@ def describe(molecules: Sequence[Chem.Mol]) -> NDArray[np.float32]:
     return descriptors(molecules, n_jobs=-1 if len(molecules) >= WORTH_PROCESSES else 1)
 
 
-def attach(graphs: Sequence[Data], values: NDArray[np.float32]) -> None:
-    """Gives each graph its row of ``values`` [N, D] as ``descriptors`` [1, D]."""
+def attach(graphs: Sequence[Data], values: NDArray[np.float32] | None) -> None:
+    """Gives each graph as ``descriptors`` [1, D] its row of ``values``, if these are read, and its ``own_descriptors`` behind."""
     for i, graph in enumerate(graphs):
-        graph.descriptors = torch.from_numpy(values[i : i + 1])
+        rows = [] if values is None else [torch.from_numpy(values[i : i + 1])]
+        own = [graph["own_descriptors"]] if "own_descriptors" in graph else []
+        graph.descriptors = torch.cat([*rows, *own], dim=1)
 
 
 def attach_fingerprints(graphs: Sequence[Data], molecules: Sequence[Chem.Mol]) -> None:

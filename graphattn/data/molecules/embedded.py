@@ -67,6 +67,7 @@ def open_table(
     split: str | Sequence[str] | None = None,
     trained: str | None = None,
     weight: str | None = None,
+    descriptors: Sequence[str] = (),
 ) -> MoleculeTable:
     """The table that ``data`` names: a file (see ``read_table``), or an embedded data set if there is no such file.
 
@@ -78,7 +79,15 @@ def open_table(
     name = str(data)
     if Path(data).exists() or name not in _COLUMNS:
         try:
-            return read_table(data, smiles=smiles, targets=targets, split=split, trained=trained, weight=weight)
+            return read_table(
+                data,
+                smiles=smiles,
+                targets=targets,
+                split=split,
+                trained=trained,
+                weight=weight,
+                descriptors=descriptors,
+            )
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{error} (embedded data sets: {', '.join(names())})") from None
     target, part = _COLUMNS[name]
@@ -88,4 +97,5 @@ def open_table(
         targets=target if targets is None else targets,
         split=(part or ()) if split is None else split,
         weight=weight,
+        descriptors=descriptors,
     )

@@ -58,14 +58,15 @@ class Molecules:
     """The molecules of a table that can be used, in its order, and the rows that cannot.
 
     Attributes:
-        graphs: one graph per molecule (see ``to_data``), with its ``row``, ``line``, ``weight`` [1] where the table has one and,
-            given a task, ``y`` float32 ``[1, targets]``.
+        graphs: one graph per molecule (see ``to_data``), with its ``row``, ``line``, where the table has them ``weight`` [1] and
+            ``own_descriptors`` [1, D] and, given a task, ``y`` float32 ``[1, targets]``.
         smiles: canonical SMILES of what was kept of each molecule.
         keys: equal for rows that are one molecule: canonical SMILES, or those without stereo.
         mols: RDKit's molecules.
         row: position of each molecule in the table.
         task: the task, if there is one.
         rejected: the other rows, in the order of the table.
+        descriptor_columns: names of ``own_descriptors``.
     """
 
     graphs: list[Data]
@@ -75,6 +76,7 @@ class Molecules:
     row: NDArray[np.int64]
     task: Task | None
     rejected: list[Rejected]
+    descriptor_columns: tuple[str, ...] = ()
 
 
 def collect(
@@ -162,17 +164,20 @@ def _gathered(
     lines, texts = table.line.tolist(), table.smiles
     rejected = [_rejected(table, texts, row, reason) for row, reason in sorted(reasons.items())]
     assert len(kept) + len(rejected) == len(table.frame), f"{len(table.frame)} rows: {len(kept)} + {len(rejected)}"
-    weights = table.weights
+    weights, own = table.weights, table.descriptors
     for row, graph in kept.items():
         graph.row, graph.line = row, lines[row]
         if weights is not None:
             graph.weight = torch.tensor([weights[row]])
+        if own is not None:
+            graph.own_descriptors = torch.from_numpy(own[row : row + 1])
     used = np.fromiter(kept, dtype=np.int64)
     if labels is not None:
         label(list(kept.values()), labels[used])
     smiles = [graph.smiles for graph in kept.values()]
     mols = [molecule for row, molecule in zip(rows, found.molecules, strict=True) if row in kept]
-    return Molecules(list(kept.values()), smiles, [keys[row] for row in kept], mols, used, task, rejected)
+    named, columns = [keys[row] for row in kept], table.descriptor_columns
+    return Molecules(list(kept.values()), smiles, named, mols, used, task, rejected, columns)
 
 
 def checked(table: MoleculeTable, chemistry: Chemistry = AS_WRITTEN) -> MoleculeTable:

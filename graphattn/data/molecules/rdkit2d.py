@@ -92,3 +92,13 @@ def _value(name: str, molecule: Chem.Mol) -> float:
     except (KeyError, ValueError, RuntimeError, ArithmeticError, IndexError):
         return math.nan
     return value if abs(value) <= _LARGEST else math.nan
+
+
+def own_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """Of the names of a model's descriptors those that are columns of a table: behind RDKit's, which are all there or none.
+
+    >>> own_columns([*DESCRIPTOR_NAMES, "logD"]), own_columns(["logD"]), own_columns(DESCRIPTOR_NAMES)
+    (('logD',), ('logD',), ())
+    """
+    known = len(DESCRIPTOR_NAMES)
+    return tuple(names[known:] if tuple(names[:known]) == DESCRIPTOR_NAMES else names)

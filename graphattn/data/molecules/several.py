@@ -16,7 +16,7 @@ from graphattn.data.wording import STANDARD_STREAM
 def with_files(table: MoleculeTable, data: str, validation: str | None, test: str | None) -> MoleculeTable:
     """The rows of ``table``, which was read from ``data``, and below them those of files for validation and for testing.
 
-    The files have the columns of ``data`` that are read: SMILES, targets and weights. Their other columns are left out.
+    The files have the columns of ``data`` that are read: SMILES, targets, weights and descriptors. Others are left out.
 
     Raises:
         FileNotFoundError: no such file.
@@ -50,16 +50,21 @@ def with_files(table: MoleculeTable, data: str, validation: str | None, test: st
 def _alike(table: MoleculeTable, name: str) -> MoleculeTable:
     """A file with the columns of ``table``, under the names that they have there."""
     read = open_table(
-        name, smiles=table.smiles_column, targets=table.target_columns, split=(), weight=table.weight_column
+        name,
+        smiles=table.smiles_column,
+        targets=table.target_columns,
+        split=(),
+        weight=table.weight_column,
+        descriptors=table.descriptor_columns,
     )
-    theirs = (read.smiles_column, *read.target_columns, *_some(read.weight_column))
-    ours = (table.smiles_column, *table.target_columns, *_some(table.weight_column))
+    theirs, ours = _read_of(read), _read_of(table)
     columns = {there: read.frame[here] for here, there in zip(theirs, ours, strict=True)}
     return replace(read, frame=pd.DataFrame(columns).reindex(columns=table.frame.columns, fill_value=""))
 
 
-def _some(name: str | None) -> Sequence[str]:
-    return () if name is None else (name,)
+def _read_of(table: MoleculeTable) -> Sequence[str]:
+    weights = () if table.weight_column is None else (table.weight_column,)
+    return (table.smiles_column, *table.target_columns, *weights, *table.descriptor_columns)
 
 
 def _check_parts(table: MoleculeTable, files: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphattn.data.columns import guess_smiles, guess_split, guess_targets, pick
-from graphattn.data.labels import number_of
+from graphattn.data.labels import number_of, text_of
 from graphattn.data.reading import named, read_records
 
 
@@ -27,6 +27,7 @@ class MoleculeTable:
         notes: what was guessed or mended, in sentences.
         faults: rows that are broken, with the reason: too many cells, an unreadable mol block, no weight.
         weight_column: name of the column that says how much each row counts in training, if there is one.
+        descriptor_columns: names of the columns of numbers that a model reads beside the graph.
         files: where the rows come from several files, what these are called: that of training, of validation, of test rows;
             "" where there is none.
         file: which of ``files`` each row is from, 0 to 2.
@@ -42,6 +43,7 @@ class MoleculeTable:
     weight_column: str | None = None
     files: tuple[str, ...] = ()
     file: NDArray[np.int64] | None = None
+    descriptor_columns: tuple[str, ...] = ()
 
     def where(self, row: int) -> str:
         """Line of a row, and of which file where there are several."""
@@ -58,6 +60,17 @@ class MoleculeTable:
             return None
         cells = self.frame[self.weight_column].tolist()
         return [0.0 if row in self.faults else float(cell) for row, cell in enumerate(cells)]
+
+    @property
+    def descriptors(self) -> NDArray[np.float32] | None:
+        """The numbers of ``descriptor_columns`` [N, D], NaN where a cell is empty or a row is at fault; None without columns."""
+        if not self.descriptor_columns:
+            return None
+        columns = [list(map(text_of, self.frame[name].tolist())) for name in self.descriptor_columns]
+        rows = [
+            [float(text) if text and row not in self.faults else np.nan for row, text in enumerate(c)] for c in columns
+        ]
+        return np.array(rows, dtype=np.float32).T
 
     @property
     def smiles(self) -> list[str]:
@@ -86,6 +99,7 @@ def read_table(
     split: str | Sequence[str] | None = None,
     trained: str | None = None,
     weight: str | None = None,
+    descriptors: Sequence[str] = (),
 ) -> MoleculeTable:
     """The table in a CSV, TSV, SDF, Parquet or Excel file, which may be gzipped.
 
@@ -98,12 +112,13 @@ def read_table(
         split: column that names the parts; guessed if not given, ``()`` for none.
         trained: column of SMILES that a model was trained on, which is taken where it is there.
         weight: column of weights, numbers of 0 or more.
+        descriptors: columns of numbers that a model reads beside the graph; cells may be empty.
 
     Raises:
         FileNotFoundError: no such file.
         ImportError: what reads Parquet or Excel is not installed.
         ValueError: the file is no table or lacks a column (those it has are listed), or a column that has to be inferred is
-            not obvious; no weight is above 0.
+            not obvious; no weight is above 0; a column of descriptors is that of SMILES, weights, parts or a target.
     """
     records, path = read_records(Path(path)), named(Path(path))
     columns = dict(zip(records.columns, zip(*records.cells, strict=True), strict=True))
@@ -113,10 +128,12 @@ def read_table(
     weight_column = pick(columns, weight, path) if weight else None
     if weight_column:
         faults = _weight_faults(weight_column, columns[weight_column], path) | faults
+    own = tuple(dict.fromkeys(pick(columns, name, path) for name in descriptors))
+    faults = _descriptor_faults({name: columns[name] for name in own}) | faults
     smiles_column, how = _smiles_column(told, smiles, trained, path)
     split_column = _split_column(told, split, [records.lines[row] for row in sound], path)
     if targets is None:
-        target_columns = guess_targets(told, {smiles_column, split_column, weight_column}, path)
+        target_columns = guess_targets(told, {smiles_column, split_column, weight_column, *own}, path)
         notes.append(f"the target is {', '.join(map(repr, target_columns))}")
     else:
         wanted = (targets,) if isinstance(targets, str) else targets
@@ -125,9 +142,31 @@ def read_table(
         notes.insert(len(records.notes), how)
     if split_column and split is None:
         notes.append(f"column {split_column!r} says which rows are for training and for testing")
-    line = np.array(records.lines, dtype=np.int64)
-    frame = pd.DataFrame(columns, dtype=str)
-    return MoleculeTable(frame, line, smiles_column, target_columns, split_column, tuple(notes), faults, weight_column)
+    _check_descriptors(own, (smiles_column, split_column, weight_column, *target_columns), path)
+    line, frame = np.array(records.lines, dtype=np.int64), pd.DataFrame(columns, dtype=str)
+    table = MoleculeTable(frame, line, smiles_column, target_columns, split_column, tuple(notes), faults, weight_column)
+    return replace(table, descriptor_columns=own)
+
+
+def _check_descriptors(own: Sequence[str], taken: Sequence[str | None], path: Path) -> None:
+    if both := [name for name in own if name in taken]:
+        raise ValueError(
+            f"{path}: expected columns of numbers of their own as descriptors, got {both[0]!r}, which is read as the "
+            "SMILES, a target, the weights or the parts"
+        )
+
+
+def _descriptor_faults(columns: Mapping[str, Sequence[str]]) -> dict[int, str]:
+    """Rows with a cell that is neither a number nor empty."""
+    faults = dict[int, str]()
+    for name, cells in columns.items():
+        for row, cell in enumerate(cells):
+            try:
+                if text := text_of(cell):
+                    number_of(text)
+            except ValueError as error:
+                faults.setdefault(row, f"unusable descriptor: {cell!r} of {name} {error}")
+    return faults
 
 
 def _weight_faults(name: str, cells: Sequence[str], path: Path) -> dict[int, str]:

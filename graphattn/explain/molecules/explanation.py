@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 from torch import Tensor
+from torch_geometric.data import Data
 
 from graphattn.data.labels import truth_of
 from graphattn.data.molecules.smiles import to_data
@@ -22,7 +23,7 @@ from graphattn.data.tasks import Task
 from graphattn.explain.attribution import attribute
 from graphattn.explain.masking import Masking
 from graphattn.explain.molecules.fragments import fragments_of
-from graphattn.explain.molecules.subject import molecule_subject, outputs_of, parse_in_order
+from graphattn.explain.molecules.subject import molecule_in, molecule_subject, outputs_of, parse_in_order
 from graphattn.training.molecules.saved import FittedModel
 
 WEAK = {"ROC-AUC": 0.65, "R2": 0.2}
@@ -74,8 +75,10 @@ def atom_contributions(model: FittedModel, smiles: str | Chem.Mol, target: str |
     return explain(model, smiles, target).contributions
 
 
-def explain(model: FittedModel, smiles: str | Chem.Mol, target: str | None = None) -> Explanation:
+def explain(model: FittedModel, smiles: str | Chem.Mol | Data, target: str | None = None) -> Explanation:
     """Contributions of the parts of ``smiles`` to the probability of a class, or to a value.
+
+    A model that reads columns of a table takes a graph with ``own_descriptors`` [1, D], which stay as they are.
 
     ``target`` names the class (the positive one, or of more than two the likeliest, if not given), or one of several
     targets (the first if not given).
@@ -83,17 +86,18 @@ def explain(model: FittedModel, smiles: str | Chem.Mol, target: str | None = Non
     Raises:
         ValueError: SMILES that RDKit cannot read, or a target that the model has not.
     """
-    molecule = parse_in_order(smiles, model.chemistry)
+    given = smiles if isinstance(smiles, Data) else parse_in_order(smiles, model.chemistry)
+    molecule = molecule_in(given) if isinstance(given, Data) else given
     fragments = fragments_of(molecule)
     groups = [fragment.atoms for fragment in fragments]
-    found = attribute(model, molecule, Masking(edges=True), target=target, groups=groups)
+    found = attribute(model, given, Masking(edges=True), target=target, groups=groups)
     named = [("atom", atom.GetSymbol(), (atom.GetIdx(),)) for atom in molecule.GetAtoms()]
     named += [("bond", _symbols(bond), (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())) for bond in molecule.GetBonds()]
     named += [(each.kind, each.name_in(molecule), each.atoms) for each in fragments]
     values, shares = (_in_order(molecule, each.nodes, each.edges, each.groups) for each in (found, found.agreement))
     parts = tuple(MoleculePart(*name, *numbers) for name, *numbers in zip(named, values, shares, strict=True))
     meaning, notes, members = meaning_of(model.task, found.target), tuple(_notes(model)), len(model.members)
-    calibrated = _calibrated(model, molecule, found.target)
+    calibrated = _calibrated(model, given, found.target)
     if calibrated is None:
         return Explanation(molecule, parts, found.prediction, meaning, notes, members)
     return Explanation(molecule, parts, calibrated, meaning, notes, members, found.prediction)
@@ -127,14 +131,14 @@ def meaning_of(task: Task, output: str) -> str:
     return f"{task.names[0]}: probability of {output}"
 
 
-def _calibrated(model: FittedModel, molecule: Chem.Mol, output: str) -> float | None:
+def _calibrated(model: FittedModel, given: Chem.Mol | Data, output: str) -> float | None:
     """The calibrated probability of a class or target; None where the model has no calibration of it."""
     known, task = model.reliability, model.task
     if known is None or task.kind == "regression":
         return None
     if known.calibrations[task.names.index(output) if task.kind == "multilabel" else 0] is None:
         return None
-    graph = molecule_subject(model).read(molecule)
+    graph = molecule_subject(model).read(given)
     return float(model.probabilities([graph])[0, outputs_of(task).index(output)])
 
 
@@ -155,6 +159,11 @@ def _symbols(bond: Chem.Bond) -> str:
 
 
 def _notes(model: FittedModel) -> list[str]:
+    fixed = f"The columns {', '.join(model.columns)} stay as they are while parts are hidden."
+    return [fixed] * bool(model.columns) + _weakness(model)
+
+
+def _weakness(model: FittedModel) -> list[str]:
     known = model.record.get("validation") or {}
     value = known.get("value")
     if value is None or math.isnan(value) or value >= WEAK[known["name"]]:

@@ -22,6 +22,7 @@ from graphattn.data.writing import write_csv
 from graphattn.explain.molecules.drawing import Palette, draw, draw_grid
 from graphattn.explain.molecules.explanation import Explanation, check_target, explain
 from graphattn.explain.molecules.naming import file_names, name_column, names_of, written_name
+from graphattn.explain.molecules.subject import with_molecule
 from graphattn.training.molecules.prediction import watching
 from graphattn.training.molecules.saved import FittedModel
 
@@ -148,10 +149,10 @@ def _explained(
     for part in in_parts(table, chemistry=chemistry):
         watch(len(part.rejected), part.rejected)
         rejected += part.rejected
-        for row, molecule in zip(part.row.tolist(), part.mols, strict=True):
+        for row, graph, molecule in zip(part.row.tolist(), part.graphs, part.mols, strict=True):
             aside = list[Rejected]()
             try:
-                found = explain(model, molecule, plan.target)
+                found = explain(model, with_molecule(graph, molecule), plan.target)
                 done.append(Explained(names[row], files[row], lines[row], texts[row], found))
             except Exception as error:
                 reason = f"cannot be explained: {type(error).__name__}: {error}"

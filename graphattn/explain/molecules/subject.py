@@ -60,8 +60,9 @@ def molecule_subject(model: FittedModel, hide: Hide = hide) -> Subject:
         copies, molecules = zip(*(hide(graph, mask) for mask in masks), strict=True)
         # Those of the whole molecule are known: of 500 atoms they take a second.
         others = [at for at, molecule in enumerate(molecules) if molecule is not graph["molecule"]]
+        known = [name for name in ("descriptors", "own_descriptors", "fingerprint") if name in graph]
         for each in copies:
-            each.update({name: graph[name] for name in ("descriptors", "fingerprint") if name in graph})
+            each.update({name: graph[name] for name in known})
         _equip(model, [copies[at] for at in others], [molecules[at] for at in others])
         return list(copies)
 
@@ -142,6 +143,18 @@ def molecule_of(graph: Data) -> Chem.Mol:
     raise ValueError(f"expected the atoms of {graph['smiles']!r} as nodes, got others, or with other features")
 
 
+def molecule_in(graph: Data) -> Chem.Mol:
+    """The molecule that a graph brings, see :func:`with_molecule`, else that of its SMILES."""
+    return graph["molecule"] if "molecule" in graph else molecule_of(graph)
+
+
+def with_molecule(graph: Data, molecule: Chem.Mol) -> Data:
+    """The graph beside the molecule whose atoms are its nodes, which need not be found then."""
+    found = copy.copy(graph)
+    found["molecule"] = molecule
+    return found
+
+
 def _same(one: dict[str, object], other: dict[str, object]) -> bool:
     return one["kind"] == other["kind"]
 
@@ -156,7 +169,9 @@ def _labelled(graph: Data) -> networkx.Graph:
 
 def _read(model: FittedModel, given: object) -> Data:
     if isinstance(given, Data):
-        molecule, graph = molecule_of(given), copy.copy(given)
+        molecule, graph = molecule_in(given), copy.copy(given)
+        for name in {"y", "weight"} & set(graph.keys()):  # graphs with cut bonds are made anew, without
+            del graph[name]
     else:
         molecule = parse_in_order(given, model.chemistry)
         graph = to_data(molecule)
@@ -166,8 +181,12 @@ def _read(model: FittedModel, given: object) -> Data:
 
 def _equip(model: FittedModel, graphs: list[Data], molecules: list[Chem.Mol]) -> None:
     """Gives graphs what the model reads beside them."""
+    if model.columns and not all("own_descriptors" in graph for graph in graphs):
+        raise ValueError(
+            f"the model reads columns of a table, {', '.join(model.columns)}: expected a table that has them, got SMILES"
+        )
     if model.reads_descriptors:
-        attach(graphs, descriptors_of(molecules))
+        attach(graphs, descriptors_of(molecules) if model.reads_rdkit else None)
     if model.reads_fingerprints:
         attach_fingerprints(graphs, molecules)
 

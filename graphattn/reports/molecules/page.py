@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from graphattn import files
 from graphattn.data.splits import PARTS
 from graphattn.explain.molecules.explanation import explain
+from graphattn.explain.molecules.subject import with_molecule
 from graphattn.models.network import Network
 from graphattn.reports.molecules import plots, tables
 from graphattn.reports.molecules.errors import worst
@@ -226,7 +227,7 @@ def _atoms(trained: Trained) -> list[tuple[Any, str]]:
     small = [int(row) for row in rows if 6 <= molecules.mols[int(row)].GetNumAtoms() <= EXPLAINED_ATOMS]
     found = []
     for row in [small[int(at)] for at in plots.thinned(len(small), EXPLAINED)]:
-        explained = explain(model, molecules.smiles[row])
+        explained = explain(model, with_molecule(molecules.graphs[row], molecules.mols[row]))
         drawing = structure(explained.molecule, contributions_colours(explained.contributions))
         if drawing:
             found.append((drawing, f"{explained.meaning}: {explained.prediction:.3f}"))

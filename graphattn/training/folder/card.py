@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from graphattn.data.molecules.rdkit2d import own_columns
 from graphattn.reports.numbers import mean_and_deviation
 from graphattn.training.folder.checks import DESCRIPTION, Kind, kind_of, read_description
 from graphattn.training.folder.choice import choice_sentences
@@ -295,7 +296,12 @@ def _models(described: Mapping[str, Any]) -> list[str]:
 
 def _descriptors(described: Mapping[str, Any]) -> str:
     known = described["descriptors"]
-    return f"{len(known['names'])} RDKit-2D descriptors at the readout" if known else "none"
+    if not known:
+        return "none"
+    own = own_columns(known["names"])
+    count = len(known["names"]) - len(own)
+    said = [f"{count} RDKit-2D descriptors"] * bool(count) + [f"columns of the table: {', '.join(own)}"] * bool(own)
+    return f"{'; '.join(said)} (at the readout)" if own else f"{said[0]} at the readout"
 
 
 def _caveats(described: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from rdkit import Chem
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from graphattn.data.molecules.fingerprints import fingerprints
+from graphattn.data.molecules.rdkit2d import DESCRIPTOR_NAMES
 from graphattn.data.tasks import Task
 
 TREES = 500
@@ -36,14 +37,15 @@ def baselines(
 ) -> dict[str, NDArray[np.float64]]:
     """Predictions for ``test``, shaped as those of ``FittedModel.predict``, of forests fitted on ``train``, by name.
 
-    A forest of 500 trees on ECFP4, another on ECFP4 and RDKit-2D ``descriptors [N, D]`` where these are given. With several
-    targets, each gets its own forest, from the molecules whose label is known.
+    A forest of 500 trees on ECFP4, another on ECFP4 and ``descriptors [N, D]``, RDKit's and any columns of the table behind
+    them, where these are given. With several targets, each gets its own forest, from the molecules whose label is known.
     """
     bits = fingerprints(molecules)
     inputs = {"random forest, ECFP4": bits}
     if descriptors is not None:
         limit = np.finfo(np.float32).max / 2
-        inputs["random forest, ECFP4 + RDKit-2D"] = np.hstack(
+        more = " + columns" if descriptors.shape[1] > len(DESCRIPTOR_NAMES) else ""
+        inputs[f"random forest, ECFP4 + RDKit-2D{more}"] = np.hstack(
             [bits, np.clip(np.nan_to_num(descriptors), -limit, limit)]
         )
     return {name: _forest(task, x[train], y[train], x[test], trees, seed) for name, x in inputs.items()}

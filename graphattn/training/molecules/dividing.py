@@ -32,6 +32,7 @@ def open_divided(
     split: str | None,
     weight: str | None = None,
     *,
+    descriptors: Sequence[str] | None = None,
     validation: str | None = None,
     test: str | None = None,
 ) -> tuple[MoleculeTable, str]:
@@ -40,9 +41,8 @@ def open_divided(
     ``split`` is one of ``SPLITS`` or a column; None means the table's own column if it has one, else the default rule.
     Raises as ``open_table`` and ``with_files`` do.
     """
-    table = open_table(
-        data, smiles=smiles, targets=targets or None, split=() if split in SPLITS else split, weight=weight
-    )
+    parts, own = () if split in SPLITS else split, descriptors or ()
+    table = open_table(data, smiles=smiles, targets=targets or None, split=parts, weight=weight, descriptors=own)
     table = with_files(table, data, validation, test)
     if split in SPLITS:
         return table, str(split)

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from graphattn.data.molecules.chemistry import Chemistry, attach, attach_fingerprints, describe
 from graphattn.data.molecules.embedded import open_table
 from graphattn.data.molecules.prepare import Molecules, Rejected, in_parts
+from graphattn.data.molecules.rdkit2d import own_columns
 from graphattn.data.molecules.table import MoleculeTable
 from graphattn.data.wording import STANDARD_STREAM
 from graphattn.data.writing import write_csv
@@ -51,8 +52,14 @@ def open_for(
     tell_versions(described, say)
     known = described.get("data")
     trained = known.get("smiles") if isinstance(known, Mapping) else None
+    read = described.get("descriptors")
     table = open_table(
-        data, smiles=smiles, targets=targets, split=(), trained=trained if isinstance(trained, str) else None
+        data,
+        smiles=smiles,
+        targets=targets,
+        split=(),
+        trained=trained if isinstance(trained, str) else None,
+        descriptors=own_columns(read["names"]) if isinstance(read, Mapping) else (),
     )
     for note in table.notes:
         say(note)
@@ -229,7 +236,7 @@ def predict_each(model: FittedModel, molecules: Molecules) -> NDArray[np.float64
 def with_columns(model: FittedModel, molecules: Molecules) -> None:
     """Gives the graphs their descriptors and fingerprints where the model reads any."""
     if model.reads_descriptors and molecules.graphs:
-        attach(molecules.graphs, describe(molecules.mols))
+        attach(molecules.graphs, describe(molecules.mols) if model.reads_rdkit else None)
     if model.reads_fingerprints:
         attach_fingerprints(molecules.graphs, molecules.mols)
 

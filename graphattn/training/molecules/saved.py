@@ -15,6 +15,7 @@ from torch_geometric.data import Data
 from graphattn import files
 from graphattn.data.molecules.chemistry import Chemistry
 from graphattn.data.molecules.fingerprints import BITS
+from graphattn.data.molecules.rdkit2d import own_columns
 from graphattn.data.tasks import Task
 from graphattn.environment import versions
 from graphattn.models.forest import forest_of
@@ -43,7 +44,8 @@ class FittedModel:
 
     - ``members`` make logits of a batch: networks of one ``architecture``, behind them the forest that ``forest`` describes.
     - ``target``: mean and deviation of the training targets, which the outputs of a regression are scaled with.
-    - ``standardiser``: statistics of the descriptors, None for a model without; ``descriptor_names`` are its columns.
+    - ``standardiser``: statistics of the descriptors, None for a model without; ``descriptor_names`` are its columns, those of
+      RDKit first.
     - ``reliability``: what the validation part says about its predictions; None where that was not asked.
     - ``record``: what is known about the training, to be kept in ``model.json``: "split", "metrics", "data", "training".
     """
@@ -81,7 +83,7 @@ class FittedModel:
 
     @property
     def reads_descriptors(self) -> bool:
-        """Whether it needs graphs with RDKit's descriptors."""
+        """Whether it needs graphs with descriptors."""
         return self.standardiser is not None or self.table > BITS
 
     @property
@@ -98,6 +100,17 @@ class FittedModel:
     def chemistry(self) -> Chemistry:
         """How the SMILES it was trained on became atoms."""
         return Chemistry(**self.record.get("chemistry", {}))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a table that it reads as descriptors."""
+        return own_columns(self.descriptor_names)
+
+    @property
+    def reads_rdkit(self) -> bool:
+        """Whether it reads RDKit's descriptors."""
+        read = self.standardiser.width if self.standardiser else self.table - BITS
+        return self.reads_descriptors and read > len(self.columns)
 
     def predict(self, graphs: list[Data], batch_size: int = 256) -> NDArray[np.float64]:
         """Mean over the members of ``objective.predictions``, one row per graph, in the order of ``graphs``.

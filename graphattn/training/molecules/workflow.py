@@ -97,14 +97,7 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in zip(PARTS, split, strict=True))
     say(f"split: {rule}, seed {plan.recipe.seed}: {sizes}")
     folds = _folds(molecules, table, plan)
-    values = None
-    if plan.descriptors or plan.compare:
-        say(f"computing {len(DESCRIPTOR_NAMES)} RDKit descriptors of {len(molecules.graphs):,} molecules")
-        values = describe(molecules.mols)
-    if plan.descriptors and values is not None:
-        attach(molecules.graphs, values)
-    if plan.model != "graph":
-        attach_fingerprints(molecules.graphs, molecules.mols)
+    values = _with_columns(molecules, table, plan, say)
     record = described(table, molecules, split, rule, plan)
     with writing(plan.out, plan.resume):
         draws = _draws(molecules, table, split, plan)
@@ -122,6 +115,22 @@ def train(table: MoleculeTable, plan: TrainingPlan, say: Say, verbose: bool = Tr
     if plan.report is not None:
         plan.report(Trained(model, molecules, split, found), plan.out)
     return model
+
+
+def _with_columns(
+    molecules: Molecules, table: MoleculeTable, plan: TrainingPlan, say: Say
+) -> NDArray[np.float32] | None:
+    """Gives the graphs what a model reads beside them; returns all descriptors, which the baselines read, if any are computed."""
+    values = None
+    if plan.descriptors or plan.compare:
+        say(f"computing {len(DESCRIPTOR_NAMES)} RDKit descriptors of {len(molecules.graphs):,} molecules")
+        values = describe(molecules.mols)
+    if plan.descriptors or molecules.descriptor_columns:
+        attach(molecules.graphs, values if plan.descriptors else None)
+    if plan.model != "graph":
+        attach_fingerprints(molecules.graphs, molecules.mols)
+    own = table.descriptors
+    return values if values is None or own is None else np.hstack([values, own[molecules.row]])
 
 
 def labelled(table: MoleculeTable, plan: TrainingPlan, say: Say) -> Molecules:
@@ -238,7 +247,7 @@ def _fit(
         chosen = _learned(molecules, split, draws, plan, plan.out, verbose)
     except Interrupted as stop:
         stop.model.record |= {**record, "interrupted": True}
-        stop.model.descriptor_names = DESCRIPTOR_NAMES if plan.descriptors else ()
+        stop.model.descriptor_names = _names(molecules, plan)
         stop.model.save(plan.out)
         say(f"Interrupted. {plan.out} holds the best model so far; the same command with --resume goes on.")
         raise
@@ -258,8 +267,13 @@ def _learned(
     train, validation = ([molecules.graphs[i] for i in part] for part in (split.train, split.validation))
     begun = plan.resume and (folder == plan.out or (folder / CHECKPOINTS).is_dir())
     chosen = learner.fit(plan.model, (train, validation), draws, folder, begun)
-    chosen.model.descriptor_names = DESCRIPTOR_NAMES if plan.descriptors else ()
+    chosen.model.descriptor_names = _names(molecules, plan)
     return chosen
+
+
+def _names(molecules: Molecules, plan: TrainingPlan) -> tuple[str, ...]:
+    """Descriptors that a model reads: those of RDKit, then columns of the table."""
+    return (*(DESCRIPTOR_NAMES if plan.descriptors else ()), *molecules.descriptor_columns)
 
 
 def _folds(molecules: Molecules, table: MoleculeTable, plan: TrainingPlan) -> tuple[list[Split], str] | None:

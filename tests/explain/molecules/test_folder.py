@@ -77,10 +77,10 @@ def test_grids_and_tables_of_an_earlier_call_are_gone(model, tmp_path, monkeypat
 def test_one_molecule_that_fails_does_not_end_the_others(model, tmp_path, monkeypatch):
     explain = folder.explain
 
-    def fails(fitted, molecule, target):
-        if molecule.GetNumAtoms() == 2:
+    def fails(fitted, graph, target):
+        if graph["molecule"].GetNumAtoms() == 2:
             raise RuntimeError("no layout")
-        return explain(fitted, molecule, target)
+        return explain(fitted, graph, target)
 
     monkeypatch.setattr(folder, "explain", fails)
     write_explanations(model(), table(["CCO", "CO", "C"], ["a", "b", "c"]), tmp_path, print)
