@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.table import Table
 
 from graphattn.bench.cases import LARGE
@@ -13,11 +14,15 @@ from graphattn.bench.rows import latest, median, rows
 
 
 def measured(records: Iterable[Record], caption: str = "") -> Table:
-    """Medians of ours and of each peer, their ratio with its spread, and peak memory; the last attempt of each."""
-    table = Table(title="Medians; peer / ours with the least and the largest of a round", caption=caption or None)
-    for name in ("case", "step", "peer", "allocator"):
-        table.add_column(name, overflow="fold")
-    for name in ("ours, ms", "peer, ms", "peer / ours", "of a round", "ours, MiB", "peer, MiB"):
+    """Medians of ours and of each peer, their ratio with its spread, and peak memory; the last attempt of each.
+
+    80 columns hold it.
+    """
+    title = "Medians; peer / ours with the least and the largest of a round"
+    table = Table(title=title, caption=caption or None, box=box.SIMPLE, padding=0, show_edge=False)
+    for name, least in {"case": 8, "step": 8, "peer": 6, "allo-\ncator": 7}.items():
+        table.add_column(name, overflow="fold", min_width=least)
+    for name in ("ours,\nms", "peer,\nms", "peer /\nours", "of a\nround", "ours,\nMiB", "peer,\nMiB"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in latest(records):
         table.add_section()
@@ -37,8 +42,8 @@ def lines(group: Sequence[Record]) -> list[tuple[str, ...]]:
             ours.allocator,
             number(median(ours)),
             number(median(row.peer)),
-            f"{row.ratio:.2f}",
-            f"{row.least:.2f} to {row.most:.2f}",
+            _ratio(row.ratio),
+            f"{_ratio(row.least)}–{_ratio(row.most)}",
             number(ours.extra_mib),
             number(row.peer.extra_mib),
         )
@@ -47,6 +52,10 @@ def lines(group: Sequence[Record]) -> list[tuple[str, ...]]:
     if not found and ours.ms:
         found = [(*head, "", ours.allocator, number(median(ours)), "", "", "", number(ours.extra_mib), "")]
     return found
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else number(value)
 
 
 def left_out(found: Iterable[Record]) -> list[str]:

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from graphattn.cli.application import say
-from graphattn.cli.options import PROBLEM, Debug, Seed, Smiles
+from graphattn.cli.options import LAYERS, MODELS, PROBLEM, Debug, Seed, Smiles
 
 
 def compare(
     data: Annotated[str, typer.Argument(metavar="DATA", help=PROBLEM)],
     layers: Annotated[
-        str, typer.Option(help="Comma-separated names of layers, or of whole models of tissue: slide_graph, ...")
+        str, typer.Option(help=f"Comma-separated names: {LAYERS}; of tissue also {MODELS}.")
     ] = "attention,gcn,edgeconv,gin,gat,mlp",
     topologies: Annotated[str, typer.Option(help="Comma-separated topology names.")] = "edges,full,edges+hub",
     out: Annotated[Path, typer.Option(help="Folder of results; an interrupted run resumes.")] = Path("comparison"),
@@ -20,7 +20,7 @@ def compare(
     seeds: Annotated[int | None, typer.Option(help="Number of seeds per split.")] = None,
     trials: Annotated[int, typer.Option(help="Number of tuning trials per configuration and split.")] = 0,
     epochs: Annotated[int, typer.Option(help="Maximum number of epochs.")] = 60,
-    split: Annotated[str | None, typer.Option(help="scaffold_balanced, random, stratified, ..., given.")] = None,
+    split: Annotated[str | None, typer.Option(help="scaffold_balanced, scaffold, random, stratified or given.")] = None,
     rope: Annotated[float, typer.Option(help="Largest score difference that counts as practically equivalent.")] = 0.01,
     seed: Seed = 0,
     jobs: Annotated[int | None, typer.Option(help="Number of parallel fits; default 1, with --quick 2.")] = None,
@@ -36,7 +36,7 @@ def compare(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Compare layers and topologies on the same data and budget, and write a report."""
+    """Compare layers and topologies on the same data and budget. The results are written as a report."""
     from graphattn.comparison import command, settings
 
     options = command.ComparisonOptions(

@@ -31,7 +31,7 @@ def bench(
     plot: Annotated[Path | None, typer.Option(help="File for the plot: .svg or .png.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Time kernels and layers against PyG and torch on this machine, after checking that their results agree."""
+    """Time kernels and layers against PyG and torch on this machine. That their results agree is checked before."""
     from graphattn.bench import command, suite
     from graphattn.bench.cases import LARGE
 
@@ -45,7 +45,7 @@ def info(
     model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="Folder of a saved model.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Show versions, devices, backends and embedded data sets; or what a saved model is, and how good."""
+    """Show what is installed, or what a saved model is and how good. Lists versions, devices, backends and data sets."""
     if model is not None:
         from rich.markdown import Markdown
 
@@ -61,7 +61,7 @@ def info(
 
 
 def warmup(debug: Debug = False) -> None:
-    """Compile the kernels for this machine now, so that the first training need not wait."""
+    """Compile the kernels for this machine now. The first training need not wait for them then."""
     from rich.progress import track
 
     from graphattn.bench.warmup import warm_up

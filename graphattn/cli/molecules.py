@@ -24,7 +24,7 @@ def predict(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Predict the molecules in DATA; writes all rows and columns in their order, followed by the predictions."""
+    """Predict the molecules in DATA. All rows and columns are written in their order, followed by the predictions."""
     from graphattn.training.folder import checks
 
     tell = partial(say, err=str(out) == "-")
@@ -49,7 +49,7 @@ def evaluate(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Compare predictions for DATA with its labels; molecules of the training set are scored separately."""
+    """Compare predictions for DATA with its labels. Molecules of the training set are scored separately."""
     from graphattn.training.folder import checks
 
     described = checks.read_description(model)
@@ -89,7 +89,7 @@ def explain(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Draw and list what each atom, bond and fragment contributes to the prediction (SVG, PNG and CSV)."""
+    """Draw what parts of molecules contribute to predictions. Those of atoms, bonds and fragments are listed (CSV)."""
     from graphattn.training.folder import checks
 
     checks.check_drawings(out)
@@ -119,7 +119,7 @@ def embed(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Write what the network reads of each molecule in DATA in front of its last layers: fingerprints that it has learned."""
+    """Write fingerprints that the network has learned. They are what it reads of molecules in front of its last layers."""
     from graphattn.training.folder import checks
 
     checks.check_file(out, data)

@@ -10,6 +10,9 @@ PROBLEM = f"{DATA[:-1]}, a folder of saved graphs, digits, sparse_and, motif, di
 KINDS = "binary, multiclass, multilabel or regression; inferred if not given."
 RULES = "scaffold_balanced, scaffold, random, stratified, or a column of parts, folds, years or groups."
 AIMS = "mcc, sensitivity@specificity=0.9 or cost=FP:FN"
+LAYERS = "attention, edge_attention, gcn, gat, gatv2, gin, sage, edgeconv, mlp"
+MODELS = "slide_graph, gland_graph, tissue_transformer, attention_mil"
+PRECISIONS = "32-true, 16-mixed, bf16-mixed, 16-true, bf16-true, 64-true"
 SEVERAL = "Target column; may be repeated; inferred if not given."
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA)]
@@ -21,9 +24,9 @@ Rule = Annotated[str | None, typer.Option(help=RULES)]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.")]
 Ensemble = Annotated[int | None, typer.Option(help="Number of ensemble members; their predictions are averaged.")]
-Accelerator = Annotated[str, typer.Option(help="Lightning accelerator: auto, cpu, gpu, ...")]
+Accelerator = Annotated[str, typer.Option(help="Lightning accelerator: auto, cpu, gpu, cuda, mps, tpu.")]
 Devices = Annotated[str, typer.Option(help="One device: 1, or the index of a GPU in brackets, as [1].")]
-Precision = Annotated[str, typer.Option(help="Lightning precision: 32-true, bf16-mixed, ...")]
+Precision = Annotated[str, typer.Option(help=f"Lightning precision: {PRECISIONS}.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume the interrupted training in --out.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at unusable rows instead of setting them aside.")]
 Fragment = Annotated[bool, typer.Option("--largest-fragment", help="Keep the largest fragment of salts and mixtures.")]

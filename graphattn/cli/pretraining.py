@@ -48,7 +48,7 @@ def pretrain(
     max_atoms: Most = None,
     debug: Debug = False,
 ) -> None:
-    """Teach a network descriptors, fragments and hidden atoms of molecules without labels, for trainings to start from."""
+    """Teach a network what molecules are, from molecules without labels. It learns descriptors, fragments, hidden atoms."""
     from graphattn.training.folder import checks
 
     checks.check_folder(out, resume)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 from graphattn.cli.application import say
 from graphattn.cli.options import (
+    LAYERS,
+    MODELS,
     Accelerator,
     Debug,
     Devices,
@@ -34,7 +36,6 @@ SPLITS = (
     "patients, folds:5, leave-one-patient-out, random, stratified, or a column of parts, folds, years or groups; "
     "folds:COLUMN tests each of its folds."
 )
-MODELS = "slide_graph, gland_graph, tissue_transformer, attention_mil, or a layer: gcn, edgeconv, ..."
 
 
 def graph(
@@ -95,7 +96,7 @@ def train(
         str | None, typer.Option(help="With --task nodes: class of cells: cell_type, a measurement, or a column kept.")
     ] = None,
     split: Annotated[str, typer.Option(help=SPLITS)] = "patients",
-    model: Annotated[str, typer.Option(help=MODELS)] = "slide_graph",
+    model: Annotated[str, typer.Option(help=f"{MODELS}, or a layer: {LAYERS}.")] = "slide_graph",
     layers: Annotated[int, typer.Option(help="Number of layers.")] = 2,
     channels: Annotated[int, typer.Option(help="Channels of the layers, a multiple of 4.")] = 16,
     loss: Annotated[
@@ -125,7 +126,7 @@ def train(
     trust: Annotated[bool, typer.Option("--trust", help="Load graphs whose files were changed after saving.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Train a model on GRAPHS, test it on other patients against models of composition, and save it in a folder."""
+    """Train a model on GRAPHS and save it in a folder. It is tested on other patients, beside models of composition."""
     from graphattn.training.folder import checks
 
     checks.check_folder(out, resume)
@@ -172,7 +173,7 @@ def predict(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Predict the images in GRAPHS, or their cells; writes a row for each, images that cannot be used with the reason.
+    """Predict the images in GRAPHS, or their cells. Writes a row for each, images that cannot be used with the reason.
 
     A model of cells writes a table (--out cells.csv), or into a folder the classes of each image as GeoJSON for QuPath, CSV and
     picture.
@@ -211,7 +212,7 @@ def evaluate(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Compare predictions for GRAPHS with their labels; images of patients seen in training are scored separately."""
+    """Compare predictions for GRAPHS with their labels. Images of patients seen in training are scored separately."""
     from graphattn.training.folder import checks
 
     checks.read_description(model, "graphs")
@@ -238,9 +239,7 @@ def explain(
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
-    """Draw what each cell contributes to the prediction, or of a model of cells their classes, and write it for QuPath (GeoJSON),
-    TIAViz and as CSV.
-    """
+    """Draw what each cell contributes, or the classes of cells. It is written for QuPath (GeoJSON), TIAViz and as CSV, too."""
     from graphattn.training.folder import checks
 
     checks.read_description(model, "graphs")

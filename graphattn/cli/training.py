@@ -102,7 +102,7 @@ def train(
     baselines: Baselines = True,
     debug: Debug = False,
 ) -> None:
-    """Train a model on DATA, test it against two random forests and save it in a folder."""
+    """Train a model on DATA, test it and save it in a folder. Two random forests are tested beside it."""
     from graphattn.training.folder import checks
 
     checks.check_folder(out, resume)

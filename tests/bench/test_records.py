@@ -81,8 +81,26 @@ def test_the_terminal_shows_ratios_and_their_spread():
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(table.measured(PAIR, "a quick run"))
     text = console.export_text()
-    for words in ("1.00 to 8.00", "3.00", "a quick run"):
+    for words in ("1.00–8.00", "3.00", "a quick run"):
         assert words in text
+
+
+def test_the_terminal_shows_all_of_it_in_80_columns():
+    named = {
+        "case": "256 molecules, complete with bias, layer",
+        "step": TRAINING,
+        "allocator": "default",
+        "ms": [1234.5],
+        "extra_mib": 1234.5,
+    }
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table.measured([record(**named), record("TransformerConv", **named)]))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for words in ("molecules,", "complete", "training", "default", "1,234", "1.00–1.00"):
+        assert words in text
+    assert text.count("1,234") == 4
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
