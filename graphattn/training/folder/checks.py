@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ DESCRIPTION = "model.json"
 FORMAT = 2
 """Of ``model.json``: 1 had other names of weights, and files of graph models of another name."""
 CHECKPOINTS = "training"
+_BEGUN = {"running.lock", "settings.json"}
 Kind = Literal["molecules", "graphs", "pretrained"]
 FIELDS: dict[Kind, tuple[str, ...]] = {
     "molecules": ("task", "architecture", "recipe", "target", "features", "weights"),
@@ -67,17 +69,22 @@ def _check_writable(out: Path) -> None:
 
 @contextmanager
 def writing(out: Path, resume: bool) -> Iterator[None]:
-    """Lock the folder ``out`` for one training.
+    """Lock the folder ``out`` for one training; one that is refused before it has made anything leaves nothing behind.
 
     Raises:
         ValueError: another training has it, or has filled it meanwhile.
     """
-    begun = out / CHECKPOINTS
+    begun, own = out / CHECKPOINTS, not out.exists()
     begun.mkdir(parents=True, exist_ok=True)
     with files.alone(begun / "running.lock", "training"):
         if not resume and any(path != begun for path in out.iterdir()):
             raise ValueError(f"{out} is not empty: another training has written to it; name another folder with --out")
-        yield
+        try:
+            yield
+        except (TypeError, ValueError):
+            if not resume and all(path.is_dir() or path.name in _BEGUN for path in out.rglob("*")):
+                shutil.rmtree(out if own else begun, ignore_errors=True)
+            raise
 
 
 def check_file(out: Path, data: str) -> None:

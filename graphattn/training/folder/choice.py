@@ -18,8 +18,11 @@ def choice_sentences(described: Mapping[str, Any]) -> list[str]:
         return []
     times, kept, measure = choice["inner"], choice["kept"], choice["measure"]
     where = f"{times} inner split{'s' * (times > 1)} of the training part" if times else "the validation part alone"
-    means = ", ".join(f"{name} {_number(_mean(values))}" for name, values in choice["scores"].items())
-    lines = [f"Kept: the {kept}, as {measure} on {where} says: {means}."]
+    means = {name: _mean(values) for name, values in choice["scores"].items()}
+    if all(mean is None for mean in means.values()):
+        return [f"Kept: the {kept}, undecided: {measure} on {where} is undefined."]
+    told = ", ".join(f"{name} {_number(mean)}" for name, mean in means.items())
+    lines = [f"Kept: the {kept}, as {measure} on {where} says: {told}."]
     for name, (mean, low, high) in choice["differences"].items():
         ends = "" if low is None or low != low else f" [{low:+.3f}, {high:+.3f}]"
         what = "Paired difference" if ends else "Difference, of one part and without an interval,"

@@ -13,7 +13,7 @@ from graphattn.data.splits import Split
 from graphattn.data.tasks import Task
 from graphattn.training.folder.reliability import reliability_sentences
 from graphattn.training.folder.weights import plain
-from graphattn.training.metrics import differences, figures
+from graphattn.training.metrics import Figure, differences, figures
 from graphattn.training.molecules.baselines import TREES, baselines
 from graphattn.training.molecules.objective import SCORES, score
 from graphattn.training.molecules.reliability.measuring import Wanted, assess_on, measure_on
@@ -107,9 +107,15 @@ def compare(
     (ours, own), *others = predictions.items()
     for name, prediction in others:
         measure, figure = next(iter(differences(task, own, prediction, truth).items()))
-        verdict = "not distinguishable" if figure.low <= 0 <= figure.high else "distinguishable"
-        say(f"{measure}, {ours} minus {name}: {figure} ({verdict} on these molecules)")
+        say(f"{measure}, {ours} minus {name}: {figure} ({_verdict(figure)} on these molecules)")
     return {name: {measure: figure._asdict() for measure, figure in row.items()} for name, row in found.items()}
+
+
+def _verdict(figure: Figure) -> str:
+    """An interval without width, as that of one molecule, or an undefined one decides nothing."""
+    if figure.low <= 0 <= figure.high:
+        return "not distinguishable"
+    return "distinguishable" if figure.low < figure.high else "undecided"
 
 
 def _validation(model: FittedModel, found: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, Any]:

@@ -110,8 +110,8 @@ class Shards:
         excluded = sum(part.excluded for part in parts)
         if not made:
             raise ValueError(
-                f"nothing can be learned from {len(texts):,} SMILES: {len(unreadable):,} cannot be read, "
-                f"{excluded:,} are excluded; the first is {texts[0]!r}"
+                f"nothing can be learned from {len(texts):,} SMILES of {len(self.texts):,}: {len(unreadable):,} cannot be read, "
+                f"{excluded:,} are excluded; the first is {texts[0]!r}; give more molecules, or exclude fewer"
             )
         tensors = joined(made)
         if number == 0 and self.statistics is None:

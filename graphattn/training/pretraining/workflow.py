@@ -93,8 +93,9 @@ def pretrain(sources: Sequence[str], plan: PretrainingPlan, say: Say, verbose: b
         recipe = _recipe(plan, files)
         run = TrainingRun(plan.out, plan.hardware, title="pretraining" if verbose else "", score=_SCORE)
         run.prepare(_settings(plan, recipe, corpus, excluded, start), plan.resume)
+        network = _network(recipe, plan, start)
         data = _written(files, corpus, plan, say, verbose)
-        module, batches = _prepared(files, recipe, plan, start)
+        module, batches = _prepared(files, recipe, network)
         curves, interrupted = run.member(module, batches)
         if interrupted:
             say(f"Interrupted. The same command with --resume goes on with the pretraining in {plan.out}.")
@@ -149,12 +150,17 @@ def excluded_keys(sources: Sequence[str], chemistry: Chemistry, say: Say) -> fro
     """
     keys = set[str]()
     for source in sources:
-        before = len(keys)
-        for text in open_table(source, targets=()).smiles:
+        before, unreadable = len(keys), 0
+        table = open_table(source, targets=())
+        for note in table.notes:
+            say(f"{source}: {note}")
+        for text in table.smiles:
             try:
                 keys.add(connectivity(parse(text, chemistry)))
             except UnreadableError:
-                continue
+                unreadable += 1
+        if unreadable:
+            say(f"{source}: {unreadable:,} rows cannot be read and exclude nothing")
         say(f"{source}: {len(keys) - before:,} molecules are left out of pretraining")
     return frozenset(keys - {""})
 
@@ -216,18 +222,19 @@ def _rejected(corpus: Corpus, position: int, chemistry: Chemistry) -> Rejected:
     return Rejected(line, f"{reason} ({source})", corpus.texts[position], position)
 
 
-def _prepared(
-    files: Shards, recipe: MoleculeRecipe, plan: PretrainingPlan, start: PretrainedNetwork | None
-) -> tuple[LearningModule, BatchData]:
+def _network(recipe: MoleculeRecipe, plan: PretrainingPlan, start: PretrainedNetwork | None) -> PretrainingNetwork:
+    """The network to train; sizes that do not fit are refused here, before hours of describing."""
+    if start is not None:
+        return start.network.train()
+    with seeded((recipe.seed, 0)):
+        return PretrainingNetwork(_architecture(plan, start), len(DESCRIPTOR_NAMES))
+
+
+def _prepared(files: Shards, recipe: MoleculeRecipe, network: PretrainingNetwork) -> tuple[LearningModule, BatchData]:
     """The first file is for validation."""
     molecules, held = ShardMolecules(files), ShardMolecules(files)
     order = ShardBatches(molecules, range(1, len(files)), recipe.batch_size, recipe.seed)
     validated = by_size(held.of(0).nodes.numpy()[:_MOST_VALIDATED], 4 * recipe.batch_size)
-    if start is None:
-        with seeded((recipe.seed, 0)):
-            network = PretrainingNetwork(_architecture(plan, start), len(DESCRIPTOR_NAMES))
-    else:
-        network = start.network.train()
     module = LearningModule(network, loss, recipe, PretrainingTally, partial(hide, share=recipe.atom_mask))
     return module, BatchData(molecules, order, held, validated)
 

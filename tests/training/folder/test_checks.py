@@ -77,6 +77,30 @@ def test_a_folder_that_another_training_has_filled_meanwhile_is_refused(tmp_path
         pass
 
 
+def test_a_training_that_is_refused_before_it_has_made_anything_leaves_nothing_behind(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="refused"), writing(out, resume=False):  # noqa: PT012
+        (out / "training" / "settings.json").touch()
+        raise ValueError("refused")
+    assert list(tmp_path.iterdir()) == []
+    out.mkdir()
+    with pytest.raises(ValueError, match="refused"), writing(out, resume=False):
+        raise ValueError("refused")
+    assert list(tmp_path.rglob("*")) == [out]
+
+
+def test_a_refused_training_keeps_what_was_made_and_what_a_resumed_one_has_found(tmp_path):
+    with pytest.raises(ValueError, match="refused"), writing(tmp_path, resume=False):  # noqa: PT012
+        (tmp_path / "rejected.csv").touch()
+        raise ValueError("refused")
+    assert (tmp_path / "rejected.csv").is_file()
+    (tmp_path / "rejected.csv").unlink()
+    (tmp_path / "training" / "settings.json").touch()
+    with pytest.raises(ValueError, match="refused"), writing(tmp_path, resume=True):
+        raise ValueError("refused")
+    assert (tmp_path / "training" / "settings.json").is_file()
+
+
 def test_a_training_that_was_killed_while_it_wrote_its_first_file_is_resumed(tmp_path):
     (tmp_path / "training").mkdir()
     (tmp_path / "rejected.csv.partial").touch()

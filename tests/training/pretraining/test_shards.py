@@ -61,7 +61,7 @@ def test_files_that_are_there_are_not_made_again(shards):
 
 
 def test_a_file_without_molecules_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="from 2 SMILES: 2 cannot be read, 0 are excluded; the first is 'C1CC'"):
+    with pytest.raises(ValueError, match="from 2 SMILES of 2: 2 cannot be read, 0 are excluded; the first is 'C1CC'"):
         list(Shards(tmp_path, ["C1CC", "?"]).write())
 
 

@@ -63,7 +63,24 @@ def test_molecules_of_other_files_are_left_out_whatever_their_stereo(corpus, tmp
     made = pretrain([str(corpus)], plan(tmp_path / "out", exclude=(str(tests),)), said.append, verbose=False)
     assert made.record["data"]["excluded"] == 1
     assert any(text.endswith("2 molecules are left out of pretraining") for text in said)
+    assert f"{tests}: SMILES are in column 'smiles'" in said
+    assert f"{tests}: 1 rows cannot be read and exclude nothing" in said
     assert len(excluded_keys((str(tests),), plan(tmp_path).chemistry, said.append)) == 2
+
+
+def test_pretraining_that_has_nothing_left_leaves_no_folder(corpus, tmp_path):
+    with pytest.raises(ValueError, match=r"SMILES of 45: .* are excluded; .*; give more molecules, or exclude fewer$"):
+        pretrain([str(corpus)], plan(tmp_path / "out", exclude=(str(corpus),)), lambda text: None, verbose=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_sizes_that_do_not_fit_are_refused_before_molecules_are_described(corpus, tmp_path):
+    wrong = PretrainingPlan(tmp_path / "out", architecture=Architecture(channels=7, heads=2))
+    said = []
+    with pytest.raises(ValueError, match=r"^expected channels that the heads divide, got channels=7 and heads=2$"):
+        pretrain([str(corpus)], wrong, said.append, verbose=False)
+    assert not any(text.startswith("described") for text in said)
+    assert not (tmp_path / "out").exists()
 
 
 def test_few_smiles_are_refused(tmp_path):
