@@ -109,6 +109,7 @@ def test_training_says_what_it_does_and_saves_a_model(data, tmp_path):
     assert set(described["metrics"]) == {"graph transformer", "random forest, ECFP4", "random forest, ECFP4 + RDKit-2D"}
     assert {path.name for path in (tmp_path / "model").iterdir()} == {
         "README.md",
+        "config.toml",
         "curves.svg",
         "logs",
         "manifest.json",

@@ -108,14 +108,14 @@ def test_targets_are_of_cases_that_there_are():
 
 def test_all_attempts_stand_in_the_history():
     text = report.history([*SECOND, *FIRST], CASE, FORWARD)
-    assert "| 2026-01-02 | a | PyG | default | 2 | 6 | 3.00 | 1.00 to 8.00 | 10 | 70 |" in text
-    assert "| 2026-02 | x | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
+    assert "| 2026-01-02 | a | PyG | default | 2 | 6 | 3.00 | 1.00–8.00 | 10 | 70 |" in text
+    assert "| 2026-02 | x | PyG | default | 0.1 | 6 | 60 | 20–160 | 10 | 70 |" in text
 
 
 def test_markdown_has_every_attempt_at_a_target():
     assert report.markdown([]) == "Nothing has been measured.\n"
     text = report.markdown([*SECOND, *FIRST, LARGE])
-    assert "| random edges, H8C16 | forward | PyG | default | 0.1 | 6 | 60.00 | 20.00 to 160.00 | 10 | 70 |" in text
+    assert "| random edges, H8C16 | forward | PyG | default | 0.1 | 6 | 60 | 20–160 | 10 | 70 |" in text
     assert "time against PyG | default | 12 | 18 | 3.00 | no | 2026-01-02 | a (abc) |" in text
     assert "time against PyG | default | 12 | 18 | 60.00 | stretch | 2026-02 | x (abc) |" in text
     assert "| a million nodes, H8C16 | forward and backward |  | default | 5,000 |  |" in text

@@ -28,7 +28,16 @@ def test_a_model_is_trained_tested_and_saved(model):
         assert words in said
     assert "bootstrap interval over the patients" in said
     assert {path.name for path in out.iterdir()} == {
-        *("README.md", "curves.svg", "logs", "manifest.json", "model.json", "model.safetensors", "report.html")
+        *(
+            "README.md",
+            "config.toml",
+            "curves.svg",
+            "logs",
+            "manifest.json",
+            "model.json",
+            "model.safetensors",
+            "report.html",
+        )
     }
     described = json.loads((out / "model.json").read_text())
     assert described["tissue"] == {
