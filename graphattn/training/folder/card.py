@@ -95,7 +95,7 @@ def pretrained_card(described: Mapping[str, Any]) -> str:
     described = _escaped(described)
     data, figures = described["data"], described["figures"]
     names = ", ".join(f"{name} ({number:,} SMILES)" for name, number in data["files"].items())
-    rest = f"{data['rejected']:,} rows set aside, {data['excluded']:,} molecules excluded"
+    rest = f"{data['held']:,} held out, {data['rejected']:,} rows set aside, {data['excluded']:,} molecules excluded"
     count, share = len(described["descriptors"]["names"]), 100 * figures["explained"]
     explained = f"the scores of {count} RDKit-2D descriptors are explained to {share:.1f} %"
     lines = [

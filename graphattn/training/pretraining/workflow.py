@@ -23,7 +23,7 @@ from graphattn.training.folder.checks import CHECKPOINTS, check_folder, writing
 from graphattn.training.module import LearningModule
 from graphattn.training.pretraining.network import PretrainingNetwork, PretrainingTally, hide, loss
 from graphattn.training.pretraining.saved import PretrainedNetwork, load
-from graphattn.training.pretraining.shards import SHARD, Became, ShardBatches, ShardMolecules, Shards
+from graphattn.training.pretraining.shards import SHARD, ShardBatches, ShardMolecules, Shards
 from graphattn.training.pretraining.targets import connectivity
 from graphattn.training.recipe import Architecture, Hardware, MoleculeRecipe
 from graphattn.training.runs import Curves, Interrupted, TrainingRun, clear, digest, seeded
@@ -203,17 +203,21 @@ def _digest(texts: Sequence[str]) -> str:
 
 
 def _written(files: Shards, corpus: Corpus, plan: PretrainingPlan, say: Say, verbose: bool) -> dict[str, Any]:
-    """Describes all molecules; lists the rows that cannot be read in ``rejected.csv``. How many there are of each."""
-    began, found = time.perf_counter(), list[Became]()
-    steps = track(files.write(), "describing", len(files), console=Console(stderr=True), disable=not verbose)
-    found.extend(steps)
+    """Describes all molecules; lists the rows that cannot be read in ``rejected.csv``. How many there are of each.
+
+    "molecules" are those that are learned from: the first file is not.
+    """
+    began, console = time.perf_counter(), Console(stderr=True)
+    found = list(track(files.write(), "describing", len(files), console=console, disable=not verbose))
     rejected = [_rejected(corpus, position, plan.chemistry) for became in found for position in became.unreadable]
     if rejected:
         write_rejected(rejected, plan.out / "rejected.csv")
         say(f"{len(rejected):,} rows set aside: {summary(rejected)}; they are listed in {plan.out / 'rejected.csv'}")
-    molecules, excluded = sum(became.molecules for became in found), sum(became.excluded for became in found)
-    say(f"described {molecules:,} molecules in {time.perf_counter() - began:,.0f} s; {excluded:,} others are excluded")
-    return {"files": corpus.sizes, "molecules": molecules, "rejected": len(rejected), "excluded": excluded}
+    molecules, excluded = [became.molecules for became in found], sum(became.excluded for became in found)
+    seconds = time.perf_counter() - began
+    say(f"described {sum(molecules):,} molecules in {seconds:,.0f} s; {excluded:,} others are excluded")
+    learned, held = sum(molecules[1:]), molecules[0]
+    return {"files": corpus.sizes, "molecules": learned, "held": held, "rejected": len(rejected), "excluded": excluded}
 
 
 def _rejected(corpus: Corpus, position: int, chemistry: Chemistry) -> Rejected:
