@@ -157,7 +157,10 @@ def test_a_pretrained_network_is_what_a_training_starts_from(tmp_path):
     assert "which stayed as they were" in card
     assert "channels 8, heads 2, layers 1, dropout 0.1, totals 4" in card
     result = run("predict", tmp_path / "other", data, "--out", tmp_path / "predictions.csv")
-    assert "describes a model of pretrained: expected one of molecules" in result.output
+    assert (
+        "describes a pretrained network, which 'train --from' starts from: expected a model of molecules"
+        in result.output
+    )
 
 
 def test_freezing_needs_something_to_start_from(folder):

@@ -254,7 +254,7 @@ def test_a_folder_saved_as_graph_model_json_is_read(classifier, tmp_path, caplog
         ({"features": [[5, []], None, 0, 1.0]}, "is damaged or of another network: expected embedding"),
         ({"parameters": -1}, "is damaged: expected the parameters channels, dropout, .* got -1"),
         ({"classes": ["red"]}, r"is damaged: expected 2 classes, got \['red'\]"),
-        ({"kind": "molecules"}, "describes a model of molecules: expected one of graphs, in a folder that Graph"),
+        ({"kind": "molecules"}, "describes a model of molecules: expected a model of graphs, in a folder that Graph"),
     ],
 )
 def test_a_description_of_what_there_is_not_is_refused_in_words(classifier, tmp_path, changes, words):

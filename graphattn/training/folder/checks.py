@@ -145,10 +145,14 @@ def read_description(folder: str | Path, kind: Kind = "molecules") -> dict[str, 
         raise ValueError(f"{path} has format {found!r}, {reads}; {retrain(described)}")
     held = described.get("kind", kind)
     if held != kind:
-        raise ValueError(f"{path} describes a model of {held}: expected one of {kind}, in a folder {_MADE_BY[kind]}")
+        raise ValueError(f"{path} describes {_named(held)}: expected {_named(kind)}, in a folder {_MADE_BY[kind]}")
     if missing := [name for name in FIELDS[kind] if name not in described]:
         raise ValueError(f"{path} is damaged: it lacks {', '.join(missing)}")
     return described
+
+
+def _named(kind: object) -> str:
+    return "a pretrained network, which 'train --from' starts from" if kind == "pretrained" else f"a model of {kind}"
 
 
 def retrain(described: Any) -> str:

@@ -128,7 +128,8 @@ def test_names_of_users_stay_text(tmp_path):
     ],
 )
 def test_little_and_strange_results_are_a_page_as_well(tmp_path, records):
-    Page(write_report(records, tmp_path / "report.html").read_text(encoding="utf-8"))
+    page = Page(write_report(records, tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert {"nan", "None", "inf"}.isdisjoint(" ".join(page.text).split())
 
 
 def test_regression_is_scored_in_its_own_words(tmp_path):

@@ -245,7 +245,7 @@ def test_no_file_outside_the_folder_is_read(make_model, tmp_path):
         ({"task": {"kind": "binary", "names": ["a"], "classes": ["b"]}}, "a binary task has two classes"),
         (
             {"kind": "graphs"},
-            "describes a model of graphs: expected one of molecules, in a folder made by 'graphattn train'",
+            "describes a model of graphs: expected a model of molecules, in a folder made by 'graphattn train'",
         ),
         ({"format": True}, "has format True"),
     ],

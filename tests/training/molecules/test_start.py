@@ -97,7 +97,7 @@ def test_a_trained_models_folder_is_a_start_too(make_graphs, tmp_path):
 
 def test_models_of_graphs_are_no_start(tmp_path):
     (tmp_path / "model.json").write_text('{"kind": "graphs", "format": 2}')
-    with pytest.raises(ValueError, match="describes a model of graphs: expected one of molecules"):
+    with pytest.raises(ValueError, match="describes a model of graphs: expected a model of molecules"):
         read_start(tmp_path)
 
 

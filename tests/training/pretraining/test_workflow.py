@@ -129,7 +129,12 @@ def test_a_trained_model_is_no_pretrained_one_and_the_other_way_round(corpus, tm
     from graphattn.training.molecules.saved import load as load_model
 
     pretrain([str(corpus)], plan(tmp_path / "out"), lambda text: None, verbose=False)
-    with pytest.raises(ValueError, match=re.escape("describes a model of pretrained: expected one of molecules")):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "describes a pretrained network, which 'train --from' starts from: expected a model of molecules"
+        ),
+    ):
         load_model(tmp_path / "out")
     assert read_start(tmp_path / "out").name == "out"
 
